@@ -1,0 +1,4 @@
+//! Streams for blocking Rust.
+
+pub mod chunk;
+pub mod state;

@@ -1,0 +1,457 @@
+//! The rules of the reading side.
+//!
+//! ```text
+//!             push_end          end was read        source let go
+//!   ┌──────┐ ─────────▶ ┌──────┐ ─────────▶ ┌──────┐ ─────────▶ ┌────────┐
+//!   │ Open │            │ Last │            │ Ended │           │ Closed │
+//!   └──────┘            └──────┘            └──────┘            └────────┘
+//!       │                   │                                       ▲
+//!       └─────────┬─────────┘                                       │
+//!        destroy  ▼                                                 │
+//!          ┌───────────┐   the running pull was answered,           │
+//!          │ Destroyed │ ───────────────────────────────────────────┘
+//!          └───────────┘   source let go
+//! ```
+
+use std::error::Error;
+use std::fmt;
+
+use super::{Event, Events, Marks, Misuse, Pressure};
+use crate::chunk::{Batch, Divide, Weighed};
+
+/// The largest read that may lift the high-water mark: 1 GiB, as in Node.
+pub const READ_MAX: usize = 1 << 30;
+
+/// What a read of `n` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// `n` units, cut out of the chunks and joined across them: Node's byte streams.
+    Bytes,
+    /// One chunk, whatever `n` is: Node's object mode.
+    Items,
+}
+
+/// What the source is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a pull that nobody answers stops the stream"]
+pub enum Pull {
+    /// Get more, then [`push`](ReadableState::push) or [`push_end`](ReadableState::push_end).
+    More,
+    /// Let the source go, then [`released`](ReadableState::released).
+    Release,
+}
+
+/// A read of more than [`READ_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// How much was asked for.
+    pub wanted: usize,
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "read of {} is more than {READ_MAX}", self.wanted)
+    }
+}
+
+impl Error for OutOfRange {}
+
+/// How far the stream has come; drawn at the top of this file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The source may have more.
+    Open,
+    /// The source has ended; what is buffered is still to be read.
+    Last,
+    /// The end was read; the source is to be let go.
+    Ended,
+    /// Torn down before the end was read; the source is let go once no pull runs.
+    Destroyed,
+    /// The source was let go. Nothing follows.
+    Closed,
+}
+
+/// What the source has in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Running {
+    Nothing,
+    Pull,
+    Release,
+}
+
+/// A stream's reading side: its buffer, its marks and its whole life, with no thread.
+///
+/// A reader calls [`next`](Self::next), [`read`](Self::read) and [`unshift`](Self::unshift). A
+/// source asks for [`next_pull`](Self::next_pull) whenever it has nothing in hand, and answers it.
+///
+/// # Invariants
+///
+/// Between calls:
+///
+/// 1. A pull is wanted only while the stream is open and below its mark, or empty.
+/// 2. The buffer is empty once the end was read.
+/// 3. With `low > 0`, once `high` was reached no pull is wanted until the length is at `low`.
+#[derive(Clone, Debug)]
+pub struct ReadableState<T, E> {
+    phase: Phase,
+    running: Running,
+    /// A pull is due as soon as the source has nothing in hand.
+    wanted: bool,
+    /// The high-water mark was reached, and the low one not yet again.
+    full: bool,
+    buffer: Batch<T>,
+    /// Raised by a read of more than it.
+    high: usize,
+    low: usize,
+    /// The source has ended, be it that the stream is destroyed by now.
+    source_ended: bool,
+    /// The end was read, be it that the stream is closed by now.
+    end_read: bool,
+    errored: Option<E>,
+    reads: Reads,
+    weigh: fn(&T) -> usize,
+}
+
+impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
+    /// Makes an open stream with nothing in it. `weigh` says what a chunk counts for.
+    #[must_use]
+    pub const fn new(marks: Marks, weigh: fn(&T) -> usize, reads: Reads) -> Self {
+        Self {
+            phase: Phase::Open,
+            running: Running::Nothing,
+            wanted: false,
+            full: false,
+            buffer: Batch::new(),
+            high: marks.high,
+            low: marks.low,
+            source_ended: false,
+            end_read: false,
+            errored: None,
+            reads,
+            weigh,
+        }
+    }
+
+    /// Gives the source its next order, if it has nothing in hand and one is due.
+    pub fn next_pull(&mut self) -> Option<Pull> {
+        if self.running != Running::Nothing {
+            return None;
+        }
+        match self.phase {
+            Phase::Open if self.wanted => {
+                self.wanted = false;
+                self.running = Running::Pull;
+                Some(Pull::More)
+            }
+            Phase::Ended | Phase::Destroyed => {
+                self.running = Running::Release;
+                Some(Pull::Release)
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers a pull with a chunk. Nothing is refused for want of room.
+    ///
+    /// A chunk that weighs nothing answers "nothing yet" in [`Reads::Bytes`].
+    ///
+    /// # Errors
+    ///
+    /// The chunk, if the stream was destroyed or the source has ended; the latter destroys the
+    /// stream with [`Misuse::PushAfterEnd`], as in Node.
+    pub fn push(&mut self, chunk: T) -> Result<Pressure, T> {
+        let weight = (self.weigh)(&chunk);
+        let mut batch = Batch::new();
+        batch.push(chunk, weight);
+        let pressure = self.push_batch(&mut batch);
+        match batch.pop() {
+            Some(refused) => Err(refused.chunk),
+            None => Ok(pressure),
+        }
+    }
+
+    /// Answers a pull with several chunks, and leaves `batch` empty, or as it is if they are
+    /// refused as in [`push`](Self::push).
+    pub fn push_batch(&mut self, batch: &mut Batch<T>) -> Pressure {
+        self.answered();
+        if self.is_nothing(batch.weight()) {
+            batch.drain();
+        }
+        match self.phase {
+            _ if batch.is_empty() => {
+                self.refill();
+                self.pressure()
+            }
+            Phase::Open => {
+                self.buffer.append(batch);
+                self.refill();
+                self.check();
+                self.pressure()
+            }
+            Phase::Last => {
+                self.tear_down(Some(Misuse::PushAfterEnd.into()));
+                Pressure::Reached
+            }
+            Phase::Ended | Phase::Destroyed | Phase::Closed => Pressure::Reached,
+        }
+    }
+
+    /// Answers a pull with the end: what is buffered is the last.
+    pub fn push_end(&mut self) {
+        self.answered();
+        self.source_ended = true;
+        if self.phase == Phase::Open {
+            self.phase = Phase::Last;
+            self.wanted = false;
+        }
+        self.check();
+    }
+
+    /// Puts a chunk back at the front, also past the mark and after the source has ended.
+    ///
+    /// # Errors
+    ///
+    /// The chunk, if the stream was destroyed or its end was read.
+    pub fn unshift(&mut self, chunk: T) -> Result<Pressure, T> {
+        let weight = (self.weigh)(&chunk);
+        if self.is_nothing(weight) {
+            return Ok(self.pressure());
+        }
+        if self.is_destroyed() {
+            return Err(chunk);
+        }
+        self.buffer.push_front(chunk, weight);
+        self.refill();
+        self.check();
+        Ok(self.pressure())
+    }
+
+    /// Takes the oldest chunk as it was pushed, and asks the source for more below the mark.
+    #[inline]
+    pub fn next(&mut self) -> (Option<Weighed<T>>, Events) {
+        let taken = self.buffer.pop();
+        let events = self.after_read(taken.is_none(), true);
+        (taken, events)
+    }
+
+    /// Tears the stream down at once. What is buffered can still be taken. On a stream that is
+    /// destroyed already it does nothing: the first cause stays.
+    pub fn destroy(&mut self, error: Option<E>) {
+        if !self.is_destroyed() {
+            self.tear_down(error);
+        }
+        self.check();
+    }
+
+    /// Answers [`Pull::Release`]: the source was let go.
+    pub fn released(&mut self) -> Events {
+        if self.running != Running::Release {
+            return Events::NONE;
+        }
+        self.running = Running::Nothing;
+        let told = self.phase == Phase::Destroyed && self.errored.is_some();
+        self.phase = Phase::Closed;
+        let mut events = Events::from(Event::Close);
+        if told {
+            events.add(Event::Error);
+        }
+        events
+    }
+
+    /// Takes everything that is buffered, at whatever point of its life the stream is.
+    #[must_use = "these chunks were not read"]
+    pub fn take_buffer(&mut self) -> Batch<T> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    fn tear_down(&mut self, error: Option<E>) {
+        self.phase = Phase::Destroyed;
+        self.wanted = false;
+        self.errored = error;
+    }
+
+    fn answered(&mut self) {
+        if self.running == Running::Pull {
+            self.running = Running::Nothing;
+        }
+    }
+
+    /// Bytes that weigh nothing are no chunk: Node passes them over before it looks at anything else.
+    fn is_nothing(&self, weight: usize) -> bool {
+        weight == 0 && self.reads == Reads::Bytes
+    }
+
+    fn pressure(&self) -> Pressure {
+        let len = self.buffer.weight();
+        if !self.source_ended && (len < self.high || len == 0) {
+            Pressure::Below
+        } else {
+            Pressure::Reached
+        }
+    }
+
+    /// Wants a pull if the buffer is below its mark: after something was put in.
+    fn refill(&mut self) {
+        let len = self.buffer.weight();
+        self.full = len >= self.high || (self.full && len > self.low);
+        self.want(len < self.high);
+    }
+
+    /// Asks for a pull, or not. Node decides only while none runs, so a running one settles it.
+    fn want(&mut self, below: bool) {
+        let paused = self.full && self.low > 0 && !self.buffer.is_empty();
+        self.wanted =
+            below && !paused && self.phase == Phase::Open && self.running == Running::Nothing;
+    }
+
+    /// Settles what a read leaves behind. `to_the_end` says that the read asked for all there is,
+    /// so that an empty buffer behind the last chunk is the end.
+    fn after_read(&mut self, was_empty: bool, to_the_end: bool) -> Events {
+        let len = self.buffer.weight();
+        self.full &= len > self.low;
+        match self.phase {
+            Phase::Open => {
+                self.want(len < self.high || was_empty);
+                self.check();
+                Events::NONE
+            }
+            Phase::Last if to_the_end && self.buffer.is_empty() => {
+                self.phase = Phase::Ended;
+                self.end_read = true;
+                self.check();
+                Event::End.into()
+            }
+            _ => Events::NONE,
+        }
+    }
+
+    fn check(&self) {
+        debug_assert!(!self.wanted || self.phase == Phase::Open, "invariant 1");
+        debug_assert!(
+            self.phase != Phase::Ended || self.buffer.is_empty(),
+            "invariant 2"
+        );
+        debug_assert!(
+            !self.wanted || self.low == 0 || !self.full || self.buffer.is_empty(),
+            "invariant 3: pull at {} between {} and {}",
+            self.buffer.weight(),
+            self.low,
+            self.high
+        );
+    }
+}
+
+impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
+    /// Takes exactly `n`, or what is left if the source has ended; all there is, without `n`.
+    ///
+    /// `None` if there is less than that. A read of more than the high-water mark raises it to
+    /// the next power of two, so that the source is asked until there is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if `n` is above the mark and above [`READ_MAX`].
+    pub fn read(&mut self, n: Option<usize>) -> Result<(Option<Batch<T>>, Events), OutOfRange> {
+        self.lift(n)?;
+        let take = self.how_much(n);
+        if take == 0 {
+            return Ok((None, self.after_read(self.buffer.is_empty(), true)));
+        }
+        let mut taken = Batch::new();
+        match self.reads {
+            Reads::Bytes => self.buffer.split_into(take, &mut taken),
+            Reads::Items => {
+                if let Some(first) = self.buffer.pop() {
+                    taken.push(first.chunk, first.weight);
+                }
+            }
+        }
+        let events = self.after_read(false, n != Some(take));
+        Ok((Some(taken), events))
+    }
+
+    fn lift(&mut self, n: Option<usize>) -> Result<(), OutOfRange> {
+        let Some(wanted) = n.filter(|n| *n > self.high) else {
+            return Ok(());
+        };
+        if wanted > READ_MAX {
+            return Err(OutOfRange { wanted });
+        }
+        self.high = wanted.next_power_of_two();
+        Ok(())
+    }
+
+    /// How much a read of `n` gets now: Node's `howMuchToRead`.
+    fn how_much(&self, n: Option<usize>) -> usize {
+        let len = self.buffer.weight();
+        match (self.reads, n) {
+            (_, Some(0)) => 0,
+            (Reads::Items, _) => usize::from(!self.buffer.is_empty()),
+            (Reads::Bytes, None) => len,
+            (Reads::Bytes, Some(n)) if n <= len => n,
+            (Reads::Bytes, Some(_)) if self.source_ended => len,
+            (Reads::Bytes, Some(_)) => 0,
+        }
+    }
+}
+
+impl<T, E> ReadableState<T, E> {
+    /// What is buffered, in the unit of the marks: Node's `readableLength`.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length of 0 is not an empty buffer"
+    )]
+    pub const fn len(&self) -> usize {
+        self.buffer.weight()
+    }
+
+    /// Says whether no chunk is buffered.
+    #[inline]
+    #[must_use]
+    pub fn is_buffer_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The high-water mark as it is now: Node's `readableHighWaterMark`.
+    #[must_use]
+    pub const fn high(&self) -> usize {
+        self.high
+    }
+
+    /// Says whether the end was read: Node's `readableEnded`.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        self.end_read
+    }
+
+    /// Says whether the source has ended, be it that chunks are still buffered.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self.phase, Phase::Last)
+    }
+
+    /// Says whether the stream was torn down, which one that was read to its end is too: Node's
+    /// `destroyed`.
+    #[must_use]
+    pub const fn is_destroyed(&self) -> bool {
+        matches!(self.phase, Phase::Ended | Phase::Destroyed | Phase::Closed)
+    }
+
+    /// Says whether the source was let go: Node's `closed`.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// Says whether a read may still get something: Node's `readable`.
+    #[must_use]
+    pub const fn is_readable(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Last)
+    }
+
+    /// The first error, if the stream has failed: Node's `errored`.
+    #[must_use]
+    pub const fn errored(&self) -> Option<&E> {
+        self.errored.as_ref()
+    }
+}
