@@ -228,6 +228,10 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
 
     /// Takes the oldest chunk as it was pushed, and asks the source for more below the mark.
     #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "Node's reads also tell of an event"
+    )]
     pub fn next(&mut self) -> (Option<Weighed<T>>, Events) {
         let taken = self.buffer.pop();
         let events = self.after_read(taken.is_none(), true);

@@ -305,17 +305,15 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
     /// was queued comes back.
     #[must_use = "these chunks were taken and not written"]
     pub fn fail(&mut self, error: E) -> Batch<T> {
-        if self.running != Running::Release {
-            self.running = Running::Nothing;
-        }
-        self.abandoned = 0;
+        let was_running = self.answered();
         if self.is_destroyed() {
-            // Too late to be told, yet kept if it is the first.
-            self.errored.get_or_insert(error);
+            // Too late to be told. Node keeps that of a write, if it is the first.
+            if matches!(was_running, Running::Write(_)) {
+                self.errored.get_or_insert(error);
+            }
             return Batch::new();
         }
         let queued = self.tear_down(Some(error));
-        self.abandoned = 0;
         self.check();
         queued
     }
@@ -363,6 +361,17 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         }
         self.check();
         events
+    }
+
+    /// Takes the running request out of the sink's hands, save that to let go: it has an answer
+    /// of its own.
+    fn answered(&mut self) -> Running {
+        let was_running = self.running;
+        if was_running != Running::Release {
+            self.running = Running::Nothing;
+            self.abandoned = 0;
+        }
+        was_running
     }
 
     fn drained(&mut self) -> Events {
@@ -454,10 +463,7 @@ impl<T, E> WritableState<T, E> {
     /// Says whether the stream was torn down, which a finished one is too: Node's `destroyed`.
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Finished | Phase::Destroyed | Phase::Closed
-        )
+        !matches!(self.phase, Phase::Open | Phase::Ending | Phase::Finishing)
     }
 
     /// Says whether the sink was let go: Node's `closed`.
