@@ -130,6 +130,13 @@ impl<T> Batch<T> {
         self.chunks.front().map(|first| &first.chunk)
     }
 
+    /// Says what the oldest chunk weighs.
+    #[inline]
+    #[must_use]
+    pub fn first_weight(&self) -> Option<usize> {
+        self.chunks.front().map(|first| first.weight)
+    }
+
     /// Looks at every chunk, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().map(|weighed| &weighed.chunk)

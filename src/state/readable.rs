@@ -88,9 +88,10 @@ enum Running {
 ///
 /// Between calls:
 ///
-/// 1. A pull is wanted only while the stream is open and below its mark, or empty.
+/// 1. A pull is wanted only while the stream is open.
 /// 2. The buffer is empty once the end was read.
-/// 3. With `low > 0`, once `high` was reached no pull is wanted until the length is at `low`.
+/// 3. `full` is set only while the length has not fallen to `low` since it reached `high`. With
+///    `low > 0` no pull becomes wanted until then.
 #[derive(Clone, Debug)]
 pub struct ReadableState<T, E> {
     phase: Phase,
@@ -99,6 +100,9 @@ pub struct ReadableState<T, E> {
     wanted: bool,
     /// The high-water mark was reached, and the low one not yet again.
     full: bool,
+    /// A read got nothing, or left nothing: the next one pulls even at the mark. It is Node's
+    /// `needReadable`.
+    unmet: bool,
     buffer: Batch<T>,
     /// Raised by a read of more than it.
     high: usize,
@@ -121,6 +125,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             running: Running::Nothing,
             wanted: false,
             full: false,
+            unmet: false,
             buffer: Batch::new(),
             high: marks.high,
             low: marks.low,
@@ -230,11 +235,13 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     #[inline]
     #[expect(
         clippy::should_implement_trait,
-        reason = "Node's reads also tell of an event"
+        reason = "an iterator could not tell of the end"
     )]
     pub fn next(&mut self) -> (Option<Weighed<T>>, Events) {
+        let first = self.buffer.first_weight();
+        self.ask(first.unwrap_or(0));
         let taken = self.buffer.pop();
-        let events = self.after_read(taken.is_none(), true);
+        let events = self.after_read(taken.is_some(), true);
         (taken, events)
     }
 
@@ -294,39 +301,55 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Wants a pull if the buffer is below its mark: after something was put in.
+    /// Asks for more below the mark, after something was put in.
     fn refill(&mut self) {
         let len = self.buffer.weight();
         self.full = len >= self.high || (self.full && len > self.low);
-        self.want(len < self.high);
-    }
-
-    /// Asks for a pull, or not. Node decides only while none runs, so a running one settles it.
-    fn want(&mut self, below: bool) {
-        let paused = self.full && self.low > 0 && !self.buffer.is_empty();
-        self.wanted =
-            below && !paused && self.phase == Phase::Open && self.running == Running::Nothing;
-    }
-
-    /// Settles what a read leaves behind. `to_the_end` says that the read asked for all there is,
-    /// so that an empty buffer behind the last chunk is the end.
-    fn after_read(&mut self, was_empty: bool, to_the_end: bool) -> Events {
-        let len = self.buffer.weight();
-        self.full &= len > self.low;
-        match self.phase {
-            Phase::Open => {
-                self.want(len < self.high || was_empty);
-                self.check();
-                Events::NONE
-            }
-            Phase::Last if to_the_end && self.buffer.is_empty() => {
-                self.phase = Phase::Ended;
-                self.end_read = true;
-                self.check();
-                Event::End.into()
-            }
-            _ => Events::NONE,
+        if self.phase != Phase::Open {
+            return;
         }
+        self.unmet &= len <= self.high;
+        if len < self.high && self.may_pull() {
+            self.wanted = true;
+            self.unmet = true;
+        }
+    }
+
+    /// Asks for more ahead of a read of `taking`, if that leaves less than the mark.
+    #[inline]
+    fn ask(&mut self, taking: usize) {
+        let len = self.buffer.weight();
+        let left = len - taking;
+        self.full &= left > self.low;
+        if (self.unmet || len == 0 || left < self.high) && self.may_pull() {
+            self.wanted = true;
+        }
+    }
+
+    fn may_pull(&self) -> bool {
+        let paused = self.full && self.low > 0;
+        self.phase == Phase::Open && self.running == Running::Nothing && !paused
+    }
+
+    /// Settles what a read leaves behind. `wanted_more` says that the read asked for more than it
+    /// got, or for all there is, so that an empty buffer behind the last chunk is the end.
+    #[inline]
+    fn after_read(&mut self, got: bool, wanted_more: bool) -> Events {
+        let len = self.buffer.weight();
+        if !got {
+            self.unmet = len <= self.high;
+        }
+        if len > 0 {
+            return Events::NONE;
+        }
+        self.unmet |= !self.source_ended;
+        if wanted_more && self.phase == Phase::Last && self.buffer.is_empty() {
+            self.phase = Phase::Ended;
+            self.end_read = true;
+            self.check();
+            return Event::End.into();
+        }
+        Events::NONE
     }
 
     fn check(&self) {
@@ -336,11 +359,8 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             "invariant 2"
         );
         debug_assert!(
-            !self.wanted || self.low == 0 || !self.full || self.buffer.is_empty(),
-            "invariant 3: pull at {} between {} and {}",
-            self.buffer.weight(),
-            self.low,
-            self.high
+            !self.full || self.buffer.weight() > self.low || self.high == 0,
+            "invariant 3"
         );
     }
 }
@@ -357,8 +377,23 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
     pub fn read(&mut self, n: Option<usize>) -> Result<(Option<Batch<T>>, Events), OutOfRange> {
         self.lift(n)?;
         let take = self.how_much(n);
+        if n == Some(0) && self.unmet && self.buffer.weight() >= self.high.max(1) {
+            // Node tells its listeners that there is something to read, and pulls nothing.
+            self.unmet = !self.source_ended && self.buffer.weight() <= self.high;
+            return Ok((None, Events::NONE));
+        }
+        if take == 0 && self.source_ended {
+            let nothing_left = self.buffer.weight() == 0;
+            let events = if nothing_left {
+                self.after_read(true, true)
+            } else {
+                Events::NONE
+            };
+            return Ok((None, events));
+        }
+        self.ask(take);
         if take == 0 {
-            return Ok((None, self.after_read(self.buffer.is_empty(), true)));
+            return Ok((None, self.after_read(false, true)));
         }
         let mut taken = Batch::new();
         match self.reads {
@@ -369,7 +404,7 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
                 }
             }
         }
-        let events = self.after_read(false, n != Some(take));
+        let events = self.after_read(true, n != Some(take));
         Ok((Some(taken), events))
     }
 

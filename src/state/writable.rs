@@ -219,14 +219,11 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
 
     /// Gives the sink its next request, if it has none in hand and one is due.
     pub fn next_request(&mut self) -> Option<Request<T>> {
-        if self.running != Running::Nothing {
+        if !self.is_request_due() {
             return None;
         }
         match self.phase {
             Phase::Open | Phase::Ending if !self.queue.is_empty() => {
-                if self.corked > 0 {
-                    return None;
-                }
                 let batch = self.take_batch();
                 self.running = Running::Write(batch.weight());
                 self.check();
@@ -482,6 +479,20 @@ impl<T, E> WritableState<T, E> {
     #[must_use]
     pub const fn is_running(&self) -> bool {
         !matches!(self.running, Running::Nothing)
+    }
+
+    /// Says whether [`next_request`](Self::next_request) would give one.
+    #[inline]
+    #[must_use]
+    pub fn is_request_due(&self) -> bool {
+        if self.is_running() {
+            return false;
+        }
+        match self.phase {
+            Phase::Open | Phase::Ending if !self.queue.is_empty() => self.corked == 0,
+            Phase::Ending | Phase::Finished | Phase::Destroyed | Phase::Failed => true,
+            Phase::Open | Phase::Finishing | Phase::Closed => false,
+        }
     }
 
     /// Says whether chunks wait for the sink to ask.

@@ -16,7 +16,7 @@ const USAGE = `usage: node record.mjs [--seed N] [--count N] [--steps N] OUTDIR
 Writes OUTDIR/writable.jsonl and OUTDIR/readable.jsonl; OUTDIR must exist.
 
   --seed N   seed of the script generator (default 1)
-  --count N  traces of each kind (default 1300)
+  --count N  traces of each kind (default 1250)
   --steps N  longest script (default 14)
   --help     show this text`;
 
@@ -84,7 +84,7 @@ function note(stream, fx, plain) {
 /** A kind of stream: how to make one, how to apply an op, what to observe. */
 const KINDS = {
   writable: {
-    header: ({ hwm, object, writev }) => ({ kind: 'writable', hwm, object, writev }),
+    options: ['hwm', 'object', 'writev'],
     make({ hwm, object, writev }, far, fx) {
       const size = (chunk) => sizeOf(chunk, object);
       const stream = new Writable({
@@ -122,7 +122,7 @@ const KINDS = {
     }),
   },
   readable: {
-    header: ({ hwm, object }) => ({ kind: 'readable', hwm, object }),
+    options: ['hwm', 'object'],
     make({ hwm, object }, far, fx) {
       const stream = new Readable({
         highWaterMark: hwm,
@@ -164,7 +164,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
  * `st` is what was observed last (before the first op too), `request` what the far side was asked for.
  */
 export async function recordTrace(kind, options, nextOp) {
-  const { header, make, returning, apply, observe } = KINDS[kind];
+  const { make, returning, apply, observe } = KINDS[kind];
   const fx = [];
   const far = new FarSide(fx);
   const stream = make(options, far, fx);
@@ -181,26 +181,23 @@ export async function recordTrace(kind, options, nextOp) {
     // A trace's keys have a fixed order: op, arg (if any), ret (for ops that answer), fx, st.
     steps.push({ ...next, ...(returning.has(next.op) && { ret }), fx: fx.splice(0), st });
   }
-  return { ...header(options), steps };
+  return { kind, ...Object.fromEntries(KINDS[kind].options.map((key) => [key, options[key]])), steps };
 }
 
 // ---- generating scripts ----------------------------------------------------------------------------------------
 
-/** Mulberry32, a small PRNG that is good enough here: returns floats in [0, 1). */
-function prng(seed) {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
+/** Chance from a seed alone, by Mulberry32: a small generator that is good enough here. */
+class Dice {
+  #state;
+  constructor(seed) {
+    this.#state = seed >>> 0;
+  }
+  /** A number in [0, 1). */
+  #next() {
+    const a = (this.#state = (this.#state + 0x6d2b79f5) >>> 0);
     let t = Math.imul(a ^ (a >>> 15), a | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-class Dice {
-  #next;
-  constructor(seed) {
-    this.#next = prng(seed);
   }
   chance = (p) => this.#next() < p;
   int = (n) => Math.floor(this.#next() * n); // 0 .. n-1
@@ -214,7 +211,7 @@ class Dice {
 
 const HWMS = [0, 1, 1, 2, 3, 5, 8, 16, 64, 100, 16384];
 // Two codes, so that it shows which of two errors a stream keeps.
-const destroyArg = (dice) => dice.of([undefined, 'ECANCELED', 'EPIPE']);
+const destroyOp = (dice) => ({ op: 'destroy', ...dice.of([{}, { arg: 'ECANCELED' }, { arg: 'EPIPE' }]) });
 /** Chunk sizes: mostly small ones, and those around the mark, where the behaviour changes; never below zero. */
 const chunkSize = (dice, { hwm, object }) =>
   object ? 1 : Math.max(0, dice.of([0, 1, 1, 2, 3, 5, 8, 13, hwm - 1, hwm, hwm + 1, hwm >> 1]));
@@ -222,8 +219,8 @@ const chunkSize = (dice, { hwm, object }) =>
 // How often each op comes up, by the temper of a trace. The choosers below bend these by the stream's state, mainly
 // so that a good part of the traces lives to its regular end.
 const WRITABLE_TEMPERS = {
-  steady: { write: 30, complete: 45, fail: 1, cork: 2, uncork: 2, end: 6, destroy: 1 },
-  corking: { write: 30, complete: 25, fail: 2, cork: 16, uncork: 15, end: 5, destroy: 1 },
+  steady: { write: 30, complete: 45, fail: 1, cork: 2, uncork: 2, end: 9, destroy: 1 },
+  corking: { write: 30, complete: 25, fail: 2, cork: 14, uncork: 15, end: 6, destroy: 1 },
   wild: { write: 25, complete: 20, fail: 8, cork: 8, uncork: 8, end: 14, destroy: 10 },
 };
 const READABLE_TEMPERS = {
@@ -242,11 +239,13 @@ const SCRIPTS = {
       if (st.ended && !st.destroyed) w.complete *= 2;
       // Rare states: use them while they last.
       if (request === 'batch') w.fail *= 4;
-      if (request === 'final') (w.fail *= 4), (w.destroy *= 3);
+      if (request === 'final') {
+        w.fail *= 4;
+        w.destroy *= 3;
+      }
       const op = dice.weighted(w);
-      if (op === 'write') return { op, arg: chunkSize(dice, options) };
-      if (op === 'end' && dice.chance(0.35)) return { op, arg: chunkSize(dice, options) };
-      return op === 'destroy' ? withArg(op, destroyArg(dice)) : { op };
+      if (op === 'write' || (op === 'end' && dice.chance(0.35))) return { op, arg: chunkSize(dice, options) };
+      return op === 'destroy' ? destroyOp(dice) : { op };
     };
   },
   readable(dice, options, temper, limit) {
@@ -259,9 +258,8 @@ const SCRIPTS = {
       if (st.destroyed) w.unshift *= 2;
       const op = dice.weighted(w);
       if (op === 'push_end') eof = true;
-      if (op === 'push') return { op, arg: chunkSize(dice, options) };
-      if (op === 'unshift') return { op, arg: chunkSize(dice, options) };
-      if (op === 'destroy') return withArg(op, destroyArg(dice));
+      if (op === 'push' || op === 'unshift') return { op, arg: chunkSize(dice, options) };
+      if (op === 'destroy') return destroyOp(dice);
       if (op !== 'read' || dice.chance(eof ? 0.6 : 0.4)) return { op };
       // Interesting sizes lie around what is buffered and around the mark; more than the mark raises it.
       const { len, hwm } = st;
@@ -271,19 +269,18 @@ const SCRIPTS = {
   },
 };
 
-const withArg = (op, arg) => (arg === undefined ? { op } : { op, arg });
-
 /** Generates and records trace number `index` of a kind. */
 function generate(kind, seed, index, maxSteps) {
   // Spread the three numbers over the seed, lest neighbours resemble each other.
-  const dice = new Dice(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b) ^ (kind === 'writable' ? 0 : 0x5bd1e995));
+  const salt = kind === 'writable' ? 0 : 0x5bd1e995;
+  const dice = new Dice(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b) ^ salt);
   const options = { hwm: dice.of(HWMS), object: dice.chance(0.3), writev: dice.chance(0.5) };
   const temper = dice.of(['steady', 'steady', kind === 'writable' ? 'corking' : 'ending', 'wild']);
-  // The greater of two throws: long enough, more often than not, to get to a regular end.
-  const limit = 1 + Math.max(dice.int(maxSteps), dice.int(maxSteps));
+  // Mostly the greater of two throws: long enough, more often than not, to get to a regular end.
+  const limit = 1 + (dice.chance(0.7) ? Math.max(dice.int(maxSteps), dice.int(maxSteps)) : dice.int(maxSteps));
   const script = SCRIPTS[kind](dice, options, temper, limit);
   // A closed stream does little, yet must do it right: a few steps more, then stop.
-  let after = dice.int(4);
+  let after = dice.of([0, 1, 1, 2, 3]);
   return recordTrace(kind, options, (view) => {
     if (view.step >= limit || (view.st.closed && after-- === 0)) return null;
     return script(view);
@@ -297,8 +294,9 @@ class UsageError extends Error {}
 function parseCommandLine(args) {
   let parsed;
   try {
-    const options = Object.fromEntries(['seed', 'count', 'steps'].map((name) => [name, { type: 'string' }]));
-    parsed = parseArgs({ args, allowPositionals: true, options: { ...options, help: { type: 'boolean', short: 'h' } } });
+    const text = { type: 'string' };
+    const options = { seed: text, count: text, steps: text, help: { type: 'boolean', short: 'h' } };
+    parsed = parseArgs({ args, allowPositionals: true, options });
   } catch (err) {
     throw new UsageError(err.message);
   }
@@ -312,17 +310,20 @@ function parseCommandLine(args) {
     }
     return value;
   };
-  const numbers = { seed: number('seed', 1, 0), count: number('count', 1300, 1), steps: number('steps', 14, 1) };
+  const numbers = { seed: number('seed', 1, 0), count: number('count', 1250, 1), steps: number('steps', 14, 1) };
   if (positionals.length !== 1) throw new UsageError(`exactly one OUTDIR is needed, ${positionals.length} were given`);
   const [outdir] = positionals;
-  if (!statSync(outdir, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`'${outdir}' is not a directory`);
+  const isDirectory = statSync(outdir, { throwIfNoEntry: false })?.isDirectory();
+  if (!isDirectory) throw new UsageError(`'${outdir}' is not a directory`);
   return { ...numbers, outdir };
 }
 
 async function main() {
   const { help, seed, count, steps, outdir } = parseCommandLine(process.argv.slice(2));
   if (help) return console.log(USAGE);
-  if (!process.version.startsWith('v20.')) console.error(`warning: these traces are those of Node v20; this is ${process.version}`);
+  if (!process.version.startsWith('v20.')) {
+    console.error(`warning: the traces should be those of Node v20, but this is ${process.version}`);
+  }
   for (const kind of Object.keys(KINDS)) {
     let text = '';
     for (let i = 0; i < count; i++) text += JSON.stringify(await generate(kind, seed, i, steps)) + '\n';

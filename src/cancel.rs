@@ -1,0 +1,172 @@
+//! Stopping streams from outside, also while a thread is blocked in one.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use crate::error::{Error, ErrorKind};
+use crate::sync::Mutex;
+
+/// What a token acts on.
+pub(crate) trait Cancel: Send + Sync {
+    /// Takes no more, lets through what is there, and ends.
+    fn stop(&self);
+    /// Ends now.
+    fn abort(&self, cause: &Error);
+}
+
+/// Wakes a source or a sink out of a call that blocks.
+///
+/// A [`Source`](crate::Source) or a [`Sink`](crate::Sink) that can block in the kernel gives one
+/// to its stream, which calls it, from another thread, when the call has to return early. It may be
+/// called more than once, and stays in force: a call that starts later must return early too.
+#[derive(Clone)]
+pub struct Interrupt(Arc<dyn Fn() + Send + Sync>);
+
+impl Interrupt {
+    /// Makes an interrupt that calls `wake`, which must not block.
+    #[must_use]
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wake))
+    }
+
+    /// Makes the blocked call return, and those that follow.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupt(..)")
+    }
+}
+
+/// Stops any number of streams and pipelines at once, from any thread: Node's `AbortSignal`.
+///
+/// There are two arms. [`stop`](Self::stop) closes the tap: sources are read no more, what is
+/// buffered still goes through, and everything ends as if the sources had ended.
+/// [`abort`](Self::abort) breaks off: everything ends now, with a cause, and what is buffered is
+/// given back. Both reach threads that are blocked, be it for room, for data, or in a read or a
+/// write of a socket or a pipe. A call on a regular file is waited for; nothing can interrupt it.
+///
+/// A clone is the same token.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{CancelToken, ErrorKind, HighWaterMark, channel};
+///
+/// let (mut writer, mut reader) = channel(HighWaterMark::items(1));
+/// let token = CancelToken::new();
+/// reader.cancel_with(&token);
+///
+/// writer.write("kept")?;
+/// token.abort("the user went home");
+/// let cancelled = reader.next().unwrap().unwrap_err();
+/// assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
+/// assert!(writer.write("refused").unwrap_err().is_closed());
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CancelToken(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    stopped: bool,
+    aborted: Option<Error>,
+    targets: Vec<Weak<dyn Cancel>>,
+}
+
+impl CancelToken {
+    /// Makes a token that nobody has used yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State::default())))
+    }
+
+    /// Ends what the token is given to, once what is buffered has gone through.
+    ///
+    /// Does not wait. After an [`abort`](Self::abort) it does nothing.
+    pub fn stop(&self) {
+        let targets = {
+            let mut state = self.0.lock();
+            state.stopped = true;
+            state.live()
+        };
+        // Not under the lock: a target takes its own, and may be adding itself to a token.
+        for target in targets {
+            target.stop();
+        }
+    }
+
+    /// Ends what the token is given to, now. `cause` is what their errors have as source.
+    ///
+    /// Does not wait. The first cause stays.
+    pub fn abort(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        let cause = Error::caused(ErrorKind::Cancelled, "cancelled", cause.into());
+        let targets = {
+            let mut state = self.0.lock();
+            if state.aborted.is_some() {
+                return;
+            }
+            state.aborted = Some(cause.clone());
+            state.live()
+        };
+        for target in targets {
+            target.abort(&cause);
+        }
+    }
+
+    /// Says whether either arm was used.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        let state = self.0.lock();
+        state.stopped || state.aborted.is_some()
+    }
+
+    /// The error of an [`abort`](Self::abort), if there was one.
+    #[must_use]
+    pub fn cause(&self) -> Option<Error> {
+        self.0.lock().aborted.clone()
+    }
+
+    /// Puts `target` under the token. One that comes after the fact is stopped at once.
+    pub(crate) fn register(&self, target: Weak<dyn Cancel>) {
+        let (stopped, aborted) = {
+            let mut state = self.0.lock();
+            // What is gone is swept here, so that a token that lives as long as its program does
+            // not collect every stream that it ever had.
+            state.targets.retain(|known| known.strong_count() > 0);
+            state.targets.push(target.clone());
+            (state.stopped, state.aborted.clone())
+        };
+        let Some(target) = target.upgrade() else { return };
+        if let Some(cause) = aborted {
+            target.abort(&cause);
+        } else if stopped {
+            target.stop();
+        }
+    }
+}
+
+impl State {
+    fn live(&self) -> Vec<Arc<dyn Cancel>> {
+        self.targets.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Default for CancelToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.lock();
+        f.debug_struct("CancelToken")
+            .field("stopped", &state.stopped)
+            .field("aborted", &state.aborted)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! What the lock of a join guards: the machine, and who waits for it.
+
+use std::time::{Duration, Instant};
+
+use crate::cancel::Interrupt;
+use crate::chunk::Batch;
+use crate::error::{Error, ErrorKind};
+use crate::state::{Pressure, Refused, WritableState};
+
+/// The writing side of a join. Everything here is decided under its lock, and nothing waits.
+pub(super) struct Back<T> {
+    pub(super) state: WritableState<T, Error>,
+    /// The error that travels behind the data, after `fail`.
+    pub(super) failure: Option<Error>,
+    /// A token's `stop` has ended the stream, and not the writer.
+    pub(super) stopped: bool,
+    /// The reader wants nothing for now: every writer waits.
+    pub(super) paused: bool,
+    /// The reader waits for a chunk, which is what a rendezvous waits for.
+    pub(super) reader_waits: bool,
+    /// How many writers are parked.
+    pub(super) parked_writers: usize,
+    pub(super) reader_parked: bool,
+    /// Writers that have not ended. The last one to end ends the stream.
+    pub(super) producers: usize,
+    /// A thread of the join's own takes the chunks to a sink.
+    pub(super) has_sink: bool,
+    /// What was taken from a writer and did not reach the sink.
+    pub(super) undelivered: Batch<T>,
+    /// Wake the source or the sink out of the kernel when the stream is torn down.
+    pub(super) interrupt_source: Option<Interrupt>,
+    pub(super) interrupt_sink: Option<Interrupt>,
+    pub(super) tally: Tally,
+}
+
+/// What a join has seen so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Chunks that writers have written.
+    pub(crate) chunks: u64,
+    /// What those weighed.
+    pub(crate) weight: u64,
+    /// The most that was queued and in flight at once.
+    pub(crate) peak: usize,
+    /// For how long writers were parked, waiting for room.
+    pub(crate) blocked: Parked,
+    /// For how long the reader was parked, waiting for a chunk.
+    pub(crate) starved: Parked,
+}
+
+/// A sum of waits. The clock is read only when a thread really parks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parked {
+    total: Duration,
+    since: Option<Instant>,
+    threads: u32,
+}
+
+impl Parked {
+    pub(super) fn begin(&mut self) {
+        self.threads += 1;
+        // Several writers that wait at the same time are one wait: what is told is for how long
+        // the stage was held up.
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.threads -= 1;
+        if self.threads == 0
+            && let Some(since) = self.since.take()
+        {
+            self.total += since.elapsed();
+        }
+    }
+
+    /// All waits together, with the one that still goes on.
+    pub(crate) fn total(&self) -> Duration {
+        self.total + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl<T> Back<T> {
+    pub(super) fn new(state: WritableState<T, Error>) -> Self {
+        Self {
+            state,
+            failure: None,
+            stopped: false,
+            paused: false,
+            reader_waits: false,
+            parked_writers: 0,
+            reader_parked: false,
+            producers: 1,
+            has_sink: false,
+            undelivered: Batch::new(),
+            interrupt_source: None,
+            interrupt_sink: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Says whether a write would be taken now.
+    #[inline]
+    pub(super) fn admits(&self) -> bool {
+        let room = if self.state.marks().high() == 0 {
+            self.reader_waits && self.state.is_queue_empty()
+        } else {
+            !self.state.needs_drain()
+        };
+        room && !self.paused && self.state.is_writable()
+    }
+
+    /// Takes a chunk, or gives it back if the stream takes none.
+    #[inline]
+    pub(super) fn put(&mut self, chunk: T) -> Result<Pressure, T> {
+        let before = self.state.len();
+        match self.state.write(chunk) {
+            Ok(pressure) => {
+                let len = self.state.len();
+                self.tally.chunks += 1;
+                self.tally.weight += (len - before) as u64;
+                self.tally.peak = self.tally.peak.max(len);
+                Ok(pressure)
+            }
+            Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => Err(chunk),
+        }
+    }
+
+    /// Why no more is taken, unless it is that the writer has said so.
+    pub(super) fn cause(&self) -> Option<Error> {
+        if let Some(cause) = self.state.errored().or(self.failure.as_ref()) {
+            return Some(cause.clone());
+        }
+        self.stopped.then(|| Error::new(ErrorKind::Cancelled, "stopped"))
+    }
+}

@@ -1,0 +1,273 @@
+//! The join between two threads: the only thing here that blocks.
+//!
+//! A writer's chunks go into a [`WritableState`] under one lock. The reader takes everything that
+//! is queued in one go and hands it out, from a [`ReadableState`] under a lock of its own that
+//! nobody else wants, so that most reads cost no more than that. There is one condvar for each
+//! direction. Before a thread parks it spins for a moment on a flag beside the lock, not on the
+//! lock: with a mark of a few chunks the threads take turns, and a park with its wake costs more
+//! than the work.
+//!
+//! ```text
+//!    write ──▶ ┌──────── back ────────┐   the whole queue    ┌─────── front ───────┐ ──▶ next
+//!              │ WritableState: queue │ ───────────────────▶ │ ReadableState: what │     read
+//!  wait_drain  │ + what is in flight  │ ◀─────────────────── │ is in flight        │ ◀── unshift
+//!              └──────────────────────┘   progress, done     └─────────────────────┘
+//!                       drained                  filled
+//! ```
+//!
+//! Locks are taken front first, and user code (a chunk's `Drop`, a waker) runs under neither.
+
+mod back;
+mod front;
+
+use std::fmt;
+use std::hint;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cancel::{Cancel, Interrupt};
+use crate::chunk::Batch;
+use crate::error::{Error, WriteError};
+use crate::mark::{HighWaterMark, Unit};
+use crate::state::{
+    Batching, Event, Events, Pressure, ReadableState, Reads, Refused, Request, WritableState,
+};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded};
+
+use back::Back;
+pub(crate) use back::Tally;
+use front::Front;
+
+/// For how long a call may block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// Not at all.
+    No,
+    /// Until then.
+    Until(Instant),
+    /// Until something happens.
+    Forever,
+}
+
+impl Wait {
+    /// A timeout too long to be represented is a wait without end.
+    pub(crate) fn at_most(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Until)
+    }
+}
+
+/// What a sink's thread gets.
+pub(crate) enum Taken<T> {
+    /// Chunks to write; [`Join::settle`] as they are written, then [`Join::complete`].
+    Batch(Batch<T>),
+    /// Nothing more will come.
+    End,
+    /// The stream was destroyed, with the error that its data was followed by, if any.
+    Gone(Option<Error>),
+}
+
+/// Why a wait ended without what was waited for.
+enum Unmet {
+    /// The call was not to wait.
+    Full,
+    TimedOut,
+    /// The stream takes no more.
+    NotWritable,
+}
+
+/// See the module's docs.
+pub(crate) struct Join<T> {
+    front: Mutex<Front<T>>,
+    back: Mutex<Back<T>>,
+    /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
+    /// may have become true, or more of it was confirmed.
+    drained: Condvar,
+    /// Signalled when `next_request()` of the back may have become due.
+    filled: Condvar,
+    /// Set with `drained`, for threads that spin.
+    drained_flag: Padded<AtomicBool>,
+    /// Set with `filled`, for threads that spin.
+    filled_flag: Padded<AtomicBool>,
+    /// How much a reader may take before it reports it: a part of the way from high to low, so
+    /// that a writer is woken in time and not for each chunk.
+    quantum: usize,
+    drops_weightless: bool,
+}
+
+impl<T> Join<T> {
+    pub(crate) fn new<U: Unit<T>>(mark: &HighWaterMark<U>) -> Self {
+        let marks = mark.marks();
+        let weigh = mark.unit().weigher();
+        let reads = if mark.unit().drops_weightless() { Reads::Bytes } else { Reads::Items };
+        Self {
+            front: Mutex::new(Front::new(ReadableState::new(marks, weigh, reads))),
+            back: Mutex::new(Back::new(WritableState::new(marks, weigh, Batching::All))),
+            drained: Condvar::new(),
+            filled: Condvar::new(),
+            drained_flag: Padded(AtomicBool::new(false)),
+            filled_flag: Padded(AtomicBool::new(false)),
+            quantum: (marks.high() - marks.low()) / 4,
+            drops_weightless: mark.unit().drops_weightless(),
+        }
+    }
+
+    /// Lets the reader look again, and wakes it if it sleeps. After the lock, so that it does not
+    /// wake up only to wait for it; whether it sleeps was read under the lock, so no wake is lost.
+    #[inline]
+    fn wake_reader(&self, back: MutexGuard<'_, Back<T>>) {
+        self.filled_flag.0.store(true, Ordering::Release);
+        let parked = back.reader_parked;
+        drop(back);
+        if parked {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Lets writers look again, and wakes those that sleep.
+    #[inline]
+    fn wake_writers(&self, back: MutexGuard<'_, Back<T>>) {
+        self.drained_flag.0.store(true, Ordering::Release);
+        let parked = back.parked_writers > 0;
+        drop(back);
+        if parked {
+            self.drained.notify_all();
+        }
+    }
+
+    /// Lets both sides look again: something has ended.
+    fn wake_all(&self, back: MutexGuard<'_, Back<T>>) {
+        self.filled_flag.0.store(true, Ordering::Release);
+        self.drained_flag.0.store(true, Ordering::Release);
+        drop(back);
+        self.filled.notify_all();
+        self.drained.notify_all();
+    }
+
+    /// Waits, on the writers' condvar, until `met`.
+    ///
+    /// What ends the wait is in `met`, which must look at whether the stream still lives.
+    fn wait_drained<'a>(
+        &'a self,
+        mut back: MutexGuard<'a, Back<T>>,
+        wait: Wait,
+        met: impl Fn(&Back<T>) -> bool,
+    ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
+        let mut patience = Patience::new(wait)?;
+        while !met(&back) {
+            if patience.spins() {
+                self.drained_flag.0.store(false, Ordering::Relaxed);
+                drop(back);
+                spin(&self.drained_flag.0);
+                back = self.back.lock();
+                continue;
+            }
+            back.parked_writers += 1;
+            back.tally.blocked.begin();
+            let in_time = patience.park(&self.drained, &mut back);
+            back.tally.blocked.end();
+            back.parked_writers -= 1;
+            // The last look is at the state and not at the clock: what came in time counts.
+            if !in_time && !met(&back) {
+                return Err(Unmet::TimedOut);
+            }
+        }
+        Ok(back)
+    }
+
+    /// Waits, on the reader's condvar, until a request is due.
+    fn wait_filled<'a>(
+        &'a self,
+        mut back: MutexGuard<'a, Back<T>>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
+        let mut patience = Patience::new(wait)?;
+        back.reader_waits = true;
+        // A rendezvous waits for just this.
+        if back.state.marks().high() == 0 && back.parked_writers > 0 {
+            self.drained.notify_all();
+        }
+        self.drained_flag.0.store(true, Ordering::Release);
+        let mut outcome = Ok(());
+        while !back.state.is_request_due() {
+            if patience.spins() {
+                self.filled_flag.0.store(false, Ordering::Relaxed);
+                drop(back);
+                spin(&self.filled_flag.0);
+                back = self.back.lock();
+                continue;
+            }
+            back.reader_parked = true;
+            back.tally.starved.begin();
+            let in_time = patience.park(&self.filled, &mut back);
+            back.tally.starved.end();
+            back.reader_parked = false;
+            if !in_time && !back.state.is_request_due() {
+                outcome = Err(Unmet::TimedOut);
+                break;
+            }
+        }
+        back.reader_waits = false;
+        outcome.map(|()| back)
+    }
+
+    /// Looks at the join without waiting for anything but its lock.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
+        let back = self.back.lock();
+        look(&back.state, &back.tally)
+    }
+}
+
+/// How a thread waits: it spins once, and then parks until it is woken or its time is up.
+struct Patience {
+    spun: bool,
+    wait: Wait,
+}
+
+impl Patience {
+    fn new(wait: Wait) -> Result<Self, Unmet> {
+        match wait {
+            Wait::No => Err(Unmet::Full),
+            wait => Ok(Self { spun: false, wait }),
+        }
+    }
+
+    fn spins(&mut self) -> bool {
+        !std::mem::replace(&mut self.spun, true)
+    }
+
+    /// Says whether it was woken, be it for nothing, before its time was up.
+    fn park<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
+        match self.wait {
+            Wait::Until(deadline) => !condvar.wait_until(guard, deadline).timed_out(),
+            Wait::No | Wait::Forever => {
+                condvar.wait(guard);
+                true
+            }
+        }
+    }
+}
+
+/// Spins until `flag` is set, or for about as long as a park and its wake would take.
+///
+/// It backs off as it goes, so that the other side, when it is ahead, can put more than one chunk
+/// in before this one takes them; then it gives the processor away a few times, for machines
+/// where the other side may be waiting for it.
+fn spin(flag: &AtomicBool) {
+    const SPINS: u32 = if cfg!(loom) { 0 } else { 7 };
+    const YIELDS: u32 = if cfg!(loom) { 0 } else { 4 };
+    for step in 0..SPINS {
+        if flag.load(Ordering::Acquire) {
+            return;
+        }
+        for _ in 0..1_u32 << step {
+            hint::spin_loop();
+        }
+    }
+    for _ in 0..YIELDS {
+        if flag.load(Ordering::Acquire) {
+            return;
+        }
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,413 @@
+//! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use crate::state::{InvalidMarks, Misuse};
+
+/// What went wrong, in a word to match on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A system call failed; the [`io::Error`] is the [`source`](StdError::source).
+    Io(io::ErrorKind),
+    /// The writer went away, or panicked, without `end`: Node's `ERR_STREAM_PREMATURE_CLOSE`.
+    PrematureClose,
+    /// The other side went away, and gave no cause.
+    Closed,
+    /// A write after `end`: Node's `ERR_STREAM_WRITE_AFTER_END`.
+    Ended,
+    /// A [`CancelToken`](crate::CancelToken) was used.
+    Cancelled,
+    /// The time was up.
+    TimedOut,
+    /// There is no room, and the call was not to wait for it.
+    Full,
+    /// A stage panicked.
+    Panicked,
+    /// What was asked for makes no sense; nothing was done.
+    InvalidInput,
+    /// More came than a limit allows.
+    LimitExceeded,
+    /// A user's own error, given to `fail`, `destroy` or returned by a stage.
+    Failed,
+}
+
+/// The first cause of a stream's failure.
+///
+/// It names the stage, what that did and how far it had come. A clone is the same error, not a
+/// copy: every handle of a stream tells the one that came first, and what fails later is attached
+/// to it ([`others`](Self::others)).
+///
+/// [`Display`](fmt::Display) says what failed and leaves the reason to
+/// [`source`](StdError::source), as is the custom; `{:#}` writes the reasons behind it.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use highwater::{Error, ErrorKind};
+///
+/// let full = io::Error::from(io::ErrorKind::StorageFull);
+/// let error = Error::from(full).during("write to", "out.bin").at(8192);
+/// assert_eq!(error.kind(), ErrorKind::Io(io::ErrorKind::StorageFull));
+/// assert_eq!(error.to_string(), "failed to write to `out.bin` at byte 8192");
+/// assert_eq!(format!("{error:#}"), "failed to write to `out.bin` at byte 8192: no storage space");
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// What is said in place of "failed to ...".
+    message: Option<Box<str>>,
+    operation: Option<&'static str>,
+    stage: Option<Box<str>>,
+    offset: Option<u64>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+    /// What failed after this: a list, so that it can be added to without a lock.
+    later: OnceLock<Error>,
+}
+
+impl Error {
+    fn build(kind: ErrorKind, cause: Option<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: None,
+            operation: None,
+            stage: None,
+            offset: None,
+            cause,
+            later: OnceLock::new(),
+        }))
+    }
+
+    /// Makes an error of `kind` that says `message`.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::build(kind, None).edit(|inner| inner.message = Some(message.into().into_boxed_str()))
+    }
+
+    /// Makes an error out of a user's own, or out of a text.
+    ///
+    /// An [`Error`] in the box comes out as it went in.
+    #[must_use]
+    pub fn other(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        match cause.into().downcast::<Self>() {
+            Ok(own) => *own,
+            Err(cause) => match cause.downcast::<io::Error>() {
+                Ok(io) => (*io).into(),
+                Err(cause) => Self::build(ErrorKind::Failed, Some(cause)),
+            },
+        }
+    }
+
+    pub(crate) fn caused(
+        kind: ErrorKind,
+        message: &str,
+        cause: Box<dyn StdError + Send + Sync>,
+    ) -> Self {
+        Self::build(kind, Some(cause)).edit(|inner| inner.message = Some(message.into()))
+    }
+
+    pub(crate) fn premature_close() -> Self {
+        Self::new(ErrorKind::PrematureClose, "the writer went away before the end of the stream")
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "the reader went away before the end of the stream")
+    }
+
+    pub(crate) fn ended() -> Self {
+        Self::new(ErrorKind::Ended, Misuse::WriteAfterEnd.to_string())
+    }
+
+    pub(crate) fn timed_out(waited_for: &str) -> Self {
+        Self::new(ErrorKind::TimedOut, format!("timed out waiting for {waited_for}"))
+    }
+
+    pub(crate) fn panicked(stage: &str, payload: &(dyn Any + Send)) -> Self {
+        let said = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Self::new(ErrorKind::Panicked, format!("`{stage}` panicked: {said}"))
+            .edit(|inner| inner.stage = Some(stage.into()))
+    }
+
+    /// Says what was being done, and to what: `during("write to", "out.bin")`.
+    ///
+    /// What is said already stays: the place nearest to the failure knows best.
+    #[must_use]
+    pub fn during(self, operation: &'static str, stage: &str) -> Self {
+        if self.0.stage.is_some() {
+            return self;
+        }
+        self.edit(|inner| {
+            inner.operation = Some(operation);
+            inner.stage = Some(stage.into());
+        })
+    }
+
+    /// Says how many bytes, or items, had gone well. What is said already stays.
+    #[must_use]
+    pub fn at(self, offset: u64) -> Self {
+        if self.0.offset.is_some() {
+            return self;
+        }
+        self.edit(|inner| inner.offset = Some(offset))
+    }
+
+    /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
+    fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+        }
+        self
+    }
+
+    /// What went wrong, in a word.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The stage that failed: a path, an address, or the name of a transform.
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        self.0.stage.as_deref()
+    }
+
+    /// What the stage was doing.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.0.operation
+    }
+
+    /// How many bytes, or items, the stage had done when it failed.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The [`io::Error`] behind it, if a system call failed.
+    #[must_use]
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.cause.as_ref()?.downcast_ref()
+    }
+
+    /// What failed after this, because of it or on its own, in the order in which it was told.
+    pub fn others(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(self.0.later.get(), |error| error.0.later.get())
+    }
+
+    /// Says whether both are one error, and not just alike.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Attaches what failed later. The same error, or one that is attached to something, is not.
+    pub(crate) fn attach(&self, later: Self) {
+        let known = |error: &Self| error.is_same(&later);
+        if known(self) || self.others().any(known) || later.others().next().is_some() {
+            return;
+        }
+        let mut last = self;
+        // Another thread may attach at the same time: whoever comes second goes on behind it.
+        while last.0.later.set(later.clone()).is_err() {
+            match last.0.later.get() {
+                Some(next) if !next.is_same(&later) => last = next,
+                _ => return,
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        match (&inner.message, inner.operation, &inner.stage) {
+            (Some(message), None, _) => write!(f, "{message}")?,
+            (Some(message), Some(operation), Some(stage)) => {
+                write!(f, "failed to {operation} `{stage}`: {message}")?;
+            }
+            (None, Some(operation), Some(stage)) => write!(f, "failed to {operation} `{stage}`")?,
+            _ => f.write_str(match inner.kind {
+                ErrorKind::Io(_) => "a system call failed",
+                _ => "the stream failed",
+            })?,
+        }
+        if let Some(offset) = inner.offset {
+            write!(f, " at byte {offset}")?;
+        }
+        if f.alternate() {
+            let mut cause = self.source();
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("message", &inner.message)
+            .field("operation", &inner.operation)
+            .field("stage", &inner.stage)
+            .field("offset", &inner.offset)
+            .field("cause", &inner.cause)
+            .field("others", &self.others().count())
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        // An error of ours that went through `Read` or `Write` comes back as what it was.
+        let kind = error.kind();
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => Self::build(ErrorKind::Io(kind), Some(Box::new(error))),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Io(kind) => kind,
+            ErrorKind::PrematureClose => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Closed | ErrorKind::Ended => io::ErrorKind::BrokenPipe,
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Full => io::ErrorKind::WouldBlock,
+            ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+            // Not `Interrupted`, which callers retry for ever.
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        match misuse {
+            Misuse::WriteAfterEnd => Self::ended(),
+            other => Self::new(ErrorKind::Ended, other.to_string()),
+        }
+    }
+}
+
+impl From<InvalidMarks> for Error {
+    fn from(marks: InvalidMarks) -> Self {
+        Self::new(ErrorKind::InvalidInput, marks.to_string())
+    }
+}
+
+/// A write that was not taken, with its chunk.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum WriteError<T> {
+    /// There is no room, and the call was not to wait for it.
+    Full(T),
+    /// The time was up before there was room.
+    TimedOut(T),
+    /// `end` was called before.
+    Ended(T),
+    /// The stream is gone; this is why.
+    Closed(T, Error),
+}
+
+impl<T> WriteError<T> {
+    /// Gives the chunk back.
+    #[must_use]
+    pub fn into_chunk(self) -> T {
+        match self {
+            Self::Full(chunk) | Self::TimedOut(chunk) | Self::Ended(chunk) => chunk,
+            Self::Closed(chunk, _) => chunk,
+        }
+    }
+
+    /// Gives the chunk back, and the reason apart.
+    #[must_use]
+    pub fn into_parts(self) -> (T, Error) {
+        match self {
+            Self::Full(chunk) => {
+                (chunk, Error::new(ErrorKind::Full, "the buffer is at its high-water mark"))
+            }
+            Self::TimedOut(chunk) => (chunk, Error::timed_out("room in the buffer")),
+            Self::Ended(chunk) => (chunk, Error::ended()),
+            Self::Closed(chunk, cause) => (chunk, cause),
+        }
+    }
+
+    /// Says whether the buffer was full.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Says whether the stream is gone.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(..))
+    }
+
+    /// The first cause, if the stream is gone.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Error> {
+        match self {
+            Self::Closed(_, cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl<T> fmt::Debug for WriteError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
+            Self::Ended(_) => "Ended(..)",
+            Self::Closed(_, cause) => return write!(f, "Closed(.., {cause:?})"),
+        })
+    }
+}
+
+impl<T> fmt::Display for WriteError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "writing to a full buffer",
+            Self::TimedOut(_) => "timed out waiting for room in the buffer",
+            Self::Ended(_) => "write after end",
+            Self::Closed(..) => "writing to a closed stream",
+        })
+    }
+}
+
+impl<T> StdError for WriteError<T> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause().map(|cause| cause as &(dyn StdError + 'static))
+    }
+}
+
+impl<T> From<WriteError<T>> for Error {
+    fn from(error: WriteError<T>) -> Self {
+        error.into_parts().1
+    }
+}

@@ -1,0 +1,156 @@
+//! High-water marks, each with its unit in its type.
+
+use crate::error::Error;
+use crate::state::Marks;
+
+/// Marks in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InBytes;
+
+/// Marks in items: every chunk counts 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InItems;
+
+/// Marks in a user's own weight.
+#[derive(Clone, Copy, Debug)]
+pub struct InWeight<T>(fn(&T) -> usize);
+
+/// A unit in which chunks of type `T` can be weighed.
+pub trait Unit<T> {
+    /// Says what a chunk counts for, once, when it enters a stream.
+    fn weigher(&self) -> fn(&T) -> usize;
+
+    /// Says whether a chunk of no weight is nothing, as empty bytes are.
+    fn drops_weightless(&self) -> bool {
+        false
+    }
+}
+
+impl<T: AsRef<[u8]>> Unit<T> for InBytes {
+    fn weigher(&self) -> fn(&T) -> usize {
+        |chunk| chunk.as_ref().len()
+    }
+
+    fn drops_weightless(&self) -> bool {
+        true
+    }
+}
+
+impl<T> Unit<T> for InItems {
+    fn weigher(&self) -> fn(&T) -> usize {
+        |_| 1
+    }
+}
+
+impl<T> Unit<T> for InWeight<T> {
+    fn weigher(&self) -> fn(&T) -> usize {
+        self.0
+    }
+}
+
+/// The level at which a writer must wait, with the level at which it may go on.
+///
+/// A buffer never holds more than `high` plus one chunk. The low mark is half of the high one
+/// unless it is [set](Self::low): a writer is then woken when the buffer is half empty and not
+/// for each chunk. `low(0)` is Node's rule, where a writer goes on when all is gone. A high mark
+/// of 0 is a rendezvous: each write waits for its reader.
+///
+/// Marks in bytes and marks in items are different types, so that a sink of bytes cannot be
+/// bounded by a count of chunks by mistake:
+///
+/// ```compile_fail
+/// use highwater::{HighWaterMark, Writable};
+///
+/// let out = Writable::to(std::io::sink(), HighWaterMark::items(65_536));
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use highwater::HighWaterMark;
+///
+/// let mark = HighWaterMark::bytes(64 * 1024);
+/// assert_eq!((mark.high_water_mark(), mark.low_water_mark()), (65_536, 32_768));
+/// assert!(mark.low(65_536).is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "highWaterMark")]
+pub struct HighWaterMark<U> {
+    marks: Marks,
+    unit: U,
+}
+
+/// The mark of a byte stream that was given none, in bytes.
+///
+/// Room for two reads of [`READ_BYTES`], so that one is written while the next one is read.
+pub const DEFAULT_BYTES: usize = 2 * READ_BYTES;
+
+/// How much a byte source reads at once, in bytes, unless told otherwise.
+///
+/// Larger reads gain nothing on files and sockets here and cost cache; below 64 KiB the system
+/// calls show.
+pub const READ_BYTES: usize = 128 * 1024;
+
+impl HighWaterMark<InBytes> {
+    /// A mark in bytes.
+    #[must_use]
+    pub const fn bytes(high: usize) -> Self {
+        Self { marks: Marks::with_half(high), unit: InBytes }
+    }
+}
+
+impl Default for HighWaterMark<InBytes> {
+    fn default() -> Self {
+        Self::bytes(DEFAULT_BYTES)
+    }
+}
+
+impl HighWaterMark<InItems> {
+    /// A mark in items.
+    #[must_use]
+    pub const fn items(high: usize) -> Self {
+        Self { marks: Marks::with_half(high), unit: InItems }
+    }
+}
+
+impl<T> HighWaterMark<InWeight<T>> {
+    /// A mark in a weight of the user's own, such as the rows of a chunk.
+    ///
+    /// Chunks that weigh nothing are not bounded by it.
+    #[must_use]
+    pub const fn weighed(high: usize, weigh: fn(&T) -> usize) -> Self {
+        Self { marks: Marks::with_half(high), unit: InWeight(weigh) }
+    }
+}
+
+impl<U> HighWaterMark<U> {
+    /// A rendezvous or a one-chunk buffer has no half, so the low mark can be set.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) unless `low` is below the high
+    /// mark, or both are 0.
+    pub fn low(self, low: usize) -> Result<Self, Error> {
+        Ok(Self { marks: Marks::new(self.marks.high(), low)?, unit: self.unit })
+    }
+
+    /// The level at which a writer must wait.
+    #[must_use]
+    pub const fn high_water_mark(&self) -> usize {
+        self.marks.high()
+    }
+
+    /// The level at which a writer that waits may go on.
+    #[must_use]
+    pub const fn low_water_mark(&self) -> usize {
+        self.marks.low()
+    }
+
+    pub(crate) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    pub(crate) const fn unit(&self) -> &U {
+        &self.unit
+    }
+}
