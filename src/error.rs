@@ -24,8 +24,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The time was up.
     TimedOut,
-    /// There is no room, and the call was not to wait for it.
-    Full,
+    /// The call would have had to wait, and was not to.
+    WouldBlock,
     /// A stage panicked.
     Panicked,
     /// What was asked for makes no sense; nothing was done.
@@ -68,6 +68,8 @@ struct Inner {
     stage: Option<Box<str>>,
     offset: Option<u64>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
+    /// It tells only that the stream is going down, which is never news to who took it down.
+    echo: bool,
     /// What failed after this: a list, so that it can be added to without a lock.
     later: OnceLock<Error>,
 }
@@ -81,6 +83,7 @@ impl Error {
             stage: None,
             offset: None,
             cause,
+            echo: false,
             later: OnceLock::new(),
         }))
     }
@@ -119,6 +122,17 @@ impl Error {
 
     pub(crate) fn closed() -> Self {
         Self::new(ErrorKind::Closed, "the reader went away before the end of the stream")
+            .edit(|inner| inner.echo = true)
+    }
+
+    /// What a source or a sink answers when it was woken out of a call by its [`Interrupt`].
+    ///
+    /// It is not shown: the stream that was interrupted knows why.
+    ///
+    /// [`Interrupt`]: crate::Interrupt
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(ErrorKind::Cancelled, "interrupted").edit(|inner| inner.echo = true)
     }
 
     pub(crate) fn ended() -> Self {
@@ -129,14 +143,13 @@ impl Error {
         Self::new(ErrorKind::TimedOut, format!("timed out waiting for {waited_for}"))
     }
 
-    pub(crate) fn panicked(stage: &str, payload: &(dyn Any + Send)) -> Self {
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
         let said = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        Self::new(ErrorKind::Panicked, format!("`{stage}` panicked: {said}"))
-            .edit(|inner| inner.stage = Some(stage.into()))
+        Self::new(ErrorKind::Panicked, format!("panicked: {said}"))
     }
 
     /// Says what was being done, and to what: `during("write to", "out.bin")`.
@@ -211,10 +224,10 @@ impl Error {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Attaches what failed later. The same error, or one that is attached to something, is not.
+    /// Attaches what failed later. The same error is not, nor an echo of it.
     pub(crate) fn attach(&self, later: Self) {
         let known = |error: &Self| error.is_same(&later);
-        if known(self) || self.others().any(known) || later.others().next().is_some() {
+        if later.0.echo || known(self) || self.others().any(known) || later.others().next().is_some() {
             return;
         }
         let mut last = self;
@@ -295,7 +308,7 @@ impl From<Error> for io::Error {
             ErrorKind::PrematureClose => io::ErrorKind::UnexpectedEof,
             ErrorKind::Closed | ErrorKind::Ended => io::ErrorKind::BrokenPipe,
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,
-            ErrorKind::Full => io::ErrorKind::WouldBlock,
+            ErrorKind::WouldBlock => io::ErrorKind::WouldBlock,
             ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
             // Not `Interrupted`, which callers retry for ever.
             _ => io::ErrorKind::Other,
@@ -348,11 +361,21 @@ impl<T> WriteError<T> {
     pub fn into_parts(self) -> (T, Error) {
         match self {
             Self::Full(chunk) => {
-                (chunk, Error::new(ErrorKind::Full, "the buffer is at its high-water mark"))
+                (chunk, Error::new(ErrorKind::WouldBlock, "the buffer is at its high-water mark"))
             }
             Self::TimedOut(chunk) => (chunk, Error::timed_out("room in the buffer")),
             Self::Ended(chunk) => (chunk, Error::ended()),
             Self::Closed(chunk, cause) => (chunk, cause),
+        }
+    }
+
+    /// The same reason with another chunk, and the one it had.
+    pub(crate) fn split(self) -> (T, WriteError<()>) {
+        match self {
+            Self::Full(chunk) => (chunk, WriteError::Full(())),
+            Self::TimedOut(chunk) => (chunk, WriteError::TimedOut(())),
+            Self::Ended(chunk) => (chunk, WriteError::Ended(())),
+            Self::Closed(chunk, cause) => (chunk, WriteError::Closed((), cause)),
         }
     }
 
@@ -374,6 +397,18 @@ impl<T> WriteError<T> {
         match self {
             Self::Closed(_, cause) => Some(cause),
             _ => None,
+        }
+    }
+}
+
+impl WriteError<()> {
+    /// Puts a chunk to the reason.
+    pub(crate) fn with<T>(self, chunk: T) -> WriteError<T> {
+        match self {
+            Self::Full(()) => WriteError::Full(chunk),
+            Self::TimedOut(()) => WriteError::TimedOut(chunk),
+            Self::Ended(()) => WriteError::Ended(chunk),
+            Self::Closed((), cause) => WriteError::Closed(chunk, cause),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::state::{Pressure, Refused, WritableState};
+use crate::state::{Events, Pressure, Refused, Request, WritableState};
+
+use super::Taken;
 
 /// The writing side of a join. Everything here is decided under its lock, and nothing waits.
 pub(super) struct Back<T> {
@@ -21,6 +23,8 @@ pub(super) struct Back<T> {
     /// How many writers are parked.
     pub(super) parked_writers: usize,
     pub(super) reader_parked: bool,
+    /// How many writers wait for the reader to get on, be it by less than a drain.
+    pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
     pub(super) producers: usize,
     /// A thread of the join's own takes the chunks to a sink.
@@ -40,6 +44,8 @@ pub(crate) struct Tally {
     pub(crate) chunks: u64,
     /// What those weighed.
     pub(crate) weight: u64,
+    /// What of it the reader has taken, or the sink has written.
+    pub(crate) confirmed: u64,
     /// The most that was queued and in flight at once.
     pub(crate) peak: usize,
     /// For how long writers were parked, waiting for room.
@@ -89,6 +95,7 @@ impl<T> Back<T> {
             reader_waits: false,
             parked_writers: 0,
             reader_parked: false,
+            flushing: 0,
             producers: 1,
             has_sink: false,
             undelivered: Batch::new(),
@@ -123,6 +130,47 @@ impl<T> Back<T> {
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => Err(chunk),
         }
+    }
+
+    /// Takes what is due for the sink, or the reader.
+    pub(super) fn take(&mut self) -> Option<Taken<T>> {
+        Some(match self.state.next_request()? {
+            Request::Write(batch) => Taken::Batch(batch),
+            Request::Final => match self.failure.clone() {
+                None => Taken::End,
+                Some(failure) => {
+                    // Nothing is queued behind the end.
+                    drop(self.state.fail(failure.clone()));
+                    Taken::Gone(Some(failure))
+                }
+            },
+            Request::Release => Taken::Gone(self.state.errored().cloned()),
+        })
+    }
+
+    /// Counts `weight` of the running batch as delivered.
+    #[inline]
+    pub(super) fn progress(&mut self, weight: usize) -> Events {
+        let before = self.state.len();
+        let events = self.state.progress(weight);
+        self.tally.confirmed += (before - self.state.len()) as u64;
+        events
+    }
+
+    /// The running request is done.
+    #[inline]
+    pub(super) fn complete(&mut self) -> Events {
+        let before = self.state.len();
+        let events = self.state.complete();
+        self.tally.confirmed += (before - self.state.len()) as u64;
+        events
+    }
+
+    /// Lets the sink go, if it is time.
+    pub(super) fn release(&mut self) {
+        // The request may have been taken already, or is due now.
+        let _ = self.state.next_request();
+        let _ = self.state.released();
     }
 
     /// Why no more is taken, unless it is that the writer has said so.

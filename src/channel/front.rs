@@ -1,6 +1,6 @@
 //! The reading side of a join: the batch that the reader has in hand.
 
-use crate::chunk::Weighed;
+use crate::chunk::{Batch, Weighed};
 use crate::error::Error;
 use crate::state::{Pull, ReadableState};
 
@@ -11,20 +11,20 @@ use crate::state::{Pull, ReadableState};
 /// give back what was not handed over.
 pub(super) struct Front<T> {
     pub(super) state: ReadableState<T, Error>,
-    /// Weight at the front of the buffer that is no longer in flight: put back by the reader, or
-    /// claimed for a read that is longer than the mark.
-    pub(super) owned: usize,
+    /// The running request of the back is in the buffer.
+    pub(super) in_flight: bool,
     /// What was handed over and not yet reported to the back.
     pub(super) unsettled: usize,
-    /// The buffer is the running request of the back.
-    pub(super) in_flight: bool,
+    /// Weight at the front of the buffer that is not in flight: put back by the reader, or claimed
+    /// for a read that is longer than the mark.
+    owned: usize,
     /// The state has asked for more, and was not answered yet.
     pulling: bool,
 }
 
 impl<T> Front<T> {
     pub(super) const fn new(state: ReadableState<T, Error>) -> Self {
-        Self { state, owned: 0, unsettled: 0, in_flight: false, pulling: false }
+        Self { state, in_flight: false, unsettled: 0, owned: 0, pulling: false }
     }
 
     /// Takes the oldest chunk.
@@ -44,14 +44,31 @@ impl<T> Front<T> {
     pub(super) fn took(&mut self, weight: usize) {
         let own = weight.min(self.owned);
         self.owned -= own;
-        self.unsettled += weight - own;
+        if self.in_flight {
+            self.unsettled += weight - own;
+        }
+    }
+
+    /// Puts a chunk back, which is then the reader's own.
+    pub(super) fn unshift(&mut self, chunk: T) -> Result<(), T> {
+        let before = self.state.len();
+        // The pressure is for sources.
+        let _ = self.state.unshift(chunk)?;
+        self.owned += self.state.len() - before;
+        Ok(())
     }
 
     /// Takes everything that is buffered out of flight: the reader holds it for one long read.
     pub(super) fn claim(&mut self) {
-        let in_flight = self.state.len() - self.owned;
-        self.unsettled += in_flight;
-        self.owned += in_flight;
+        self.owned = self.state.len();
+        self.unsettled = 0;
+        self.in_flight = false;
+    }
+
+    /// Says whether nothing of the batch in flight is left.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.in_flight && self.state.is_buffer_empty()
     }
 
     /// Says whether the state asks for more.
@@ -61,7 +78,49 @@ impl<T> Front<T> {
         self.pulling
     }
 
-    pub(super) const fn answered(&mut self) {
+    /// Answers the state with a batch, which is in flight from now on.
+    pub(super) fn put(&mut self, batch: &mut Batch<T>) {
         self.pulling = false;
+        self.in_flight = true;
+        // The pressure is for sources that push unasked.
+        let _ = self.state.push_batch(batch);
+    }
+
+    /// Answers the state with the end.
+    pub(super) fn put_end(&mut self) {
+        self.pulling = false;
+        self.state.push_end();
+    }
+
+    /// Tears the reading side down, and gives back what was not handed over.
+    pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
+        self.pulling = false;
+        self.in_flight = false;
+        self.unsettled = 0;
+        self.owned = 0;
+        self.state.destroy(cause);
+        self.release();
+        self.state.take_buffer()
+    }
+
+    /// How the stream has ended, if nothing is left of it: well, or with an error.
+    pub(super) fn outcome(&mut self) -> Option<Result<(), Error>> {
+        if self.state.is_last() && self.state.is_buffer_empty() {
+            // Reading past the last chunk is what makes the end known.
+            let _ = self.state.next();
+            self.release();
+        }
+        if self.state.is_ended() {
+            return Some(Ok(()));
+        }
+        let ended = self.state.is_destroyed();
+        ended.then(|| Err(self.state.errored().cloned().unwrap_or_else(Error::closed)))
+    }
+
+    /// There is no source to let go: the join is all there is behind this state.
+    fn release(&mut self) {
+        if self.state.next_pull() == Some(Pull::Release) {
+            let _ = self.state.released();
+        }
     }
 }

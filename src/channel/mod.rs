@@ -19,24 +19,24 @@
 
 mod back;
 mod front;
+mod life;
+mod reader;
+mod sink;
+mod writer;
 
-use std::fmt;
 use std::hint;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cancel::{Cancel, Interrupt};
 use crate::chunk::Batch;
-use crate::error::{Error, WriteError};
+use crate::error::Error;
 use crate::mark::{HighWaterMark, Unit};
-use crate::state::{
-    Batching, Event, Events, Pressure, ReadableState, Reads, Refused, Request, WritableState,
-};
+use crate::state::{Batching, ReadableState, Reads, WritableState};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded};
 
 use back::Back;
 pub(crate) use back::Tally;
+pub(crate) use reader::Amount;
 use front::Front;
 
 /// For how long a call may block.
@@ -93,6 +93,7 @@ pub(crate) struct Join<T> {
     /// that a writer is woken in time and not for each chunk.
     quantum: usize,
     drops_weightless: bool,
+    weigh: fn(&T) -> usize,
 }
 
 impl<T> Join<T> {
@@ -109,6 +110,7 @@ impl<T> Join<T> {
             filled_flag: Padded(AtomicBool::new(false)),
             quantum: (marks.high() - marks.low()) / 4,
             drops_weightless: mark.unit().drops_weightless(),
+            weigh,
         }
     }
 
@@ -184,10 +186,12 @@ impl<T> Join<T> {
         let mut patience = Patience::new(wait)?;
         back.reader_waits = true;
         // A rendezvous waits for just this.
-        if back.state.marks().high() == 0 && back.parked_writers > 0 {
-            self.drained.notify_all();
+        if back.state.marks().high() == 0 {
+            self.drained_flag.0.store(true, Ordering::Release);
+            if back.parked_writers > 0 {
+                self.drained.notify_all();
+            }
         }
-        self.drained_flag.0.store(true, Ordering::Release);
         let mut outcome = Ok(());
         while !back.state.is_request_due() {
             if patience.spins() {
@@ -209,6 +213,11 @@ impl<T> Join<T> {
         }
         back.reader_waits = false;
         outcome.map(|()| back)
+    }
+
+    /// What the join has seen so far.
+    pub(crate) fn tally(&self) -> Tally {
+        self.back.lock().tally
     }
 
     /// Looks at the join without waiting for anything but its lock.

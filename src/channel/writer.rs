@@ -1,5 +1,7 @@
 //! The writer's side of a join.
 
+use std::collections::VecDeque;
+
 use super::{Back, Join, Unmet, Wait};
 use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
@@ -12,6 +14,9 @@ impl<T> Join<T> {
     /// The wait ends with room, with the end of the stream, or with its time.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        if self.is_nothing(&chunk) {
+            return Ok(self.pressure());
+        }
         let mut back = self.back.lock();
         if !back.admits() {
             back = match self.wait_for_room(back, wait) {
@@ -34,35 +39,39 @@ impl<T> Join<T> {
         }
     }
 
-    /// Writes chunks off the front of `batch`, as many as there is room for without another wait.
-    pub(crate) fn write_some(
-        &self,
-        batch: &mut impl Iterator<Item = T>,
-        wait: Wait,
-    ) -> Result<(), WriteError<T>> {
-        let Some(mut chunk) = batch.next() else { return Ok(()) };
-        let mut back = self.back.lock();
-        if !back.admits() {
-            back = match self.wait_for_room(back, wait) {
-                Ok(back) => back,
-                Err(unmet) => return Err(self.refuse(chunk, unmet)),
-            };
-        }
-        loop {
-            if let Err(chunk) = back.put(chunk) {
-                self.wake_reader(back);
-                return Err(self.refuse(chunk, Unmet::NotWritable));
-            }
+    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
+    /// were not taken are left there.
+    pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        while !chunks.is_empty() {
+            let mut back = self.back.lock();
             if !back.admits() {
-                break;
+                back = match self.wait_for_room(back, Wait::Forever) {
+                    Ok(back) => back,
+                    Err(unmet) => return Err(self.refuse((), unmet).into()),
+                };
             }
-            match batch.next() {
-                Some(next) => chunk = next,
-                None => break,
+            while back.admits() {
+                let Some(chunk) = chunks.pop_front() else { break };
+                if self.is_nothing(&chunk) {
+                    continue;
+                }
+                if let Err(chunk) = back.put(chunk) {
+                    chunks.push_front(chunk);
+                }
             }
+            self.wake_reader(back);
         }
-        self.wake_reader(back);
-        Ok(())
+        Ok(self.pressure())
+    }
+
+    fn pressure(&self) -> Pressure {
+        if self.back.lock().admits() { Pressure::Below } else { Pressure::Reached }
+    }
+
+    /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
+    #[inline]
+    fn is_nothing(&self, chunk: &T) -> bool {
+        self.drops_weightless && (self.weigh)(chunk) == 0
     }
 
     /// Waits until a write would be taken, or never will be.
@@ -167,17 +176,25 @@ impl<T> Join<T> {
 
     /// Waits until everything that was written before has left the buffer.
     pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
-        let back = self.back.lock();
+        let mut back = self.back.lock();
         let written = back.tally.weight;
-        let left = move |back: &Back<T>| back.tally.weight - back.state.len() as u64 >= written;
-        let done = move |back: &Back<T>| left(back) || back.state.is_destroyed();
-        let Ok(back) = self.wait_drained(back, wait, done) else {
-            return Err(Error::timed_out("the sink"));
-        };
-        match back.cause() {
-            Some(cause) if !back.state.is_finished() => Err(cause),
-            _ => Ok(()),
+        let met = |back: &Back<T>| back.tally.confirmed >= written || back.state.is_destroyed();
+        back.flushing += 1;
+        let waited = self.wait_drained(back, wait, met);
+        let mut back = waited.unwrap_or_else(|_| self.back.lock());
+        back.flushing -= 1;
+        if back.tally.confirmed >= written {
+            return Ok(());
         }
+        let cause = if back.state.is_destroyed() { back.cause() } else { None };
+        Err(cause.unwrap_or_else(|| Error::timed_out("the sink")))
+    }
+
+    /// Keeps a chunk that was taken from the writer's hands and cannot be written any more.
+    pub(crate) fn give_back(&self, chunk: T) {
+        let mut back = self.back.lock();
+        let weight = (self.weigh)(&chunk);
+        back.undelivered.push(chunk, weight);
     }
 
     /// Takes what was written and did not reach the sink.

@@ -1,0 +1,106 @@
+//! How a join ends before its time.
+
+use super::{Join, Taken};
+use crate::cancel::Cancel;
+use crate::chunk::Batch;
+use crate::error::Error;
+
+impl<T> Join<T> {
+    /// Tears the stream down at once, on both sides, and gives back what was buffered.
+    ///
+    /// The first cause stays; an error that comes later is attached to it.
+    pub(crate) fn destroy(&self, error: Error) -> Batch<T> {
+        let mut front = self.front.lock();
+        let mut back = self.back.lock();
+        if back.state.is_destroyed() {
+            let first = back.cause();
+            drop((front, back));
+            if let Some(first) = first {
+                first.attach(error);
+            }
+            return Batch::new();
+        }
+        let first = back.failure.clone().unwrap_or_else(|| error.clone());
+        let mut given_back = Batch::new();
+        let mut queued = back.state.destroy(Some(first.clone()));
+        if !back.has_sink {
+            given_back = front.destroy(Some(first.clone()));
+            let _ = back.state.complete();
+            back.release();
+        }
+        given_back.append(&mut queued);
+        let interrupts = [back.interrupt_source.clone(), back.interrupt_sink.clone()];
+        drop(front);
+        self.wake_all(back);
+        first.attach(error);
+        for interrupt in interrupts.into_iter().flatten() {
+            interrupt.wake();
+        }
+        given_back
+    }
+
+    /// The writer went away without ending the stream.
+    pub(crate) fn abandon(&self) {
+        if self.back.lock().has_sink {
+            drop(self.destroy(Error::premature_close()));
+        } else {
+            // What was written before is in the buffer, and the reader may have it.
+            self.fail(Error::premature_close());
+        }
+    }
+
+    /// The reader went away. That is well if it has read everything, be it not the end itself.
+    pub(crate) fn hang_up(&self, error: Error) {
+        let mut front = self.front.lock();
+        let mut back = self.back.lock();
+        if front.state.is_destroyed() {
+            return;
+        }
+        if front.state.is_buffer_empty() && back.state.is_queue_empty() {
+            match back.take() {
+                Some(Taken::End) => front.put_end(),
+                Some(Taken::Gone(cause)) => drop(front.destroy(cause)),
+                Some(Taken::Batch(_)) | None => {
+                    drop((front, back));
+                    drop(self.destroy(error));
+                    return;
+                }
+            }
+            let _ = back.complete();
+            back.release();
+            drop(front);
+            self.wake_all(back);
+            return;
+        }
+        drop((front, back));
+        drop(self.destroy(error));
+    }
+}
+
+impl<T: Send> Cancel for Join<T> {
+    fn stop(&self) {
+        let mut back = self.back.lock();
+        if !back.state.is_writable() {
+            return;
+        }
+        back.stopped = true;
+        back.state.end();
+        let interrupt = back.interrupt_source.clone();
+        self.wake_all(back);
+        if let Some(interrupt) = interrupt {
+            interrupt.wake();
+        }
+    }
+
+    fn abort(&self, cause: &Error) {
+        let given_back = self.destroy(cause.clone());
+        self.keep(given_back);
+    }
+}
+
+impl<T> Join<T> {
+    /// Keeps what a cancel gave back, for whoever asks for what was not delivered.
+    fn keep(&self, mut given_back: Batch<T>) {
+        self.back.lock().undelivered.append(&mut given_back);
+    }
+}

@@ -1,0 +1,97 @@
+//! A join whose reader is a thread of the library's own, which takes batches to a sink.
+
+use super::{Join, Taken, Unmet, Wait};
+use crate::cancel::Interrupt;
+use crate::chunk::Batch;
+use crate::error::Error;
+use crate::state::{Event, Events};
+use crate::sync::{MutexGuard, Ordering};
+
+use super::Back;
+
+impl<T> Join<T> {
+    /// Says that a sink's thread reads from here, and how to wake it out of the kernel.
+    pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
+        let mut back = self.back.lock();
+        back.has_sink = true;
+        back.interrupt_sink = interrupt;
+    }
+
+    /// Says how to wake the source's thread out of the kernel.
+    pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
+        self.back.lock().interrupt_source = interrupt;
+    }
+
+    /// Takes everything that is queued, waiting for something if there is nothing.
+    ///
+    /// The wait ends with a chunk, or with the end of the stream.
+    pub(crate) fn take(&self) -> Taken<T> {
+        let mut back = self.back.lock();
+        loop {
+            if let Some(taken) = back.take() {
+                self.filled_flag.0.store(false, Ordering::Relaxed);
+                return taken;
+            }
+            back = match self.wait_filled(back, Wait::Forever) {
+                Ok(back) => back,
+                Err(Unmet::Full | Unmet::TimedOut | Unmet::NotWritable) => self.back.lock(),
+            };
+        }
+    }
+
+    /// Says whether the sink should flush before it says that its batch is done: nothing more is
+    /// queued that would be written before long, or a writer waits for it.
+    pub(crate) fn should_flush(&self) -> bool {
+        let back = self.back.lock();
+        back.flushing > 0 || back.state.is_queue_empty()
+    }
+
+    /// Counts `weight` of the batch in hand as written.
+    pub(crate) fn settle(&self, weight: usize) {
+        let mut back = self.back.lock();
+        let events = back.progress(weight);
+        self.after_progress(back, events);
+    }
+
+    /// The batch in hand is written.
+    pub(crate) fn complete(&self, batch: Batch<T>) {
+        let mut back = self.back.lock();
+        let events = back.complete();
+        back.state.recycle(batch);
+        self.after_progress(back, events);
+    }
+
+    fn after_progress(&self, back: MutexGuard<'_, Back<T>>, events: Events) {
+        if events.contains(Event::Drain) || back.flushing > 0 {
+            self.wake_writers(back);
+        }
+    }
+
+    /// The sink has finished, and was let go.
+    pub(crate) fn finished(&self) {
+        let mut back = self.back.lock();
+        let _ = back.complete();
+        back.release();
+        self.wake_all(back);
+    }
+
+    /// The sink has failed, or was let go before it was finished. `remainder` is what it had in
+    /// hand and did not write. The first cause comes back, to which `error` is attached.
+    pub(crate) fn abandoned(&self, error: Error, mut remainder: Batch<T>) -> Error {
+        let mut back = self.back.lock();
+        let first = back.cause().unwrap_or_else(|| error.clone());
+        let mut queued = back.state.fail(first.clone());
+        remainder.append(&mut queued);
+        // In order: what a cancel has given back was queued behind this.
+        let mut later = std::mem::replace(&mut back.undelivered, remainder);
+        back.undelivered.append(&mut later);
+        back.release();
+        let interrupt = back.interrupt_source.clone();
+        self.wake_all(back);
+        first.attach(error);
+        if let Some(interrupt) = interrupt {
+            interrupt.wake();
+        }
+        first
+    }
+}

@@ -1,0 +1,230 @@
+//! The reading end of a stream, and the thread that brings in what is read.
+
+mod parts;
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::cancel::{Cancel, CancelToken};
+use crate::channel::{Join, Wait};
+use crate::error::Error;
+use crate::mark::{HighWaterMark, InBytes, Unit};
+use crate::source::{self, FromFn, Iter, ReadSource, Source};
+use crate::worker::Worker;
+use crate::writable::Writable;
+
+/// The reading end of a stream: Node's `Readable`.
+///
+/// It is an [`Iterator`] over `Result<T, Error>`, and for bytes also a [`Read`](io::Read) and a
+/// [`BufRead`](io::BufRead); all three may be mixed. What is read comes from a writer, if this is
+/// one end of a [`channel`](crate::channel), or from a source, which a thread of this handle's own
+/// reads ahead, up to the high-water mark and no further. That thread starts with the first read.
+///
+/// # Ending
+///
+/// Every chunk comes in order, then the end, for ever after. An error comes once from the
+/// iterator, behind what was written before it, and then nothing more does, so that a loop that
+/// passes errors over comes to an end; the other reads tell it every time. A handle that is
+/// dropped early lets its writer know: the next write is told
+/// [`Closed`](crate::ErrorKind::Closed).
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Readable};
+///
+/// let numbers = Readable::from_iter(1..=4, HighWaterMark::items(2));
+/// let squares: Result<Vec<u32>, _> = numbers.map(|n| n.map(|n| n * n)).collect();
+/// assert_eq!(squares?, [1, 4, 9, 16]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Readable<T> {
+    join: Arc<Join<T>>,
+    /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
+    current: Option<T>,
+    /// The iterator has told the error.
+    told: bool,
+    /// Brings the chunks in. Idle for ever if they come from a writer.
+    worker: Worker<()>,
+}
+
+impl<T: Send + 'static> Readable<T> {
+    /// Makes a stream that is read from `source`.
+    pub fn from_source<U: Unit<T>>(
+        mut source: impl Source<T> + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        let join = Arc::new(Join::new(&mark));
+        join.attach_source(source.interrupt());
+        let name = format!("highwater-read {}", source.name());
+        let brought_to = Arc::clone(&join);
+        let worker = Worker::new(name, move || source::run(&*brought_to, &mut source));
+        Self { join, current: None, told: false, worker }
+    }
+
+    /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
+    pub fn from_iter<U: Unit<T>>(
+        items: impl IntoIterator<Item = T, IntoIter: Send + 'static>,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        Self::from_source(Iter(items.into_iter()), mark)
+    }
+
+    /// Makes a stream out of a closure, which is called for each chunk until it answers `None`.
+    pub fn from_fn<U: Unit<T>>(
+        next: impl FnMut() -> Result<Option<T>, Error> + Send + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        Self::from_source(FromFn(next), mark)
+    }
+}
+
+impl Readable<Bytes> {
+    /// Makes a stream of bytes that is read from any [`io::Read`].
+    ///
+    /// What a blocked read of it is waiting for cannot be told from here, so dropping the stream
+    /// waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    pub fn from_read(
+        reader: impl io::Read + Send + 'static,
+        mark: HighWaterMark<InBytes>,
+    ) -> Self {
+        Self::from_source(ReadSource::new(reader, "reader"), mark)
+    }
+}
+
+impl<T> Readable<T> {
+    /// The end of a channel: whoever writes brings the chunks.
+    pub(crate) const fn of_channel(join: Arc<Join<T>>) -> Self {
+        Self { join, current: None, told: false, worker: Worker::Gone }
+    }
+
+    /// Takes the next chunk if one is there. `None` is the end. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the first cause if the stream has failed.
+    pub fn try_next(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::No)
+    }
+
+    /// Takes the next chunk, waiting for at most `timeout`. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the first cause if the stream has failed.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
+        self.next_within(Wait::at_most(timeout))
+    }
+
+    #[inline]
+    fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
+        if self.current.is_some() {
+            return Ok(self.current.take());
+        }
+        if self.worker.is_idle() {
+            self.start()?;
+        }
+        self.join.next(wait)
+    }
+
+    #[cold]
+    fn start(&mut self) -> Result<(), Error> {
+        self.worker.start().map_err(|error| {
+            let error = Error::from(error).during("start the thread of", "readable");
+            drop(self.join.destroy(error.clone()));
+            error
+        })
+    }
+
+    /// Puts a chunk back, to be the next one that is read: Node's `unshift`. Does not wait, and
+    /// does not count against the mark: the reader holds it.
+    ///
+    /// # Errors
+    ///
+    /// The chunk, if the end was read or the stream is gone.
+    pub fn unshift(&mut self, chunk: T) -> Result<(), T> {
+        if let Some(current) = self.current.take() {
+            self.join.unshift(current)?;
+        }
+        self.join.unshift(chunk)
+    }
+
+    /// Takes in no more until [`resume`](Self::resume), whatever room there is: the source is not
+    /// read, and writers wait. What is buffered can still be read.
+    pub fn pause(&mut self) {
+        self.join.pause();
+    }
+
+    /// Takes in again after a [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.join.resume();
+    }
+
+    /// Tears the stream down at once, with an error for both sides.
+    ///
+    /// A source that is blocked in the kernel is woken, if it can be. On a stream that has ended
+    /// already it does nothing: the first cause stays.
+    pub fn destroy(&mut self, error: impl Into<Error>) {
+        drop(self.join.destroy(error.into()));
+    }
+
+    /// Puts the stream under a token: Node's `signal`.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        let target: Weak<Join<T>> = Arc::downgrade(&self.join);
+        token.register(target as Weak<dyn Cancel>);
+    }
+}
+
+impl<T: Send + 'static> Readable<T> {
+    /// Writes everything that is read to `dest`, ends it, and gives back its sink: Node's `pipe`,
+    /// with errors that go both ways.
+    ///
+    /// The wait ends when all has arrived, or when either stream has failed.
+    ///
+    /// # Errors
+    ///
+    /// The first cause. An error of this stream travels to `dest` behind the data; an error of
+    /// `dest` destroys this one.
+    pub fn pipe_to<S: Send + 'static>(mut self, mut dest: Writable<T, S>) -> Result<S, Error> {
+        while let Some(chunk) = self.next() {
+            match chunk.map(|chunk| dest.write(chunk)) {
+                Ok(Ok(_)) => {}
+                Ok(Err(refused)) => {
+                    let error = Error::from(refused);
+                    self.destroy(error.clone());
+                    return Err(error);
+                }
+                Err(error) => {
+                    dest.fail(error.clone());
+                    // For what was written before it, which is still to arrive.
+                    let _ = dest.wait_finish();
+                    return Err(error);
+                }
+            }
+        }
+        dest.finish()
+    }
+}
+
+impl<T> Iterator for Readable<T> {
+    type Item = Result<T, Error>;
+
+    /// Waits for the next chunk. `None` is the end, for ever after.
+    ///
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel.
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.told {
+            return None;
+        }
+        let next = self.next_within(Wait::Forever);
+        self.told = next.is_err();
+        next.transpose()
+    }
+}

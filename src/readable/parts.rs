@@ -1,0 +1,150 @@
+//! The smaller parts of a readable: its getters, its `Drop`, and its faces as a [`Read`](io::Read)
+//! and a [`BufRead`](io::BufRead).
+
+use std::fmt;
+use std::io;
+
+use bytes::{Buf, Bytes};
+
+use super::Readable;
+use crate::channel::{Amount, Wait};
+use crate::error::Error;
+
+impl<T> Readable<T> {
+    /// What was written and not yet read, in the unit of the mark.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a length of 0 is not an empty buffer")]
+    pub fn len(&self) -> usize {
+        self.join.look(|state, _| state.len())
+    }
+
+    /// The level at which writers wait: Node's `readableHighWaterMark`.
+    #[must_use]
+    #[doc(alias = "readableHighWaterMark")]
+    pub fn high_water_mark(&self) -> usize {
+        self.join.look(|state, _| state.marks().high())
+    }
+
+    /// The first cause, if the stream has failed: Node's `errored`.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.join.look(|state, _| state.errored().cloned())
+    }
+
+    /// The most that was buffered at once, in the unit of the mark.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        self.join.tally().peak
+    }
+}
+
+impl Readable<Bytes> {
+    /// Takes exactly `n` bytes, or what is left before the end: Node's `read(n)`. `None` is the end.
+    ///
+    /// The wait ends when there is so much, with the end of the stream, or with a cancel. `n` may be
+    /// more than the high-water mark: what is held for this read does not count against it, so a
+    /// frame that is larger than the buffer never deadlocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) for more than 1 GiB, or the
+    /// first cause if the stream has failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{HighWaterMark, channel};
+    ///
+    /// let (mut writer, mut reader) = channel(HighWaterMark::bytes(1024));
+    /// writer.write(bytes::Bytes::from_static(b"abc"))?;
+    /// writer.write(bytes::Bytes::from_static(b"def"))?;
+    /// writer.end();
+    /// assert_eq!(reader.read_n(4)?.as_deref(), Some(&b"abcd"[..]));
+    /// assert_eq!(reader.read_n(4)?.as_deref(), Some(&b"ef"[..]));
+    /// assert_eq!(reader.read_n(4)?, None);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn read_n(&mut self, n: usize) -> Result<Option<Bytes>, Error> {
+        self.read_amount(Amount::Exactly(n))
+    }
+
+    /// Takes everything that is buffered, once it is at least `n` bytes, or what is left before the
+    /// end. `None` is the end.
+    ///
+    /// Otherwise as [`read_n`](Self::read_n).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_n`](Self::read_n).
+    pub fn read_at_least(&mut self, n: usize) -> Result<Option<Bytes>, Error> {
+        self.read_amount(Amount::AtLeast(n))
+    }
+
+    fn read_amount(&mut self, amount: Amount) -> Result<Option<Bytes>, Error> {
+        if self.worker.is_idle() {
+            self.start()?;
+        }
+        if let Some(current) = self.current.take()
+            && self.join.unshift(current).is_err()
+        {
+            // The end was read, or the stream is gone, with this chunk still in hand.
+            return Err(self.error().unwrap_or_else(Error::closed));
+        }
+        Ok(self.join.read(amount, Wait::Forever)?.map(|taken| taken.concat()))
+    }
+}
+
+impl io::Read for Readable<Bytes> {
+    /// Waits for a chunk if none is there, and never for more than one.
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let available = io::BufRead::fill_buf(self)?;
+        let copied = available.len().min(buf.len());
+        buf[..copied].copy_from_slice(&available[..copied]);
+        io::BufRead::consume(self, copied);
+        Ok(copied)
+    }
+}
+
+impl io::BufRead for Readable<Bytes> {
+    #[inline]
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.current.as_ref().is_none_or(Bytes::is_empty) {
+            self.current = None;
+            self.current = self.next_within(Wait::Forever)?;
+        }
+        Ok(self.current.as_deref().unwrap_or_default())
+    }
+
+    #[inline]
+    fn consume(&mut self, amount: usize) {
+        if let Some(current) = &mut self.current {
+            current.advance(amount);
+            if current.is_empty() {
+                self.current = None;
+            }
+        }
+    }
+}
+
+impl<T> Drop for Readable<T> {
+    fn drop(&mut self) {
+        self.join.hang_up(Error::closed());
+        if !self.worker.is_idle() {
+            self.worker.join();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Readable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.join.look(|state, _| {
+            f.debug_struct("Readable")
+                .field("len", &state.len())
+                .field("high_water_mark", &state.marks().high())
+                .field("ended", &state.is_ended())
+                .field("errored", &state.errored())
+                .finish_non_exhaustive()
+        })
+    }
+}

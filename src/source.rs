@@ -1,0 +1,145 @@
+//! What a stream is read from, and the loop that brings it in.
+
+use std::borrow::Cow;
+use std::io;
+
+use bytes::Bytes;
+
+use crate::cancel::Interrupt;
+use crate::channel::{Join, Wait};
+use crate::error::Error;
+use crate::mark::READ_BYTES;
+use crate::pool::Pool;
+use crate::sink::retry;
+use crate::worker::guard;
+
+/// Something that chunks can be read from: Node's `_read`.
+///
+/// Its stream calls it from one thread, only when there is room for a chunk, never again after the
+/// end or an error, and drops it then.
+pub trait Source<T>: Send {
+    /// Waits for the next chunk. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from reading. What was read before is delivered first.
+    fn read(&mut self) -> Result<Option<T>, Error>;
+
+    /// How to wake a [`read`](Self::read) that blocks in the kernel. None if it cannot.
+    fn interrupt(&self) -> Option<Interrupt> {
+        None
+    }
+
+    /// What errors and reports call it: a path, an address.
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("source")
+    }
+
+    /// How much there is to read in all, in the unit of the stream, where that is known.
+    fn len_hint(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Any [`io::Read`] as a source of bytes, read into recycled buffers.
+#[derive(Debug)]
+pub struct ReadSource<R> {
+    inner: R,
+    name: Cow<'static, str>,
+    pool: Pool,
+}
+
+impl<R: io::Read> ReadSource<R> {
+    /// Wraps a reader. `name` is what errors and reports call it.
+    pub fn new(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { inner, name: name.into(), pool: read_pool(READ_BYTES) }
+    }
+
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    #[must_use]
+    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
+        self.pool = read_pool(bytes);
+        self
+    }
+}
+
+/// As many buffers as a stream with a mark of two of them has on the way, and one to read into.
+const BUFFERS_KEPT: usize = 4;
+
+pub(crate) fn read_pool(bytes: usize) -> Pool {
+    Pool::new(bytes, BUFFERS_KEPT)
+}
+
+impl<R: io::Read + Send> Source<Bytes> for ReadSource<R> {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        Ok(read_chunk(&self.pool, |room| self.inner.read(room))?)
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+}
+
+/// Reads a chunk into a buffer of the pool. `None` is the end.
+pub(crate) fn read_chunk(
+    pool: &Pool,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<Option<Bytes>> {
+    let mut buffer = pool.take();
+    match retry(|| read(buffer.room()))? {
+        0 => Ok(None),
+        bytes => {
+            buffer.fill(bytes);
+            Ok(Some(buffer.freeze()))
+        }
+    }
+}
+
+/// An iterator as a source.
+pub(crate) struct Iter<I>(pub(crate) I);
+
+impl<T, I: Iterator<Item = T> + Send> Source<T> for Iter<I> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        Ok(self.0.next())
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("iterator")
+    }
+}
+
+/// A closure as a source: it is called for each chunk.
+pub(crate) struct FromFn<F>(pub(crate) F);
+
+impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        (self.0)()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("from_fn")
+    }
+}
+
+/// Brings a source's chunks into a join until its end. Ends the join, in every case.
+///
+/// The chunk comes back that was read when the stream was torn down.
+pub(crate) fn run<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
+    // A read only once there is room for what it brings: nothing is read ahead of the mark, and
+    // with a mark of 0 nothing is read before somebody wants it.
+    while join.wait_drain(Wait::Forever).is_ok() {
+        match guard(|| source.read()) {
+            Ok(Some(chunk)) => {
+                if let Err(refused) = join.write(chunk, Wait::Forever) {
+                    join.give_back(refused.into_chunk());
+                    return;
+                }
+            }
+            Ok(None) => return join.end_producer(),
+            Err(error) => {
+                let error = error.during("read from", &source.name()).at(join.tally().weight);
+                return join.fail(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The thread that a stream owns.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Builder, JoinHandle};
+
+use crate::error::Error;
+
+/// Runs a user's code, and makes a panic of it an error.
+pub(crate) fn guard<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    // What a panic leaves half-done is dropped, and never looked at again.
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|payload: Box<dyn Any + Send>| Err(Error::panicked(&*payload)))
+}
+
+/// A thread that starts with the first byte that needs it, and is joined by whoever owns it.
+pub(crate) enum Worker<R> {
+    /// Not needed yet.
+    Idle { name: String, body: Body<R>, spawn: fn(String, Body<R>) -> io::Result<JoinHandle<R>> },
+    Running(JoinHandle<R>),
+    /// Joined, or never to be started.
+    Gone,
+}
+
+type Body<R> = Box<dyn FnOnce() -> R + Send>;
+
+impl<R: Send + 'static> Worker<R> {
+    pub(crate) fn new(name: String, body: impl FnOnce() -> R + Send + 'static) -> Self {
+        // That the result can be sent is known here, and not where a stream is used or dropped.
+        let spawn = |name, body: Body<R>| Builder::new().name(name).spawn(body);
+        Self::Idle { name, body: Box::new(body), spawn }
+    }
+}
+
+impl<R> Worker<R> {
+    pub(crate) const fn is_idle(&self) -> bool {
+        matches!(self, Self::Idle { .. })
+    }
+
+    /// Starts the thread, if it has not started.
+    ///
+    /// On failure the body is dropped, and with it the source or the sink.
+    pub(crate) fn start(&mut self) -> io::Result<()> {
+        match std::mem::replace(self, Self::Gone) {
+            Self::Idle { name, body, spawn } => *self = Self::Running(spawn(name, body)?),
+            started => *self = started,
+        }
+        Ok(())
+    }
+
+    /// Waits for the thread to end, or does its work here if it has not started.
+    ///
+    /// `None` if that was done before, or if there never was a thread.
+    pub(crate) fn join(&mut self) -> Option<R> {
+        match std::mem::replace(self, Self::Gone) {
+            Self::Idle { body, .. } => Some(body()),
+            // The body catches panics of user code itself; a panic of its own has nothing to give.
+            Self::Running(handle) => handle.join().ok(),
+            Self::Gone => None,
+        }
+    }
+}
+
+impl<R> fmt::Debug for Worker<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle { .. } => "Idle",
+            Self::Running(_) => "Running",
+            Self::Gone => "Gone",
+        })
+    }
+}

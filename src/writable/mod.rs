@@ -1,0 +1,377 @@
+//! The writing end of a stream, and the thread that takes what is written to its sink.
+
+mod parts;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::cancel::{Cancel, CancelToken};
+use crate::channel::{Join, Wait};
+use crate::chunk::Batch;
+use crate::error::{Error, WriteError};
+use crate::mark::{HighWaterMark, InBytes, Unit};
+use crate::pool::{Buffer, Pool};
+use crate::sink::{self, ForEach, Sink, WriteSink};
+use crate::state::Pressure;
+use crate::worker::Worker;
+
+pub use parts::Cork;
+
+/// The writing end of a stream: Node's `Writable`.
+///
+/// Chunks are taken in order and never refused for want of room: a [`write`](Self::write) into a
+/// buffer that has reached its high-water mark waits until it is down at the low one. What is
+/// written goes to a reader, if this is one end of a [`channel`](crate::channel), or to a sink,
+/// which a thread of this handle's own takes it to. That thread starts with the first chunk.
+///
+/// # Ending
+///
+/// [`end`](Self::end) says that nothing more will be written, and [`finish`](Self::finish) waits
+/// until everything has arrived. A handle that is dropped without either, also by a panic, breaks
+/// the stream off: the other side sees
+/// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. Dropping a handle
+/// waits for the call that its sink is in, and for nothing else.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Writable};
+///
+/// let mut out = Writable::to(Vec::new(), HighWaterMark::bytes(64 * 1024));
+/// if out.write("hello, ".into())?.reached() {
+///     out.wait_drain()?;
+/// }
+/// out.write("world".into())?;
+/// out.end();
+/// assert_eq!(out.finish()?, b"hello, world");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Writable<T, S = ()> {
+    join: Arc<Join<T>>,
+    /// This handle has said that it will write no more.
+    ended: bool,
+    /// Small writes on their way to become a chunk.
+    segment: Option<Segment<T>>,
+    /// Where segments come from, once there was one.
+    pool: Option<Pool>,
+    far: Far<S>,
+}
+
+struct Segment<T> {
+    buffer: Buffer,
+    seal: fn(Buffer) -> T,
+}
+
+/// What is at the other end.
+enum Far<S> {
+    /// A reader, who lives on its own. This is what `finish` gives back.
+    Reader(S),
+    /// A sink, with a thread that is this handle's own.
+    Sink(Worker<Result<S, Error>>),
+    /// It was finished.
+    Gone,
+}
+
+/// How large the segments are that small writes are merged into, in bytes. Larger ones gain
+/// nothing, and this much is copied while it is still in the cache.
+const SEGMENT_BYTES: usize = 32 * 1024;
+
+impl<T: Send + 'static, K: Sink<T> + 'static> Writable<T, K> {
+    /// Makes a stream that is written to `sink`. The marks default to those of the unit.
+    pub fn from_sink<U: Unit<T>>(sink: K, mark: HighWaterMark<U>) -> Self {
+        Self::spawn(sink, &mark, |sink| sink)
+    }
+}
+
+impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
+    /// Makes a stream of bytes that is written to any [`io::Write`].
+    ///
+    /// What a blocked write to it is waiting for cannot be told from here, so a
+    /// [`destroy`](Self::destroy) waits for it. The ends in [`fs`](crate::fs) and
+    /// [`net`](crate::net) can be interrupted.
+    pub fn to(writer: W, mark: HighWaterMark<InBytes>) -> Self {
+        Self::spawn(WriteSink::new(writer, "writer"), &mark, WriteSink::into_inner)
+    }
+}
+
+impl<T: Send + 'static> Writable<T> {
+    /// Makes a stream whose chunks are given to a closure, on a thread of the stream's own.
+    pub fn for_each<U: Unit<T>>(
+        each: impl FnMut(T) -> Result<(), Error> + Send + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        Self::spawn(ForEach(each), &mark, |_| ())
+    }
+}
+
+impl<T> Writable<T> {
+    /// The end of a channel: whoever reads takes away what is written.
+    pub(crate) const fn of_channel(join: Arc<Join<T>>) -> Self {
+        Self { join, ended: false, segment: None, pool: None, far: Far::Reader(()) }
+    }
+}
+
+impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
+    fn spawn<K, U>(mut sink: K, mark: &HighWaterMark<U>, inner: fn(K) -> S) -> Self
+    where
+        K: Sink<T> + 'static,
+        U: Unit<T>,
+    {
+        let join = Arc::new(Join::new(mark));
+        join.attach_sink(sink.interrupt());
+        let name = format!("highwater-write {}", sink.name());
+        let taken_from = Arc::clone(&join);
+        let worker = Worker::new(name, move || {
+            sink::run(&taken_from, &mut sink, |_| {})?;
+            Ok(inner(sink))
+        });
+        Self { join, ended: false, segment: None, pool: None, far: Far::Sink(worker) }
+    }
+}
+
+impl<T, S> Writable<T, S> {
+    /// Writes a chunk. Into a full buffer it first waits for the drain.
+    ///
+    /// The answer says whether the next write would wait; ignoring it is safe. Bytes that are
+    /// empty are dropped.
+    ///
+    /// The wait ends with room, with the end of the stream, or with a cancel.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
+    /// gone, with the first cause. Either has the chunk.
+    #[inline]
+    pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::Forever)
+    }
+
+    /// Writes a chunk if there is room for it. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`WriteError::Full`] with the chunk if there is no room.
+    pub fn try_write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::No)
+    }
+
+    /// Writes a chunk, waiting for room for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`WriteError::TimedOut`] with the chunk when time is up.
+    pub fn write_timeout(
+        &mut self,
+        chunk: T,
+        timeout: Duration,
+    ) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::at_most(timeout))
+    }
+
+    #[inline]
+    fn write_within(&mut self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        if self.ended {
+            return Err(WriteError::Ended(chunk));
+        }
+        if !self.is_ready()
+            && let Err(error) = self.get_ready(wait)
+        {
+            return Err(error.with(chunk));
+        }
+        self.join.write(chunk, wait)
+    }
+
+    /// Nothing has to be done before a chunk can be written.
+    #[inline]
+    const fn is_ready(&self) -> bool {
+        let started = match &self.far {
+            Far::Sink(worker) => !worker.is_idle(),
+            Far::Reader(_) | Far::Gone => true,
+        };
+        self.segment.is_none() && started
+    }
+
+    /// Starts the sink's thread, and hands over what was staged before.
+    #[cold]
+    fn get_ready(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
+        if let Far::Sink(worker) = &mut self.far
+            && let Err(error) = worker.start()
+        {
+            let error = Error::from(error).during("start the thread of", "writable");
+            drop(self.join.destroy(error.clone()));
+            return Err(WriteError::Closed((), error));
+        }
+        let Some(Segment { buffer, seal }) = self.segment.take() else { return Ok(()) };
+        match self.join.write(seal(buffer), wait) {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                let (chunk, without) = refused.split();
+                self.join.give_back(chunk);
+                Err(without)
+            }
+        }
+    }
+
+    /// Writes all of `chunks`, waiting for room as often as it takes.
+    ///
+    /// Cheaper than as many writes: what there is room for goes in at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write). The chunks that were not taken are left in `chunks`.
+    pub fn write_all(&mut self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        if self.ended {
+            return Err(Error::ended());
+        }
+        self.get_ready(Wait::Forever)?;
+        self.join.write_all(chunks)
+    }
+
+    /// Waits until a write would not: Node's `'drain'`.
+    ///
+    /// The wait ends with room, with the end of the stream, or with a cancel. It is over at once
+    /// if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) after [`end`](Self::end), or the first cause
+    /// if the stream is gone.
+    pub fn wait_drain(&mut self) -> Result<(), Error> {
+        self.join.wait_drain(Wait::Forever)
+    }
+
+    /// Waits for a drain for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_drain`](Self::wait_drain), and
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
+    pub fn wait_drain_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.join.wait_drain(Wait::at_most(timeout))
+    }
+
+    /// Holds back what is written while the guard lives, so that it goes out as one batch.
+    ///
+    /// Guards nest. A write that would have to wait for room lifts them all, and so does
+    /// [`end`](Self::end): a writer that waits for its own cork would wait for ever.
+    #[must_use = "dropping the guard uncorks"]
+    pub fn cork(&mut self) -> Cork<T> {
+        self.join.cork();
+        Cork { join: Arc::clone(&self.join) }
+    }
+
+    /// Waits until all that was written before has left the buffer: the reader has taken it, or
+    /// the sink has written and flushed it.
+    ///
+    /// The wait ends when it has, with the end of the stream, or with a cancel.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if the stream is gone.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.get_ready(Wait::Forever)?;
+        self.join.wait_written(Wait::Forever)
+    }
+
+    /// Says that nothing more will be written: Node's `end()`. May be called again.
+    ///
+    /// Does not wait, except for room for small writes that were not handed over yet. With more
+    /// than one producer the stream ends when the last has ended.
+    pub fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        // An error stays with the stream, and `finish` tells it.
+        let _ = self.get_ready(Wait::Forever);
+        self.ended = true;
+        self.join.end_producer();
+    }
+
+    /// Ends the stream and waits until everything has arrived: all was read; or written, flushed
+    /// and closed, and then the sink comes back.
+    ///
+    /// The wait ends when it has, with the end of the stream, or with a cancel. Where the handle
+    /// is needed again, [`wait_finish`](Self::wait_finish) waits for the same.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived. Its
+    /// [`offset`](Error::offset) says how much has, and [`wait_finish`](Self::wait_finish) before
+    /// it leaves the rest to [`take_undelivered`](Self::take_undelivered).
+    pub fn finish(mut self) -> Result<S, Error> {
+        self.end();
+        let closed = || self.join.wait_closed(Wait::Forever);
+        match std::mem::replace(&mut self.far, Far::Gone) {
+            Far::Reader(nothing) => closed().map(|()| nothing),
+            Far::Sink(mut worker) => match worker.join() {
+                Some(outcome) => outcome,
+                None => Err(closed().err().unwrap_or_else(Error::closed)),
+            },
+            Far::Gone => Err(Error::closed()),
+        }
+    }
+
+    /// Waits as [`finish`](Self::finish) does, and keeps the handle. May be called again.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived.
+    pub fn wait_finish(&mut self) -> Result<(), Error> {
+        self.end();
+        self.join.wait_closed(Wait::Forever)
+    }
+
+    /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived, and
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
+    pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.end();
+        self.join.wait_closed(Wait::at_most(timeout))
+    }
+
+    /// Ends the stream with an error that travels behind the data: the other side gets everything
+    /// that was written, and then this. Does not wait.
+    pub fn fail(&mut self, error: impl Into<Error>) {
+        // What cannot be handed over any more has a first cause, which wins over this one.
+        let _ = self.get_ready(Wait::Forever);
+        self.ended = true;
+        self.join.fail(error.into());
+    }
+
+    /// Tears the stream down at once, with an error for both sides, and gives back what was
+    /// buffered. What a sink has in hand stays with it. Does not wait.
+    ///
+    /// On a stream that has ended already it does nothing: the first cause stays.
+    #[doc(alias = "abort")]
+    pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
+        self.ended = true;
+        let mut given_back = self.join.destroy(error.into());
+        if let Some(Segment { buffer, seal }) = self.segment.take() {
+            let bytes = buffer.len();
+            given_back.push(seal(buffer), bytes);
+        }
+        given_back
+    }
+
+    /// Takes what was written and did not arrive, after the stream has failed.
+    #[must_use]
+    pub fn take_undelivered(&mut self) -> Batch<T> {
+        self.join.take_undelivered()
+    }
+
+    /// Puts the stream under a token: Node's `signal`.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        let target: Weak<Join<T>> = Arc::downgrade(&self.join);
+        token.register(target as Weak<dyn Cancel>);
+    }
+}
