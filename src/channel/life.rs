@@ -10,8 +10,8 @@ impl<T> Join<T> {
     ///
     /// The first cause stays; an error that comes later is attached to it.
     pub(crate) fn destroy(&self, error: Error) -> Batch<T> {
-        let mut front = self.front.lock();
-        let mut back = self.back.lock();
+        let mut front = self.front();
+        let mut back = self.back();
         if back.state.is_destroyed() {
             let first = back.cause();
             drop((front, back));
@@ -41,7 +41,7 @@ impl<T> Join<T> {
 
     /// The writer went away without ending the stream.
     pub(crate) fn abandon(&self) {
-        if self.back.lock().has_sink {
+        if self.back().has_sink {
             drop(self.destroy(Error::premature_close()));
         } else {
             // What was written before is in the buffer, and the reader may have it.
@@ -51,8 +51,8 @@ impl<T> Join<T> {
 
     /// The reader went away. That is well if it has read everything, be it not the end itself.
     pub(crate) fn hang_up(&self, error: Error) {
-        let mut front = self.front.lock();
-        let mut back = self.back.lock();
+        let mut front = self.front();
+        let mut back = self.back();
         if front.state.is_destroyed() {
             return;
         }
@@ -79,7 +79,7 @@ impl<T> Join<T> {
 
 impl<T: Send> Cancel for Join<T> {
     fn stop(&self) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         if !back.state.is_writable() {
             return;
         }
@@ -101,6 +101,6 @@ impl<T: Send> Cancel for Join<T> {
 impl<T> Join<T> {
     /// Keeps what a cancel gave back, for whoever asks for what was not delivered.
     fn keep(&self, mut given_back: Batch<T>) {
-        self.back.lock().undelivered.append(&mut given_back);
+        self.back().undelivered.append(&mut given_back);
     }
 }

@@ -78,20 +78,22 @@ enum Unmet {
 
 /// See the module's docs.
 pub(crate) struct Join<T> {
-    front: Mutex<Front<T>>,
-    back: Mutex<Back<T>>,
+    front: Padded<Mutex<Front<T>>>,
+    back: Padded<Mutex<Back<T>>>,
     /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
     /// may have become true, or more of it was confirmed.
     drained: Condvar,
     /// Signalled when `next_request()` of the back may have become due.
     filled: Condvar,
-    /// Set with `drained`, for threads that spin.
-    drained_flag: Padded<AtomicBool>,
-    /// Set with `filled`, for threads that spin.
-    filled_flag: Padded<AtomicBool>,
+    /// Up when `drained` was signalled and nobody has found the buffer full since.
+    drained_flag: Flag,
+    /// Up when `filled` was signalled and the reader has not taken what was there since.
+    filled_flag: Flag,
     /// How much a reader may take before it reports it: a part of the way from high to low, so
     /// that a writer is woken in time and not for each chunk.
     quantum: usize,
+    /// The marks are 0: a chunk is admitted only while the reader waits for it.
+    is_rendezvous: bool,
     drops_weightless: bool,
     weigh: fn(&T) -> usize,
 }
@@ -102,25 +104,34 @@ impl<T> Join<T> {
         let weigh = mark.unit().weigher();
         let reads = if mark.unit().drops_weightless() { Reads::Bytes } else { Reads::Items };
         Self {
-            front: Mutex::new(Front::new(ReadableState::new(marks, weigh, reads))),
-            back: Mutex::new(Back::new(WritableState::new(marks, weigh, Batching::All))),
+            front: Padded(Mutex::new(Front::new(ReadableState::new(marks, weigh, reads)))),
+            back: Padded(Mutex::new(Back::new(WritableState::new(marks, weigh, Batching::All)))),
             drained: Condvar::new(),
             filled: Condvar::new(),
-            drained_flag: Padded(AtomicBool::new(false)),
-            filled_flag: Padded(AtomicBool::new(false)),
+            drained_flag: Flag::new(),
+            filled_flag: Flag::new(),
             quantum: (marks.high() - marks.low()) / 4,
+            is_rendezvous: marks.high() == 0,
             drops_weightless: mark.unit().drops_weightless(),
             weigh,
         }
+    }
+
+    fn front(&self) -> MutexGuard<'_, Front<T>> {
+        self.front.0.lock()
+    }
+
+    fn back(&self) -> MutexGuard<'_, Back<T>> {
+        self.back.0.lock()
     }
 
     /// Lets the reader look again, and wakes it if it sleeps. After the lock, so that it does not
     /// wake up only to wait for it; whether it sleeps was read under the lock, so no wake is lost.
     #[inline]
     fn wake_reader(&self, back: MutexGuard<'_, Back<T>>) {
-        self.filled_flag.0.store(true, Ordering::Release);
         let parked = back.reader_parked;
         drop(back);
+        self.filled_flag.raise();
         if parked {
             self.filled.notify_one();
         }
@@ -129,9 +140,9 @@ impl<T> Join<T> {
     /// Lets writers look again, and wakes those that sleep.
     #[inline]
     fn wake_writers(&self, back: MutexGuard<'_, Back<T>>) {
-        self.drained_flag.0.store(true, Ordering::Release);
         let parked = back.parked_writers > 0;
         drop(back);
+        self.drained_flag.raise();
         if parked {
             self.drained.notify_all();
         }
@@ -139,9 +150,9 @@ impl<T> Join<T> {
 
     /// Lets both sides look again: something has ended.
     fn wake_all(&self, back: MutexGuard<'_, Back<T>>) {
-        self.filled_flag.0.store(true, Ordering::Release);
-        self.drained_flag.0.store(true, Ordering::Release);
         drop(back);
+        self.filled_flag.raise();
+        self.drained_flag.raise();
         self.filled.notify_all();
         self.drained.notify_all();
     }
@@ -158,10 +169,10 @@ impl<T> Join<T> {
         let mut patience = Patience::new(wait)?;
         while !met(&back) {
             if patience.spins() {
-                self.drained_flag.0.store(false, Ordering::Relaxed);
+                self.drained_flag.lower();
                 drop(back);
-                spin(&self.drained_flag.0);
-                back = self.back.lock();
+                self.drained_flag.spin();
+                back = self.back();
                 continue;
             }
             back.parked_writers += 1;
@@ -187,7 +198,7 @@ impl<T> Join<T> {
         back.reader_waits = true;
         // A rendezvous waits for just this.
         if back.state.marks().high() == 0 {
-            self.drained_flag.0.store(true, Ordering::Release);
+            self.drained_flag.raise();
             if back.parked_writers > 0 {
                 self.drained.notify_all();
             }
@@ -195,10 +206,10 @@ impl<T> Join<T> {
         let mut outcome = Ok(());
         while !back.state.is_request_due() {
             if patience.spins() {
-                self.filled_flag.0.store(false, Ordering::Relaxed);
+                self.filled_flag.lower();
                 drop(back);
-                spin(&self.filled_flag.0);
-                back = self.back.lock();
+                self.filled_flag.spin();
+                back = self.back();
                 continue;
             }
             back.reader_parked = true;
@@ -217,12 +228,12 @@ impl<T> Join<T> {
 
     /// What the join has seen so far.
     pub(crate) fn tally(&self) -> Tally {
-        self.back.lock().tally
+        self.back().tally
     }
 
     /// Looks at the join without waiting for anything but its lock.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
-        let back = self.back.lock();
+        let back = self.back();
         look(&back.state, &back.tally)
     }
 }
@@ -257,26 +268,54 @@ impl Patience {
     }
 }
 
-/// Spins until `flag` is set, or for about as long as a park and its wake would take.
+/// What a thread spins on before it parks: a hint, beside the lock and not under it.
 ///
-/// It backs off as it goes, so that the other side, when it is ahead, can put more than one chunk
-/// in before this one takes them; then it gives the processor away a few times, for machines
-/// where the other side may be waiting for it.
-fn spin(flag: &AtomicBool) {
-    const SPINS: u32 = if cfg!(loom) { 0 } else { 7 };
-    const YIELDS: u32 = if cfg!(loom) { 0 } else { 4 };
-    for step in 0..SPINS {
-        if flag.load(Ordering::Acquire) {
-            return;
-        }
-        for _ in 0..1_u32 << step {
-            hint::spin_loop();
-        }
+/// It is lowered under the lock, by whoever finds that there is nothing to be had, and raised
+/// after the lock, by whoever has changed that. So a raise may come late and be for nothing,
+/// which costs a look; but after the last change it is up.
+struct Flag(Padded<AtomicBool>);
+
+impl Flag {
+    fn new() -> Self {
+        Self(Padded(AtomicBool::new(true)))
     }
-    for _ in 0..YIELDS {
-        if flag.load(Ordering::Acquire) {
-            return;
+
+    #[inline]
+    fn raise(&self) {
+        self.0.0.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    fn lower(&self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn is_up(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    /// Spins until the flag is up, or for about as long as a park and its wake would take.
+    ///
+    /// It backs off as it goes, so that the other side, when it is ahead, can put more than one
+    /// chunk in before this one takes them; then it gives the processor away a few times, for
+    /// when the other side is waiting for it.
+    fn spin(&self) {
+        const SPINS: u32 = if cfg!(loom) { 0 } else { 7 };
+        const YIELDS: u32 = if cfg!(loom) { 0 } else { 4 };
+        for step in 0..SPINS {
+            if self.is_up() {
+                return;
+            }
+            for _ in 0..1_u32 << step {
+                hint::spin_loop();
+            }
         }
-        thread::yield_now();
+        for _ in 0..YIELDS {
+            if self.is_up() {
+                return;
+            }
+            thread::yield_now();
+        }
     }
 }

@@ -12,76 +12,135 @@ impl<T> Join<T> {
     /// The wait ends with a chunk, with the end of the stream, or with its time.
     #[inline]
     pub(crate) fn next(&self, wait: Wait) -> Result<Option<T>, Error> {
+        let mut front = self.front();
+        match front.pop() {
+            Some(chunk) => {
+                self.hand_over(front);
+                Ok(Some(chunk))
+            }
+            None => self.next_batch(front, wait),
+        }
+    }
+
+    fn next_batch<'a>(
+        &'a self,
+        mut front: MutexGuard<'a, Front<T>>,
+        wait: Wait,
+    ) -> Result<Option<T>, Error> {
         loop {
-            let mut front = self.front.lock();
+            if let Some(outcome) = front.outcome() {
+                return outcome.map(|()| None);
+            }
+            // A read that finds nothing, which is what makes the state ask for more.
+            let _ = front.state.next();
+            if let Some(chunk) = self.fill(front, wait)? {
+                return Ok(Some(chunk));
+            }
+            front = self.front();
             if let Some(chunk) = front.pop() {
                 self.hand_over(front);
                 return Ok(Some(chunk));
             }
-            if !self.fetch(front, wait)? {
-                return Ok(None);
+        }
+    }
+
+    /// Takes what is due, or waits until something is. What is taken comes back at once if it is
+    /// one chunk more than is there.
+    fn fill(&self, mut front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<Option<T>, Error> {
+        let mut back;
+        if self.filled_flag.is_up() {
+            back = self.back();
+            if back.state.is_request_due() {
+                return Ok(self.turn(front, back));
             }
+            drop(front);
+        } else {
+            // Nothing was there when last looked: spin before taking the writer's lock, which it
+            // is about to need.
+            drop(front);
+            if !matches!(wait, Wait::No) && !self.is_rendezvous {
+                self.filled_flag.spin();
+            }
+            back = self.back();
         }
-    }
-
-    /// Waits for something to get into an empty front. `false` is the end.
-    fn fetch(&self, mut front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<bool, Error> {
-        if let Some(outcome) = front.outcome() {
-            return outcome.map(|()| false);
+        if !back.state.is_request_due() {
+            back = match self.wait_filled(back, wait) {
+                Ok(back) => back,
+                Err(Unmet::TimedOut | Unmet::NotWritable) => return Err(Error::timed_out("a chunk")),
+                Err(Unmet::Full) => {
+                    return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
+                }
+            };
         }
-        // A read that finds nothing, which is what makes the state ask for more.
-        let _ = front.state.next();
-        self.fill(front, wait).map(|()| true)
-    }
-
-    /// Takes what is due, or waits until something is.
-    fn fill(&self, front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<(), Error> {
-        let back = self.back.lock();
-        if back.state.is_request_due() {
-            self.turn(front, back);
-            return Ok(());
-        }
-        drop(front);
-        match self.wait_filled(back, wait) {
-            Ok(_) => Ok(()),
-            Err(Unmet::TimedOut | Unmet::NotWritable) => Err(Error::timed_out("a chunk")),
-            Err(Unmet::Full) => Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered")),
+        // Out of order, so only if nobody has it: a destroy takes the front first.
+        match self.front.0.try_lock() {
+            Some(front) => Ok(self.turn(front, back)),
+            None => Ok(None),
         }
     }
 
     /// Reports what the reader has taken, when that is worth the lock, and takes the next batch
     /// when this one is used up.
     #[inline]
-    fn hand_over(&self, front: MutexGuard<'_, Front<T>>) {
+    fn hand_over(&self, mut front: MutexGuard<'_, Front<T>>) {
         if front.is_used_up() || front.unsettled > self.quantum {
-            self.turn(front, self.back.lock());
+            let mut back = self.back();
+            let drained = Self::settle_front(&mut front, &mut back);
+            let closed = self.pull(&mut front, &mut back);
+            self.unlock(front, back, drained, closed);
         }
     }
 
-    /// Settles what was taken and, if the state asks for more, takes it.
-    fn turn(&self, mut front: MutexGuard<'_, Front<T>>, mut back: MutexGuard<'_, Back<T>>) {
+    /// Takes what is due into an empty front, and the first chunk of it out at once.
+    fn turn(
+        &self,
+        mut front: MutexGuard<'_, Front<T>>,
+        mut back: MutexGuard<'_, Back<T>>,
+    ) -> Option<T> {
+        let closed = self.pull(&mut front, &mut back);
+        let first = front.pop();
+        let drained = Self::settle_front(&mut front, &mut back);
+        self.unlock(front, back, drained, closed);
+        first
+    }
+
+    /// Reports to the back what was handed over. Says whether that has drained it.
+    fn settle_front(front: &mut Front<T>, back: &mut Back<T>) -> bool {
         let unsettled = std::mem::take(&mut front.unsettled);
-        let mut events = Events::NONE;
-        if front.is_used_up() {
+        let events = if front.is_used_up() {
             front.in_flight = false;
-            events = back.complete();
+            back.complete()
         } else if unsettled > 0 {
-            events = back.progress(unsettled);
-        }
-        let closed = front.wants_more() && self.pull(&mut front, &mut back);
+            back.progress(unsettled)
+        } else {
+            Events::NONE
+        };
+        events.contains(Event::Drain)
+    }
+
+    fn unlock(
+        &self,
+        front: MutexGuard<'_, Front<T>>,
+        back: MutexGuard<'_, Back<T>>,
+        drained: bool,
+        closed: bool,
+    ) {
         drop(front);
         if closed {
             self.wake_all(back);
-        } else if events.contains(Event::Drain) || back.flushing > 0 {
+        } else if drained || back.flushing > 0 {
             self.wake_writers(back);
         }
     }
 
     /// Answers the front with what the back has. Says whether that was the last.
     fn pull(&self, front: &mut Front<T>, back: &mut Back<T>) -> bool {
+        if !front.wants_more() {
+            return false;
+        }
         match back.take() {
             Some(Taken::Batch(mut batch)) => {
-                self.filled_flag.0.store(false, Ordering::Relaxed);
+                self.filled_flag.lower();
                 front.put(&mut batch);
                 back.state.recycle(batch);
                 false
@@ -103,16 +162,16 @@ impl<T> Join<T> {
 
     /// Puts a chunk back, to be the next one that is read. Does not wait.
     pub(crate) fn unshift(&self, chunk: T) -> Result<(), T> {
-        self.front.lock().unshift(chunk)
+        self.front().unshift(chunk)
     }
 
     /// Makes writers wait, whatever room there is, until [`resume`](Self::resume).
     pub(crate) fn pause(&self) {
-        self.back.lock().paused = true;
+        self.back().paused = true;
     }
 
     pub(crate) fn resume(&self) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         back.paused = false;
         self.wake_writers(back);
     }
@@ -134,7 +193,7 @@ impl<T: Divide> Join<T> {
     pub(crate) fn read(&self, amount: Amount, wait: Wait) -> Result<Option<Batch<T>>, Error> {
         let (Amount::Exactly(wanted) | Amount::AtLeast(wanted)) = amount;
         loop {
-            let mut front = self.front.lock();
+            let mut front = self.front();
             let out_of_range = |range: OutOfRange| {
                 Error::new(ErrorKind::LimitExceeded, range.to_string())
             };
@@ -155,12 +214,15 @@ impl<T: Divide> Join<T> {
             // What is here belongs to this read. While it counted against the mark, a writer
             // would wait for it to be taken, and this reader for the writer.
             if front.in_flight {
-                let mut back = self.back.lock();
+                let mut back = self.back();
                 front.claim();
                 let _ = back.complete();
                 self.wake_writers(back);
             }
-            self.fill(front, wait)?;
+            if let Some(chunk) = self.fill(front, wait)? {
+                // It is what was to be read next.
+                let _ = self.unshift(chunk);
+            }
         }
     }
 }

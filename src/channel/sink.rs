@@ -12,29 +12,29 @@ use super::Back;
 impl<T> Join<T> {
     /// Says that a sink's thread reads from here, and how to wake it out of the kernel.
     pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         back.has_sink = true;
         back.interrupt_sink = interrupt;
     }
 
     /// Says how to wake the source's thread out of the kernel.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
-        self.back.lock().interrupt_source = interrupt;
+        self.back().interrupt_source = interrupt;
     }
 
     /// Takes everything that is queued, waiting for something if there is nothing.
     ///
     /// The wait ends with a chunk, or with the end of the stream.
     pub(crate) fn take(&self) -> Taken<T> {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         loop {
             if let Some(taken) = back.take() {
-                self.filled_flag.0.store(false, Ordering::Relaxed);
+                self.filled_flag.lower();
                 return taken;
             }
             back = match self.wait_filled(back, Wait::Forever) {
                 Ok(back) => back,
-                Err(Unmet::Full | Unmet::TimedOut | Unmet::NotWritable) => self.back.lock(),
+                Err(Unmet::Full | Unmet::TimedOut | Unmet::NotWritable) => self.back(),
             };
         }
     }
@@ -42,20 +42,20 @@ impl<T> Join<T> {
     /// Says whether the sink should flush before it says that its batch is done: nothing more is
     /// queued that would be written before long, or a writer waits for it.
     pub(crate) fn should_flush(&self) -> bool {
-        let back = self.back.lock();
+        let back = self.back();
         back.flushing > 0 || back.state.is_queue_empty()
     }
 
     /// Counts `weight` of the batch in hand as written.
     pub(crate) fn settle(&self, weight: usize) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let events = back.progress(weight);
         self.after_progress(back, events);
     }
 
     /// The batch in hand is written.
     pub(crate) fn complete(&self, batch: Batch<T>) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let events = back.complete();
         back.state.recycle(batch);
         self.after_progress(back, events);
@@ -69,7 +69,7 @@ impl<T> Join<T> {
 
     /// The sink has finished, and was let go.
     pub(crate) fn finished(&self) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let _ = back.complete();
         back.release();
         self.wake_all(back);
@@ -78,7 +78,7 @@ impl<T> Join<T> {
     /// The sink has failed, or was let go before it was finished. `remainder` is what it had in
     /// hand and did not write. The first cause comes back, to which `error` is attached.
     pub(crate) fn abandoned(&self, error: Error, mut remainder: Batch<T>) -> Error {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let first = back.cause().unwrap_or_else(|| error.clone());
         let mut queued = back.state.fail(first.clone());
         remainder.append(&mut queued);

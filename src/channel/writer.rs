@@ -17,7 +17,11 @@ impl<T> Join<T> {
         if self.is_nothing(&chunk) {
             return Ok(self.pressure());
         }
-        let mut back = self.back.lock();
+        if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
+            // The last write has filled the buffer: spin before taking the reader's lock.
+            self.drained_flag.spin();
+        }
+        let mut back = self.back();
         if !back.admits() {
             back = match self.wait_for_room(back, wait) {
                 Ok(back) => back,
@@ -27,6 +31,9 @@ impl<T> Join<T> {
         let was_empty = back.state.is_queue_empty();
         match back.put(chunk) {
             Ok(pressure) => {
+                if pressure.reached() {
+                    self.drained_flag.lower();
+                }
                 if was_empty {
                     self.wake_reader(back);
                 }
@@ -43,7 +50,7 @@ impl<T> Join<T> {
     /// were not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
         while !chunks.is_empty() {
-            let mut back = self.back.lock();
+            let mut back = self.back();
             if !back.admits() {
                 back = match self.wait_for_room(back, Wait::Forever) {
                     Ok(back) => back,
@@ -65,7 +72,7 @@ impl<T> Join<T> {
     }
 
     fn pressure(&self) -> Pressure {
-        if self.back.lock().admits() { Pressure::Below } else { Pressure::Reached }
+        if self.back().admits() { Pressure::Below } else { Pressure::Reached }
     }
 
     /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
@@ -88,7 +95,7 @@ impl<T> Join<T> {
                     back.state.uncork();
                 }
                 self.wake_reader(back);
-                back = self.back.lock();
+                back = self.back();
             }
             back = self.wait_drained(back, wait, |back| {
                 back.admits() || !back.state.is_writable()
@@ -103,7 +110,7 @@ impl<T> Join<T> {
         match unmet {
             Unmet::Full => WriteError::Full(chunk),
             Unmet::TimedOut => WriteError::TimedOut(chunk),
-            Unmet::NotWritable => match self.back.lock().cause() {
+            Unmet::NotWritable => match self.back().cause() {
                 Some(cause) => WriteError::Closed(chunk, cause),
                 None => WriteError::Ended(chunk),
             },
@@ -114,18 +121,18 @@ impl<T> Join<T> {
     ///
     /// The wait ends with the drain, with the end of the stream, or with its time.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
-        match self.wait_for_room(self.back.lock(), wait) {
+        match self.wait_for_room(self.back(), wait) {
             Ok(_) => Ok(()),
             Err(unmet) => Err(self.refuse((), unmet).into()),
         }
     }
 
     pub(crate) fn cork(&self) {
-        self.back.lock().state.cork();
+        self.back().state.cork();
     }
 
     pub(crate) fn uncork(&self) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         back.state.uncork();
         if back.state.is_request_due() {
             self.wake_reader(back);
@@ -134,12 +141,12 @@ impl<T> Join<T> {
 
     /// One more handle writes.
     pub(crate) fn add_producer(&self) {
-        self.back.lock().producers += 1;
+        self.back().producers += 1;
     }
 
     /// A handle will write no more. The last one ends the stream.
     pub(crate) fn end_producer(&self) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         back.producers -= 1;
         if back.producers == 0 {
             back.state.end();
@@ -149,7 +156,7 @@ impl<T> Join<T> {
 
     /// Ends the stream with an error, behind its data.
     pub(crate) fn fail(&self, error: Error) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         if !back.state.is_writable() {
             if let Some(cause) = back.cause() {
                 drop(back);
@@ -165,7 +172,7 @@ impl<T> Join<T> {
     /// Waits until the stream is closed: all was written and finished, or it has failed.
     pub(crate) fn wait_closed(&self, wait: Wait) -> Result<(), Error> {
         let closed = |back: &Back<T>| back.state.is_closed();
-        let Ok(back) = self.wait_drained(self.back.lock(), wait, closed) else {
+        let Ok(back) = self.wait_drained(self.back(), wait, closed) else {
             return Err(Error::timed_out("the end of the stream"));
         };
         if back.state.is_finished() {
@@ -176,12 +183,12 @@ impl<T> Join<T> {
 
     /// Waits until everything that was written before has left the buffer.
     pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let written = back.tally.weight;
         let met = |back: &Back<T>| back.tally.confirmed >= written || back.state.is_destroyed();
         back.flushing += 1;
         let waited = self.wait_drained(back, wait, met);
-        let mut back = waited.unwrap_or_else(|_| self.back.lock());
+        let mut back = waited.unwrap_or_else(|_| self.back());
         back.flushing -= 1;
         if back.tally.confirmed >= written {
             return Ok(());
@@ -192,13 +199,13 @@ impl<T> Join<T> {
 
     /// Keeps a chunk that was taken from the writer's hands and cannot be written any more.
     pub(crate) fn give_back(&self, chunk: T) {
-        let mut back = self.back.lock();
+        let mut back = self.back();
         let weight = (self.weigh)(&chunk);
         back.undelivered.push(chunk, weight);
     }
 
     /// Takes what was written and did not reach the sink.
     pub(crate) fn take_undelivered(&self) -> Batch<T> {
-        std::mem::take(&mut self.back.lock().undelivered)
+        std::mem::take(&mut self.back().undelivered)
     }
 }
