@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -121,25 +122,73 @@ impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
     }
 }
 
+/// A bound on how fast a source is read, in units of its stream a second.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    per_second: u64,
+    started: Option<Instant>,
+    taken: u64,
+    /// For how long the source was held up by this.
+    pub(crate) held: Duration,
+}
+
+impl Pace {
+    pub(crate) const fn new(per_second: u64) -> Self {
+        Self { per_second, started: None, taken: 0, held: Duration::ZERO }
+    }
+
+    /// When what was taken so far, and `weight` with it, may have been taken.
+    fn due(&mut self, weight: u64) -> Instant {
+        let started = *self.started.get_or_insert_with(Instant::now);
+        self.taken += weight;
+        let seconds = self.taken as f64 / self.per_second as f64;
+        started + Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
+    }
+
+    /// Holds the source up for what it has read. Says whether its stream still takes it.
+    fn hold<T>(&mut self, join: &Join<T>, weight: u64) -> bool {
+        let due = self.due(weight);
+        let began = Instant::now();
+        let open = began >= due || join.sleep_until(due);
+        self.held += began.elapsed();
+        open
+    }
+}
+
 /// Brings a source's chunks into a join until its end. Ends the join, in every case.
 ///
-/// The chunk comes back that was read when the stream was torn down.
-pub(crate) fn run<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
-    // A read only once there is room for what it brings: nothing is read ahead of the mark, and
-    // with a mark of 0 nothing is read before somebody wants it.
-    while join.wait_drain(Wait::Forever).is_ok() {
-        match guard(|| source.read()) {
-            Ok(Some(chunk)) => {
-                if let Err(refused) = join.write(chunk, Wait::Forever) {
-                    join.give_back(refused.into_chunk());
-                    return;
-                }
+/// # Errors
+///
+/// The first cause, if the source has failed or the stream was torn down before its end.
+pub(crate) fn run<T, S: Source<T>>(
+    join: &Join<T>,
+    source: &mut S,
+    mut pace: Option<&mut Pace>,
+) -> Result<(), Error> {
+    loop {
+        // A read only once there is room for what it brings: nothing is read ahead of the mark,
+        // and with a mark of 0 nothing is read before somebody wants it.
+        if let Err(error) = join.wait_drain(Wait::Forever) {
+            return join.outcome(error);
+        }
+        let chunk = match guard(|| source.read()) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => {
+                join.end_producer();
+                return Ok(());
             }
-            Ok(None) => return join.end_producer(),
             Err(error) => {
                 let error = error.during("read from", &source.name()).at(join.tally().weight);
-                return join.fail(error);
+                return Err(join.fail(error));
             }
+        };
+        if let Some(pace) = &mut pace {
+            pace.hold(join, join.weigh(&chunk) as u64);
+        }
+        if let Err(refused) = join.write(chunk, Wait::Forever) {
+            let (chunk, error) = refused.into_parts();
+            join.give_back(chunk);
+            return join.outcome(error);
         }
     }
 }

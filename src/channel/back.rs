@@ -132,6 +132,17 @@ impl<T> Back<T> {
         }
     }
 
+    /// How much the reader may take before it has to be reported: what brings the drain, if a
+    /// writer waits for one, and otherwise half the way there, for the writer that will.
+    pub(super) fn report_at(&self) -> usize {
+        let marks = self.state.marks();
+        if self.state.needs_drain() {
+            self.state.len().saturating_sub(marks.low())
+        } else {
+            (marks.high() - marks.low()) / 2
+        }
+    }
+
     /// Takes what is due for the sink, or the reader.
     pub(super) fn take(&mut self) -> Option<Taken<T>> {
         Some(match self.state.next_request()? {

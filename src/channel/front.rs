@@ -15,6 +15,8 @@ pub(super) struct Front<T> {
     pub(super) in_flight: bool,
     /// What was handed over and not yet reported to the back.
     pub(super) unsettled: usize,
+    /// How much of that is worth the writer's lock.
+    pub(super) report_at: usize,
     /// Weight at the front of the buffer that is not in flight: put back by the reader, or claimed
     /// for a read that is longer than the mark.
     owned: usize,
@@ -24,7 +26,7 @@ pub(super) struct Front<T> {
 
 impl<T> Front<T> {
     pub(super) const fn new(state: ReadableState<T, Error>) -> Self {
-        Self { state, in_flight: false, unsettled: 0, owned: 0, pulling: false }
+        Self { state, in_flight: false, unsettled: 0, report_at: 0, owned: 0, pulling: false }
     }
 
     /// Takes the oldest chunk.

@@ -45,7 +45,7 @@ impl<T> Join<T> {
             drop(self.destroy(Error::premature_close()));
         } else {
             // What was written before is in the buffer, and the reader may have it.
-            self.fail(Error::premature_close());
+            let _ = self.fail(Error::premature_close());
         }
     }
 

@@ -89,9 +89,6 @@ pub(crate) struct Join<T> {
     drained_flag: Flag,
     /// Up when `filled` was signalled and the reader has not taken what was there since.
     filled_flag: Flag,
-    /// How much a reader may take before it reports it: a part of the way from high to low, so
-    /// that a writer is woken in time and not for each chunk.
-    quantum: usize,
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
     drops_weightless: bool,
@@ -110,7 +107,6 @@ impl<T> Join<T> {
             filled: Condvar::new(),
             drained_flag: Flag::new(),
             filled_flag: Flag::new(),
-            quantum: (marks.high() - marks.low()) / 4,
             is_rendezvous: marks.high() == 0,
             drops_weightless: mark.unit().drops_weightless(),
             weigh,
@@ -238,6 +234,29 @@ impl<T> Join<T> {
     }
 }
 
+/// What of a join can be watched from outside, whatever flows through it.
+pub(crate) trait Watch: Send + Sync {
+    fn watch(&self) -> Watched;
+}
+
+/// A join at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    pub(crate) len: usize,
+    pub(crate) high: usize,
+    pub(crate) tally: Tally,
+}
+
+impl<T: Send> Watch for Join<T> {
+    fn watch(&self) -> Watched {
+        self.look(|state, tally| Watched {
+            len: state.len(),
+            high: state.marks().high(),
+            tally: *tally,
+        })
+    }
+}
+
 /// How a thread waits: it spins once, and then parks until it is woken or its time is up.
 struct Patience {
     spun: bool,
@@ -301,13 +320,13 @@ impl Flag {
     /// chunk in before this one takes them; then it gives the processor away a few times, for
     /// when the other side is waiting for it.
     fn spin(&self) {
-        const SPINS: u32 = if cfg!(loom) { 0 } else { 7 };
+        const LOOKS: u32 = if cfg!(loom) { 0 } else { 20 };
         const YIELDS: u32 = if cfg!(loom) { 0 } else { 4 };
-        for step in 0..SPINS {
+        for look in 0..LOOKS {
             if self.is_up() {
                 return;
             }
-            for _ in 0..1_u32 << step {
+            for _ in 0..1_u32 << look.min(4) {
                 hint::spin_loop();
             }
         }

@@ -4,7 +4,7 @@ use super::{Back, Front, Join, Taken, Unmet, Wait};
 use crate::chunk::{Batch, Divide};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Event, Events, OutOfRange};
-use crate::sync::{MutexGuard, Ordering};
+use crate::sync::MutexGuard;
 
 impl<T> Join<T> {
     /// Takes the next chunk, waiting for one if there is none. `None` is the end.
@@ -46,7 +46,7 @@ impl<T> Join<T> {
 
     /// Takes what is due, or waits until something is. What is taken comes back at once if it is
     /// one chunk more than is there.
-    fn fill(&self, mut front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<Option<T>, Error> {
+    fn fill(&self, front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<Option<T>, Error> {
         let mut back;
         if self.filled_flag.is_up() {
             back = self.back();
@@ -83,7 +83,7 @@ impl<T> Join<T> {
     /// when this one is used up.
     #[inline]
     fn hand_over(&self, mut front: MutexGuard<'_, Front<T>>) {
-        if front.is_used_up() || front.unsettled > self.quantum {
+        if front.is_used_up() || front.unsettled >= front.report_at {
             let mut back = self.back();
             let drained = Self::settle_front(&mut front, &mut back);
             let closed = self.pull(&mut front, &mut back);
@@ -115,6 +115,7 @@ impl<T> Join<T> {
         } else {
             Events::NONE
         };
+        front.report_at = back.report_at();
         events.contains(Event::Drain)
     }
 
@@ -143,6 +144,7 @@ impl<T> Join<T> {
                 self.filled_flag.lower();
                 front.put(&mut batch);
                 back.state.recycle(batch);
+                front.report_at = back.report_at();
                 false
             }
             Some(Taken::End) => {

@@ -5,7 +5,7 @@ use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::state::{Event, Events};
-use crate::sync::{MutexGuard, Ordering};
+use crate::sync::MutexGuard;
 
 use super::Back;
 

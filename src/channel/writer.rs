@@ -1,6 +1,7 @@
 //! The writer's side of a join.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::{Back, Join, Unmet, Wait};
 use crate::chunk::Batch;
@@ -154,19 +155,31 @@ impl<T> Join<T> {
         }
     }
 
-    /// Ends the stream with an error, behind its data.
-    pub(crate) fn fail(&self, error: Error) {
+    /// Ends the stream with an error, behind its data. The first cause comes back, to which
+    /// `error` is attached if it is another one.
+    pub(crate) fn fail(&self, error: Error) -> Error {
         let mut back = self.back();
         if !back.state.is_writable() {
-            if let Some(cause) = back.cause() {
-                drop(back);
-                cause.attach(error);
-            }
-            return;
+            let Some(cause) = back.cause() else { return error };
+            drop(back);
+            cause.attach(error);
+            return cause;
         }
-        back.failure = Some(error);
+        back.failure = Some(error.clone());
         back.state.end();
         self.wake_all(back);
+        error
+    }
+
+    /// How the stream has ended for a writer that was told `error`: well, if it was stopped.
+    pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
+        let back = self.back();
+        if back.stopped && back.state.errored().is_none() { Ok(()) } else { Err(error) }
+    }
+
+    /// What a chunk counts for.
+    pub(crate) fn weigh(&self, chunk: &T) -> usize {
+        (self.weigh)(chunk)
     }
 
     /// Waits until the stream is closed: all was written and finished, or it has failed.
@@ -197,10 +210,23 @@ impl<T> Join<T> {
         Err(cause.unwrap_or_else(|| Error::timed_out("the sink")))
     }
 
+    /// Waits until `deadline`, or until the stream takes no more. Says whether it still does.
+    ///
+    /// It is a sleep that a cancel ends, and no wait for room: it does not count as blocked.
+    pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
+        let mut back = self.back();
+        while back.state.is_writable() && Instant::now() < deadline {
+            back.parked_writers += 1;
+            self.drained.wait_until(&mut back, deadline);
+            back.parked_writers -= 1;
+        }
+        back.state.is_writable()
+    }
+
     /// Keeps a chunk that was taken from the writer's hands and cannot be written any more.
     pub(crate) fn give_back(&self, chunk: T) {
+        let weight = self.weigh(&chunk);
         let mut back = self.back();
-        let weight = (self.weigh)(&chunk);
         back.undelivered.push(chunk, weight);
     }
 

@@ -61,7 +61,10 @@ impl<T: Send + 'static> Readable<T> {
         join.attach_source(source.interrupt());
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&join);
-        let worker = Worker::new(name, move || source::run(&*brought_to, &mut source));
+        let worker = Worker::new(name, move || {
+            // The error is the stream's, and told by whoever reads it.
+            let _ = source::run(&*brought_to, &mut source, None);
+        });
         Self { join, current: None, told: false, worker }
     }
 

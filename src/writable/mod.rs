@@ -342,7 +342,7 @@ impl<T, S> Writable<T, S> {
         // What cannot be handed over any more has a first cause, which wins over this one.
         let _ = self.get_ready(Wait::Forever);
         self.ended = true;
-        self.join.fail(error.into());
+        let _ = self.join.fail(error.into());
     }
 
     /// Tears the stream down at once, with an error for both sides, and gives back what was
