@@ -12,6 +12,8 @@ pub(crate) trait Cancel: Send + Sync {
     fn stop(&self);
     /// Ends now.
     fn abort(&self, cause: &Error);
+    /// Says whether it was `stop` that ended it.
+    fn was_stopped(&self) -> bool;
 }
 
 /// Wakes a source or a sink out of a call that blocks.
@@ -140,7 +142,9 @@ impl CancelToken {
             state.targets.push(target.clone());
             (state.stopped, state.aborted.clone())
         };
-        let Some(target) = target.upgrade() else { return };
+        let Some(target) = target.upgrade() else {
+            return;
+        };
         if let Some(cause) = aborted {
             target.abort(&cause);
         } else if stopped {

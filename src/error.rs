@@ -117,12 +117,18 @@ impl Error {
     }
 
     pub(crate) fn premature_close() -> Self {
-        Self::new(ErrorKind::PrematureClose, "the writer went away before the end of the stream")
+        Self::new(
+            ErrorKind::PrematureClose,
+            "the writer went away before the end of the stream",
+        )
     }
 
     pub(crate) fn closed() -> Self {
-        Self::new(ErrorKind::Closed, "the reader went away before the end of the stream")
-            .edit(|inner| inner.echo = true)
+        Self::new(
+            ErrorKind::Closed,
+            "the reader went away before the end of the stream",
+        )
+        .edit(|inner| inner.echo = true)
     }
 
     /// What a source or a sink answers when it was woken out of a call by its [`Interrupt`].
@@ -140,7 +146,10 @@ impl Error {
     }
 
     pub(crate) fn timed_out(waited_for: &str) -> Self {
-        Self::new(ErrorKind::TimedOut, format!("timed out waiting for {waited_for}"))
+        Self::new(
+            ErrorKind::TimedOut,
+            format!("timed out waiting for {waited_for}"),
+        )
     }
 
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
@@ -227,7 +236,11 @@ impl Error {
     /// Attaches what failed later. The same error is not, nor an echo of it.
     pub(crate) fn attach(&self, later: Self) {
         let known = |error: &Self| error.is_same(&later);
-        if later.0.echo || known(self) || self.others().any(known) || later.others().next().is_some() {
+        if later.0.echo
+            || known(self)
+            || self.others().any(known)
+            || later.others().next().is_some()
+        {
             return;
         }
         let mut last = self;
@@ -286,7 +299,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+        self.0
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -360,9 +376,13 @@ impl<T> WriteError<T> {
     #[must_use]
     pub fn into_parts(self) -> (T, Error) {
         match self {
-            Self::Full(chunk) => {
-                (chunk, Error::new(ErrorKind::WouldBlock, "the buffer is at its high-water mark"))
-            }
+            Self::Full(chunk) => (
+                chunk,
+                Error::new(
+                    ErrorKind::WouldBlock,
+                    "the buffer is at its high-water mark",
+                ),
+            ),
             Self::TimedOut(chunk) => (chunk, Error::timed_out("room in the buffer")),
             Self::Ended(chunk) => (chunk, Error::ended()),
             Self::Closed(chunk, cause) => (chunk, cause),

@@ -12,22 +12,33 @@ mod cancel;
 mod channel;
 mod pool;
 
-mod worker;
+mod ends;
+mod pair;
+mod readable;
 mod sink;
 mod source;
-mod readable;
+mod transform;
+mod worker;
 mod writable;
-mod pair;
+
+mod monitor;
+mod pipeline;
+mod report;
 
 pub use bytes::Bytes;
 
 pub use cancel::{CancelToken, Interrupt};
+pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};
 pub use mark::{DEFAULT_BYTES, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit};
+pub use monitor::Monitor;
 pub use pair::channel;
+pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
 pub use pool::{Buffer, Pool};
 pub use readable::Readable;
+pub use report::{BufferReport, Progress, Report, StageReport};
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::Pressure;
+pub use transform::{Out, Transform};
 pub use writable::{Cork, Writable};

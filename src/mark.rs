@@ -95,7 +95,10 @@ impl HighWaterMark<InBytes> {
     /// A mark in bytes.
     #[must_use]
     pub const fn bytes(high: usize) -> Self {
-        Self { marks: Marks::with_half(high), unit: InBytes }
+        Self {
+            marks: Marks::with_half(high),
+            unit: InBytes,
+        }
     }
 }
 
@@ -109,7 +112,10 @@ impl HighWaterMark<InItems> {
     /// A mark in items.
     #[must_use]
     pub const fn items(high: usize) -> Self {
-        Self { marks: Marks::with_half(high), unit: InItems }
+        Self {
+            marks: Marks::with_half(high),
+            unit: InItems,
+        }
     }
 }
 
@@ -119,7 +125,10 @@ impl<T> HighWaterMark<InWeight<T>> {
     /// Chunks that weigh nothing are not bounded by it.
     #[must_use]
     pub const fn weighed(high: usize, weigh: fn(&T) -> usize) -> Self {
-        Self { marks: Marks::with_half(high), unit: InWeight(weigh) }
+        Self {
+            marks: Marks::with_half(high),
+            unit: InWeight(weigh),
+        }
     }
 }
 
@@ -131,7 +140,10 @@ impl<U> HighWaterMark<U> {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) unless `low` is below the high
     /// mark, or both are 0.
     pub fn low(self, low: usize) -> Result<Self, Error> {
-        Ok(Self { marks: Marks::new(self.marks.high(), low)?, unit: self.unit })
+        Ok(Self {
+            marks: Marks::new(self.marks.high(), low)?,
+            unit: self.unit,
+        })
     }
 
     /// The level at which a writer must wait.

@@ -33,5 +33,8 @@ use crate::writable::Writable;
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
     let join = Arc::new(Join::new(&mark));
-    (Writable::of_channel(Arc::clone(&join)), Readable::of_channel(join))
+    (
+        Writable::of_channel(Arc::clone(&join)),
+        Readable::of_channel(join),
+    )
 }

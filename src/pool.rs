@@ -24,14 +24,25 @@ impl Pool {
     #[must_use]
     pub fn new(bytes: usize, kept: usize) -> Self {
         let (home, spare) = bounded(kept.max(1));
-        Self { bytes: bytes.max(1), spare, home }
+        Self {
+            bytes: bytes.max(1),
+            spare,
+            home,
+        }
     }
 
     /// Takes an empty buffer. Never waits.
     #[must_use]
     pub fn take(&self) -> Buffer {
-        let memory = self.spare.try_recv().unwrap_or_else(|_| vec![0; self.bytes]);
-        Buffer { memory, filled: 0, home: self.home.clone() }
+        let memory = self
+            .spare
+            .try_recv()
+            .unwrap_or_else(|_| vec![0; self.bytes]);
+        Buffer {
+            memory,
+            filled: 0,
+            home: self.home.clone(),
+        }
     }
 
     /// How large each buffer is, in bytes.
@@ -83,7 +94,10 @@ impl Buffer {
     ///
     /// If there is less room: a `Read` that claims more than its buffer holds is broken.
     pub fn fill(&mut self, bytes: usize) {
-        assert!(bytes <= self.memory.len() - self.filled, "more was filled than there is room");
+        assert!(
+            bytes <= self.memory.len() - self.filled,
+            "more was filled than there is room"
+        );
         self.filled += bytes;
     }
 

@@ -91,13 +91,21 @@ impl Report {
     #[must_use]
     pub fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
-        if seconds > 0.0 { self.bytes() as f64 / seconds } else { 0.0 }
+        if seconds > 0.0 {
+            self.bytes() as f64 / seconds
+        } else {
+            0.0
+        }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.stages.iter().map(|stage| stage.name.chars().count()).max();
+        let width = self
+            .stages
+            .iter()
+            .map(|stage| stage.name.chars().count())
+            .max();
         let width = width.unwrap_or(0).max(5);
         writeln!(
             f,
@@ -116,14 +124,21 @@ impl fmt::Display for Report {
                 Seconds(stage.blocked).to_string(),
             )?;
             if let Some(buffer) = stage.buffer {
-                let (peak, high) = (Size(buffer.peak as u64), Size(buffer.high_water_mark as u64));
+                let (peak, high) = (
+                    Size(buffer.peak as u64),
+                    Size(buffer.high_water_mark as u64),
+                );
                 write!(f, "  peak {peak} of {high}")?;
             }
             writeln!(f)?;
         }
         let (bytes, rate) = (Size(self.bytes()), Size(self.rate() as u64));
         let elapsed = Seconds(self.elapsed);
-        write!(f, "{bytes} in {elapsed}, {rate}/s; bottleneck: {}", self.bottleneck())
+        write!(
+            f,
+            "{bytes} in {elapsed}, {rate}/s; bottleneck: {}",
+            self.bottleneck()
+        )
     }
 }
 
@@ -142,7 +157,11 @@ impl fmt::Display for Size {
             size /= 1024.0;
             unit = larger;
         }
-        if unit == "B" { write!(f, "{size} B") } else { write!(f, "{size:.1} {unit}") }
+        if unit == "B" {
+            write!(f, "{size} B")
+        } else {
+            write!(f, "{size:.1} {unit}")
+        }
     }
 }
 

@@ -64,7 +64,10 @@ pub struct WriteSink<W> {
 impl<W: io::Write> WriteSink<W> {
     /// Wraps a writer. `name` is what errors and reports call it.
     pub fn new(inner: W, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner, name: name.into() }
+        Self {
+            inner,
+            name: name.into(),
+        }
     }
 
     /// Gives the writer back.

@@ -53,7 +53,11 @@ pub struct ReadSource<R> {
 impl<R: io::Read> ReadSource<R> {
     /// Wraps a reader. `name` is what errors and reports call it.
     pub fn new(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner, name: name.into(), pool: read_pool(READ_BYTES) }
+        Self {
+            inner,
+            name: name.into(),
+            pool: read_pool(READ_BYTES),
+        }
     }
 
     /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
@@ -134,7 +138,12 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) const fn new(per_second: u64) -> Self {
-        Self { per_second, started: None, taken: 0, held: Duration::ZERO }
+        Self {
+            per_second,
+            started: None,
+            taken: 0,
+            held: Duration::ZERO,
+        }
     }
 
     /// When what was taken so far, and `weight` with it, may have been taken.
@@ -178,7 +187,9 @@ pub(crate) fn run<T, S: Source<T>>(
                 return Ok(());
             }
             Err(error) => {
-                let error = error.during("read from", &source.name()).at(join.tally().weight);
+                let error = error
+                    .during("read from", &source.name())
+                    .at(join.tally().weight);
                 return Err(join.fail(error));
             }
         };

@@ -18,7 +18,11 @@ pub(crate) fn guard<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Err
 /// A thread that starts with the first byte that needs it, and is joined by whoever owns it.
 pub(crate) enum Worker<R> {
     /// Not needed yet.
-    Idle { name: String, body: Body<R>, spawn: fn(String, Body<R>) -> io::Result<JoinHandle<R>> },
+    Idle {
+        name: String,
+        body: Body<R>,
+        spawn: fn(String, Body<R>) -> io::Result<JoinHandle<R>>,
+    },
     Running(JoinHandle<R>),
     /// Joined, or never to be started.
     Gone,
@@ -30,7 +34,11 @@ impl<R: Send + 'static> Worker<R> {
     pub(crate) fn new(name: String, body: impl FnOnce() -> R + Send + 'static) -> Self {
         // That the result can be sent is known here, and not where a stream is used or dropped.
         let spawn = |name, body: Body<R>| Builder::new().name(name).spawn(body);
-        Self::Idle { name, body: Box::new(body), spawn }
+        Self::Idle {
+            name,
+            body: Box::new(body),
+            spawn,
+        }
     }
 }
 

@@ -189,6 +189,7 @@ impl<T> Back<T> {
         if let Some(cause) = self.state.errored().or(self.failure.as_ref()) {
             return Some(cause.clone());
         }
-        self.stopped.then(|| Error::new(ErrorKind::Cancelled, "stopped"))
+        self.stopped
+            .then(|| Error::new(ErrorKind::Cancelled, "stopped"))
     }
 }

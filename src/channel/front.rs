@@ -26,7 +26,14 @@ pub(super) struct Front<T> {
 
 impl<T> Front<T> {
     pub(super) const fn new(state: ReadableState<T, Error>) -> Self {
-        Self { state, in_flight: false, unsettled: 0, report_at: 0, owned: 0, pulling: false }
+        Self {
+            state,
+            in_flight: false,
+            unsettled: 0,
+            report_at: 0,
+            owned: 0,
+            pulling: false,
+        }
     }
 
     /// Takes the oldest chunk.

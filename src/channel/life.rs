@@ -96,6 +96,10 @@ impl<T: Send> Cancel for Join<T> {
         let given_back = self.destroy(cause.clone());
         self.keep(given_back);
     }
+
+    fn was_stopped(&self) -> bool {
+        self.back().stopped
+    }
 }
 
 impl<T> Join<T> {

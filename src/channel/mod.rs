@@ -36,8 +36,8 @@ use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded};
 
 use back::Back;
 pub(crate) use back::Tally;
-pub(crate) use reader::Amount;
 use front::Front;
+pub(crate) use reader::Amount;
 
 /// For how long a call may block.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,9 @@ pub(crate) enum Wait {
 impl Wait {
     /// A timeout too long to be represented is a wait without end.
     pub(crate) fn at_most(timeout: Duration) -> Self {
-        Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Until)
+        Instant::now()
+            .checked_add(timeout)
+            .map_or(Self::Forever, Self::Until)
     }
 }
 
@@ -99,10 +101,20 @@ impl<T> Join<T> {
     pub(crate) fn new<U: Unit<T>>(mark: &HighWaterMark<U>) -> Self {
         let marks = mark.marks();
         let weigh = mark.unit().weigher();
-        let reads = if mark.unit().drops_weightless() { Reads::Bytes } else { Reads::Items };
+        let reads = if mark.unit().drops_weightless() {
+            Reads::Bytes
+        } else {
+            Reads::Items
+        };
         Self {
-            front: Padded(Mutex::new(Front::new(ReadableState::new(marks, weigh, reads)))),
-            back: Padded(Mutex::new(Back::new(WritableState::new(marks, weigh, Batching::All)))),
+            front: Padded(Mutex::new(Front::new(ReadableState::new(
+                marks, weigh, reads,
+            )))),
+            back: Padded(Mutex::new(Back::new(WritableState::new(
+                marks,
+                weigh,
+                Batching::All,
+            )))),
             drained: Condvar::new(),
             filled: Condvar::new(),
             drained_flag: Flag::new(),

@@ -33,7 +33,7 @@ impl<T> Join<T> {
             }
             // A read that finds nothing, which is what makes the state ask for more.
             let _ = front.state.next();
-            if let Some(chunk) = self.fill(front, wait)? {
+            if let Some(chunk) = self.fill(front, wait, Front::pop)? {
                 return Ok(Some(chunk));
             }
             front = self.front();
@@ -44,14 +44,19 @@ impl<T> Join<T> {
         }
     }
 
-    /// Takes what is due, or waits until something is. What is taken comes back at once if it is
-    /// one chunk more than is there.
-    fn fill(&self, front: MutexGuard<'_, Front<T>>, wait: Wait) -> Result<Option<T>, Error> {
+    /// Takes what is due, or waits until something is. `first` then has the front before anybody
+    /// else, and before what it takes is reported.
+    fn fill(
+        &self,
+        front: MutexGuard<'_, Front<T>>,
+        wait: Wait,
+        first: impl FnOnce(&mut Front<T>) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let mut back;
         if self.filled_flag.is_up() {
             back = self.back();
             if back.state.is_request_due() {
-                return Ok(self.turn(front, back));
+                return Ok(self.turn(front, back, first));
             }
             drop(front);
         } else {
@@ -66,7 +71,9 @@ impl<T> Join<T> {
         if !back.state.is_request_due() {
             back = match self.wait_filled(back, wait) {
                 Ok(back) => back,
-                Err(Unmet::TimedOut | Unmet::NotWritable) => return Err(Error::timed_out("a chunk")),
+                Err(Unmet::TimedOut | Unmet::NotWritable) => {
+                    return Err(Error::timed_out("a chunk"));
+                }
                 Err(Unmet::Full) => {
                     return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
                 }
@@ -74,7 +81,7 @@ impl<T> Join<T> {
         }
         // Out of order, so only if nobody has it: a destroy takes the front first.
         match self.front.0.try_lock() {
-            Some(front) => Ok(self.turn(front, back)),
+            Some(front) => Ok(self.turn(front, back, first)),
             None => Ok(None),
         }
     }
@@ -91,14 +98,15 @@ impl<T> Join<T> {
         }
     }
 
-    /// Takes what is due into an empty front, and the first chunk of it out at once.
+    /// Takes what is due into the front.
     fn turn(
         &self,
         mut front: MutexGuard<'_, Front<T>>,
         mut back: MutexGuard<'_, Back<T>>,
+        first: impl FnOnce(&mut Front<T>) -> Option<T>,
     ) -> Option<T> {
         let closed = self.pull(&mut front, &mut back);
-        let first = front.pop();
+        let first = first(&mut front);
         let drained = Self::settle_front(&mut front, &mut back);
         self.unlock(front, back, drained, closed);
         first
@@ -196,9 +204,8 @@ impl<T: Divide> Join<T> {
         let (Amount::Exactly(wanted) | Amount::AtLeast(wanted)) = amount;
         loop {
             let mut front = self.front();
-            let out_of_range = |range: OutOfRange| {
-                Error::new(ErrorKind::LimitExceeded, range.to_string())
-            };
+            let out_of_range =
+                |range: OutOfRange| Error::new(ErrorKind::LimitExceeded, range.to_string());
             let (taken, _) = front.state.read(Some(wanted)).map_err(out_of_range)?;
             if let Some(mut taken) = taken {
                 if let Amount::AtLeast(_) = amount
@@ -221,10 +228,7 @@ impl<T: Divide> Join<T> {
                 let _ = back.complete();
                 self.wake_writers(back);
             }
-            if let Some(chunk) = self.fill(front, wait)? {
-                // It is what was to be read next.
-                let _ = self.unshift(chunk);
-            }
+            self.fill(front, wait, |_| None)?;
         }
     }
 }

@@ -59,7 +59,9 @@ impl<T> Join<T> {
                 };
             }
             while back.admits() {
-                let Some(chunk) = chunks.pop_front() else { break };
+                let Some(chunk) = chunks.pop_front() else {
+                    break;
+                };
                 if self.is_nothing(&chunk) {
                     continue;
                 }
@@ -73,7 +75,11 @@ impl<T> Join<T> {
     }
 
     fn pressure(&self) -> Pressure {
-        if self.back().admits() { Pressure::Below } else { Pressure::Reached }
+        if self.back().admits() {
+            Pressure::Below
+        } else {
+            Pressure::Reached
+        }
     }
 
     /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
@@ -102,7 +108,11 @@ impl<T> Join<T> {
                 back.admits() || !back.state.is_writable()
             })?;
         }
-        if back.state.is_writable() { Ok(back) } else { Err(Unmet::NotWritable) }
+        if back.state.is_writable() {
+            Ok(back)
+        } else {
+            Err(Unmet::NotWritable)
+        }
     }
 
     /// Says why `chunk` was not taken.
@@ -160,7 +170,9 @@ impl<T> Join<T> {
     pub(crate) fn fail(&self, error: Error) -> Error {
         let mut back = self.back();
         if !back.state.is_writable() {
-            let Some(cause) = back.cause() else { return error };
+            let Some(cause) = back.cause() else {
+                return error;
+            };
             drop(back);
             cause.attach(error);
             return cause;
@@ -174,7 +186,11 @@ impl<T> Join<T> {
     /// How the stream has ended for a writer that was told `error`: well, if it was stopped.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let back = self.back();
-        if back.stopped && back.state.errored().is_none() { Ok(()) } else { Err(error) }
+        if back.stopped && back.state.errored().is_none() {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     /// What a chunk counts for.
@@ -206,7 +222,11 @@ impl<T> Join<T> {
         if back.tally.confirmed >= written {
             return Ok(());
         }
-        let cause = if back.state.is_destroyed() { back.cause() } else { None };
+        let cause = if back.state.is_destroyed() {
+            back.cause()
+        } else {
+            None
+        };
         Err(cause.unwrap_or_else(|| Error::timed_out("the sink")))
     }
 

@@ -65,7 +65,12 @@ impl<T: Send + 'static> Readable<T> {
             // The error is the stream's, and told by whoever reads it.
             let _ = source::run(&*brought_to, &mut source, None);
         });
-        Self { join, current: None, told: false, worker }
+        Self {
+            join,
+            current: None,
+            told: false,
+            worker,
+        }
     }
 
     /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
@@ -90,10 +95,7 @@ impl Readable<Bytes> {
     ///
     /// What a blocked read of it is waiting for cannot be told from here, so dropping the stream
     /// waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
-    pub fn from_read(
-        reader: impl io::Read + Send + 'static,
-        mark: HighWaterMark<InBytes>,
-    ) -> Self {
+    pub fn from_read(reader: impl io::Read + Send + 'static, mark: HighWaterMark<InBytes>) -> Self {
         Self::from_source(ReadSource::new(reader, "reader"), mark)
     }
 }
@@ -101,7 +103,12 @@ impl Readable<Bytes> {
 impl<T> Readable<T> {
     /// The end of a channel: whoever writes brings the chunks.
     pub(crate) const fn of_channel(join: Arc<Join<T>>) -> Self {
-        Self { join, current: None, told: false, worker: Worker::Gone }
+        Self {
+            join,
+            current: None,
+            told: false,
+            worker: Worker::Gone,
+        }
     }
 
     /// Takes the next chunk if one is there. `None` is the end. Never waits.

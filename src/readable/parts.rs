@@ -13,7 +13,10 @@ use crate::error::Error;
 impl<T> Readable<T> {
     /// What was written and not yet read, in the unit of the mark.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a length of 0 is not an empty buffer")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length of 0 is not an empty buffer"
+    )]
     pub fn len(&self) -> usize {
         self.join.look(|state, _| state.len())
     }
@@ -90,7 +93,10 @@ impl Readable<Bytes> {
             // The end was read, or the stream is gone, with this chunk still in hand.
             return Err(self.error().unwrap_or_else(Error::closed));
         }
-        Ok(self.join.read(amount, Wait::Forever)?.map(|taken| taken.concat()))
+        Ok(self
+            .join
+            .read(amount, Wait::Forever)?
+            .map(|taken| taken.concat()))
     }
 }
 

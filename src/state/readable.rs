@@ -232,6 +232,8 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     }
 
     /// Takes the oldest chunk as it was pushed, and asks the source for more below the mark.
+    ///
+    /// The end is read by a call that finds nothing, so that the last chunk can be put back.
     #[inline]
     #[expect(
         clippy::should_implement_trait,
@@ -241,7 +243,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         let first = self.buffer.first_weight();
         self.ask(first.unwrap_or(0));
         let taken = self.buffer.pop();
-        let events = self.after_read(taken.is_some(), true);
+        let events = self.after_read(taken.is_some(), taken.is_none());
         (taken, events)
     }
 

@@ -94,7 +94,11 @@ impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     /// [`destroy`](Self::destroy) waits for it. The ends in [`fs`](crate::fs) and
     /// [`net`](crate::net) can be interrupted.
     pub fn to(writer: W, mark: HighWaterMark<InBytes>) -> Self {
-        Self::spawn(WriteSink::new(writer, "writer"), &mark, WriteSink::into_inner)
+        Self::spawn(
+            WriteSink::new(writer, "writer"),
+            &mark,
+            WriteSink::into_inner,
+        )
     }
 }
 
@@ -111,7 +115,13 @@ impl<T: Send + 'static> Writable<T> {
 impl<T> Writable<T> {
     /// The end of a channel: whoever reads takes away what is written.
     pub(crate) const fn of_channel(join: Arc<Join<T>>) -> Self {
-        Self { join, ended: false, segment: None, pool: None, far: Far::Reader(()) }
+        Self {
+            join,
+            ended: false,
+            segment: None,
+            pool: None,
+            far: Far::Reader(()),
+        }
     }
 }
 
@@ -129,7 +139,13 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
             sink::run(&taken_from, &mut sink, |_| {})?;
             Ok(inner(sink))
         });
-        Self { join, ended: false, segment: None, pool: None, far: Far::Sink(worker) }
+        Self {
+            join,
+            ended: false,
+            segment: None,
+            pool: None,
+            far: Far::Sink(worker),
+        }
     }
 }
 
@@ -205,7 +221,9 @@ impl<T, S> Writable<T, S> {
             drop(self.join.destroy(error.clone()));
             return Err(WriteError::Closed((), error));
         }
-        let Some(Segment { buffer, seal }) = self.segment.take() else { return Ok(()) };
+        let Some(Segment { buffer, seal }) = self.segment.take() else {
+            return Ok(());
+        };
         match self.join.write(seal(buffer), wait) {
             Ok(_) => Ok(()),
             Err(refused) => {
@@ -261,7 +279,9 @@ impl<T, S> Writable<T, S> {
     #[must_use = "dropping the guard uncorks"]
     pub fn cork(&mut self) -> Cork<T> {
         self.join.cork();
-        Cork { join: Arc::clone(&self.join) }
+        Cork {
+            join: Arc::clone(&self.join),
+        }
     }
 
     /// Waits until all that was written before has left the buffer: the reader has taken it, or

@@ -18,7 +18,10 @@ impl<T, S> Writable<T, S> {
     /// A reader's batch counts until its chunks are taken, which a fast reader reports now and
     /// then and not for each one. So this is never too low.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a length of 0 is not an empty queue")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length of 0 is not an empty queue"
+    )]
     pub fn len(&self) -> usize {
         self.join.look(|state, _| state.len())
     }
@@ -136,11 +139,16 @@ impl<S> Writable<Bytes, S> {
             return Ok(0);
         }
         let high = self.high_water_mark();
-        let pool = self.pool.get_or_insert_with(|| Pool::new(high.clamp(1, SEGMENT_BYTES), 4));
+        let pool = self
+            .pool
+            .get_or_insert_with(|| Pool::new(high.clamp(1, SEGMENT_BYTES), 4));
         let mut buffer = pool.take();
         let copied = buffer.copy_from(data);
         let full = buffer.is_full();
-        self.segment = Some(Segment { buffer, seal: |buffer| buffer.freeze() });
+        self.segment = Some(Segment {
+            buffer,
+            seal: |buffer| buffer.freeze(),
+        });
         if full {
             self.get_ready(Wait::Forever).map_err(Error::from)?;
         }
@@ -156,7 +164,13 @@ impl<T> Clone for Writable<T> {
             self.join.add_producer();
         }
         let join = Arc::clone(&self.join);
-        Self { join, ended: self.ended, segment: None, pool: None, far: Far::Reader(()) }
+        Self {
+            join,
+            ended: self.ended,
+            segment: None,
+            pool: None,
+            far: Far::Reader(()),
+        }
     }
 }
 

@@ -1,0 +1,455 @@
+//! Many streams, one result.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::cancel::{Cancel, CancelToken};
+use crate::channel::Join;
+use crate::chunk::Batch;
+use crate::ends::{IntoSink, IntoSource};
+use crate::error::Error;
+use crate::mark::{HighWaterMark, InBytes, Unit};
+use crate::monitor::{Monitor, Stage};
+use crate::report::{Progress, Report};
+use crate::sink::{self, Sink};
+use crate::source::{self, Pace, Source};
+use crate::transform::{self, Transform};
+
+/// Begins a pipeline of bytes.
+///
+/// Each stage runs on a thread of its own and the sink on the caller's, with a buffer between
+/// each two. Nothing runs before [`run`](Ready::run), and nothing is left running after it.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, pipeline};
+///
+/// let report = pipeline(&b"some bytes"[..])
+///     .high_water_mark(HighWaterMark::bytes(64 * 1024))
+///     .to(Vec::new())
+///     .run()?;
+/// assert_eq!(report.bytes(), 10);
+/// println!("{report}");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn pipeline<S: IntoSource<Bytes>>(source: S) -> Pipeline<Bytes> {
+    begin(source.into_source(), |settings| settings.mark)
+}
+
+/// Begins a pipeline of anything, with a mark in a unit that fits it.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Error, HighWaterMark, Out, ReceiverSource, SenderSink, pipeline_of};
+///
+/// let (sender, receiver) = crossbeam_channel::unbounded();
+/// (1..=3).for_each(|n| sender.send(n).unwrap());
+/// drop(sender);
+///
+/// let (out, squares) = crossbeam_channel::unbounded();
+/// let square = |n: u32, out: &mut Out<'_, u32>| out.push(n * n);
+/// pipeline_of(ReceiverSource::new(receiver), HighWaterMark::items(16))
+///     .through_with(square, HighWaterMark::items(16))
+///     .to(SenderSink::new(out))
+///     .run()?;
+/// assert_eq!(squares.iter().collect::<Vec<_>>(), [1, 4, 9]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn pipeline_of<T, S, U>(source: S, mark: HighWaterMark<U>) -> Pipeline<T>
+where
+    T: Send + 'static,
+    S: IntoSource<T>,
+    U: Unit<T> + Send + 'static,
+{
+    begin(source.into_source(), move |_| mark)
+}
+
+/// A pipeline that has no sink yet.
+#[must_use = "a pipeline does nothing before it is run"]
+pub struct Pipeline<T> {
+    settings: Settings,
+    /// Builds the joins, and says what is to be run, once all settings are known.
+    build: Box<dyn FnOnce(&Settings, &mut Plan) -> Arc<Join<T>> + Send>,
+}
+
+/// What a pipeline can be told, wherever in the chain of calls it is told.
+struct Settings {
+    mark: HighWaterMark<InBytes>,
+    per_second: Option<u64>,
+    total: Option<u64>,
+    token: CancelToken,
+    progress: Option<Box<dyn FnMut(&Progress) + Send>>,
+    monitor: Monitor,
+}
+
+/// What is to be run.
+#[derive(Default)]
+struct Plan {
+    stages: Vec<Stage>,
+    bodies: Vec<Body>,
+    joins: Vec<Arc<dyn Cancel>>,
+}
+
+type Body = Box<dyn FnOnce() -> Result<Duration, Error> + Send>;
+
+fn begin<T, S, U>(
+    mut source: S,
+    mark: impl FnOnce(&Settings) -> HighWaterMark<U> + Send + 'static,
+) -> Pipeline<T>
+where
+    T: Send + 'static,
+    S: Source<T> + 'static,
+    U: Unit<T>,
+{
+    let settings = Settings {
+        mark: HighWaterMark::default(),
+        per_second: None,
+        total: source.len_hint(),
+        token: CancelToken::new(),
+        progress: None,
+        monitor: Monitor::new(),
+    };
+    let build = move |settings: &Settings, plan: &mut Plan| {
+        let output = Arc::new(Join::new(&mark(settings)));
+        output.attach_source(source.interrupt());
+        let mut pace = settings.per_second.map(Pace::new);
+        let name = source.name().into_owned();
+        let filled = Arc::clone(&output);
+        plan.add(
+            Stage::source(name, output.clone()),
+            output.clone(),
+            move || {
+                source::run(&filled, &mut source, pace.as_mut())?;
+                Ok(pace.map_or(Duration::ZERO, |pace| pace.held))
+            },
+        );
+        output
+    };
+    Pipeline {
+        settings,
+        build: Box::new(build),
+    }
+}
+
+impl Plan {
+    fn add<T: Send + 'static>(
+        &mut self,
+        stage: Stage,
+        output: Arc<Join<T>>,
+        body: impl FnOnce() -> Result<Duration, Error> + Send + 'static,
+    ) {
+        self.stages.push(stage);
+        self.joins.push(output);
+        self.bodies.push(Box::new(body));
+    }
+}
+
+impl<T: Send + 'static> Pipeline<T> {
+    /// Puts a transform behind what is there, which passes bytes on.
+    pub fn through(self, stage: impl Transform<T, Bytes> + 'static) -> Pipeline<Bytes> {
+        self.then(stage, |settings| settings.mark)
+    }
+
+    /// Puts a transform behind what is there, with a mark for what it passes on.
+    pub fn through_with<O, U>(
+        self,
+        stage: impl Transform<T, O> + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Pipeline<O>
+    where
+        O: Send + 'static,
+        U: Unit<O> + Send + 'static,
+    {
+        self.then(stage, move |_| mark)
+    }
+
+    fn then<O: Send + 'static, U: Unit<O>>(
+        self,
+        mut stage: impl Transform<T, O> + 'static,
+        mark: impl FnOnce(&Settings) -> HighWaterMark<U> + Send + 'static,
+    ) -> Pipeline<O> {
+        let before = self.build;
+        let build = move |settings: &Settings, plan: &mut Plan| {
+            let input = before(settings, plan);
+            let output = Arc::new(Join::new(&mark(settings)));
+            let name = stage.name().into_owned();
+            let filled = Arc::clone(&output);
+            let stage_of = Stage::transform(name, input.clone(), output.clone());
+            plan.add(stage_of, output.clone(), move || {
+                transform::run(&input, &mut stage, &filled)?;
+                Ok(Duration::ZERO)
+            });
+            output
+        };
+        // What a stage passes on is not what came in.
+        let settings = Settings {
+            total: None,
+            ..self.settings
+        };
+        Pipeline {
+            settings,
+            build: Box::new(build),
+        }
+    }
+
+    /// Sets the marks of every buffer of bytes. The pipeline holds at most so much, and a chunk,
+    /// in each.
+    pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
+        self.settings.mark = mark;
+        self
+    }
+
+    /// Reads no more than so many bytes, or items, a second from the source.
+    ///
+    /// # Panics
+    ///
+    /// If `per_second` is 0, at which nothing would ever move.
+    pub fn limit(mut self, per_second: u64) -> Self {
+        assert!(per_second > 0, "a limit of 0 a second");
+        self.settings.per_second = Some(per_second);
+        self
+    }
+
+    /// Puts the pipeline under a token.
+    pub fn cancel_with(mut self, token: &CancelToken) -> Self {
+        self.settings.token = token.clone();
+        self
+    }
+
+    /// Calls `tell` after each write of the sink, on the thread that runs the pipeline.
+    pub fn progress(mut self, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.settings.progress = Some(Box::new(tell));
+        self
+    }
+
+    /// A handle that tells, from any thread, what the pipeline is doing.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.settings.monitor.clone()
+    }
+
+    /// Puts the sink to the end.
+    pub fn to<K: IntoSink<T>>(self, sink: K) -> Ready<T, K::Sink> {
+        Ready {
+            pipeline: self,
+            sink: sink.into_sink(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Pipeline<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("mark", &self.settings.mark)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A pipeline from end to end.
+#[must_use = "a pipeline does nothing before it is run"]
+pub struct Ready<T, K> {
+    pipeline: Pipeline<T>,
+    sink: K,
+}
+
+impl<T, K> fmt::Debug for Ready<T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pipeline.fmt(f)
+    }
+}
+
+impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
+    /// Runs the pipeline, on this thread and as many more as there are stages before the sink,
+    /// until the sink has confirmed everything. Every thread is joined before it returns.
+    ///
+    /// The wait ends at the end of the source, with the first error, or with a cancel.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, with how far it had come and what was not delivered. Into an [`Error`] it
+    /// goes with `?`.
+    pub fn run(self) -> Result<Report, Failure<T>> {
+        self.run_into().map(|(report, _)| report)
+    }
+
+    /// Runs the pipeline as [`run`](Self::run) does, and gives the sink back.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_into(self) -> Result<(Report, K), Failure<T>> {
+        let Self {
+            pipeline: Pipeline {
+                mut settings,
+                build,
+            },
+            mut sink,
+        } = self;
+        let mut plan = Plan::default();
+        let input = build(&settings, &mut plan);
+        input.attach_sink(sink.interrupt());
+        plan.stages
+            .push(Stage::sink(sink.name().into_owned(), input.clone()));
+
+        let all: Arc<All> = Arc::new(All {
+            joins: plan.joins,
+            first: OnceLock::new(),
+        });
+        let target: Weak<All> = Arc::downgrade(&all);
+        settings.token.register(target as Weak<dyn Cancel>);
+        let monitor = settings.monitor.clone();
+        monitor.begin(plan.stages);
+
+        let threads = all.start(plan.bodies, &monitor);
+        let outcome = sink::run(&input, &mut sink, teller(&mut settings));
+        if let Err(error) = outcome {
+            all.tell(error);
+        }
+        monitor.ended(all.joins.len(), Duration::ZERO);
+        for thread in threads {
+            // It has caught the panics of user code, and told its error.
+            let _ = thread.join();
+        }
+        let report = monitor.end(all.was_stopped());
+        match all.first.get() {
+            None => Ok((report, sink)),
+            Some(error) => Err(Failure {
+                error: error.clone(),
+                report,
+                undelivered: input.take_undelivered(),
+            }),
+        }
+    }
+}
+
+/// What is called after each write of the sink.
+fn teller(settings: &mut Settings) -> impl FnMut(usize) {
+    let mut progress = settings.progress.take();
+    let total = settings.total;
+    let started = Instant::now();
+    let mut bytes = 0;
+    move |written| {
+        bytes += written as u64;
+        if let Some(tell) = &mut progress {
+            tell(&Progress {
+                bytes,
+                total,
+                elapsed: started.elapsed(),
+            });
+        }
+    }
+}
+
+/// Every join of a running pipeline, under one roof.
+struct All {
+    joins: Vec<Arc<dyn Cancel>>,
+    /// The first cause.
+    first: OnceLock<Error>,
+}
+
+impl All {
+    /// Starts a thread for each body. If one cannot be started, everything is torn down.
+    fn start(self: &Arc<Self>, bodies: Vec<Body>, monitor: &Monitor) -> Vec<JoinHandle<()>> {
+        let mut threads = Vec::with_capacity(bodies.len());
+        for (index, body) in bodies.into_iter().enumerate() {
+            let all = Arc::clone(self);
+            let monitor_of = monitor.clone();
+            let run = move || {
+                let held = body().unwrap_or_else(|error| {
+                    all.tell(error);
+                    Duration::ZERO
+                });
+                monitor_of.ended(index, held);
+            };
+            match Builder::new().name(format!("highwater-{index}")).spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    let stage = monitor.name_of(index);
+                    self.tear_down(Error::from(error).during("start the thread of", &stage));
+                    break;
+                }
+            }
+        }
+        threads
+    }
+
+    /// Keeps the first error, and attaches the others to it.
+    fn tell(&self, error: Error) {
+        if let Err(error) = self.first.set(error)
+            && let Some(first) = self.first.get()
+        {
+            first.attach(error);
+        }
+    }
+
+    fn tear_down(&self, cause: Error) {
+        self.tell(cause.clone());
+        for join in &self.joins {
+            join.abort(&cause);
+        }
+    }
+}
+
+impl Cancel for All {
+    /// The source ends; everything behind it sees a clean end.
+    fn stop(&self) {
+        if let Some(source) = self.joins.first() {
+            source.stop();
+        }
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.tear_down(cause.clone());
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.joins
+            .first()
+            .is_some_and(|source| source.was_stopped())
+    }
+}
+
+/// Why a pipeline failed, how far it had come, and what it still held.
+pub struct Failure<T> {
+    /// The first cause.
+    pub error: Error,
+    /// What every stage had done by then; the sink's bytes are those that it confirmed.
+    pub report: Report,
+    /// What was on its way to the sink and not written, in order, to the byte. What was buffered
+    /// before an earlier stage is not among it.
+    pub undelivered: Batch<T>,
+}
+
+impl<T> From<Failure<T>> for Error {
+    fn from(failure: Failure<T>) -> Self {
+        failure.error
+    }
+}
+
+impl<T> fmt::Debug for Failure<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("error", &self.error)
+            .field("confirmed", &self.report.bytes())
+            .field("undelivered", &self.undelivered.weight())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for Failure<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for Failure<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
