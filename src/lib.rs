@@ -23,7 +23,16 @@ mod writable;
 
 mod monitor;
 mod pipeline;
+
+#[cfg(unix)]
+mod fd;
+#[cfg(unix)]
+pub mod fs;
+#[cfg(unix)]
+pub mod net;
 mod report;
+#[cfg(unix)]
+mod socket;
 
 pub use bytes::Bytes;
 

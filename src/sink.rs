@@ -210,3 +210,25 @@ fn write_all<T, K: Sink<T>>(
     }
     Ok(())
 }
+
+impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
+        (**self).write(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        (**self).flush()
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        (**self).finish()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        (**self).interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+}

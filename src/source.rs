@@ -203,3 +203,21 @@ pub(crate) fn run<T, S: Source<T>>(
         }
     }
 }
+
+impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        (**self).read()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        (**self).interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        (**self).len_hint()
+    }
+}

@@ -1,0 +1,416 @@
+//! Copies from one place to another: files, standard streams, TCP and Unix sockets.
+//!
+//! ```text
+//! cargo run --release --example copy -- --report Cargo.toml /tmp/copy
+//! ```
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, thread};
+
+use highwater::net::{Address, Connect, Listener, Socket};
+use highwater::{
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, InBytes, Progress, READ_BYTES, Report,
+    Sink, Source, fs, pipeline,
+};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+const HELP: &str = "\
+Copies SRC to DST, holding no more in memory than the high-water mark and one chunk.
+
+usage: copy [options] SRC DST
+
+SRC and DST are each one of
+  PATH                    a file, a pipe or a device
+  -                       standard input, standard output
+  tcp://HOST:PORT         connects
+  unix:PATH               connects to a Unix socket
+  tcp-listen://HOST:PORT  waits for one peer to connect; port 0 takes a free one
+
+options
+  --high BYTES               high-water mark: where reading waits for writing [262144]
+  --low BYTES                low-water mark: where reading goes on [half of high]
+  --limit BYTES_PER_SECOND   reads no faster
+  --connect-timeout SECONDS  gives up connecting
+  --idle-timeout SECONDS     gives up on a peer that moves no byte for so long
+  --append                   writes behind what is in DST
+  --sync                     finishes only when DST is on the disk
+  --progress                 shows a bar, if standard error is a terminal
+  --report                   says what each stage did, on standard error
+  --help
+
+BYTES may end in K, M or G (1024, 1024^2, 1024^3).
+
+exit status: 0 if DST has confirmed everything, 1 if it has not, 2 for a wrong call,
+130 after Ctrl-C, 143 after SIGTERM";
+
+/// What the command line asks for.
+struct Options {
+    mark: HighWaterMark<InBytes>,
+    limit: Option<u64>,
+    connect_timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
+    append: bool,
+    sync: bool,
+    progress: bool,
+    report: bool,
+    from: Place,
+    to: Place,
+}
+
+enum Place {
+    Standard,
+    Path(PathBuf),
+    Connect(Address),
+    Listen(Address),
+}
+
+impl Place {
+    fn parse(text: OsString) -> Self {
+        let Some(utf8) = text.to_str() else {
+            return Self::Path(text.into());
+        };
+        let tcp = |host: &str| Address::Tcp(host.to_owned());
+        if utf8 == "-" {
+            Self::Standard
+        } else if let Some(host) = utf8.strip_prefix("tcp://") {
+            Self::Connect(tcp(host))
+        } else if let Some(host) = utf8.strip_prefix("tcp-listen://") {
+            Self::Listen(tcp(host))
+        } else if let Some(path) = utf8.strip_prefix("unix:") {
+            Self::Connect(Address::Unix(path.into()))
+        } else {
+            Self::Path(text.into())
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let options = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(format_args!("{error} (see --help)"));
+            return ExitCode::from(2);
+        }
+    };
+    let token = CancelToken::new();
+    let signals = match cancel_on_signal(&token) {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(format_args!("failed to handle signals: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = copy(&options, &token);
+    signals.close();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("{error:#}"));
+            for other in error.others() {
+                complain(format_args!("  and then: {other:#}"));
+            }
+            if let Some(hint) = hint(&error) {
+                complain(format_args!("  {hint}"));
+            }
+            exit_code(&error)
+        }
+    }
+}
+
+fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::*;
+
+    let (mut high, mut low) = (None, None);
+    let (mut limit, mut connect_timeout, mut idle_timeout) = (None, None, None);
+    let (mut append, mut sync, mut progress, mut report) = (false, false, false, false);
+    let mut places = Vec::new();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("high") => high = Some(args.value()?.parse_with(bytes)?),
+            Long("low") => low = Some(args.value()?.parse_with(bytes)?),
+            Long("limit") => limit = Some(args.value()?.parse_with(rate)?),
+            Long("connect-timeout") => connect_timeout = Some(args.value()?.parse_with(seconds)?),
+            Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(seconds)?),
+            Long("append") => append = true,
+            Long("sync") => sync = true,
+            Long("progress") => progress = true,
+            Long("report") => report = true,
+            Long("help") | Short('h') => return Ok(None),
+            Value(place) => places.push(Place::parse(place)),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let [from, to] = <[Place; 2]>::try_from(places)
+        .map_err(|places| format!("SRC and DST are wanted, {} given", places.len()))?;
+    let mut mark = high.map_or_else(HighWaterMark::default, HighWaterMark::bytes);
+    if let Some(low) = low {
+        mark = mark.low(low).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(Options {
+        mark,
+        limit,
+        connect_timeout,
+        idle_timeout,
+        append,
+        sync,
+        progress,
+        report,
+        from,
+        to,
+    }))
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, factor) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 1 << 10),
+        Some(digits) if text.ends_with('M') => (digits, 1 << 20),
+        Some(digits) => (digits, 1 << 30),
+        None => (text, 1),
+    };
+    let number: usize = digits
+        .parse()
+        .map_err(|_| format!("`{text}` is no number of bytes"))?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| format!("`{text}` is too large"))
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        0 => Err("at a limit of 0 nothing would ever move".to_owned()),
+        rate => Ok(rate as u64),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
+}
+
+/// Aborts everything under the token at the first Ctrl-C.
+fn cancel_on_signal(token: &CancelToken) -> std::io::Result<signal_hook::iterator::Handle> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let handle = signals.handle();
+    let token = token.clone();
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                token.abort(Interrupted(signal));
+            }
+        })?;
+    Ok(handle)
+}
+
+#[derive(Debug)]
+struct Interrupted(i32);
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0 == SIGINT {
+            "interrupted"
+        } else {
+            "terminated"
+        })
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
+    // The source first: if it is not there, the destination stays as it was.
+    let source = open_source(options, token)?;
+    let sink = open_sink(options, token)?;
+    let total = source.len_hint();
+    let bar = progress_bar(options, total);
+    let moved = bar.clone();
+
+    let mut pipeline = pipeline(source)
+        .high_water_mark(options.mark)
+        .cancel_with(token)
+        .progress(move |progress: &Progress| moved.set_position(progress.bytes));
+    if let Some(limit) = options.limit {
+        pipeline = pipeline.limit(limit);
+    }
+    let outcome = pipeline.to(sink).run();
+    bar.finish_and_clear();
+    let (report, error) = match outcome {
+        Ok(report) => (report, None),
+        Err(failure) => (failure.report, Some(failure.error)),
+    };
+    if options.report {
+        tell(&report);
+    }
+    match error {
+        None => Ok(()),
+        Some(error) => {
+            complain(format_args!(
+                "{} bytes were confirmed by {}",
+                report.bytes(),
+                sink_name(&report)
+            ));
+            Err(error)
+        }
+    }
+}
+
+fn sink_name(report: &Report) -> &str {
+    report.stages().last().map_or("the sink", |sink| &sink.name)
+}
+
+/// Boxes one of several ends, which are of different types.
+fn boxed_source(source: impl Source<Bytes> + 'static) -> Box<dyn Source<Bytes>> {
+    Box::new(source)
+}
+
+fn boxed_sink(sink: impl Sink<Bytes> + 'static) -> Box<dyn Sink<Bytes>> {
+    Box::new(sink)
+}
+
+fn open_source(options: &Options, token: &CancelToken) -> Result<Box<dyn Source<Bytes>>, Error> {
+    let chunk = chunk_bytes(options);
+    Ok(match &options.from {
+        Place::Standard => boxed_source(fs::stdin()?.chunk_bytes(chunk)),
+        Place::Path(path) => boxed_source(fs::read(path)?.chunk_bytes(chunk)),
+        Place::Connect(address) => boxed_source(
+            connect(address, options, token)?
+                .split()
+                .0
+                .chunk_bytes(chunk),
+        ),
+        Place::Listen(address) => boxed_source(
+            accept(address, options, token)?
+                .split()
+                .0
+                .chunk_bytes(chunk),
+        ),
+    })
+}
+
+fn open_sink(options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<Bytes>>, Error> {
+    Ok(match &options.to {
+        Place::Standard => boxed_sink(fs::stdout()?),
+        Place::Path(path) => {
+            let file = if options.append {
+                fs::append(path)?
+            } else {
+                fs::create(path)?
+            };
+            boxed_sink(if options.sync { file.sync() } else { file })
+        }
+        Place::Connect(address) => boxed_sink(connect(address, options, token)?.split().1),
+        Place::Listen(address) => boxed_sink(accept(address, options, token)?.split().1),
+    })
+}
+
+/// No more than the mark at once, and under a limit no more than a tenth of a second's worth.
+fn chunk_bytes(options: &Options) -> usize {
+    let paced = options.limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit / 10).unwrap_or(usize::MAX)
+    });
+    READ_BYTES
+        .min(options.mark.high_water_mark())
+        .min(paced)
+        .max(1)
+}
+
+fn connect(address: &Address, options: &Options, token: &CancelToken) -> Result<Socket, Error> {
+    let mut connect = Connect::to(address.clone()).cancel_with(token);
+    if let Some(timeout) = options.connect_timeout {
+        connect = connect.timeout(timeout);
+    }
+    if let Some(timeout) = options.idle_timeout {
+        connect = connect.idle_timeout(timeout);
+    }
+    connect.open()
+}
+
+fn accept(address: &Address, options: &Options, token: &CancelToken) -> Result<Socket, Error> {
+    let mut listener = Listener::on(address.clone())?.cancel_with(token);
+    if let Some(timeout) = options.idle_timeout {
+        listener = listener.idle_timeout(timeout);
+    }
+    complain(format_args!(
+        "listening on tcp://{}",
+        listener.local_addr()?
+    ));
+    listener.accept()
+}
+
+fn progress_bar(options: &Options, total: Option<u64>) -> ProgressBar {
+    if !options.progress || !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (template, bar) = match total {
+        Some(total) => (
+            "{bar:30} {percent:>3}%  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}",
+            ProgressBar::new(total),
+        ),
+        None => (
+            "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
+            ProgressBar::no_length(),
+        ),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
+fn complain(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(stderr(), "copy: {line}");
+}
+
+fn tell(report: &Report) {
+    let _ = writeln!(stderr(), "{report}");
+}
+
+/// What to try, where that is clear.
+fn hint(error: &Error) -> Option<String> {
+    use std::io::ErrorKind as Io;
+
+    let ErrorKind::Io(kind) = error.kind() else {
+        return None;
+    };
+    Some(match kind {
+        Io::NotFound => {
+            let here = env::current_dir().ok()?;
+            format!("paths are taken from {}", here.display())
+        }
+        Io::IsADirectory => "a folder cannot be copied; name a file in it".to_owned(),
+        Io::ConnectionRefused => "is somebody listening there?".to_owned(),
+        Io::StorageFull => {
+            let missing = "make room, then copy again";
+            error.offset().map_or_else(
+                || missing.to_owned(),
+                |at| format!("{} were written; {missing}", HumanBytes(at)),
+            )
+        }
+        _ => return None,
+    })
+}
+
+fn exit_code(error: &Error) -> ExitCode {
+    let signal = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<Interrupted>());
+    match signal {
+        Some(Interrupted(signal)) => ExitCode::from(128 + u8::try_from(*signal).unwrap_or(0)),
+        None => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,278 @@
+//! Waits on descriptors that another thread can end.
+//!
+//! A thread that is blocked in `read` cannot be called back. So the threads of a stream never
+//! block in one: they poll the descriptor together with a second one, that an [`Interrupt`] writes
+//! to, and only then read what is known to be there.
+
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::cancel::{Cancel, Interrupt};
+use crate::chunk::Batch;
+use crate::error::Error;
+use crate::pool::Pool;
+use crate::sink::{Sink, retry, write_vectored};
+use crate::source::{Source, read_chunk};
+
+/// A descriptor that is readable from the moment it is woken.
+///
+/// If there is none to be had, the first wait says so: what owns a waker can be made without fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(Result<Arc<WakeFd>, Error>);
+
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct WakeFd(OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl WakeFd {
+    fn new() -> io::Result<Self> {
+        use rustix::event::{EventfdFlags, eventfd};
+
+        Ok(Self(eventfd(
+            0,
+            EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
+        )?))
+    }
+
+    fn wake(&self) {
+        // It fails only when the count is at its maximum, and then it is readable.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+/// A pipe does the same at the price of a second descriptor.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+struct WakeFd(io::PipeReader, io::PipeWriter);
+
+#[cfg(not(target_os = "linux"))]
+impl WakeFd {
+    fn new() -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        Ok(Self(reader, writer))
+    }
+
+    fn wake(&self) {
+        // It fails only when the pipe is full, and then it is readable.
+        let _ = (&self.1).write(&[1]);
+    }
+}
+
+impl AsFd for WakeFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What a thread waits for on a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ready {
+    ToRead,
+    ToWrite,
+}
+
+impl Waker {
+    pub(crate) fn new() -> Self {
+        Self(WakeFd::new().map(Arc::new).map_err(Error::from))
+    }
+
+    pub(crate) fn interrupt(&self) -> Option<Interrupt> {
+        let fd = Arc::clone(self.0.as_ref().ok()?);
+        Some(Interrupt::new(move || fd.wake()))
+    }
+
+    /// Waits until `fd` is ready, or has failed, which the call that follows will tell.
+    ///
+    /// The wait ends then, with a wake, or `within` so long.
+    pub(crate) fn wait(
+        &self,
+        fd: impl AsFd,
+        ready: Ready,
+        within: Option<Duration>,
+    ) -> Result<(), Error> {
+        let flags = match ready {
+            Ready::ToRead => PollFlags::IN,
+            Ready::ToWrite => PollFlags::OUT,
+        };
+        let wake = self.0.as_ref().map_err(Error::clone)?;
+        // A time that cannot be represented is no limit.
+        let deadline = within.and_then(|within| Instant::now().checked_add(within));
+        loop {
+            let mut fds = [
+                PollFd::from_borrowed_fd(fd.as_fd(), flags),
+                PollFd::new(&**wake, PollFlags::IN),
+            ];
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            // One too long for the system is no limit either.
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let polled = match poll(&mut fds, timeout.as_ref()) {
+                Err(rustix::io::Errno::INTR) => continue,
+                polled => polled.map_err(io::Error::from)?,
+            };
+            if !fds[1].revents().is_empty() {
+                return Err(Error::interrupted());
+            }
+            if polled > 0 {
+                return Ok(());
+            }
+            return Err(Error::timed_out(match ready {
+                Ready::ToRead => "the peer to send",
+                Ready::ToWrite => "the peer to take what was sent",
+            }));
+        }
+    }
+}
+
+/// Wakes a wait that belongs to no stream yet, such as a connect, when its token is used.
+pub(crate) struct WakeOnCancel(Option<Interrupt>);
+
+impl WakeOnCancel {
+    /// What a token is given to hold; it works for as long as the `Arc` lives.
+    pub(crate) fn new(waker: &Waker) -> Arc<Self> {
+        Arc::new(Self(waker.interrupt()))
+    }
+
+    pub(crate) fn target(self: &Arc<Self>) -> Weak<dyn Cancel> {
+        let target: Weak<Self> = Arc::downgrade(self);
+        target
+    }
+}
+
+impl Cancel for WakeOnCancel {
+    fn stop(&self) {
+        if let Some(interrupt) = &self.0 {
+            interrupt.wake();
+        }
+    }
+
+    fn abort(&self, _cause: &Error) {
+        self.stop();
+    }
+
+    fn was_stopped(&self) -> bool {
+        false
+    }
+}
+
+/// A pipe, a terminal or a device as a source: everything that `poll` tells something about.
+#[derive(Debug)]
+pub(crate) struct FdSource<F> {
+    file: F,
+    name: Cow<'static, str>,
+    waker: Waker,
+    pool: Pool,
+}
+
+impl<F> FdSource<F> {
+    pub(crate) fn new(file: F, name: impl Into<Cow<'static, str>>, pool: Pool) -> Self {
+        Self {
+            file,
+            name: name.into(),
+            waker: Waker::new(),
+            pool,
+        }
+    }
+
+    pub(crate) fn set_pool(&mut self, pool: Pool) {
+        self.pool = pool;
+    }
+}
+
+impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            self.waker.wait(&self.file, Ready::ToRead, None)?;
+            match read_chunk(&self.pool, |room| Ok(rustix::io::read(&self.file, room)?)) {
+                // Somebody else has read it, or a descriptor that does not block was not ready.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.waker.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+}
+
+/// A pipe as a sink.
+///
+/// A pipe that is ready takes a page, and a write of more than that would block for the rest. So
+/// it is opened anew, in this process only, to not block; whoever shares the pipe notices nothing.
+/// Where that cannot be done a page is written at a time.
+#[derive(Debug)]
+pub(crate) struct PipeSink {
+    file: File,
+    blocks: bool,
+    name: Cow<'static, str>,
+    waker: Waker,
+}
+
+/// What a pipe that is ready to be written takes without blocking: `PIPE_BUF` of Linux.
+const PIPE_BYTES: usize = 4096;
+
+impl PipeSink {
+    pub(crate) fn new(pipe: impl AsFd, name: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
+        let path = format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd());
+        let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(nonblock)
+            .open(path);
+        let (file, blocks) = match opened {
+            Ok(file) => (file, false),
+            Err(_) => (File::from(pipe.as_fd().try_clone_to_owned()?), true),
+        };
+        Ok(Self {
+            file,
+            blocks,
+            name: name.into(),
+            waker: Waker::new(),
+        })
+    }
+}
+
+impl Sink<Bytes> for PipeSink {
+    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        loop {
+            let written = if self.blocks {
+                self.waker.wait(&self.file, Ready::ToWrite, None)?;
+                let first = batch.first().map_or(&[][..], |first| first);
+                retry(|| self.file.write(&first[..first.len().min(PIPE_BYTES)]))
+            } else {
+                write_vectored(batch, |slices| self.file.write_vectored(slices))
+            };
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waker.wait(&self.file, Ready::ToWrite, None)?;
+                }
+                outcome => {
+                    batch.advance(outcome?);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.waker.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+}

@@ -1,0 +1,359 @@
+//! Files, and what stands among them: pipes, devices, the standard streams.
+
+use std::borrow::Cow;
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::{Bound, RangeBounds};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::cancel::Interrupt;
+use crate::chunk::Batch;
+use crate::error::{Error, ErrorKind};
+use crate::fd::{FdSource, PipeSink};
+use crate::mark::READ_BYTES;
+use crate::pool::Pool;
+use crate::sink::{Sink, write_vectored};
+use crate::source::{Source, read_chunk, read_pool};
+
+/// Opens a file to read: Node's `createReadStream`.
+///
+/// A pipe or a terminal is read as it comes, and a blocked read of it can be interrupted. A read
+/// of a regular file cannot, and is waited for.
+///
+/// # Errors
+///
+/// Whatever keeps it from being opened, with the path. A folder is
+/// [`IsADirectory`](io::ErrorKind::IsADirectory).
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{fs, pipeline};
+///
+/// let (report, head) = pipeline(fs::read("Cargo.toml")?.range(..9)?).to(Vec::new()).run_into()?;
+/// assert_eq!(head.into_inner(), b"[package]");
+/// assert_eq!(report.stages()[0].name, "Cargo.toml");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn read(path: impl AsRef<Path>) -> Result<FileSource, Error> {
+    let path = path.as_ref();
+    let name = path.display().to_string();
+    open_to_read(path, &name).map_err(|error| error.during("open", &name))
+}
+
+fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    if metadata.file_type().is_fifo() {
+        // Opening a pipe that nobody writes to blocks, where nothing can interrupt it. Without
+        // blocking it opens at once, and the first read waits for the writer.
+        options.custom_flags(NONBLOCK);
+    }
+    Ok(FileSource::new(
+        options.open(path)?,
+        &metadata,
+        name.to_owned(),
+    ))
+}
+
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
+/// Standard input as a source: a blocked read of it can be interrupted.
+///
+/// # Errors
+///
+/// Whatever keeps it from being looked at.
+pub fn stdin() -> Result<FileSource, Error> {
+    let file = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
+    let metadata = file.metadata()?;
+    let position = if metadata.is_file() {
+        (&file).stream_position()?
+    } else {
+        0
+    };
+    let mut source = FileSource::new(file, &metadata, "stdin".to_owned());
+    source.start = position;
+    Ok(source)
+}
+
+/// A file that is read.
+#[derive(Debug)]
+pub struct FileSource {
+    name: String,
+    kind: Kind,
+    /// Where the first read starts.
+    start: u64,
+    /// How much is left of the range that was asked for.
+    left: Option<u64>,
+    /// How long a regular file was when it was opened.
+    len: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Regular {
+        file: File,
+        pool: Pool,
+    },
+    /// Everything that can be polled.
+    Polled(FdSource<File>),
+}
+
+impl FileSource {
+    fn new(file: File, metadata: &Metadata, name: String) -> Self {
+        let pool = read_pool(READ_BYTES);
+        let len = metadata.is_file().then_some(metadata.len());
+        let kind = if metadata.is_file() || metadata.file_type().is_block_device() {
+            Kind::Regular { file, pool }
+        } else {
+            Kind::Polled(FdSource::new(file, name.clone(), pool))
+        };
+        Self {
+            name,
+            kind,
+            start: 0,
+            left: None,
+            len,
+        }
+    }
+
+    /// Reads only this range of bytes, which has to be there: Node's `start` and `end`, except
+    /// that a Rust range ends before its end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if it ends past the end of the file, starts past its own end, or
+    /// if this is no regular file.
+    pub fn range(mut self, range: impl RangeBounds<u64>) -> Result<Self, Error> {
+        let Self {
+            kind: Kind::Regular { file, .. },
+            len: Some(len),
+            name,
+            ..
+        } = &mut self
+        else {
+            return Err(self.refused("only a regular file has a range"));
+        };
+        let start = match range.start_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(last) => last.saturating_add(1),
+            Bound::Excluded(end) => *end,
+            Bound::Unbounded => *len,
+        };
+        if start > end || end > *len {
+            let said = format!("range {start}..{end} is not within its {len} bytes");
+            return Err(self.refused(&said));
+        }
+        file.seek(SeekFrom::Start(start))
+            .map_err(|error| Error::from(error).during("seek in", name))?;
+        self.start = start;
+        self.left = Some(end - start);
+        Ok(self)
+    }
+
+    fn refused(&self, said: &str) -> Error {
+        Error::new(ErrorKind::InvalidInput, said).during("read", &self.name)
+    }
+
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    #[must_use]
+    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
+        let fresh = read_pool(bytes);
+        match &mut self.kind {
+            Kind::Regular { pool, .. } => *pool = fresh,
+            Kind::Polled(source) => source.set_pool(fresh),
+        }
+        self
+    }
+}
+
+impl Source<Bytes> for FileSource {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        let (file, pool) = match &mut self.kind {
+            Kind::Polled(source) => return source.read(),
+            Kind::Regular { file, pool } => (file, &*pool),
+        };
+        let Some(left) = &mut self.left else {
+            return Ok(read_chunk(pool, |room| file.read(room))?);
+        };
+        if *left == 0 {
+            return Ok(None);
+        }
+        let most = usize::try_from(*left).unwrap_or(usize::MAX);
+        let chunk = read_chunk(pool, |room| {
+            let most = most.min(room.len());
+            file.read(&mut room[..most])
+        })?;
+        // The range was there when it was asked for. An end before its end means that somebody
+        // has cut the file short, and what was read is not what was wanted.
+        let Some(chunk) = chunk else {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        };
+        *left -= chunk.len() as u64;
+        Ok(Some(chunk))
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        match &self.kind {
+            Kind::Regular { .. } => None,
+            Kind::Polled(source) => source.interrupt(),
+        }
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        self.left
+            .or_else(|| Some(self.len?.saturating_sub(self.start)))
+    }
+}
+
+/// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
+///
+/// # Errors
+///
+/// Whatever keeps it from being opened, with the path.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{fs, pipeline};
+///
+/// let path = std::env::temp_dir().join(format!("highwater-doc-{}", std::process::id()));
+/// pipeline(&b"one\n"[..]).to(fs::create(&path)?.sync()).run()?;
+/// pipeline(&b"two\n"[..]).to(fs::append(&path)?).run()?;
+/// assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+/// std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(
+        path.as_ref(),
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )
+}
+
+/// Creates a file to write, which must not be there.
+///
+/// # Errors
+///
+/// Whatever keeps it from being created, with the path.
+pub fn create_new(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(
+        path.as_ref(),
+        OpenOptions::new().write(true).create_new(true),
+    )
+}
+
+/// Opens a file to write behind what is in it, or creates it.
+///
+/// # Errors
+///
+/// Whatever keeps it from being opened, with the path.
+pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
+}
+
+/// Standard output as a sink. Nobody else should write to it meanwhile.
+///
+/// # Errors
+///
+/// Whatever keeps it from being looked at.
+pub fn stdout() -> Result<FileSink, Error> {
+    let file = File::from(rustix::stdio::stdout().try_clone_to_owned()?);
+    FileSink::new(file, "stdout".to_owned())
+}
+
+/// A file that is written.
+///
+/// One that is not finished stays as far as it was written.
+#[derive(Debug)]
+pub struct FileSink {
+    name: String,
+    target: Target,
+    sync: bool,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A write is waited for, whatever happens.
+    File(File),
+    /// A write can be interrupted.
+    Pipe(PipeSink),
+}
+
+impl FileSink {
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let opened = options.open(path).map_err(Error::from);
+        opened
+            .and_then(|file| Self::new(file, name.clone()))
+            .map_err(|error| error.during("open", &name))
+    }
+
+    fn new(file: File, name: String) -> Result<Self, Error> {
+        let kind: FileType = file.metadata()?.file_type();
+        let target = if kind.is_fifo() {
+            Target::Pipe(PipeSink::new(file.as_fd(), name.clone())?)
+        } else {
+            Target::File(file)
+        };
+        Ok(Self {
+            name,
+            target,
+            sync: false,
+        })
+    }
+
+    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel.
+    #[must_use]
+    pub const fn sync(mut self) -> Self {
+        self.sync = true;
+        self
+    }
+}
+
+impl Sink<Bytes> for FileSink {
+    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        match &mut self.target {
+            Target::Pipe(sink) => sink.write(batch),
+            Target::File(file) => {
+                let written = write_vectored(batch, |slices| file.write_vectored(slices))?;
+                batch.advance(written);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        match &self.target {
+            Target::File(file) if self.sync => Ok(file.sync_all()?),
+            Target::File(_) | Target::Pipe(_) => Ok(()),
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        match &self.target {
+            Target::Pipe(sink) => sink.interrupt(),
+            Target::File(_) => None,
+        }
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+}

@@ -1,0 +1,296 @@
+//! A connected socket, and its two halves as a source and a sink.
+
+use std::borrow::Cow;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+
+use crate::cancel::Interrupt;
+use crate::chunk::Batch;
+use crate::ends::{IntoSink, IntoSource};
+use crate::error::Error;
+use crate::fd::{Ready, Waker};
+use crate::mark::READ_BYTES;
+use crate::pool::Pool;
+use crate::sink::{Sink, write_vectored};
+use crate::source::{Source, read_chunk, read_pool};
+
+/// What a socket is told when it is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    /// Whether small segments wait for the answer to the last one.
+    pub(crate) delay: bool,
+    /// How long a read or a write may go without moving a byte.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// A connected socket.
+///
+/// As the source of a pipeline it is read to the end; as a sink, finishing it closes its writing
+/// half, so that the peer sees the end while it may still send. [`split`](Self::split) gives both
+/// halves.
+#[derive(Debug)]
+pub struct Socket {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    socket: socket2::Socket,
+    name: String,
+    idle: Option<Duration>,
+}
+
+impl AsFd for Shared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(
+        socket: socket2::Socket,
+        name: String,
+        options: Options,
+    ) -> Result<Self, Error> {
+        // A Unix socket has no such option.
+        if socket.local_addr()?.as_socket().is_some() {
+            socket.set_tcp_nodelay(!options.delay)?;
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                socket,
+                name,
+                idle: options.idle,
+            }),
+        })
+    }
+
+    /// What it is connected to, as errors and reports call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
+    /// when both are gone.
+    #[must_use]
+    pub fn split(self) -> (SocketSource, SocketSink) {
+        let shared = Arc::clone(&self.shared);
+        let source = SocketSource {
+            shared,
+            waker: Waker::new(),
+            pool: read_pool(READ_BYTES),
+        };
+        (
+            source,
+            SocketSink {
+                shared: self.shared,
+                waker: Waker::new(),
+                finished: false,
+            },
+        )
+    }
+}
+
+impl IntoSource<Bytes> for Socket {
+    type Source = SocketSource;
+
+    fn into_source(self) -> SocketSource {
+        SocketSource {
+            shared: self.shared,
+            waker: Waker::new(),
+            pool: read_pool(READ_BYTES),
+        }
+    }
+}
+
+impl IntoSink<Bytes> for Socket {
+    type Sink = SocketSink;
+
+    fn into_sink(self) -> SocketSink {
+        SocketSink {
+            shared: self.shared,
+            waker: Waker::new(),
+            finished: false,
+        }
+    }
+}
+
+/// Takes a connected socket as it is, whichever way it blocks.
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Self {
+        let peer = stream.peer_addr();
+        let name = peer.map_or_else(|_| "tcp".to_owned(), |peer| format!("tcp://{peer}"));
+        Self {
+            shared: Arc::new(Shared {
+                socket: stream.into(),
+                name,
+                idle: None,
+            }),
+        }
+    }
+}
+
+/// Takes a connected socket as it is, whichever way it blocks.
+impl From<UnixStream> for Socket {
+    fn from(stream: UnixStream) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                socket: stream.into(),
+                name: "unix".into(),
+                idle: None,
+            }),
+        }
+    }
+}
+
+impl IntoSource<Bytes> for TcpStream {
+    type Source = SocketSource;
+
+    fn into_source(self) -> SocketSource {
+        Socket::from(self).into_source()
+    }
+}
+
+impl IntoSink<Bytes> for TcpStream {
+    type Sink = SocketSink;
+
+    fn into_sink(self) -> SocketSink {
+        Socket::from(self).into_sink()
+    }
+}
+
+impl IntoSource<Bytes> for UnixStream {
+    type Source = SocketSource;
+
+    fn into_source(self) -> SocketSource {
+        Socket::from(self).into_source()
+    }
+}
+
+impl IntoSink<Bytes> for UnixStream {
+    type Sink = SocketSink;
+
+    fn into_sink(self) -> SocketSink {
+        Socket::from(self).into_sink()
+    }
+}
+
+/// The reading half of a [`Socket`].
+#[derive(Debug)]
+pub struct SocketSource {
+    shared: Arc<Shared>,
+    waker: Waker,
+    pool: Pool,
+}
+
+impl SocketSource {
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    #[must_use]
+    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
+        self.pool = read_pool(bytes);
+        self
+    }
+}
+
+impl Source<Bytes> for SocketSource {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        let Self {
+            shared,
+            waker,
+            pool,
+        } = self;
+        loop {
+            // Without a buffer in hand: a connection that sleeps shall not hold one.
+            let got = read_chunk(pool, |room| {
+                let (_, got) = recv(&shared.socket, room, RecvFlags::DONTWAIT)?;
+                Ok(got)
+            });
+            match got {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waker.wait(&**shared, Ready::ToRead, shared.idle)?;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.waker.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.shared.name)
+    }
+}
+
+/// The writing half of a [`Socket`].
+///
+/// Dropped before it was finished it resets the connection, so that the peer cannot take what it
+/// has got for everything.
+#[derive(Debug)]
+pub struct SocketSink {
+    shared: Arc<Shared>,
+    waker: Waker,
+    finished: bool,
+}
+
+impl SocketSink {
+    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(sendmsg(
+            &self.shared.socket,
+            slices,
+            &mut SendAncillaryBuffer::default(),
+            flags,
+        )?)
+    }
+}
+
+impl Sink<Bytes> for SocketSink {
+    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        loop {
+            match write_vectored(batch, |slices| self.send(slices)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waker
+                        .wait(&*self.shared, Ready::ToWrite, self.shared.idle)?;
+                }
+                outcome => {
+                    batch.advance(outcome?);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.shared.socket.shutdown(Shutdown::Write)?;
+        self.finished = true;
+        Ok(())
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.waker.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.shared.name)
+    }
+}
+
+impl Drop for SocketSink {
+    fn drop(&mut self) {
+        if !self.finished {
+            // A close would look like the end. Where the option is not known there is no more
+            // to be done.
+            let _ = self.shared.socket.set_linger(Some(Duration::ZERO));
+        }
+    }
+}
