@@ -1,5 +1,7 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+mod write;
+
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,6 +9,8 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use crate::state::{InvalidMarks, Misuse};
+
+pub use write::WriteError;
 
 /// What went wrong, in a word to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -345,124 +349,5 @@ impl From<Misuse> for Error {
 impl From<InvalidMarks> for Error {
     fn from(marks: InvalidMarks) -> Self {
         Self::new(ErrorKind::InvalidInput, marks.to_string())
-    }
-}
-
-/// A write that was not taken, with its chunk.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum WriteError<T> {
-    /// There is no room, and the call was not to wait for it.
-    Full(T),
-    /// The time was up before there was room.
-    TimedOut(T),
-    /// `end` was called before.
-    Ended(T),
-    /// The stream is gone; this is why.
-    Closed(T, Error),
-}
-
-impl<T> WriteError<T> {
-    /// Gives the chunk back.
-    #[must_use]
-    pub fn into_chunk(self) -> T {
-        match self {
-            Self::Full(chunk) | Self::TimedOut(chunk) | Self::Ended(chunk) => chunk,
-            Self::Closed(chunk, _) => chunk,
-        }
-    }
-
-    /// Gives the chunk back, and the reason apart.
-    #[must_use]
-    pub fn into_parts(self) -> (T, Error) {
-        match self {
-            Self::Full(chunk) => (
-                chunk,
-                Error::new(
-                    ErrorKind::WouldBlock,
-                    "the buffer is at its high-water mark",
-                ),
-            ),
-            Self::TimedOut(chunk) => (chunk, Error::timed_out("room in the buffer")),
-            Self::Ended(chunk) => (chunk, Error::ended()),
-            Self::Closed(chunk, cause) => (chunk, cause),
-        }
-    }
-
-    /// The same reason with another chunk, and the one it had.
-    pub(crate) fn split(self) -> (T, WriteError<()>) {
-        match self {
-            Self::Full(chunk) => (chunk, WriteError::Full(())),
-            Self::TimedOut(chunk) => (chunk, WriteError::TimedOut(())),
-            Self::Ended(chunk) => (chunk, WriteError::Ended(())),
-            Self::Closed(chunk, cause) => (chunk, WriteError::Closed((), cause)),
-        }
-    }
-
-    /// Says whether the buffer was full.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
-    }
-
-    /// Says whether the stream is gone.
-    #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(..))
-    }
-
-    /// The first cause, if the stream is gone.
-    #[must_use]
-    pub const fn cause(&self) -> Option<&Error> {
-        match self {
-            Self::Closed(_, cause) => Some(cause),
-            _ => None,
-        }
-    }
-}
-
-impl WriteError<()> {
-    /// Puts a chunk to the reason.
-    pub(crate) fn with<T>(self, chunk: T) -> WriteError<T> {
-        match self {
-            Self::Full(()) => WriteError::Full(chunk),
-            Self::TimedOut(()) => WriteError::TimedOut(chunk),
-            Self::Ended(()) => WriteError::Ended(chunk),
-            Self::Closed((), cause) => WriteError::Closed(chunk, cause),
-        }
-    }
-}
-
-impl<T> fmt::Debug for WriteError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::TimedOut(_) => "TimedOut(..)",
-            Self::Ended(_) => "Ended(..)",
-            Self::Closed(_, cause) => return write!(f, "Closed(.., {cause:?})"),
-        })
-    }
-}
-
-impl<T> fmt::Display for WriteError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "writing to a full buffer",
-            Self::TimedOut(_) => "timed out waiting for room in the buffer",
-            Self::Ended(_) => "write after end",
-            Self::Closed(..) => "writing to a closed stream",
-        })
-    }
-}
-
-impl<T> StdError for WriteError<T> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause().map(|cause| cause as &(dyn StdError + 'static))
-    }
-}
-
-impl<T> From<WriteError<T>> for Error {
-    fn from(error: WriteError<T>) -> Self {
-        error.into_parts().1
     }
 }

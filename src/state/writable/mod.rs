@@ -16,8 +16,10 @@
 //!                         the running request was answered, sink let go
 //! ```
 
-use super::{Event, Events, Marks, Misuse, Pressure};
+mod getters;
+
 use crate::chunk::Batch;
+use crate::state::{Event, Events, Marks, Misuse, Pressure};
 
 /// How many chunks one request may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -404,107 +406,5 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
             self.errored.is_some() || self.phase != Phase::Failed,
             "invariant 5"
         );
-    }
-}
-
-impl<T, E> WritableState<T, E> {
-    /// What is queued and in flight, in the unit of the marks: Node's `writableLength`.
-    #[inline]
-    #[must_use]
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a length of 0 is not an empty queue"
-    )]
-    pub const fn len(&self) -> usize {
-        let running = match self.running {
-            Running::Write(left) => left,
-            _ => 0,
-        };
-        self.queue
-            .weight()
-            .saturating_add(running)
-            .saturating_add(self.abandoned)
-    }
-
-    /// The marks that were given.
-    #[must_use]
-    pub const fn marks(&self) -> Marks {
-        self.marks
-    }
-
-    /// Says whether a writer was told to wait and not yet to go on: Node's `writableNeedDrain`.
-    #[inline]
-    #[must_use]
-    pub const fn needs_drain(&self) -> bool {
-        self.need_drain
-    }
-
-    /// How many corks are in: Node's `writableCorked`.
-    #[must_use]
-    pub const fn corked(&self) -> usize {
-        self.corked
-    }
-
-    /// Says whether `end` was called: Node's `writableEnded`.
-    #[must_use]
-    pub const fn is_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Says whether everything was written and the sink has finished: Node's `writableFinished`.
-    #[must_use]
-    pub const fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// Says whether the stream was torn down, which a finished one is too: Node's `destroyed`.
-    #[must_use]
-    pub const fn is_destroyed(&self) -> bool {
-        !matches!(self.phase, Phase::Open | Phase::Ending | Phase::Finishing)
-    }
-
-    /// Says whether the sink was let go: Node's `closed`.
-    #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed)
-    }
-
-    /// Says whether a write would be taken: Node's `writable`.
-    #[must_use]
-    pub const fn is_writable(&self) -> bool {
-        matches!(self.phase, Phase::Open)
-    }
-
-    /// Says whether the sink has a request in hand.
-    #[must_use]
-    pub const fn is_running(&self) -> bool {
-        !matches!(self.running, Running::Nothing)
-    }
-
-    /// Says whether [`next_request`](Self::next_request) would give one.
-    #[inline]
-    #[must_use]
-    pub fn is_request_due(&self) -> bool {
-        if self.is_running() {
-            return false;
-        }
-        match self.phase {
-            Phase::Open | Phase::Ending if !self.queue.is_empty() => self.corked == 0,
-            Phase::Ending | Phase::Finished | Phase::Destroyed | Phase::Failed => true,
-            Phase::Open | Phase::Finishing | Phase::Closed => false,
-        }
-    }
-
-    /// Says whether chunks wait for the sink to ask.
-    #[inline]
-    #[must_use]
-    pub fn is_queue_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// The first error, if the stream has failed: Node's `errored`.
-    #[must_use]
-    pub const fn errored(&self) -> Option<&E> {
-        self.errored.as_ref()
     }
 }
