@@ -67,7 +67,7 @@ impl Source<Bytes> for Memory {
     }
 }
 
-impl IntoSource<Bytes> for Bytes {
+impl IntoSource<Self> for Bytes {
     type Source = Memory;
 
     fn into_source(self) -> Memory {

@@ -1,64 +1,80 @@
 //! What a pipeline is doing, seen from any thread.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use crate::channel::Watch;
+use crate::channel::{Watch, Watched};
 use crate::report::{BufferReport, Report, StageReport};
-use crate::sync::Mutex;
 
 /// Tells, from any thread, what a pipeline is doing. A clone tells of the same pipeline.
-#[derive(Clone)]
-pub struct Monitor(Arc<Mutex<State>>);
+///
+/// # Examples
+///
+/// ```
+/// use highwater::pipeline;
+///
+/// let pipeline = pipeline(&b"watched"[..]);
+/// let monitor = pipeline.monitor();
+/// assert_eq!(monitor.snapshot().bytes(), 0);
+///
+/// pipeline.to(Vec::new()).run()?;
+/// assert_eq!(monitor.snapshot().bytes(), 7);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Monitor(Arc<Seen>);
 
-struct State {
-    stages: Vec<Stage>,
-    began: Option<Instant>,
-    ended: Option<Instant>,
-    held: Duration,
-    stopped: bool,
+#[derive(Default)]
+struct Seen {
+    running: OnceLock<Running>,
+    /// What it came to. From then on the joins are not looked at, and may be gone.
+    done: OnceLock<Report>,
 }
 
-/// A stage with the joins on both sides of it.
+struct Running {
+    began: Instant,
+    stages: Vec<Stage>,
+}
+
+/// A stage with the joins on both sides of it, which are not kept alive by being watched.
 pub(crate) struct Stage {
-    name: String,
-    input: Option<Arc<dyn Watch>>,
-    output: Option<Arc<dyn Watch>>,
-    ended: Option<Instant>,
+    pub(crate) name: String,
+    pub(crate) input: Option<Weak<dyn Watch>>,
+    pub(crate) output: Option<Weak<dyn Watch>>,
+    pub(crate) ended: OnceLock<Ended>,
+}
+
+/// How a stage has ended.
+pub(crate) struct Ended {
+    pub(crate) at: Instant,
+    /// For how long a limit has held it up.
+    pub(crate) held: Duration,
 }
 
 impl Stage {
-    pub(crate) fn source(name: String, output: Arc<dyn Watch>) -> Self {
+    pub(crate) const fn new(
+        name: String,
+        input: Option<Weak<dyn Watch>>,
+        output: Option<Weak<dyn Watch>>,
+    ) -> Self {
         Self {
             name,
-            input: None,
-            output: Some(output),
-            ended: None,
+            input,
+            output,
+            ended: OnceLock::new(),
         }
     }
 
-    pub(crate) fn transform(name: String, input: Arc<dyn Watch>, output: Arc<dyn Watch>) -> Self {
-        Self {
-            name,
-            input: Some(input),
-            output: Some(output),
-            ended: None,
-        }
+    fn held(&self) -> Duration {
+        self.ended.get().map_or(Duration::ZERO, |ended| ended.held)
     }
 
-    pub(crate) fn sink(name: String, input: Arc<dyn Watch>) -> Self {
-        Self {
-            name,
-            input: Some(input),
-            output: None,
-            ended: None,
-        }
-    }
-
-    fn report(&self, began: Instant, now: Instant, held: Duration) -> StageReport {
-        let input = self.input.as_ref().map(|join| join.watch());
-        let output = self.output.as_ref().map(|join| join.watch());
+    fn report(&self, began: Instant, now: Instant) -> StageReport {
+        let watch = |join: &Option<Weak<dyn Watch>>| -> Option<Watched> {
+            Some(join.as_ref()?.upgrade()?.watch())
+        };
+        let (input, output) = (watch(&self.input), watch(&self.output));
         let (bytes, chunks) = match (&output, &input) {
             (Some(output), _) => (output.tally.weight, output.tally.chunks),
             (None, Some(input)) => (input.tally.confirmed, input.tally.chunks),
@@ -66,12 +82,8 @@ impl Stage {
         };
         let starved = input.map_or(Duration::ZERO, |join| join.tally.starved.total());
         let blocked = output.map_or(Duration::ZERO, |join| join.tally.blocked.total());
-        let ran = self.ended.unwrap_or(now).saturating_duration_since(began);
-        let held = if self.input.is_none() {
-            held
-        } else {
-            Duration::ZERO
-        };
+        let until = self.ended.get().map_or(now, |ended| ended.at);
+        let ran = until.saturating_duration_since(began);
         StageReport {
             name: self.name.clone(),
             bytes,
@@ -79,7 +91,7 @@ impl Stage {
             busy: ran
                 .saturating_sub(starved)
                 .saturating_sub(blocked)
-                .saturating_sub(held),
+                .saturating_sub(self.held()),
             starved,
             blocked,
             buffer: input.map(|join| BufferReport {
@@ -91,73 +103,72 @@ impl Stage {
     }
 }
 
-impl Monitor {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            stages: Vec::new(),
-            began: None,
-            ended: None,
-            held: Duration::ZERO,
-            stopped: false,
-        })))
+impl Running {
+    fn report(&self, now: Instant, stopped: bool) -> Report {
+        Report {
+            stages: self
+                .stages
+                .iter()
+                .map(|stage| stage.report(self.began, now))
+                .collect(),
+            elapsed: now.saturating_duration_since(self.began),
+            held: self.stages.iter().map(Stage::held).sum(),
+            stopped,
+        }
     }
+}
 
+impl Monitor {
     /// What the pipeline has done so far; waits that still go on are counted up to now.
     ///
-    /// Empty before it was run. Costs a lock of each buffer, for as long as it takes to copy a few
-    /// numbers.
+    /// Empty before it was run. Takes the lock of each buffer, for as long as it takes to copy a
+    /// few numbers.
     #[must_use]
     pub fn snapshot(&self) -> Report {
-        self.0.lock().report()
+        if let Some(done) = self.0.done.get() {
+            return done.clone();
+        }
+        match self.0.running.get() {
+            Some(running) => running.report(Instant::now(), false),
+            None => Report::default(),
+        }
     }
 
     pub(crate) fn begin(&self, stages: Vec<Stage>) {
-        let mut state = self.0.lock();
-        state.stages = stages;
-        state.began = Some(Instant::now());
+        // A pipeline runs once.
+        let _ = self.0.running.set(Running {
+            began: Instant::now(),
+            stages,
+        });
+    }
+
+    /// The stage of that index.
+    pub(crate) fn stage(&self, index: usize) -> Option<&Stage> {
+        self.0.running.get()?.stages.get(index)
     }
 
     /// A stage has ended, which was held up by a limit for so long.
     pub(crate) fn ended(&self, index: usize, held: Duration) {
-        let mut state = self.0.lock();
-        state.held += held;
-        if let Some(stage) = state.stages.get_mut(index) {
-            stage.ended = Some(Instant::now());
+        if let Some(stage) = self.stage(index) {
+            let _ = stage.ended.set(Ended {
+                at: Instant::now(),
+                held,
+            });
         }
     }
 
-    /// The pipeline has ended. The joins are let go: a monitor may live for long.
+    /// The pipeline has ended.
     pub(crate) fn end(&self, stopped: bool) -> Report {
-        let mut state = self.0.lock();
-        state.ended = Some(Instant::now());
-        state.stopped = stopped;
-        state.report()
-    }
-
-    pub(crate) fn name_of(&self, index: usize) -> String {
+        let now = Instant::now();
+        let report = self
+            .0
+            .running
+            .get()
+            .map(|running| running.report(now, stopped));
         self.0
-            .lock()
-            .stages
-            .get(index)
-            .map_or_else(String::new, |stage| stage.name.clone())
-    }
-}
-
-impl State {
-    fn report(&self) -> Report {
-        let now = self.ended.unwrap_or_else(Instant::now);
-        let began = self.began.unwrap_or(now);
-        let stages = self
-            .stages
-            .iter()
-            .map(|stage| stage.report(began, now, self.held))
-            .collect();
-        Report {
-            stages,
-            elapsed: now.saturating_duration_since(began),
-            held: self.held,
-            stopped: self.stopped,
-        }
+            .done
+            .get_or_init(|| report.unwrap_or_default())
+            .clone()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::cancel::{Cancel, CancelToken};
-use crate::channel::Join;
+use crate::channel::{Join, Watch};
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::Error;
@@ -75,7 +75,7 @@ where
 pub struct Pipeline<T> {
     settings: Settings,
     /// Builds the joins, and says what is to be run, once all settings are known.
-    build: Box<dyn FnOnce(&Settings, &mut Plan) -> Arc<Join<T>> + Send>,
+    build: Build<T>,
 }
 
 /// What a pipeline can be told, wherever in the chain of calls it is told.
@@ -84,7 +84,7 @@ struct Settings {
     per_second: Option<u64>,
     total: Option<u64>,
     token: CancelToken,
-    progress: Option<Box<dyn FnMut(&Progress) + Send>>,
+    progress: Option<Tell>,
     monitor: Monitor,
 }
 
@@ -95,6 +95,10 @@ struct Plan {
     bodies: Vec<Body>,
     joins: Vec<Arc<dyn Cancel>>,
 }
+
+type Build<T> = Box<dyn FnOnce(&Settings, &mut Plan) -> Arc<Join<T>> + Send>;
+
+type Tell = Box<dyn FnMut(&Progress) + Send>;
 
 type Body = Box<dyn FnOnce() -> Result<Duration, Error> + Send>;
 
@@ -113,7 +117,7 @@ where
         total: source.len_hint(),
         token: CancelToken::new(),
         progress: None,
-        monitor: Monitor::new(),
+        monitor: Monitor::default(),
     };
     let build = move |settings: &Settings, plan: &mut Plan| {
         let output = Arc::new(Join::new(&mark(settings)));
@@ -122,7 +126,7 @@ where
         let name = source.name().into_owned();
         let filled = Arc::clone(&output);
         plan.add(
-            Stage::source(name, output.clone()),
+            Stage::new(name, None, Some(watched(&output))),
             output.clone(),
             move || {
                 source::run(&filled, &mut source, pace.as_mut())?;
@@ -135,6 +139,11 @@ where
         settings,
         build: Box::new(build),
     }
+}
+
+fn watched<T: Send + 'static>(join: &Arc<Join<T>>) -> Weak<dyn Watch> {
+    let join: Weak<Join<T>> = Arc::downgrade(join);
+    join
 }
 
 impl Plan {
@@ -180,7 +189,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let output = Arc::new(Join::new(&mark(settings)));
             let name = stage.name().into_owned();
             let filled = Arc::clone(&output);
-            let stage_of = Stage::transform(name, input.clone(), output.clone());
+            let stage_of = Stage::new(name, Some(watched(&input)), Some(watched(&output)));
             plan.add(stage_of, output.clone(), move || {
                 transform::run(&input, &mut stage, &filled)?;
                 Ok(Duration::ZERO)
@@ -370,8 +379,8 @@ impl All {
             match Builder::new().name(format!("highwater-{index}")).spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
-                    let stage = monitor.name_of(index);
-                    self.tear_down(Error::from(error).during("start the thread of", &stage));
+                    let name = monitor.stage(index).map_or("a stage", |stage| &stage.name);
+                    self.tear_down(Error::from(error).during("start the thread of", name));
                     break;
                 }
             }

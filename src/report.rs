@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What a pipeline has done so far, or in all.
 ///
 /// Its [`Display`](fmt::Display) is a table for people.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     pub(crate) stages: Vec<StageReport>,
     pub(crate) elapsed: Duration,
