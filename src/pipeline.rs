@@ -303,8 +303,11 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let mut plan = Plan::default();
         let input = build(&settings, &mut plan);
         input.attach_sink(sink.interrupt());
-        plan.stages
-            .push(Stage::sink(sink.name().into_owned(), input.clone()));
+        plan.stages.push(Stage::new(
+            sink.name().into_owned(),
+            Some(watched(&input)),
+            None,
+        ));
 
         let all: Arc<All> = Arc::new(All {
             joins: plan.joins,
