@@ -24,6 +24,9 @@ pub trait Unit<T> {
     fn drops_weightless(&self) -> bool {
         false
     }
+
+    /// What one of it is called in an error: "at byte 8192".
+    fn name(&self) -> &'static str;
 }
 
 impl<T: AsRef<[u8]>> Unit<T> for InBytes {
@@ -34,17 +37,29 @@ impl<T: AsRef<[u8]>> Unit<T> for InBytes {
     fn drops_weightless(&self) -> bool {
         true
     }
+
+    fn name(&self) -> &'static str {
+        "byte"
+    }
 }
 
 impl<T> Unit<T> for InItems {
     fn weigher(&self) -> fn(&T) -> usize {
         |_| 1
     }
+
+    fn name(&self) -> &'static str {
+        "item"
+    }
 }
 
 impl<T> Unit<T> for InWeight<T> {
     fn weigher(&self) -> fn(&T) -> usize {
         self.0
+    }
+
+    fn name(&self) -> &'static str {
+        "weight"
     }
 }
 

@@ -185,6 +185,7 @@ pub(crate) fn run<T, K: Sink<T>>(
             },
             Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
         };
+        let error = join.locate(error, join.tally().confirmed);
         return Err(join.abandoned(error, remainder));
     }
 }

@@ -187,9 +187,8 @@ pub(crate) fn run<T, S: Source<T>>(
                 return Ok(());
             }
             Err(error) => {
-                let error = error
-                    .during("read from", &source.name())
-                    .at(join.tally().weight);
+                let error = error.during("read from", &source.name());
+                let error = join.locate(error, join.tally().weight);
                 return Err(join.fail(error));
             }
         };

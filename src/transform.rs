@@ -113,8 +113,8 @@ pub(crate) fn run<I, O>(
                 return Ok(());
             }
             Err(error) => {
-                let done = input.tally().confirmed;
-                let error = output.fail(error.during("transform in", &transform.name()).at(done));
+                let error = error.during("transform in", &transform.name());
+                let error = output.fail(input.locate(error, input.tally().confirmed));
                 drop(input.destroy(error.clone()));
                 return Err(error);
             }

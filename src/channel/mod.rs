@@ -94,6 +94,8 @@ pub(crate) struct Join<T> {
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
     drops_weightless: bool,
+    /// What its chunks are weighed in.
+    unit: &'static str,
     weigh: fn(&T) -> usize,
 }
 
@@ -121,6 +123,7 @@ impl<T> Join<T> {
             filled_flag: Flag::new(),
             is_rendezvous: marks.high() == 0,
             drops_weightless: mark.unit().drops_weightless(),
+            unit: mark.unit().name(),
             weigh,
         }
     }
@@ -232,6 +235,11 @@ impl<T> Join<T> {
         }
         back.reader_waits = false;
         outcome.map(|()| back)
+    }
+
+    /// Says in an error how far the stream had come.
+    pub(crate) fn locate(&self, error: Error, offset: u64) -> Error {
+        error.at_unit(offset, self.unit)
     }
 
     /// What the join has seen so far.

@@ -70,7 +70,8 @@ struct Inner {
     message: Option<Box<str>>,
     operation: Option<&'static str>,
     stage: Option<Box<str>>,
-    offset: Option<u64>,
+    /// With the unit that it is in.
+    offset: Option<(u64, &'static str)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
     /// It tells only that the stream is going down, which is never news to who took it down.
     echo: bool,
@@ -179,13 +180,18 @@ impl Error {
         })
     }
 
-    /// Says how many bytes, or items, had gone well. What is said already stays.
+    /// Says how many bytes had gone well. What is said already stays.
     #[must_use]
-    pub fn at(self, offset: u64) -> Self {
+    pub fn at(self, byte: u64) -> Self {
+        self.at_unit(byte, "byte")
+    }
+
+    /// Says how far it had come, in whatever a stream counts.
+    pub(crate) fn at_unit(self, offset: u64, unit: &'static str) -> Self {
         if self.0.offset.is_some() {
             return self;
         }
-        self.edit(|inner| inner.offset = Some(offset))
+        self.edit(|inner| inner.offset = Some((offset, unit)))
     }
 
     /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
@@ -217,7 +223,7 @@ impl Error {
     /// How many bytes, or items, the stage had done when it failed.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
-        self.0.offset
+        self.0.offset.map(|(offset, _)| offset)
     }
 
     /// The [`io::Error`] behind it, if a system call failed.
@@ -272,8 +278,8 @@ impl fmt::Display for Error {
                 _ => "the stream failed",
             })?,
         }
-        if let Some(offset) = inner.offset {
-            write!(f, " at byte {offset}")?;
+        if let Some((offset, unit)) = inner.offset {
+            write!(f, " at {unit} {offset}")?;
         }
         if f.alternate() {
             let mut cause = self.source();
