@@ -189,7 +189,8 @@ pub(crate) fn run<T, S: Source<T>>(
             Err(error) => {
                 let error = error.during("read from", &source.name());
                 let error = join.locate(error, join.tally().weight);
-                return Err(join.fail(error));
+                // An interrupted read of a stream that was stopped is its end.
+                return join.outcome(join.fail(error));
             }
         };
         if let Some(pace) = &mut pace {

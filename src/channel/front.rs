@@ -22,6 +22,8 @@ pub(super) struct Front<T> {
     owned: usize,
     /// The state has asked for more, and was not answered yet.
     pulling: bool,
+    /// What came behind the data, and is told when that was read.
+    failure: Option<Error>,
 }
 
 impl<T> Front<T> {
@@ -33,6 +35,7 @@ impl<T> Front<T> {
             report_at: 0,
             owned: 0,
             pulling: false,
+            failure: None,
         }
     }
 
@@ -101,6 +104,15 @@ impl<T> Front<T> {
         self.state.push_end();
     }
 
+    /// Answers the state with an error, which waits for its turn if something is buffered.
+    pub(super) fn put_failure(&mut self, cause: Option<Error>) {
+        if self.state.is_buffer_empty() {
+            drop(self.destroy(cause));
+        } else {
+            self.failure = Some(cause.unwrap_or_else(Error::closed));
+        }
+    }
+
     /// Tears the reading side down, and gives back what was not handed over.
     pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
         self.pulling = false;
@@ -112,8 +124,15 @@ impl<T> Front<T> {
         self.state.take_buffer()
     }
 
-    /// How the stream has ended, if nothing is left of it: well, or with an error.
+    /// How the stream has ended, if nothing is left of it, or nothing more will come to what is:
+    /// well, or with an error.
     pub(super) fn outcome(&mut self) -> Option<Result<(), Error>> {
+        if let Some(failure) = self.failure.clone() {
+            if self.state.is_buffer_empty() {
+                drop(self.destroy(Some(failure.clone())));
+            }
+            return Some(Err(failure));
+        }
         if self.state.is_last() && self.state.is_buffer_empty() {
             // Reading past the last chunk is what makes the end known.
             let _ = self.state.next();

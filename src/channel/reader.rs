@@ -162,7 +162,7 @@ impl<T> Join<T> {
                 true
             }
             Some(Taken::Gone(cause)) => {
-                drop(front.destroy(cause));
+                front.put_failure(cause);
                 back.release();
                 true
             }
