@@ -33,8 +33,9 @@ pub use parts::Cork;
 /// [`end`](Self::end) says that nothing more will be written, and [`finish`](Self::finish) waits
 /// until everything has arrived. A handle that is dropped without either, also by a panic, breaks
 /// the stream off: the other side sees
-/// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. Dropping a handle
-/// waits for the call that its sink is in, and for nothing else.
+/// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It drops what a sink
+/// has not taken, and waits for the call that the sink is in. A handle that is dropped after `end`
+/// keeps its promise: it waits until the sink has finished.
 ///
 /// # Examples
 ///
@@ -61,9 +62,23 @@ pub struct Writable<T, S = ()> {
     far: Far<S>,
 }
 
-struct Segment<T> {
-    buffer: Buffer,
-    seal: fn(Buffer) -> T,
+enum Segment<T> {
+    /// There is room for more.
+    Filling {
+        buffer: Buffer,
+        seal: fn(Buffer) -> T,
+    },
+    /// A chunk that found no room when it was to be handed over.
+    Sealed(T),
+}
+
+impl<T> Segment<T> {
+    fn into_chunk(self) -> T {
+        match self {
+            Self::Filling { buffer, seal } => seal(buffer),
+            Self::Sealed(chunk) => chunk,
+        }
+    }
 }
 
 /// What is at the other end.
@@ -221,17 +236,20 @@ impl<T, S> Writable<T, S> {
             drop(self.join.destroy(error.clone()));
             return Err(WriteError::Closed((), error));
         }
-        let Some(Segment { buffer, seal }) = self.segment.take() else {
+        let Some(segment) = self.segment.take() else {
             return Ok(());
         };
-        match self.join.write(seal(buffer), wait) {
-            Ok(_) => Ok(()),
-            Err(refused) => {
-                let (chunk, without) = refused.split();
-                self.join.give_back(chunk);
-                Err(without)
+        let Err(refused) = self.join.write(segment.into_chunk(), wait) else {
+            return Ok(());
+        };
+        let (chunk, without) = refused.split();
+        match without {
+            WriteError::Full(()) | WriteError::TimedOut(()) => {
+                self.segment = Some(Segment::Sealed(chunk));
             }
+            WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),
         }
+        Err(without)
     }
 
     /// Writes all of `chunks`, waiting for room as often as it takes.
@@ -373,9 +391,10 @@ impl<T, S> Writable<T, S> {
     pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
         self.ended = true;
         let mut given_back = self.join.destroy(error.into());
-        if let Some(Segment { buffer, seal }) = self.segment.take() {
-            let bytes = buffer.len();
-            given_back.push(seal(buffer), bytes);
+        if let Some(segment) = self.segment.take() {
+            let chunk = segment.into_chunk();
+            let weight = self.join.weigh(&chunk);
+            given_back.push(chunk, weight);
         }
         given_back
     }

@@ -107,9 +107,9 @@ impl<T> fmt::Debug for Cork<T> {
 impl<S> io::Write for Writable<Bytes, S> {
     #[inline]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if let Some(segment) = &mut self.segment {
-            let copied = segment.buffer.copy_from(data);
-            if !segment.buffer.is_full() {
+        if let Some(Segment::Filling { buffer, .. }) = &mut self.segment {
+            let copied = buffer.copy_from(data);
+            if !buffer.is_full() {
                 return Ok(copied);
             }
             self.get_ready(Wait::Forever).map_err(Error::from)?;
@@ -138,6 +138,8 @@ impl<S> Writable<Bytes, S> {
         if data.is_empty() {
             return Ok(0);
         }
+        // One that found no room before goes first.
+        self.get_ready(Wait::Forever).map_err(Error::from)?;
         let high = self.high_water_mark();
         let pool = self
             .pool
@@ -145,7 +147,7 @@ impl<S> Writable<Bytes, S> {
         let mut buffer = pool.take();
         let copied = buffer.copy_from(data);
         let full = buffer.is_full();
-        self.segment = Some(Segment {
+        self.segment = Some(Segment::Filling {
             buffer,
             seal: |buffer| buffer.freeze(),
         });
