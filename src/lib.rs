@@ -227,6 +227,8 @@ pub use report::{BufferReport, Progress, Report, StageReport};
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::Pressure;
+#[cfg(loom)]
+pub use sync::model::Hints;
 pub use transform::{Out, Transform};
 pub use writable::{Cork, Writable};
 

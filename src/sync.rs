@@ -4,14 +4,16 @@
 //! over a [channel](crate::channel) can be run.
 
 #[cfg(not(loom))]
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use parking_lot::{
+    Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
+};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use loom::sync::atomic::Ordering;
 #[cfg(loom)]
-pub(crate) use model::{Condvar, Mutex, MutexGuard};
+pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMutexGuard};
 
 /// Keeps a value on cache lines of its own, so that a thread that spins on it does not slow down
 /// the one that works beside it.
@@ -22,35 +24,98 @@ pub(crate) struct Padded<T>(pub(crate) T);
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the
 /// guard by reference.
 #[cfg(loom)]
-mod model {
+pub(crate) mod model {
+    use std::cell::Cell;
     use std::ops::{Deref, DerefMut};
+    use std::sync::atomic::AtomicU32;
     use std::time::Instant;
 
-    #[derive(Debug)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    use ::loom::sync as loom;
+    use ::loom::sync::atomic::Ordering;
+
+    /// What a hint answers: an atomic that nothing may depend on.
+    ///
+    /// A hint that is modelled multiplies the interleavings by hundreds. One that may answer
+    /// anything proves more, at the price of as many explorations as there are lists of answers.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Hints {
+        /// What was stored, or something older, as loom has it.
+        Stored,
+        /// The bits of this, the lowest first, over and over, whatever was stored.
+        Bits(u32),
+    }
+
+    impl Hints {
+        /// Has the channels that this system thread makes from now on answer so.
+        pub fn set(self) {
+            HINTS.set(self);
+        }
+    }
+
+    thread_local! {
+        static HINTS: Cell<Hints> = const { Cell::new(Hints::Stored) };
+    }
 
     #[derive(Debug)]
-    pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+    pub(crate) struct AtomicBool {
+        stored: loom::atomic::AtomicBool,
+        hints: Hints,
+        loads: AtomicU32,
+    }
+
+    impl AtomicBool {
+        pub(crate) fn new(value: bool) -> Self {
+            Self {
+                stored: loom::atomic::AtomicBool::new(value),
+                hints: HINTS.get(),
+                loads: AtomicU32::new(0),
+            }
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> bool {
+            match self.hints {
+                Hints::Stored => self.stored.load(order),
+                Hints::Bits(bits) => {
+                    bits.rotate_right(self.loads.fetch_add(1, Ordering::Relaxed)) & 1 == 1
+                }
+            }
+        }
+
+        pub(crate) fn store(&self, value: bool, order: Ordering) {
+            if matches!(self.hints, Hints::Stored) {
+                self.stored.store(value, order);
+            }
+        }
+    }
+
+    const NO_POISON: &str = "loom has no poison";
 
     #[derive(Debug)]
-    pub(crate) struct Condvar(loom::sync::Condvar);
+    pub(crate) struct Mutex<T>(loom::Mutex<T>);
+
+    /// Empty only inside a wait.
+    #[derive(Debug)]
+    pub(crate) struct MutexGuard<'a, T>(Option<loom::MutexGuard<'a, T>>);
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(loom::Condvar);
 
     pub(crate) struct WaitTimeoutResult;
 
     impl WaitTimeoutResult {
         #[expect(clippy::unused_self, reason = "the shape of parking_lot's")]
-        pub(crate) fn timed_out(&self) -> bool {
+        pub(crate) const fn timed_out(&self) -> bool {
             false
         }
     }
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self(loom::Mutex::new(value))
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(self.0.lock().expect("loom has no poison")))
+            MutexGuard(Some(self.0.lock().expect(NO_POISON)))
         }
     }
 
@@ -70,12 +135,12 @@ mod model {
 
     impl Condvar {
         pub(crate) fn new() -> Self {
-            Self(loom::sync::Condvar::new())
+            Self(loom::Condvar::new())
         }
 
         pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
             let inner = guard.0.take().expect("taken only inside a wait");
-            guard.0 = Some(self.0.wait(inner).expect("loom has no poison"));
+            guard.0 = Some(self.0.wait(inner).expect(NO_POISON));
         }
 
         // loom has no time: a deadline is a wait without end, which hides no lost wake-up.
@@ -94,6 +159,98 @@ mod model {
 
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    /// A lock that can be tried while another one is held.
+    ///
+    /// loom's own puts a thread that is about to try a lock to sleep while somebody else has it,
+    /// as if it were to wait, and then finds a deadlock that is not there. So the lock is a flag
+    /// under a lock that nobody holds for longer than a look.
+    #[derive(Debug)]
+    pub(crate) struct TryMutex<T> {
+        gate: loom::Mutex<Gate>,
+        opened: loom::Condvar,
+        /// Never waited for: whoever comes here has passed the gate.
+        value: std::sync::Mutex<T>,
+    }
+
+    #[derive(Debug)]
+    struct Gate {
+        is_shut: bool,
+        waiting: usize,
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct TryMutexGuard<'a, T> {
+        mutex: &'a TryMutex<T>,
+        value: Option<std::sync::MutexGuard<'a, T>>,
+    }
+
+    impl<T> TryMutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self {
+                gate: loom::Mutex::new(Gate {
+                    is_shut: false,
+                    waiting: 0,
+                }),
+                opened: loom::Condvar::new(),
+                value: std::sync::Mutex::new(value),
+            }
+        }
+
+        pub(crate) fn lock(&self) -> TryMutexGuard<'_, T> {
+            let mut gate = self.gate.lock().expect(NO_POISON);
+            while gate.is_shut {
+                gate.waiting += 1;
+                gate = self.opened.wait(gate).expect(NO_POISON);
+                gate.waiting -= 1;
+            }
+            gate.is_shut = true;
+            self.enter()
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<TryMutexGuard<'_, T>> {
+            let mut gate = self.gate.lock().expect(NO_POISON);
+            if gate.is_shut {
+                return None;
+            }
+            gate.is_shut = true;
+            Some(self.enter())
+        }
+
+        fn enter(&self) -> TryMutexGuard<'_, T> {
+            TryMutexGuard {
+                mutex: self,
+                value: Some(self.value.try_lock().expect("the gate was open")),
+            }
+        }
+    }
+
+    impl<T> Drop for TryMutexGuard<'_, T> {
+        fn drop(&mut self) {
+            self.value = None;
+            let mut gate = self.mutex.gate.lock().expect(NO_POISON);
+            gate.is_shut = false;
+            let waited_for = gate.waiting > 0;
+            drop(gate);
+            if waited_for {
+                self.mutex.opened.notify_one();
+            }
+        }
+    }
+
+    impl<T> Deref for TryMutexGuard<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            self.value.as_ref().expect("taken only by the drop")
+        }
+    }
+
+    impl<T> DerefMut for TryMutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.value.as_mut().expect("taken only by the drop")
         }
     }
 }

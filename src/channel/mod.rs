@@ -32,7 +32,9 @@ use crate::chunk::Batch;
 use crate::error::Error;
 use crate::mark::{HighWaterMark, Unit};
 use crate::state::{Batching, ReadableState, Reads, WritableState};
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded};
+use crate::sync::{
+    AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
+};
 
 use back::Back;
 pub(crate) use back::Tally;
@@ -80,7 +82,7 @@ enum Unmet {
 
 /// See the module's docs.
 pub(crate) struct Join<T> {
-    front: Padded<Mutex<Front<T>>>,
+    front: Padded<TryMutex<Front<T>>>,
     back: Padded<Mutex<Back<T>>>,
     /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
     /// may have become true, or more of it was confirmed.
@@ -109,7 +111,7 @@ impl<T> Join<T> {
             Reads::Items
         };
         Self {
-            front: Padded(Mutex::new(Front::new(ReadableState::new(
+            front: Padded(TryMutex::new(Front::new(ReadableState::new(
                 marks, weigh, reads,
             )))),
             back: Padded(Mutex::new(Back::new(WritableState::new(
@@ -128,7 +130,7 @@ impl<T> Join<T> {
         }
     }
 
-    fn front(&self) -> MutexGuard<'_, Front<T>> {
+    fn front(&self) -> TryMutexGuard<'_, Front<T>> {
         self.front.0.lock()
     }
 

@@ -4,7 +4,7 @@ use super::{Back, Front, Join, Taken, Unmet, Wait};
 use crate::chunk::{Batch, Divide};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Event, Events, OutOfRange};
-use crate::sync::MutexGuard;
+use crate::sync::{MutexGuard, TryMutexGuard};
 
 impl<T> Join<T> {
     /// Takes the next chunk, waiting for one if there is none. `None` is the end.
@@ -24,7 +24,7 @@ impl<T> Join<T> {
 
     fn next_batch<'a>(
         &'a self,
-        mut front: MutexGuard<'a, Front<T>>,
+        mut front: TryMutexGuard<'a, Front<T>>,
         wait: Wait,
     ) -> Result<Option<T>, Error> {
         loop {
@@ -48,7 +48,7 @@ impl<T> Join<T> {
     /// else, and before what it takes is reported.
     fn fill(
         &self,
-        front: MutexGuard<'_, Front<T>>,
+        front: TryMutexGuard<'_, Front<T>>,
         wait: Wait,
         first: impl FnOnce(&mut Front<T>) -> Option<T>,
     ) -> Result<Option<T>, Error> {
@@ -89,7 +89,7 @@ impl<T> Join<T> {
     /// Reports what the reader has taken, when that is worth the lock, and takes the next batch
     /// when this one is used up.
     #[inline]
-    fn hand_over(&self, mut front: MutexGuard<'_, Front<T>>) {
+    fn hand_over(&self, mut front: TryMutexGuard<'_, Front<T>>) {
         if front.is_used_up() || front.unsettled >= front.report_at {
             let mut back = self.back();
             let drained = Self::settle_front(&mut front, &mut back);
@@ -101,7 +101,7 @@ impl<T> Join<T> {
     /// Takes what is due into the front.
     fn turn(
         &self,
-        mut front: MutexGuard<'_, Front<T>>,
+        mut front: TryMutexGuard<'_, Front<T>>,
         mut back: MutexGuard<'_, Back<T>>,
         first: impl FnOnce(&mut Front<T>) -> Option<T>,
     ) -> Option<T> {
@@ -129,7 +129,7 @@ impl<T> Join<T> {
 
     fn unlock(
         &self,
-        front: MutexGuard<'_, Front<T>>,
+        front: TryMutexGuard<'_, Front<T>>,
         back: MutexGuard<'_, Back<T>>,
         drained: bool,
         closed: bool,
