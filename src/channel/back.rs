@@ -116,6 +116,13 @@ impl<T> Back<T> {
         room && !self.paused && self.state.is_writable()
     }
 
+    /// Says whether the reader has something to find here: a request, or that all is over. A
+    /// destroy leaves no request behind, so the one is not enough to wait for.
+    #[inline]
+    pub(super) fn is_filled(&self) -> bool {
+        self.state.is_request_due() || self.state.is_closed()
+    }
+
     /// Takes a chunk, or gives it back if the stream takes none.
     #[inline]
     pub(super) fn put(&mut self, chunk: T) -> Result<Pressure, T> {

@@ -87,7 +87,7 @@ pub(crate) struct Join<T> {
     /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
     /// may have become true, or more of it was confirmed.
     drained: Condvar,
-    /// Signalled when `next_request()` of the back may have become due.
+    /// Signalled when `is_filled()` of the back may have become true.
     filled: Condvar,
     /// Up when `drained` was signalled and nobody has found the buffer full since.
     drained_flag: Flag,
@@ -201,7 +201,7 @@ impl<T> Join<T> {
         Ok(back)
     }
 
-    /// Waits, on the reader's condvar, until a request is due.
+    /// Waits, on the reader's condvar, until a request is due, or none ever will be.
     fn wait_filled<'a>(
         &'a self,
         mut back: MutexGuard<'a, Back<T>>,
@@ -217,7 +217,7 @@ impl<T> Join<T> {
             }
         }
         let mut outcome = Ok(());
-        while !back.state.is_request_due() {
+        while !back.is_filled() {
             if patience.spins() {
                 self.filled_flag.lower();
                 drop(back);
@@ -230,7 +230,7 @@ impl<T> Join<T> {
             let in_time = patience.park(&self.filled, &mut back);
             back.tally.starved.end();
             back.reader_parked = false;
-            if !in_time && !back.state.is_request_due() {
+            if !in_time && !back.is_filled() {
                 outcome = Err(Unmet::TimedOut);
                 break;
             }

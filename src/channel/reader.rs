@@ -55,7 +55,7 @@ impl<T> Join<T> {
         let mut back;
         if self.filled_flag.is_up() {
             back = self.back();
-            if back.state.is_request_due() {
+            if back.is_filled() {
                 return Ok(self.turn(front, back, first));
             }
             drop(front);
@@ -68,7 +68,7 @@ impl<T> Join<T> {
             }
             back = self.back();
         }
-        if !back.state.is_request_due() {
+        if !back.is_filled() {
             back = match self.wait_filled(back, wait) {
                 Ok(back) => back,
                 Err(Unmet::TimedOut | Unmet::NotWritable) => {
