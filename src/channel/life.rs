@@ -1,6 +1,6 @@
 //! How a join ends before its time.
 
-use super::{Join, Taken};
+use super::{Back, Join, Taken};
 use crate::cancel::Cancel;
 use crate::chunk::Batch;
 use crate::error::Error;
@@ -10,6 +10,14 @@ impl<T> Join<T> {
     ///
     /// The first cause stays; an error that comes later is attached to it.
     pub(crate) fn destroy(&self, error: Error) -> Batch<T> {
+        let mut given_back = Batch::new();
+        self.tear_down(error, |_, batch| given_back = batch);
+        given_back
+    }
+
+    /// Does what [`destroy`](Self::destroy) does, and says under the lock where to put what was
+    /// buffered: once it is free the writer may already ask for it.
+    fn tear_down(&self, error: Error, keep: impl FnOnce(&mut Back<T>, Batch<T>)) {
         let mut front = self.front();
         let mut back = self.back();
         if back.state.is_destroyed() {
@@ -18,7 +26,7 @@ impl<T> Join<T> {
             if let Some(first) = first {
                 first.attach(error);
             }
-            return Batch::new();
+            return;
         }
         let first = back.failure.clone().unwrap_or_else(|| error.clone());
         let mut given_back = Batch::new();
@@ -29,6 +37,7 @@ impl<T> Join<T> {
             back.release();
         }
         given_back.append(&mut queued);
+        keep(&mut back, given_back);
         let interrupts = [back.interrupt_source.clone(), back.interrupt_sink.clone()];
         drop(front);
         self.wake_all(back);
@@ -36,7 +45,6 @@ impl<T> Join<T> {
         for interrupt in interrupts.into_iter().flatten() {
             interrupt.wake();
         }
-        given_back
     }
 
     /// The writer went away without ending the stream.
@@ -93,18 +101,13 @@ impl<T: Send> Cancel for Join<T> {
     }
 
     fn abort(&self, cause: &Error) {
-        let given_back = self.destroy(cause.clone());
-        self.keep(given_back);
+        // For whoever asks for what was not delivered.
+        self.tear_down(cause.clone(), |back, mut batch| {
+            back.undelivered.append(&mut batch);
+        });
     }
 
     fn was_stopped(&self) -> bool {
         self.back().stopped
-    }
-}
-
-impl<T> Join<T> {
-    /// Keeps what a cancel gave back, for whoever asks for what was not delivered.
-    fn keep(&self, mut given_back: Batch<T>) {
-        self.back().undelivered.append(&mut given_back);
     }
 }
