@@ -336,13 +336,14 @@ impl Flag {
         self.0.0.load(Ordering::Acquire)
     }
 
-    /// Spins until the flag is up, or for about as long as a park and its wake would take.
+    /// Spins until the flag is up, or for a microsecond or two.
     ///
     /// It backs off as it goes, so that the other side, when it is ahead, can put more than one
     /// chunk in before this one takes them; then it gives the processor away a few times, for
-    /// when the other side is waiting for it.
+    /// when the other side is waiting for it. A longer spin gains nothing when that has a
+    /// processor of its own, and when it has none every look is in its way.
     fn spin(&self) {
-        const LOOKS: u32 = if cfg!(loom) { 0 } else { 20 };
+        const LOOKS: u32 = if cfg!(loom) { 0 } else { 8 };
         const YIELDS: u32 = if cfg!(loom) { 0 } else { 4 };
         for look in 0..LOOKS {
             if self.is_up() {
