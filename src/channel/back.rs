@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Events, Pressure, Refused, Request, WritableState};
 
@@ -125,9 +125,9 @@ impl<T> Back<T> {
 
     /// Takes a chunk, or gives it back if the stream takes none.
     #[inline]
-    pub(super) fn put(&mut self, chunk: T) -> Result<Pressure, T> {
+    pub(super) fn put(&mut self, weighed: Weighed<T>) -> Result<Pressure, T> {
         let before = self.state.len();
-        match self.state.write(chunk) {
+        match self.state.write_weighed(weighed) {
             Ok(pressure) => {
                 let len = self.state.len();
                 self.tally.chunks += 1;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{Back, Join, Unmet, Wait};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
 use crate::sync::MutexGuard;
@@ -15,7 +15,8 @@ impl<T> Join<T> {
     /// The wait ends with room, with the end of the stream, or with its time.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
-        if self.is_nothing(&chunk) {
+        let weight = self.weigh(&chunk);
+        if self.is_nothing(weight) {
             return Ok(self.pressure());
         }
         if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
@@ -30,7 +31,7 @@ impl<T> Join<T> {
             };
         }
         let was_empty = back.state.is_queue_empty();
-        match back.put(chunk) {
+        match back.put(Weighed { chunk, weight }) {
             Ok(pressure) => {
                 if pressure.reached() {
                     self.drained_flag.lower();
@@ -62,10 +63,11 @@ impl<T> Join<T> {
                 let Some(chunk) = chunks.pop_front() else {
                     break;
                 };
-                if self.is_nothing(&chunk) {
+                let weight = self.weigh(&chunk);
+                if self.is_nothing(weight) {
                     continue;
                 }
-                if let Err(chunk) = back.put(chunk) {
+                if let Err(chunk) = back.put(Weighed { chunk, weight }) {
                     chunks.push_front(chunk);
                 }
             }
@@ -84,8 +86,8 @@ impl<T> Join<T> {
 
     /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
     #[inline]
-    fn is_nothing(&self, chunk: &T) -> bool {
-        self.drops_weightless && (self.weigh)(chunk) == 0
+    const fn is_nothing(&self, weight: usize) -> bool {
+        weight == 0 && self.drops_weightless
     }
 
     /// Waits until a write would be taken, or never will be.

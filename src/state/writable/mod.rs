@@ -18,7 +18,7 @@
 
 mod getters;
 
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Weighed};
 use crate::state::{Event, Events, Marks, Misuse, Pressure};
 
 /// How many chunks one request may carry.
@@ -152,11 +152,18 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
     /// [`Misuse::WriteAfterEnd`] as in Node; [`Refused::Destroyed`] after a destroy.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, Refused<T>> {
+        // Weighed before anything changes: a user's weigher may panic.
+        let weight = (self.weigh)(&chunk);
+        self.write_weighed(Weighed { chunk, weight })
+    }
+
+    /// Takes a chunk as [`write`](Self::write) does, by what it was found to weigh before.
+    #[inline]
+    pub(crate) fn write_weighed(&mut self, weighed: Weighed<T>) -> Result<Pressure, Refused<T>> {
+        let Weighed { chunk, weight } = weighed;
         if self.phase != Phase::Open || self.ended {
             return Err(self.refuse(chunk));
         }
-        // Weighed before anything changes: a user's weigher may panic.
-        let weight = (self.weigh)(&chunk);
         self.queue.push(chunk, weight);
         let len = self.len();
         // Node's rule. A length of 0 can only be chunks that weigh nothing.
