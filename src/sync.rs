@@ -24,6 +24,7 @@ pub(crate) struct Padded<T>(pub(crate) T);
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the
 /// guard by reference.
 #[cfg(loom)]
+#[expect(clippy::expect_used, reason = "a model that is wrong is to say so")]
 pub(crate) mod model {
     use std::cell::Cell;
     use std::ops::{Deref, DerefMut};
