@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cancel::{Cancel, Interrupt};
 use crate::chunk::Batch;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk};
@@ -131,6 +132,15 @@ impl Waker {
             }));
         }
     }
+
+    /// Waits for a wake, and fails with it; or comes back after so long.
+    pub(crate) fn rest(&self, within: Duration) -> Result<(), Error> {
+        let wake = self.0.as_ref().map_err(Error::clone)?;
+        match self.wait(&**wake, Ready::ToRead, Some(within)) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(()),
+            outcome => outcome,
+        }
+    }
 }
 
 /// Wakes a wait that belongs to no stream yet, such as a connect, when its token is used.
@@ -216,49 +226,89 @@ impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
 /// Where that cannot be done a page is written at a time.
 #[derive(Debug)]
 pub(crate) struct PipeSink {
-    file: File,
+    /// None is a FIFO that nobody has read so far, and that cannot be opened before.
+    file: Option<File>,
+    path: PathBuf,
     blocks: bool,
     name: Cow<'static, str>,
     waker: Waker,
 }
+
+/// How often it is looked whether somebody reads a FIFO by now: nothing can be waited on for that.
+const UNREAD_TICK: Duration = Duration::from_millis(20);
 
 /// What a pipe that is ready to be written takes without blocking: `PIPE_BUF` of Linux.
 const PIPE_BYTES: usize = 4096;
 
 impl PipeSink {
     pub(crate) fn new(pipe: impl AsFd, name: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
-        let path = format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd());
-        let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-        let opened = OpenOptions::new()
-            .write(true)
-            .custom_flags(nonblock)
-            .open(path);
-        let (file, blocks) = match opened {
+        let path = PathBuf::from(format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd()));
+        let (file, blocks) = match open_to_write(&path) {
             Ok(file) => (file, false),
             Err(_) => (File::from(pipe.as_fd().try_clone_to_owned()?), true),
         };
         Ok(Self {
-            file,
+            file: Some(file),
+            path,
             blocks,
             name: name.into(),
             waker: Waker::new(),
         })
     }
+
+    /// A FIFO that nobody reads yet. The first write waits for somebody.
+    pub(crate) fn unread(path: &Path, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            file: None,
+            path: path.to_owned(),
+            blocks: false,
+            name: name.into(),
+            waker: Waker::new(),
+        }
+    }
+
+    /// The pipe, once somebody reads it.
+    fn open(&mut self) -> Result<&mut File, Error> {
+        Ok(match &mut self.file {
+            Some(file) => file,
+            unread => loop {
+                match open_to_write(&self.path) {
+                    Ok(file) => break unread.insert(file),
+                    Err(error) if is_unread(&error) => self.waker.rest(UNREAD_TICK)?,
+                    Err(error) => return Err(error.into()),
+                }
+            },
+        })
+    }
+}
+
+/// Opens a pipe to write without blocking, be it in the opening or later.
+fn open_to_write(path: &Path) -> io::Result<File> {
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(nonblock).open(path)
+}
+
+/// Says whether a FIFO could not be opened to write because nobody reads it.
+pub(crate) fn is_unread(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
 
 impl Sink<Bytes> for PipeSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        let (waker, blocks) = (self.waker.clone(), self.blocks);
+        let file = self.open()?;
         loop {
-            let written = if self.blocks {
-                self.waker.wait(&self.file, Ready::ToWrite, None)?;
+            let written = if blocks {
+                waker.wait(&*file, Ready::ToWrite, None)?;
                 let first = batch.first().map_or(&[][..], |first| first);
-                retry(|| self.file.write(&first[..first.len().min(PIPE_BYTES)]))
+                retry(|| file.write(&first[..first.len().min(PIPE_BYTES)]))
             } else {
-                write_vectored(batch, |slices| self.file.write_vectored(slices))
+                write_vectored(batch, |slices| file.write_vectored(slices))
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.waker.wait(&self.file, Ready::ToWrite, None)?;
+                    waker.wait(&*file, Ready::ToWrite, None)?;
                 }
                 outcome => {
                     batch.advance(outcome?);
@@ -266,6 +316,11 @@ impl Sink<Bytes> for PipeSink {
                 }
             }
         }
+    }
+
+    /// Whoever reads a FIFO shall see its end, also if that is all there is.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.open().map(drop)
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::fd::{FdSource, PipeSink};
+use crate::fd::{FdSource, PipeSink, is_unread};
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
 use crate::sink::{Sink, write_vectored};
@@ -224,6 +224,8 @@ impl Source<Bytes> for FileSource {
 
 /// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
 ///
+/// A FIFO that nobody reads is waited for in the first write, which can be interrupted.
+///
 /// # Errors
 ///
 /// Whatever keeps it from being opened, with the path.
@@ -297,10 +299,25 @@ enum Target {
 }
 
 impl FileSink {
-    fn open(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
+    fn open(path: &Path, options: &mut OpenOptions) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let opened = options.open(path).map_err(Error::from);
+        let found = std::fs::metadata(path);
+        let opened = if found.is_ok_and(|found| found.file_type().is_fifo()) {
+            // Opening a pipe that nobody reads blocks, where nothing can interrupt it. Without
+            // blocking it fails, and the first write waits for the reader.
+            match options.custom_flags(NONBLOCK).open(path) {
+                Err(error) if is_unread(&error) => {
+                    let target = Target::Pipe(PipeSink::unread(path, name.clone()));
+                    let sync = false;
+                    return Ok(Self { name, target, sync });
+                }
+                opened => opened,
+            }
+        } else {
+            options.open(path)
+        };
         opened
+            .map_err(Error::from)
             .and_then(|file| Self::new(file, name.clone()))
             .map_err(|error| error.during("open", &name))
     }
@@ -340,9 +357,10 @@ impl Sink<Bytes> for FileSink {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        match &self.target {
+        match &mut self.target {
             Target::File(file) if self.sync => Ok(file.sync_all()?),
-            Target::File(_) | Target::Pipe(_) => Ok(()),
+            Target::File(_) => Ok(()),
+            Target::Pipe(sink) => sink.finish(),
         }
     }
 
