@@ -6,7 +6,7 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -94,10 +94,7 @@ impl Place {
 fn main() -> ExitCode {
     let options = match parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
-        Ok(None) => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
+        Ok(None) => return help(),
         Err(error) => {
             complain(format_args!("{error} (see --help)"));
             return ExitCode::from(2);
@@ -124,6 +121,17 @@ fn main() -> ExitCode {
                 complain(format_args!("  {hint}"));
             }
             exit_code(&error)
+        }
+    }
+}
+
+/// Not with `println`, which panics if nobody reads it.
+fn help() -> ExitCode {
+    match writeln!(stdout(), "{HELP}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("failed to write to `stdout`: {error}"));
+            ExitCode::FAILURE
         }
     }
 }
