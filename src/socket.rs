@@ -14,11 +14,11 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
-use crate::sink::{Sink, write_vectored};
+use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
 
 /// What a socket is told when it is made.
@@ -93,6 +93,7 @@ impl Socket {
             SocketSink {
                 shared: self.shared,
                 waker: Waker::new(),
+                linger: None,
                 finished: false,
             },
         )
@@ -118,6 +119,7 @@ impl IntoSink<Bytes> for Socket {
         SocketSink {
             shared: self.shared,
             waker: Waker::new(),
+            linger: None,
             finished: false,
         }
     }
@@ -239,10 +241,45 @@ impl Source<Bytes> for SocketSource {
 pub struct SocketSink {
     shared: Arc<Shared>,
     waker: Waker,
+    linger: Option<Duration>,
     finished: bool,
 }
 
 impl SocketSink {
+    /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
+    /// says is dropped. For a sink whose other half nobody reads.
+    ///
+    /// Without, a socket that is closed while there is something to read in it is reset by the
+    /// system, and what the peer was sent last is lost, although it was sent well.
+    #[must_use]
+    pub const fn linger(mut self, silence: Duration) -> Self {
+        self.linger = Some(silence);
+        self
+    }
+
+    /// Waits for the end of the peer.
+    fn see_off(&self, silence: Duration) -> Result<(), Error> {
+        let mut dropped = [0; 4096];
+        let mut read = || {
+            let room = &mut dropped[..];
+            Ok(recv(&self.shared.socket, room, RecvFlags::DONTWAIT)?.1)
+        };
+        loop {
+            match retry(&mut read) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(silence));
+                    match waited {
+                        Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
+                        outcome => outcome?,
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         Ok(sendmsg(
@@ -273,7 +310,7 @@ impl Sink<Bytes> for SocketSink {
     fn finish(&mut self) -> Result<(), Error> {
         self.shared.socket.shutdown(Shutdown::Write)?;
         self.finished = true;
-        Ok(())
+        self.linger.map_or(Ok(()), |silence| self.see_off(silence))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
