@@ -7,6 +7,7 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use std::{env, thread};
 
 use highwater::net::{Address, Connect, Listener, Socket};
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, InBytes, Progress, READ_BYTES, Report,
-    Sink, Source, fs, pipeline,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, InBytes, IntoSink, IntoSource, Progress,
+    READ_BYTES, Report, Sink, Source, fs, pipeline,
 };
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -49,6 +50,9 @@ BYTES may end in K, M or G (1024, 1024^2, 1024^3).
 
 exit status: 0 if DST has confirmed everything, 1 if it has not, 2 for a wrong call,
 130 after Ctrl-C, 143 after SIGTERM";
+
+/// For how long a peer that has got everything may say nothing, before it is left without its end.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What the command line asks for.
 struct Options {
@@ -241,6 +245,7 @@ impl std::error::Error for Interrupted {}
 fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
     // The source first: if it is not there, the destination stays as it was.
     let source = open_source(options, token)?;
+    refuse_same_file(&options.from, &options.to)?;
     let sink = open_sink(options, token)?;
     let total = source.len_hint();
     let bar = progress_bar(options, total);
@@ -279,6 +284,28 @@ fn sink_name(report: &Report) -> &str {
     report.stages().last().map_or("the sink", |sink| &sink.name)
 }
 
+/// To copy a file onto itself would empty it, and to append it to itself would never end.
+fn refuse_same_file(from: &Place, to: &Place) -> Result<(), Error> {
+    let path = |place: &Place, standard: &str| match place {
+        Place::Standard => Some(PathBuf::from(standard)),
+        Place::Path(path) => Some(path.clone()),
+        Place::Connect(_) | Place::Listen(_) => None,
+    };
+    let file = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        let identity = (metadata.dev(), metadata.ino());
+        metadata.is_file().then_some(identity)
+    };
+    match (path(from, "/dev/stdin"), path(to, "/dev/stdout")) {
+        (Some(from), Some(to)) if file(&from).is_some() && file(&from) == file(&to) => {
+            let said = format!("it is the same file as `{}`", from.display());
+            let error = Error::new(ErrorKind::InvalidInput, said);
+            Err(error.during("open", &to.display().to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Boxes one of several ends, which are of different types.
 fn boxed_source(source: impl Source<Bytes> + 'static) -> Box<dyn Source<Bytes>> {
     Box::new(source)
@@ -290,38 +317,31 @@ fn boxed_sink(sink: impl Sink<Bytes> + 'static) -> Box<dyn Sink<Bytes>> {
 
 fn open_source(options: &Options, token: &CancelToken) -> Result<Box<dyn Source<Bytes>>, Error> {
     let chunk = chunk_bytes(options);
-    Ok(match &options.from {
-        Place::Standard => boxed_source(fs::stdin()?.chunk_bytes(chunk)),
-        Place::Path(path) => boxed_source(fs::read(path)?.chunk_bytes(chunk)),
-        Place::Connect(address) => boxed_source(
-            connect(address, options, token)?
-                .split()
-                .0
-                .chunk_bytes(chunk),
-        ),
-        Place::Listen(address) => boxed_source(
-            accept(address, options, token)?
-                .split()
-                .0
-                .chunk_bytes(chunk),
-        ),
-    })
+    let socket = match &options.from {
+        Place::Standard => return Ok(boxed_source(fs::stdin()?.chunk_bytes(chunk))),
+        Place::Path(path) => return Ok(boxed_source(fs::read(path)?.chunk_bytes(chunk))),
+        Place::Connect(address) => connect(address, options, token)?,
+        Place::Listen(address) => accept(address, options, token)?,
+    };
+    // Not one half of it: the other one, dropped unfinished, would reset the connection.
+    Ok(boxed_source(socket.into_source().chunk_bytes(chunk)))
 }
 
 fn open_sink(options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<Bytes>>, Error> {
-    Ok(match &options.to {
-        Place::Standard => boxed_sink(fs::stdout()?),
+    let socket = match &options.to {
+        Place::Standard => return Ok(boxed_sink(fs::stdout()?)),
         Place::Path(path) => {
             let file = if options.append {
                 fs::append(path)?
             } else {
                 fs::create(path)?
             };
-            boxed_sink(if options.sync { file.sync() } else { file })
+            return Ok(boxed_sink(if options.sync { file.sync() } else { file }));
         }
-        Place::Connect(address) => boxed_sink(connect(address, options, token)?.split().1),
-        Place::Listen(address) => boxed_sink(accept(address, options, token)?.split().1),
-    })
+        Place::Connect(address) => connect(address, options, token)?,
+        Place::Listen(address) => accept(address, options, token)?,
+    };
+    Ok(boxed_sink(socket.into_sink().linger(SILENCE)))
 }
 
 /// No more than the mark at once, and under a limit no more than a tenth of a second's worth.
