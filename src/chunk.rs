@@ -124,6 +124,11 @@ impl<T> Batch<T> {
         self.chunks.drain(..)
     }
 
+    /// Takes out what weighs nothing, which in a stream of bytes is no chunk.
+    pub(crate) fn drop_weightless(&mut self) {
+        self.chunks.retain(|weighed| weighed.weight > 0);
+    }
+
     /// Looks at the oldest chunk.
     #[must_use]
     pub fn first(&self) -> Option<&T> {

@@ -25,7 +25,8 @@ const server = require('net').createServer(peer => { peer.pipe(process.stdout); 
 server.listen(0, '127.0.0.1', () => console.error('listening on ' + server.address().port));";
     let folder = Folder::new();
     let from = folder.file("from", &pattern(BYTES));
-    let tools: [(&str, fn() -> Server); 4] = [
+    type Serve = fn() -> Server;
+    let tools: [(&str, Serve); 4] = [
         ("nc", Server::netcat),
         ("socat", || {
             Server::socat(["TCP-LISTEN:0,bind=127.0.0.1", "-"])

@@ -92,8 +92,8 @@ enum Running {
 ///
 /// 1. A pull is wanted only while the stream is open.
 /// 2. The buffer is empty once the end was read.
-/// 3. `full` is set only while the length has not fallen to `low` since it reached `high`. With
-///    `low > 0` no pull becomes wanted until then.
+/// 3. `full` is set only while the length has not fallen to `low` since it reached `high`, and no
+///    read has asked for more than there is. With `low > 0` no pull is wanted until then.
 #[derive(Clone, Debug)]
 pub struct ReadableState<T, E> {
     phase: Phase,
@@ -102,9 +102,6 @@ pub struct ReadableState<T, E> {
     wanted: bool,
     /// The high-water mark was reached, and the low one not yet again.
     full: bool,
-    /// A read got nothing, or left nothing: the next one pulls even at the mark. It is Node's
-    /// `needReadable`.
-    unmet: bool,
     buffer: Batch<T>,
     /// Raised by a read of more than it.
     high: usize,
@@ -127,7 +124,6 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             running: Running::Nothing,
             wanted: false,
             full: false,
-            unmet: false,
             buffer: Batch::new(),
             high: marks.high,
             low: marks.low,
@@ -190,6 +186,9 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
                 self.pressure()
             }
             Phase::Open => {
+                if self.reads == Reads::Bytes {
+                    batch.drop_weightless();
+                }
                 self.buffer.append(batch);
                 self.refill();
                 self.check();
@@ -245,7 +244,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         let first = self.buffer.first_weight();
         self.ask(first.unwrap_or(0));
         let taken = self.buffer.pop();
-        let events = self.after_read(taken.is_some(), taken.is_none());
+        let events = self.after_read(taken.is_none());
         (taken, events)
     }
 
@@ -276,6 +275,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     /// Takes everything that is buffered, at whatever point of its life the stream is.
     #[must_use = "these chunks were not read"]
     pub fn take_buffer(&mut self) -> Batch<T> {
+        self.full = false;
         std::mem::take(&mut self.buffer)
     }
 
@@ -308,14 +308,14 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     /// Asks for more below the mark, after something was put in.
     fn refill(&mut self) {
         let len = self.buffer.weight();
-        self.full = len >= self.high || (self.full && len > self.low);
-        if self.phase != Phase::Open {
-            return;
-        }
-        self.unmet &= len <= self.high;
-        if len < self.high && self.may_pull() {
+        // A mark of 0 is not reached by what weighs nothing.
+        let reached = len >= self.high.max(1);
+        self.full = reached || (self.full && len > self.low);
+        if reached {
+            // What was wanted has come unasked, or was put back, before the source took the order.
+            self.wanted = false;
+        } else if len < self.high && self.may_pull() {
             self.wanted = true;
-            self.unmet = true;
         }
     }
 
@@ -325,7 +325,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         let len = self.buffer.weight();
         let left = len - taking;
         self.full &= left > self.low;
-        if (self.unmet || len == 0 || left < self.high) && self.may_pull() {
+        if (len == 0 || left < self.high) && self.may_pull() {
             self.wanted = true;
         }
     }
@@ -338,15 +338,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     /// Settles what a read leaves behind. `wanted_more` says that the read asked for more than it
     /// got, or for all there is, so that an empty buffer behind the last chunk is the end.
     #[inline]
-    fn after_read(&mut self, got: bool, wanted_more: bool) -> Events {
-        let len = self.buffer.weight();
-        if !got {
-            self.unmet = len <= self.high;
-        }
-        if len > 0 {
-            return Events::NONE;
-        }
-        self.unmet |= !self.source_ended;
+    fn after_read(&mut self, wanted_more: bool) -> Events {
         if wanted_more && self.phase == Phase::Last && self.buffer.is_empty() {
             self.phase = Phase::Ended;
             self.end_read = true;
@@ -362,10 +354,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             self.phase != Phase::Ended || self.buffer.is_empty(),
             "invariant 2"
         );
-        debug_assert!(
-            !self.full || self.buffer.weight() > self.low || self.high == 0,
-            "invariant 3"
-        );
+        debug_assert!(!self.full || self.buffer.weight() > self.low, "invariant 3");
     }
 }
 
@@ -381,24 +370,20 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
     pub fn read(&mut self, n: Option<usize>) -> Result<(Option<Batch<T>>, Events), OutOfRange> {
         self.lift(n)?;
         let take = self.how_much(n);
-        if n == Some(0) && self.unmet && self.buffer.weight() >= self.high.max(1) {
-            // Node tells its listeners that there is something to read, and pulls nothing.
-            self.unmet = !self.source_ended && self.buffer.weight() <= self.high;
+        if take == 0 && self.source_ended {
+            return Ok((None, self.after_read(true)));
+        }
+        if take == 0 {
+            // Who waits for more than there is must not wait for the low mark too: nobody would
+            // ever take what is above it.
+            self.full &= n == Some(0);
+            self.ask(0);
             return Ok((None, Events::NONE));
         }
-        if take == 0 && self.source_ended {
-            let nothing_left = self.buffer.weight() == 0;
-            let events = if nothing_left {
-                self.after_read(true, true)
-            } else {
-                Events::NONE
-            };
-            return Ok((None, events));
-        }
-        self.ask(take);
-        if take == 0 {
-            return Ok((None, self.after_read(false, true)));
-        }
+        self.ask(match self.reads {
+            Reads::Bytes => take,
+            Reads::Items => self.buffer.first_weight().unwrap_or(0),
+        });
         let mut taken = Batch::new();
         match self.reads {
             Reads::Bytes => self.buffer.split_into(take, &mut taken),
@@ -408,7 +393,7 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
                 }
             }
         }
-        let events = self.after_read(true, n != Some(take));
+        let events = self.after_read(n != Some(take));
         Ok((Some(taken), events))
     }
 
