@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -259,6 +260,8 @@ pub struct Listener {
     address: Address,
     options: Options,
     token: Option<CancelToken>,
+    /// The file of a Unix socket: its device, and its number there.
+    file: Option<(u64, u64)>,
 }
 
 /// How many connections may wait to be accepted. The system may allow fewer.
@@ -273,6 +276,7 @@ impl Listener {
     pub fn on(address: Address) -> Result<Self, Error> {
         match Self::bind(&address) {
             Ok(socket) => Ok(Self {
+                file: file_of(&address),
                 socket,
                 address,
                 options: Options::default(),
@@ -374,10 +378,22 @@ fn is_passing(kind: io::ErrorKind) -> bool {
     )
 }
 
+/// What tells the file of a Unix socket from another of the same name.
+fn file_of(address: &Address) -> Option<(u64, u64)> {
+    let Address::Unix(path) = address else {
+        return None;
+    };
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
-            // Somebody else may have taken it away.
+        // Somebody else may have taken it away, and put his own there.
+        if let Address::Unix(path) = &self.address
+            && self.file.is_some()
+            && self.file == file_of(&self.address)
+        {
             let _ = std::fs::remove_file(path);
         }
     }
