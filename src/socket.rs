@@ -6,9 +6,12 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use crate::cancel::Interrupt;
@@ -45,6 +48,48 @@ struct Shared {
     socket: socket2::Socket,
     name: String,
     idle: Option<Duration>,
+    /// Whether a send is being made, and has not yet said how it went.
+    sending: AtomicBool,
+    /// Whether a send was told of a reset.
+    reset: AtomicBool,
+}
+
+impl Shared {
+    fn new(socket: socket2::Socket, name: String, idle: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self {
+            socket,
+            name,
+            idle,
+            sending: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
+        })
+    }
+
+    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.sending.store(true, Ordering::SeqCst);
+        let sent = sendmsg(
+            &self.socket,
+            slices,
+            &mut SendAncillaryBuffer::default(),
+            flags,
+        );
+        if sent == Err(Errno::CONNRESET) {
+            self.reset.store(true, Ordering::SeqCst);
+        }
+        self.sending.store(false, Ordering::SeqCst);
+        Ok(sent?)
+    }
+
+    /// Says whether an end that was read is none: the system tells of a reset once, and if that was
+    /// in a send, what is read from then on is an end.
+    fn was_reset(&self) -> bool {
+        while self.sending.load(Ordering::SeqCst) {
+            // It does not block.
+            thread::yield_now();
+        }
+        self.reset.load(Ordering::SeqCst)
+    }
 }
 
 impl AsFd for Shared {
@@ -64,11 +109,7 @@ impl Socket {
             socket.set_tcp_nodelay(!options.delay)?;
         }
         Ok(Self {
-            shared: Arc::new(Shared {
-                socket,
-                name,
-                idle: options.idle,
-            }),
+            shared: Shared::new(socket, name, options.idle),
         })
     }
 
@@ -131,11 +172,7 @@ impl From<TcpStream> for Socket {
         let peer = stream.peer_addr();
         let name = peer.map_or_else(|_| "tcp".to_owned(), |peer| format!("tcp://{peer}"));
         Self {
-            shared: Arc::new(Shared {
-                socket: stream.into(),
-                name,
-                idle: None,
-            }),
+            shared: Shared::new(stream.into(), name, None),
         }
     }
 }
@@ -144,11 +181,7 @@ impl From<TcpStream> for Socket {
 impl From<UnixStream> for Socket {
     fn from(stream: UnixStream) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                socket: stream.into(),
-                name: "unix".into(),
-                idle: None,
-            }),
+            shared: Shared::new(stream.into(), "unix".to_owned(), None),
         }
     }
 }
@@ -219,6 +252,9 @@ impl Source<Bytes> for SocketSource {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     waker.wait(&**shared, Ready::ToRead, shared.idle)?;
                 }
+                Ok(None) if shared.was_reset() => {
+                    return Err(io::Error::from(Errno::CONNRESET).into());
+                }
                 outcome => return Ok(outcome?),
             }
         }
@@ -279,22 +315,12 @@ impl SocketSink {
             }
         }
     }
-
-    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        Ok(sendmsg(
-            &self.shared.socket,
-            slices,
-            &mut SendAncillaryBuffer::default(),
-            flags,
-        )?)
-    }
 }
 
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         loop {
-            match write_vectored(batch, |slices| self.send(slices)) {
+            match write_vectored(batch, |slices| self.shared.send(slices)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.waker
                         .wait(&*self.shared, Ready::ToWrite, self.shared.idle)?;
