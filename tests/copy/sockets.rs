@@ -25,18 +25,14 @@ const server = require('net').createServer(peer => { peer.pipe(process.stdout); 
 server.listen(0, '127.0.0.1', () => console.error('listening on ' + server.address().port));";
     let folder = Folder::new();
     let from = folder.file("from", &pattern(BYTES));
-    type Serve = fn() -> Server;
-    let tools: [(&str, Serve); 4] = [
-        ("nc", Server::netcat),
-        ("socat", || {
-            Server::socat(["TCP-LISTEN:0,bind=127.0.0.1", "-"])
-        }),
-        ("python3", || Server::script("python3", "-c", PYTHON)),
-        ("node", || Server::script("node", "-e", NODE)),
-    ];
-    for (tool, serve) in tools {
+    for tool in ["nc", "socat", "python3", "node"] {
         if have(tool) {
-            let mut server = serve();
+            let mut server = match tool {
+                "nc" => Server::netcat(),
+                "socat" => Server::socat(["TCP-LISTEN:0,bind=127.0.0.1", "-"]),
+                "python3" => Server::script("python3", "-c", PYTHON),
+                _ => Server::script("node", "-e", NODE),
+            };
             let got = server.stdout();
             let got = thread::spawn(move || everything(got).unwrap());
             run(copy([&from, &server.place])).succeeded();

@@ -1,0 +1,127 @@
+//! Calls that must come back, folders, and the bound on memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use highwater::{READ_BYTES, Report};
+
+/// What is ended from outside is ended within this, on a machine with other work.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// Makes a call on a thread of its own. It has to come back.
+#[track_caller]
+pub(crate) fn watched<R: Send + 'static>(call: impl FnOnce() -> R + Send + 'static) -> R {
+    once_blocked_in(None, call, || {})
+}
+
+/// Makes a call, and does something as soon as its thread waits in that function of the kernel.
+/// Then it has to come back.
+#[track_caller]
+pub(crate) fn interrupted<R: Send + 'static>(
+    function: &'static str,
+    call: impl FnOnce() -> R + Send + 'static,
+    act: impl FnOnce(),
+) -> R {
+    once_blocked_in(Some(function), call, act)
+}
+
+#[track_caller]
+fn once_blocked_in<R: Send + 'static>(
+    function: Option<&'static str>,
+    call: impl FnOnce() -> R + Send + 'static,
+    act: impl FnOnce(),
+) -> R {
+    let (tell, told) = channel();
+    let (give, given) = channel();
+    let caller = thread::spawn(move || {
+        let own = fs::read_link("/proc/thread-self").expect("there is a proc");
+        tell.send(Path::new("/proc").join(own)).expect("it listens");
+        give.send(call()).expect("it listens");
+    });
+    let task = told.recv().expect("the thread starts");
+    if let Some(function) = function {
+        until(function, || {
+            let waits = fs::read_to_string(task.join("wchan")).unwrap_or_default();
+            waits.contains(function)
+        });
+    }
+    act();
+    let Ok(result) = given.recv_timeout(PROMPT) else {
+        if caller.is_finished() {
+            caller.join().expect("the call does not panic");
+        }
+        panic!("the call did not come back");
+    };
+    caller.join().expect("it has given its result");
+    result
+}
+
+/// Waits for something that no event tells.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PROMPT, "never: {what}");
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// No buffer has held more than its mark and a chunk.
+#[track_caller]
+pub(crate) fn bounded(report: &Report) {
+    let buffers = report.stages().iter().filter_map(|stage| stage.buffer);
+    for buffer in buffers {
+        assert!(
+            buffer.peak <= buffer.high_water_mark + READ_BYTES,
+            "{buffer:?}"
+        );
+    }
+}
+
+/// A folder of one test, gone with it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("highwater-ends-{}-{number}", std::process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).expect("a file for the test");
+        path
+    }
+
+    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo runs").success());
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Bytes in which a lost, doubled or moved piece shows.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    let mut bytes: Vec<u8> = words.take(len / 8 + 1).flatten().collect();
+    bytes.truncate(len);
+    bytes
+}
