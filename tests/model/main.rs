@@ -7,6 +7,7 @@
 //! A lost wake-up is a deadlock here, which loom reports. Time does not pass: a wait with a
 //! deadline is one without end. A program that has too many interleavings is explored up to a
 //! number of preemptions, and says so; `LOOM_MAX_PREEMPTIONS` sets another number for all.
+//! `.ci/seeded-bugs` shows what all this finds.
 
 #![cfg(loom)]
 
@@ -31,9 +32,7 @@ fn explore(what: &str, bound: Bound, program: impl Fn() + Send + Sync + 'static)
         hints.set();
         let explored = Arc::new(AtomicUsize::new(0));
         let mut builder = Builder::new();
-        if builder.preemption_bound.is_none() {
-            builder.preemption_bound = most;
-        }
+        builder.preemption_bound = builder.preemption_bound.or(most);
         let program = Arc::clone(&program);
         let counted = Arc::clone(&explored);
         builder.check(move || {
