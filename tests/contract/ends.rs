@@ -1,0 +1,348 @@
+//! Rules 7 to 11: how a stream ends, and how it is never mistaken for having ended.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use bytes::Bytes;
+use highwater::{Error, ErrorKind, HighWaterMark, Readable, Writable, WriteError, channel};
+
+use crate::hostile::{Scripted, Slow, Step};
+use crate::support::{Census, Gate, in_time, task};
+
+// Rule 7.
+#[test]
+fn finish_waits_until_everything_was_read() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(4));
+        for n in 0..3 {
+            let _ = writer.write(n).unwrap();
+        }
+        let finishing = task(move || writer.finish());
+        for n in 0..3 {
+            finishing.until_parked();
+            assert!(!finishing.is_finished());
+            assert_eq!(reader.next().unwrap().unwrap(), n);
+        }
+        finishing.join().unwrap();
+        assert!(reader.next().is_none());
+        assert_eq!(reader.peak(), 3);
+    });
+}
+
+// Rule 7.
+#[test]
+fn finish_gives_the_sink_back_once_it_has_flushed() {
+    in_time(|| {
+        let sink = Scripted::new([Step::Move(3)]);
+        let mut out = Writable::to(sink, HighWaterMark::bytes(4));
+        for _ in 0..10 {
+            let _ = out.write(Bytes::from_static(b"hello")).unwrap();
+            assert!(out.len() <= 4 + 5);
+        }
+        let sink = out.finish().unwrap();
+        assert_eq!(sink.written, b"hello".repeat(10));
+        assert!(sink.flushes > 0);
+    });
+}
+
+// Rule 7: what a sink was given and did not flush is no success.
+#[test]
+fn finish_tells_a_flush_that_failed() {
+    in_time(|| {
+        for (flush, kind) in [
+            (
+                Step::Fail(std::io::ErrorKind::StorageFull),
+                ErrorKind::Io(std::io::ErrorKind::StorageFull),
+            ),
+            (Step::Panic, ErrorKind::Panicked),
+        ] {
+            let mut sink = Scripted::new([Step::Move(1)]);
+            sink.flush = flush;
+            let mut out = Writable::to(sink, HighWaterMark::bytes(4));
+            let _ = out.write(Bytes::from_static(b"hello")).unwrap();
+            let error = out.wait_finish().unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert!(!out.is_finished());
+            assert!(out.finish().unwrap_err().is_same(&error));
+        }
+    });
+}
+
+// Rule 7.
+#[test]
+fn flush_waits_for_everything_that_was_written_before() {
+    in_time(|| {
+        let gate = Gate::new();
+        let mut out = Writable::to(Slow::new(gate.clone(), 2), HighWaterMark::bytes(64));
+        for _ in 0..3 {
+            let _ = out.write(Bytes::from_static(b"abcd")).unwrap();
+        }
+        let flushing = task(move || {
+            out.flush().unwrap();
+            (out.len(), out.confirmed(), out)
+        });
+        for permits in 1..6 {
+            gate.open(1);
+            gate.until_arrived(permits + 1);
+            assert!(!flushing.is_finished());
+        }
+        gate.open(1);
+        let (len, confirmed, out) = flushing.join();
+        assert_eq!((len, confirmed), (0, 12));
+        assert_eq!(out.finish().unwrap().written, b"abcdabcdabcd");
+    });
+}
+
+// Rule 7.
+#[test]
+fn end_and_finish_may_be_called_again() {
+    in_time(|| {
+        let mut out = Writable::to(Vec::new(), HighWaterMark::default());
+        let _ = out.write(Bytes::from_static(b"once")).unwrap();
+        out.end();
+        out.end();
+        out.wait_finish().unwrap();
+        out.wait_finish().unwrap();
+        out.wait_finish_timeout(Duration::ZERO).unwrap();
+        assert!(out.is_finished() && out.is_closed() && out.is_ended());
+        let refused = out.write(Bytes::from_static(b"more")).unwrap_err();
+        assert!(matches!(refused, WriteError::Ended(chunk) if chunk == "more"));
+        assert_eq!(out.finish().unwrap(), b"once");
+    });
+}
+
+// Rule 7.
+#[test]
+fn nothing_written_is_a_clean_end_as_well() {
+    in_time(|| {
+        let out = Writable::to(Vec::new(), HighWaterMark::default());
+        assert!(out.finish().unwrap().is_empty());
+        let (mut writer, mut reader) = channel::<u8, _>(HighWaterMark::items(1));
+        writer.end();
+        assert!(reader.next().is_none());
+        writer.finish().unwrap();
+    });
+}
+
+// Rule 8.
+#[test]
+fn a_writer_that_goes_away_without_end_is_no_clean_end() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(4));
+        let _ = writer.write(1).unwrap();
+        drop(writer);
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        let error = reader.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PrematureClose);
+        assert!(reader.try_next().unwrap_err().is_same(&error));
+
+        let (mut writer, mut reader) = channel(HighWaterMark::items(4));
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _ = writer.write(1).unwrap();
+            panic!("in the middle");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        let error = reader.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PrematureClose);
+    });
+}
+
+// Rule 8: a sink sees it by being dropped unfinished.
+#[test]
+fn a_writer_that_goes_away_without_end_does_not_finish_its_sink() {
+    struct Sink(std::sync::mpsc::Sender<&'static str>);
+    impl highwater::Sink<u8> for Sink {
+        fn write(&mut self, batch: &mut highwater::chunk::Batch<u8>) -> Result<(), Error> {
+            while batch.pop().is_some() {
+                let _ = self.0.send("write");
+            }
+            Ok(())
+        }
+        fn finish(&mut self) -> Result<(), Error> {
+            let _ = self.0.send("finish");
+            Ok(())
+        }
+    }
+    impl Drop for Sink {
+        fn drop(&mut self) {
+            let _ = self.0.send("drop");
+        }
+    }
+    in_time(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut out = Writable::from_sink(Sink(tell.clone()), HighWaterMark::items(4));
+        let _ = out.write(1).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["write", "drop"]);
+
+        let mut out = Writable::from_sink(Sink(tell), HighWaterMark::items(4));
+        let _ = out.write(1).unwrap();
+        out.end();
+        drop(out);
+        let all: Vec<_> = told.try_iter().collect();
+        assert_eq!(
+            all,
+            ["write", "finish", "drop"],
+            "an end is kept by the drop"
+        );
+    });
+}
+
+// Rule 9.
+#[test]
+fn a_reader_sees_every_chunk_in_order_and_then_the_end_for_ever() {
+    in_time(|| {
+        for high in [1, 2, 3, 50] {
+            let census = Census::default();
+            let made = census.clone();
+            let chunks = (0..500).map(move |number| made.chunk(number));
+            let mut reader = Readable::from_iter(chunks, HighWaterMark::items(high));
+            for number in 0..500 {
+                assert_eq!(reader.next().unwrap().unwrap().number, number);
+            }
+            for _ in 0..3 {
+                assert!(reader.next().is_none());
+                assert!(reader.try_next().unwrap().is_none());
+                assert!(reader.next_timeout(Duration::ZERO).unwrap().is_none());
+            }
+            assert!(reader.peak() <= high);
+            // What is buffered, what the source has in hand, and what the test has.
+            assert!(census.peak() <= high + 2, "{} of {high}", census.peak());
+            assert_eq!(census.live(), 0);
+        }
+    });
+}
+
+// Rule 10.
+#[test]
+fn fail_travels_behind_the_data() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(4));
+        let _ = writer.write(1).unwrap();
+        let _ = writer.write(2).unwrap();
+        let cause = Error::other("bad block");
+        writer.fail(cause.clone());
+        let refused = writer.write(3).unwrap_err();
+        assert_eq!(refused.into_chunk(), 3);
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        assert_eq!(reader.next().unwrap().unwrap(), 2);
+        assert!(reader.next().unwrap().unwrap_err().is_same(&cause));
+        assert!(reader.next().is_none(), "an iterator tells it once");
+        assert!(reader.try_next().unwrap_err().is_same(&cause));
+        assert!(writer.error().unwrap().is_same(&cause));
+        assert!(writer.finish().unwrap_err().is_same(&cause));
+    });
+}
+
+// Rule 10: nor does what the reader has put back get lost to it.
+#[test]
+fn fail_travels_behind_what_was_put_back() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(1));
+        let _ = writer.write(1).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        writer.fail(Error::other("bad block"));
+        reader.unshift(1).unwrap();
+        reader.unshift(0).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), 0);
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        assert!(reader.next().unwrap().is_err());
+    });
+}
+
+// Rule 10: nor what a long read has gathered.
+#[test]
+fn fail_travels_behind_what_a_long_read_has_gathered() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(64));
+        let _ = writer.write(Bytes::from_static(b"half a fr")).unwrap();
+        let cause = Error::other("bad block");
+        let reading = task(move || (reader.read_n(20), reader));
+        reading.until_parked();
+        let _ = writer.write(Bytes::from_static(b"ame")).unwrap();
+        writer.fail(cause.clone());
+        let (read, mut reader) = reading.join();
+        assert!(
+            read.unwrap_err().is_same(&cause),
+            "there will never be so much"
+        );
+        assert_eq!(reader.read_n(12).unwrap().unwrap(), "half a frame");
+        assert!(reader.read_n(1).unwrap_err().is_same(&cause));
+        assert!(reader.peak() <= 12);
+    });
+}
+
+// Rule 10.
+#[test]
+fn a_sink_gets_everything_that_was_written_before_a_fail() {
+    in_time(|| {
+        let gate = Gate::new();
+        let (tell, told) = std::sync::mpsc::channel();
+        let passed = gate.clone();
+        let each = move |n: u32| {
+            passed.pass();
+            tell.send(n).map_err(Error::other)
+        };
+        let mut out = Writable::for_each(each, HighWaterMark::items(8));
+        for n in 0..5 {
+            let _ = out.write(n).unwrap();
+        }
+        let cause = Error::other("enough");
+        out.fail(cause.clone());
+        gate.open(5);
+        assert!(out.finish().unwrap_err().is_same(&cause));
+        assert_eq!(told.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(gate.arrived(), 5);
+    });
+}
+
+// Rule 11.
+#[test]
+fn a_reader_that_goes_away_is_told_to_its_writer() {
+    in_time(|| {
+        let (mut writer, reader) = channel(HighWaterMark::items(2));
+        let _ = writer.write(1).unwrap();
+        drop(reader);
+        let refused = writer.write(2).unwrap_err();
+        assert_eq!(refused.cause().unwrap().kind(), ErrorKind::Closed);
+        assert_eq!(refused.into_chunk(), 2);
+        assert_eq!(writer.wait_drain().unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Closed);
+    });
+}
+
+// Rule 11.
+#[test]
+fn a_reader_that_breaks_off_tells_its_writer_why() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(1));
+        let _ = writer.write(1).unwrap();
+        let cause = Error::other("not what was asked for");
+        let writing = task(move || (writer.write(2).unwrap_err(), writer));
+        writing.until_parked();
+        reader.destroy(cause.clone());
+        let (refused, writer) = writing.join();
+        assert!(refused.cause().unwrap().is_same(&cause));
+        assert_eq!(refused.into_chunk(), 2);
+        assert!(writer.error().unwrap().is_same(&cause));
+        assert!(reader.error().unwrap().is_same(&cause));
+        assert_eq!(reader.peak(), 1);
+    });
+}
+
+// Rules 7 and 11: who has read everything may go before it has read the end.
+#[test]
+fn a_reader_that_has_read_everything_may_go() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(2));
+        let _ = writer.write(1).unwrap();
+        let _ = writer.write(2).unwrap();
+        writer.end();
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        assert_eq!(reader.next().unwrap().unwrap(), 2);
+        drop(reader);
+        writer.finish().unwrap();
+    });
+}

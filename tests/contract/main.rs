@@ -1,0 +1,13 @@
+//! The contract, rule by rule, through the public interface alone.
+//!
+//! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
+//! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
+
+mod ends;
+mod hostile;
+mod marks;
+mod pipelines;
+mod readers;
+mod sinks;
+mod support;
+mod waits;

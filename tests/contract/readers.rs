@@ -1,0 +1,280 @@
+//! Sources that give little, fail and panic, and the faces under which a stream is read.
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use highwater::{Error, ErrorKind, HighWaterMark, Readable, Writable, channel};
+
+use crate::hostile::{Pattern, Step, byte_at, pattern};
+use crate::support::{Census, in_time, task, until};
+
+// Rule 17.
+#[test]
+fn a_short_read_is_a_chunk_and_no_end() {
+    in_time(|| {
+        for script in [
+            vec![Step::Move(1)],
+            vec![Step::Interrupt, Step::Move(13)],
+            vec![Step::Move(1_000), Step::Interrupt, Step::Interrupt],
+        ] {
+            let source = Pattern::new(5_000, script);
+            let mut reader = Readable::from_read(source, HighWaterMark::bytes(64));
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            assert!(read == pattern(5_000), "bytes are not the same");
+            assert!(reader.peak() < 64 + 1_000);
+        }
+    });
+}
+
+// Rules 9 and 12: what came before an error is read before it.
+#[test]
+fn an_error_of_a_source_comes_behind_what_it_has_read() {
+    in_time(|| {
+        for good in [0, 1, 5, 40] {
+            for (last, kind) in [
+                (
+                    Step::Fail(io::ErrorKind::ConnectionReset),
+                    ErrorKind::Io(io::ErrorKind::ConnectionReset),
+                ),
+                (Step::Panic, ErrorKind::Panicked),
+            ] {
+                let mut script = vec![Step::Move(10); good];
+                script.push(last);
+                let source = Pattern::new(usize::MAX, script);
+                let mut reader = Readable::from_read(source, HighWaterMark::bytes(25));
+                let mut read = Vec::new();
+                let error = loop {
+                    match reader.next().unwrap() {
+                        Ok(chunk) => read.extend_from_slice(&chunk),
+                        Err(error) => break error,
+                    }
+                };
+                assert!(read == pattern(10 * good));
+                assert_eq!(error.kind(), kind);
+                assert_eq!(error.operation(), Some("read from"));
+                assert_eq!(error.stage(), Some("reader"));
+                assert_eq!(error.offset(), Some(10 * good as u64));
+                assert!(reader.next().is_none());
+                assert!(reader.try_next().unwrap_err().is_same(&error));
+                assert!(reader.error().unwrap().is_same(&error));
+                assert!(reader.peak() < 25 + 10);
+            }
+        }
+    });
+}
+
+// Rule 3: a source is read up to the mark, and no further.
+#[test]
+fn an_endless_source_is_read_no_further_than_the_mark() {
+    in_time(|| {
+        for high in [1, 2, 10] {
+            let census = Census::default();
+            let produced = Arc::new(AtomicUsize::new(0));
+            let (made, count) = (census.clone(), Arc::clone(&produced));
+            let endless = move || Ok(Some(made.chunk(count.fetch_add(1, Ordering::SeqCst))));
+            let mark = HighWaterMark::items(high).low(0).unwrap();
+            let mut reader = Readable::from_fn(endless, mark);
+            for number in 0..100 {
+                assert_eq!(reader.next().unwrap().unwrap().number, number);
+                let ahead = produced.load(Ordering::SeqCst) - number - 1;
+                assert!(ahead <= high, "{ahead} read ahead of {high}");
+            }
+            assert!(census.peak() <= high + 1);
+            drop(reader);
+            assert_eq!(census.live(), 0);
+        }
+    });
+}
+
+// Rule 16: nothing is read before somebody wants it.
+#[test]
+fn a_source_is_not_read_before_the_first_read() {
+    in_time(|| {
+        let produced = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&produced);
+        let source = move || Ok(Some(count.fetch_add(1, Ordering::SeqCst)));
+        let mut reader = Readable::from_fn(source, HighWaterMark::items(3));
+        assert_eq!(produced.load(Ordering::SeqCst), 0);
+        assert_eq!(reader.next().unwrap().unwrap(), 0);
+        until("it reads ahead", || produced.load(Ordering::SeqCst) >= 3);
+        drop(reader);
+        assert!(produced.load(Ordering::SeqCst) <= 4 + 2);
+    });
+}
+
+// Rule 14 of the design's `pause`: no more is pulled than was on its way.
+#[test]
+fn a_paused_stream_takes_in_no_more() {
+    in_time(|| {
+        let produced = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&produced);
+        let source = move || Ok(Some(count.fetch_add(1, Ordering::SeqCst)));
+        let mut reader = Readable::from_fn(source, HighWaterMark::items(2));
+        assert_eq!(reader.next().unwrap().unwrap(), 0);
+        until("it is full", || reader.len() >= 2);
+        reader.pause();
+        let before = produced.load(Ordering::SeqCst);
+        let mut read = 0;
+        while let Ok(Some(n)) = reader.try_next() {
+            read += 1;
+            assert_eq!(n, read);
+        }
+        let after = produced.load(Ordering::SeqCst);
+        assert!(after <= before + 1, "{before} and {after}");
+        reader.resume();
+        for n in read + 1..20 {
+            assert_eq!(reader.next().unwrap().unwrap(), n);
+        }
+        assert!(reader.peak() <= 2);
+    });
+}
+
+// Rule 14.
+#[test]
+fn a_writer_waits_for_a_paused_reader() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(2));
+        reader.pause();
+        assert!(writer.try_write(1).unwrap_err().is_full());
+        let writing = task(move || writer.write(1).map(|_| writer).unwrap());
+        writing.until_parked();
+        assert_eq!(reader.len(), 0);
+        reader.resume();
+        let _writer = writing.join();
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+    });
+}
+
+// Rule 14.
+#[test]
+fn a_read_of_at_least_so_much_takes_all_there_is() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        let reading = task(move || (reader.read_at_least(10).unwrap().unwrap(), reader));
+        for _ in 0..4 {
+            let _ = writer.write(Bytes::from_static(b"abc")).unwrap();
+            assert!(writer.len() < 4 + 3);
+        }
+        let (read, mut reader) = reading.join();
+        assert_eq!(&read[..], b"abcabcabcabc");
+        let _ = writer.write(Bytes::from_static(b"x")).unwrap();
+        writer.end();
+        assert_eq!(
+            reader.read_at_least(10).unwrap().unwrap(),
+            "x",
+            "what is left"
+        );
+        assert!(reader.read_at_least(1).unwrap().is_none());
+        assert_eq!(
+            reader.read_n(1 << 31).unwrap_err().kind(),
+            ErrorKind::LimitExceeded
+        );
+    });
+}
+
+// Rule 9.
+#[test]
+fn what_is_put_back_is_what_is_read_next() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(2));
+        let _ = writer.write(3).unwrap();
+        let _ = writer.write(4).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), 3);
+        for n in [3, 2, 1] {
+            reader.unshift(n).unwrap();
+        }
+        writer.end();
+        let read: Result<Vec<_>, _> = reader.by_ref().collect();
+        assert_eq!(read.unwrap(), [1, 2, 3, 4]);
+        assert_eq!(reader.unshift(9), Err(9), "the end was read");
+        assert_eq!(reader.peak(), 2);
+    });
+}
+
+// Small writes are merged, and never lost to a call that may not wait.
+#[test]
+fn small_writes_arrive_whatever_comes_between_them() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4).low(0).unwrap());
+        Write::write_all(&mut writer, b"ab").unwrap();
+        assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
+        let _ = writer.write(Bytes::from_static(b"cdef")).unwrap();
+        Write::write_all(&mut writer, b"gh").unwrap();
+        let chunk = Bytes::from_static(b"ij");
+        let full = writer.try_write(chunk.clone()).unwrap_err();
+        assert_eq!(full.into_chunk(), chunk);
+        let timed_out = writer
+            .write_timeout(chunk, std::time::Duration::ZERO)
+            .unwrap_err();
+        let chunk = timed_out.into_chunk();
+        let mut read = Vec::new();
+        for _ in 0..2 {
+            read.extend_from_slice(&reader.try_next().unwrap().unwrap());
+        }
+        let _ = writer.try_write(chunk).unwrap();
+        writer.end();
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"abcdefghij");
+        writer.finish().unwrap();
+        assert!(reader.peak() <= 4 + 4);
+    });
+}
+
+// Rule 3, under the face of a `Write`.
+#[test]
+fn small_writes_are_bounded() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(32));
+        let data = pattern(10_000);
+        let sent = data.clone();
+        let writing = task(move || {
+            for (n, piece) in sent.chunks(11).enumerate() {
+                Write::write_all(&mut writer, piece).unwrap();
+                if n % 50 == 0 {
+                    Write::flush(&mut writer).unwrap();
+                }
+                assert!(writer.len() < 64);
+            }
+            writer.finish()
+        });
+        writing.until_parked();
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        assert!(read == data);
+        writing.join().unwrap();
+        assert!(reader.peak() < 64);
+    });
+}
+
+// Rules 9, 12 and 18.
+#[test]
+fn a_pipe_carries_the_end_and_the_error_both_ways() {
+    in_time(|| {
+        let source = Pattern::new(5_000, [Step::Move(100)]);
+        let reader = Readable::from_read(source, HighWaterMark::bytes(256));
+        let out = Writable::to(Vec::new(), HighWaterMark::bytes(256));
+        assert!(reader.pipe_to(out).unwrap() == pattern(5_000));
+
+        let (mut writer, reader) = channel(HighWaterMark::bytes(256));
+        let broken = crate::hostile::Scripted::until(150, Step::Fail(io::ErrorKind::StorageFull));
+        let out = Writable::to(broken, HighWaterMark::bytes(64));
+        let writing = task(move || {
+            loop {
+                match writer.write(Bytes::from(vec![0; 50])) {
+                    Ok(_) => assert!(writer.len() < 256 + 50),
+                    Err(refused) => break Error::from(refused),
+                }
+            }
+        });
+        let error = reader.pipe_to(out).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io(io::ErrorKind::StorageFull));
+        assert_eq!(error.offset(), Some(150));
+        assert!(
+            writing.join().is_same(&error),
+            "the writer is told the first cause"
+        );
+    });
+}
