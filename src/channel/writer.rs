@@ -51,7 +51,12 @@ impl<T> Join<T> {
     /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
     /// were not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
-        while !chunks.is_empty() {
+        while let Some(first) = chunks.front() {
+            // It needs no room, so it waits for none.
+            if self.is_nothing(self.weigh(first)) {
+                chunks.pop_front();
+                continue;
+            }
             let mut back = self.back();
             if !back.admits() {
                 back = match self.wait_for_room(back, Wait::Forever) {

@@ -389,6 +389,27 @@ fn who_waits_for_a_drain_is_woken_by_it_and_by_nothing_less() {
     });
 }
 
+// Rule 6.
+#[test]
+fn an_empty_byte_chunk_is_dropped_at_the_door() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(2));
+        for _ in 0..1_000 {
+            assert_eq!(writer.write(Bytes::new()).unwrap(), Pressure::Below);
+        }
+        assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
+        let parts = [&b"a"[..], b"", b"b", b""];
+        let mut chunks: VecDeque<_> = parts.map(Bytes::from_static).into();
+        assert!(writer.write_all(&mut chunks).unwrap().reached());
+        // Also into a full buffer: it needs no room.
+        assert_eq!(writer.try_write(Bytes::new()).unwrap(), Pressure::Reached);
+        writer.end();
+        let read: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+        assert_eq!(read, ["a", "b"]);
+        assert_eq!(reader.peak(), 2);
+    });
+}
+
 // Rule 6 is of bytes: an item is an item, whatever is in it.
 #[test]
 fn an_empty_item_is_an_item() {
