@@ -29,6 +29,8 @@ pub(super) struct Back<T> {
     pub(super) producers: usize,
     /// A thread of the join's own takes the chunks to a sink.
     pub(super) has_sink: bool,
+    /// How much the sink had confirmed when a batch of it was done.
+    completed: u64,
     /// What was taken from a writer and did not reach the sink.
     pub(super) undelivered: Batch<T>,
     /// Wake the source or the sink out of the kernel when the stream is torn down.
@@ -98,6 +100,7 @@ impl<T> Back<T> {
             flushing: 0,
             producers: 1,
             has_sink: false,
+            completed: 0,
             undelivered: Batch::new(),
             interrupt_source: None,
             interrupt_sink: None,
@@ -181,7 +184,18 @@ impl<T> Back<T> {
         let before = self.state.len();
         let events = self.state.complete();
         self.tally.confirmed += (before - self.state.len()) as u64;
+        self.completed = self.tally.confirmed;
         events
+    }
+
+    /// How much has arrived for good: a sink does not just write, but flushes before its batch is
+    /// done, if anybody waits for that.
+    pub(super) const fn flushed(&self) -> u64 {
+        if self.has_sink {
+            self.completed
+        } else {
+            self.tally.confirmed
+        }
     }
 
     /// Lets the sink go, if it is time.

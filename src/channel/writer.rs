@@ -103,13 +103,8 @@ impl<T> Join<T> {
         wait: Wait,
     ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
         if back.state.is_writable() {
-            // A corked writer that waits for its own chunks to leave would wait for ever.
-            if back.state.corked() > 0 && !matches!(wait, Wait::No) {
-                while back.state.corked() > 0 {
-                    back.state.uncork();
-                }
-                self.wake_reader(back);
-                back = self.back();
+            if !matches!(wait, Wait::No) {
+                back = self.lift_corks(back);
             }
             back = self.wait_drained(back, wait, |back| {
                 back.admits() || !back.state.is_writable()
@@ -120,6 +115,18 @@ impl<T> Join<T> {
         } else {
             Err(Unmet::NotWritable)
         }
+    }
+
+    /// Lets everything out: a writer that waits for what it has corked would wait for ever.
+    fn lift_corks<'a>(&'a self, mut back: MutexGuard<'a, Back<T>>) -> MutexGuard<'a, Back<T>> {
+        if back.state.corked() == 0 {
+            return back;
+        }
+        while back.state.corked() > 0 {
+            back.state.uncork();
+        }
+        self.wake_reader(back);
+        self.back()
     }
 
     /// Says why `chunk` was not taken.
@@ -217,16 +224,16 @@ impl<T> Join<T> {
         Err(back.cause().unwrap_or_else(Error::closed))
     }
 
-    /// Waits until everything that was written before has left the buffer.
+    /// Waits until everything that was written before has left the buffer, and was flushed.
     pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
-        let mut back = self.back();
+        let mut back = self.lift_corks(self.back());
         let written = back.tally.weight;
-        let met = |back: &Back<T>| back.tally.confirmed >= written || back.state.is_destroyed();
+        let met = |back: &Back<T>| back.flushed() >= written || back.state.is_destroyed();
         back.flushing += 1;
         let waited = self.wait_drained(back, wait, met);
         let mut back = waited.unwrap_or_else(|_| self.back());
         back.flushing -= 1;
-        if back.tally.confirmed >= written {
+        if back.flushed() >= written {
             return Ok(());
         }
         let cause = if back.state.is_destroyed() {

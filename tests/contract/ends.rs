@@ -68,6 +68,19 @@ fn finish_tells_a_flush_that_failed() {
     });
 }
 
+// Rule 7: a flush has happened when it says so.
+#[test]
+fn flush_waits_for_the_flush_of_the_sink_and_not_just_its_write() {
+    in_time(|| {
+        let mut sink = Scripted::new([Step::Move(usize::MAX)]);
+        sink.flush = Step::Fail(std::io::ErrorKind::StorageFull);
+        let mut out = Writable::to(sink, HighWaterMark::bytes(64));
+        let _ = out.write(Bytes::from_static(b"not on disk")).unwrap();
+        let error = out.flush().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io(std::io::ErrorKind::StorageFull));
+    });
+}
+
 // Rule 7.
 #[test]
 fn flush_waits_for_everything_that_was_written_before() {

@@ -249,6 +249,28 @@ fn small_writes_are_bounded() {
     });
 }
 
+// Rules 7 and 12, under the face of a `Write`.
+#[test]
+fn an_error_goes_through_the_traits_of_std_unharmed() {
+    in_time(|| {
+        let cause = Error::other("broken");
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        reader.destroy(cause.clone());
+        let refused = Write::write_all(&mut writer, b"more than four").unwrap_err();
+        assert!(Error::from(refused).is_same(&cause));
+        assert!(Error::from(reader.read(&mut [0]).unwrap_err()).is_same(&cause));
+        assert!(Error::from(reader.fill_buf().unwrap_err()).is_same(&cause));
+
+        let mut sink = crate::hostile::Scripted::new([Step::Move(9)]);
+        sink.flush = Step::Fail(io::ErrorKind::StorageFull);
+        let mut out = Writable::to(sink, HighWaterMark::bytes(64));
+        Write::write_all(&mut out, b"abc").unwrap();
+        let refused = Write::flush(&mut out).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        assert!(Error::from(refused).is_same(&out.error().unwrap()));
+    });
+}
+
 // Rules 9, 12 and 18.
 #[test]
 fn a_pipe_carries_the_end_and_the_error_both_ways() {

@@ -300,6 +300,37 @@ fn a_wait_ends_with_its_time() {
     });
 }
 
+// Rule 14: a writer's own cork is no reason to wait for ever.
+#[test]
+fn a_cork_is_lifted_by_whoever_waits_for_what_it_holds() {
+    in_time(|| {
+        let waits: [(&str, fn(&mut Out)); 4] = [
+            ("write", |out| {
+                assert!(out.write(chunk()).unwrap().reached())
+            }),
+            ("wait_drain", |out| out.wait_drain().unwrap()),
+            ("flush", |out| out.flush().unwrap()),
+            ("wait_finish", |out| out.wait_finish().unwrap()),
+        ];
+        for (name, wait) in waits {
+            let (mut writer, mut reader) = channel(HighWaterMark::bytes(10));
+            let cork = writer.cork();
+            assert!(writer.write(chunk()).unwrap().reached());
+            assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
+            let waiting = task(move || {
+                wait(&mut writer);
+                writer
+            });
+            assert_eq!(reader.next().unwrap().unwrap(), chunk(), "{name}");
+            if name == "wait_finish" {
+                assert!(reader.next().is_none());
+            }
+            let _writer = waiting.join();
+            drop(cork);
+        }
+    });
+}
+
 // Rule 15.
 #[test]
 fn a_token_that_was_used_before_ends_what_comes_under_it() {
