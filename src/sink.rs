@@ -177,10 +177,7 @@ pub(crate) fn run<T, K: Sink<T>>(
                 }
             }
             Taken::End => match guard(|| sink.finish()) {
-                Ok(()) => {
-                    join.finished();
-                    return Ok(());
-                }
+                Ok(()) => return join.finished(),
                 Err(error) => (error.during("finish", &sink.name()), Batch::new()),
             },
             Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
@@ -203,8 +200,12 @@ fn write_all<T, K: Sink<T>>(
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }
         let weight = before.1 - batch.weight();
-        join.settle(weight);
+        let wanted = join.settle(weight);
         written(weight);
+        if !wanted {
+            // Torn down: the call that ran is the last, whatever is left of the batch.
+            return Err(Error::interrupted());
+        }
     }
     if join.should_flush() {
         sink.flush()?;

@@ -46,11 +46,13 @@ impl<T> Join<T> {
         back.flushing > 0 || back.state.is_queue_empty()
     }
 
-    /// Counts `weight` of the batch in hand as written.
-    pub(crate) fn settle(&self, weight: usize) {
+    /// Counts `weight` of the batch in hand as written. Says whether the rest is still wanted.
+    pub(crate) fn settle(&self, weight: usize) -> bool {
         let mut back = self.back();
         let events = back.progress(weight);
+        let wanted = !back.state.is_destroyed();
         self.after_progress(back, events);
+        wanted
     }
 
     /// The batch in hand is written.
@@ -67,12 +69,19 @@ impl<T> Join<T> {
         }
     }
 
-    /// The sink has finished, and was let go.
-    pub(crate) fn finished(&self) {
+    /// The sink has finished, and was let go. The first cause comes back if the stream was torn
+    /// down meanwhile.
+    pub(crate) fn finished(&self) -> Result<(), Error> {
         let mut back = self.back();
         let _ = back.complete();
         back.release();
+        let outcome = if back.state.is_finished() {
+            Ok(())
+        } else {
+            Err(back.cause().unwrap_or_else(Error::closed))
+        };
         self.wake_all(back);
+        outcome
     }
 
     /// The sink has failed, or was let go before it was finished. `remainder` is what it had in

@@ -311,6 +311,36 @@ fn a_sink_gets_everything_that_was_written_before_a_fail() {
     });
 }
 
+// Rule 10: at once, and not when the batch that its sink has in hand is through.
+#[test]
+fn destroy_stops_a_sink_in_the_middle_of_its_batch() {
+    in_time(|| {
+        let gate = Gate::new();
+        let passed = gate.clone();
+        let each = move |_: u32| {
+            passed.pass();
+            Ok(())
+        };
+        let mut out = Writable::for_each(each, HighWaterMark::items(10));
+        let _ = out.write(0).unwrap();
+        gate.until_arrived(1);
+        for n in 1..10 {
+            let _ = out.write(n).unwrap();
+        }
+        gate.open(1);
+        gate.until_arrived(2);
+        assert_eq!(out.len(), 9, "the second batch is all the rest");
+        let cause = Error::other("enough");
+        let given_back = out.destroy(cause.clone());
+        gate.open(100);
+        assert!(out.wait_finish().unwrap_err().is_same(&cause));
+        assert_eq!(gate.arrived(), 2, "the call it was in, and no more");
+        assert_eq!(out.confirmed(), 2);
+        let left = out.take_undelivered().len() + given_back.len();
+        assert_eq!(left, 8);
+    });
+}
+
 // Rule 11.
 #[test]
 fn a_reader_that_goes_away_is_told_to_its_writer() {

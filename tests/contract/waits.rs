@@ -331,6 +331,36 @@ fn a_cork_is_lifted_by_whoever_waits_for_what_it_holds() {
     });
 }
 
+// Rules 7, 12 and 15: a sink that is being finished when it is aborted.
+#[test]
+fn an_abort_while_a_sink_finishes_is_told_alike_by_all() {
+    struct Finishing(Gate);
+    impl highwater::Sink<u8> for Finishing {
+        fn write(&mut self, batch: &mut highwater::chunk::Batch<u8>) -> Result<(), Error> {
+            batch.drain();
+            Ok(())
+        }
+        fn finish(&mut self) -> Result<(), Error> {
+            self.0.pass();
+            Ok(())
+        }
+    }
+    in_time(|| {
+        let gate = Gate::new();
+        let token = CancelToken::new();
+        let mut out = Writable::from_sink(Finishing(gate.clone()), HighWaterMark::items(1));
+        out.cancel_with(&token);
+        let _ = out.write(1).unwrap();
+        out.end();
+        gate.until_arrived(1);
+        token.abort("the user went home");
+        gate.open(1);
+        let error = out.wait_finish().unwrap_err();
+        assert!(error.is_same(&token.cause().unwrap()));
+        assert!(out.finish().map(drop).unwrap_err().is_same(&error));
+    });
+}
+
 // Rule 15.
 #[test]
 fn a_token_that_was_used_before_ends_what_comes_under_it() {
