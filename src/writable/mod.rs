@@ -229,13 +229,8 @@ impl<T, S> Writable<T, S> {
     /// Starts the sink's thread, and hands over what was staged before.
     #[cold]
     fn get_ready(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
-        if let Far::Sink(worker) = &mut self.far
-            && let Err(error) = worker.start()
-        {
-            let error = Error::from(error).during("start the thread of", "writable");
-            drop(self.join.destroy(error.clone()));
-            return Err(WriteError::Closed((), error));
-        }
+        self.start()
+            .map_err(|error| WriteError::Closed((), error))?;
         let Some(segment) = self.segment.take() else {
             return Ok(());
         };
@@ -250,6 +245,18 @@ impl<T, S> Writable<T, S> {
             WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),
         }
         Err(without)
+    }
+
+    /// Starts the sink's thread, if it has not started.
+    fn start(&mut self) -> Result<(), Error> {
+        if let Far::Sink(worker) = &mut self.far
+            && let Err(error) = worker.start()
+        {
+            let error = Error::from(error).during("start the thread of", "writable");
+            // The sink went with its thread, so nobody else will say that it was let go.
+            return Err(self.join.abandoned(error, Batch::new()));
+        }
+        Ok(())
     }
 
     /// Writes all of `chunks`, waiting for room as often as it takes.
@@ -359,7 +366,7 @@ impl<T, S> Writable<T, S> {
     ///
     /// The first cause, if not everything has arrived.
     pub fn wait_finish(&mut self) -> Result<(), Error> {
-        self.end();
+        self.begin_finish();
         self.join.wait_closed(Wait::Forever)
     }
 
@@ -370,8 +377,15 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if not everything has arrived, and
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.end();
+        self.begin_finish();
         self.join.wait_closed(Wait::at_most(timeout))
+    }
+
+    fn begin_finish(&mut self) {
+        self.end();
+        // A stream that was destroyed before its first byte has a sink that is to be let go. An
+        // error stays with the stream.
+        let _ = self.start();
     }
 
     /// Ends the stream with an error that travels behind the data: the other side gets everything

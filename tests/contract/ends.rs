@@ -124,6 +124,18 @@ fn end_and_finish_may_be_called_again() {
     });
 }
 
+// Rule 7: a stream that is torn down before anything was written to it is over, too.
+#[test]
+fn finish_returns_on_a_stream_that_was_destroyed_before_its_first_byte() {
+    in_time(|| {
+        let mut out = Writable::to(Vec::new(), HighWaterMark::default());
+        let cause = Error::other("never mind");
+        assert!(out.destroy(cause.clone()).is_empty());
+        assert!(out.wait_finish().unwrap_err().is_same(&cause));
+        assert!(out.finish().unwrap_err().is_same(&cause));
+    });
+}
+
 // Rule 7.
 #[test]
 fn nothing_written_is_a_clean_end_as_well() {
