@@ -194,6 +194,20 @@ fn what_is_put_back_is_what_is_read_next() {
     });
 }
 
+// Rule 10: what cannot be put back comes back, and not something else.
+#[test]
+fn a_chunk_that_cannot_be_put_back_comes_back() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(8));
+        let _ = writer.write(Bytes::from_static(b"hello")).unwrap();
+        let mut two = [0; 2];
+        reader.read_exact(&mut two).unwrap();
+        drop(writer.destroy(Error::other("enough")));
+        let own = Bytes::from_static(b"own");
+        assert_eq!(reader.unshift(own.clone()), Err(own));
+    });
+}
+
 // Small writes are merged, and never lost to a call that may not wait.
 #[test]
 fn small_writes_arrive_whatever_comes_between_them() {
