@@ -44,7 +44,8 @@ impl<T> Readable<T> {
 impl Readable<Bytes> {
     /// Takes exactly `n` bytes, or what is left before the end: Node's `read(n)`. `None` is the end.
     ///
-    /// The wait ends when there is so much, with the end of the stream, or with a cancel. `n` may be
+    /// The wait ends when there is so much, with the end of the stream, or with a cancel; for
+    /// nothing, which is there at once, even at the end, there is none. `n` may be
     /// more than the high-water mark: what is held for this read does not count against it, so a
     /// frame that is larger than the buffer never deadlocks.
     ///
@@ -84,6 +85,9 @@ impl Readable<Bytes> {
     }
 
     fn read_amount(&mut self, amount: Amount) -> Result<Option<Bytes>, Error> {
+        if matches!(amount, Amount::Exactly(0) | Amount::AtLeast(0)) {
+            return Ok(Some(Bytes::new()));
+        }
         if self.worker.is_idle() {
             self.start()?;
         }
@@ -104,6 +108,9 @@ impl io::Read for Readable<Bytes> {
     /// Waits for a chunk if none is there, and never for more than one.
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         let available = io::BufRead::fill_buf(self)?;
         let copied = available.len().min(buf.len());
         buf[..copied].copy_from_slice(&available[..copied]);
@@ -115,9 +122,13 @@ impl io::Read for Readable<Bytes> {
 impl io::BufRead for Readable<Bytes> {
     #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.current.as_ref().is_none_or(Bytes::is_empty) {
+        // Where the mark is in items a chunk may have no bytes, which is not the end.
+        while self.current.as_ref().is_none_or(Bytes::is_empty) {
             self.current = None;
             self.current = self.next_within(Wait::Forever)?;
+            if self.current.is_none() {
+                break;
+            }
         }
         Ok(self.current.as_deref().unwrap_or_default())
     }

@@ -175,6 +175,20 @@ fn a_read_of_at_least_so_much_takes_all_there_is() {
     });
 }
 
+// Rule 14: no wait has nothing to wait for.
+#[test]
+fn a_read_of_nothing_is_met_at_once() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        assert_eq!(reader.read_n(0).unwrap().unwrap(), "");
+        assert!(writer.write(Bytes::from_static(b"abcd")).unwrap().reached());
+        assert_eq!(reader.read_n(0).unwrap().unwrap(), "");
+        assert_eq!(reader.read_n(4).unwrap().unwrap(), "abcd");
+        assert_eq!(reader.read(&mut []).unwrap(), 0);
+        assert_eq!(reader.peak(), 4);
+    });
+}
+
 // Rule 9.
 #[test]
 fn what_is_put_back_is_what_is_read_next() {
@@ -205,6 +219,19 @@ fn a_chunk_that_cannot_be_put_back_comes_back() {
         drop(writer.destroy(Error::other("enough")));
         let own = Bytes::from_static(b"own");
         assert_eq!(reader.unshift(own.clone()), Err(own));
+    });
+}
+
+// Rule 9: an item that has no bytes is no end.
+#[test]
+fn an_empty_item_is_not_the_end_of_a_read() {
+    in_time(|| {
+        let parts = [&b""[..], b"a", b"", b"", b"b"].map(Bytes::from_static);
+        let mut reader = Readable::from_iter(parts, HighWaterMark::items(2));
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "ab");
+        assert!(reader.peak() <= 2);
     });
 }
 
