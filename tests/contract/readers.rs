@@ -148,6 +148,70 @@ fn a_writer_waits_for_a_paused_reader() {
     });
 }
 
+// Rule 14: a frame that is larger than the buffer never deadlocks, whatever was read before it.
+#[test]
+fn a_read_of_more_than_the_mark_never_deadlocks() {
+    const CHUNK: usize = 7;
+    in_time(|| {
+        for (high, low) in [(0, 0), (1, 0), (8, 0), (8, 4), (8, 7), (64, 32), (64, 63)] {
+            for frame in [1, 5, 8, 9, 30, 64, 65, 500] {
+                let mark = HighWaterMark::bytes(high).low(low).unwrap();
+                let (mut writer, mut reader) = channel(mark);
+                let data = pattern(1_500);
+                let sent = data.clone();
+                let writing = task(move || {
+                    for piece in sent.chunks(CHUNK) {
+                        let _ = writer.write(Bytes::copy_from_slice(piece)).unwrap();
+                        assert!(writer.len() < high.max(1) + CHUNK);
+                    }
+                    writer.finish()
+                });
+                let mut read = Vec::new();
+                // A chunk, then a frame, in turns: each finds what the other has left.
+                while let Some(chunk) = reader.next() {
+                    read.extend_from_slice(&chunk.unwrap());
+                    match reader.read_n(frame).unwrap() {
+                        Some(bytes) => {
+                            read.extend_from_slice(&bytes);
+                            assert!(bytes.len() == frame || read.len() == data.len());
+                        }
+                        None => break,
+                    }
+                }
+                assert!(read == data, "{high}, {low}, {frame}: {} read", read.len());
+                writing.join().unwrap();
+                assert!(reader.peak() < high.max(1) + CHUNK);
+            }
+        }
+    });
+}
+
+// Rule 14: also from what is buffered above the low mark.
+#[test]
+fn a_read_of_more_than_is_left_above_the_low_mark_never_deadlocks() {
+    in_time(|| {
+        for (first, wanted) in [(3, 7), (3, 6), (2, 20)] {
+            let (mut writer, mut reader) = channel(HighWaterMark::bytes(8).low(3).unwrap());
+            let _ = writer
+                .write(Bytes::from(pattern(8).split_off(8 - first)))
+                .unwrap();
+            let _ = writer.write(Bytes::from(vec![2; 5])).unwrap();
+            let _ = writer.try_write(Bytes::from(vec![2; 5]));
+            assert_eq!(reader.try_next().unwrap().unwrap().len(), first);
+            let reading = task(move || (reader.read_n(wanted).unwrap().unwrap(), reader));
+            until("there is enough", || {
+                // Only what there is room for: what is held for the read does not count.
+                let _ = writer.try_write(Bytes::from(vec![2; 5]));
+                reading.is_finished()
+            });
+            let (read, reader) = reading.join();
+            assert_eq!(read, vec![2; wanted]);
+            drop(writer);
+            assert!(reader.peak() < 8 + 5);
+        }
+    });
+}
+
 // Rule 14.
 #[test]
 fn a_read_of_at_least_so_much_takes_all_there_is() {
@@ -219,6 +283,45 @@ fn a_chunk_that_cannot_be_put_back_comes_back() {
         drop(writer.destroy(Error::other("enough")));
         let own = Bytes::from_static(b"own");
         assert_eq!(reader.unshift(own.clone()), Err(own));
+    });
+}
+
+// The faces of a stream may be mixed.
+#[test]
+fn read_bufread_iterator_and_long_reads_may_be_mixed() {
+    in_time(|| {
+        let source = Pattern::new(10_000, [Step::Move(97), Step::Move(3), Step::Interrupt]);
+        let mut reader = Readable::from_read(source, HighWaterMark::bytes(128));
+        let mut read = Vec::new();
+        let mut turn = 0;
+        while read.len() < 10_000 {
+            turn += 1;
+            match turn % 5 {
+                0 => read.extend_from_slice(&reader.next().unwrap().unwrap()),
+                1 => {
+                    let mut room = [0; 17];
+                    let bytes = reader.read(&mut room).unwrap();
+                    read.extend_from_slice(&room[..bytes]);
+                }
+                2 => {
+                    let there = reader.fill_buf().unwrap();
+                    let used = there.len().div_ceil(2);
+                    read.extend_from_slice(&there[..used]);
+                    reader.consume(used);
+                }
+                3 => read.extend_from_slice(&reader.read_n(200).unwrap().unwrap_or_default()),
+                _ => {
+                    let chunk = reader.read_at_least(5).unwrap().unwrap_or_default();
+                    let (kept, back) = chunk.split_at(chunk.len() / 2);
+                    read.extend_from_slice(kept);
+                    reader.unshift(Bytes::copy_from_slice(back)).unwrap();
+                }
+            }
+            assert_eq!(read.last(), Some(&byte_at(read.len() - 1)));
+        }
+        assert!(read == pattern(10_000));
+        assert_eq!(reader.read(&mut [0; 5]).unwrap(), 0);
+        assert!(reader.peak() < 128 + 97);
     });
 }
 
