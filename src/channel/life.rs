@@ -28,6 +28,10 @@ impl<T> Join<T> {
             }
             return;
         }
+        if !back.has_sink {
+            // What the reader has taken is not given back, be it that it was not reported yet.
+            let _ = back.progress(std::mem::take(&mut front.unsettled));
+        }
         let first = back.failure.clone().unwrap_or_else(|| error.clone());
         let mut given_back = Batch::new();
         let mut queued = back.state.destroy(Some(first.clone()));

@@ -323,6 +323,33 @@ fn a_sink_gets_everything_that_was_written_before_a_fail() {
     });
 }
 
+// Rule 10.
+#[test]
+fn destroy_is_at_once_and_hands_back_what_was_buffered() {
+    in_time(|| {
+        for taken in 0..=40_usize {
+            let census = Census::default();
+            let (mut writer, mut reader) = channel(HighWaterMark::items(50));
+            for number in 0..40 {
+                let _ = writer.write(census.chunk(number)).unwrap();
+            }
+            for number in 0..taken {
+                assert_eq!(reader.try_next().unwrap().unwrap().number, number);
+            }
+            let cause = Error::other("enough");
+            let given_back = writer.destroy(cause.clone());
+            let numbers: Vec<_> = given_back.iter().map(|chunk| chunk.number).collect();
+            assert_eq!(numbers, (taken..40).collect::<Vec<_>>());
+            assert_eq!(writer.confirmed(), taken as u64, "the rest was taken");
+            drop(given_back);
+            assert_eq!(census.live(), 0);
+            assert!(reader.next().unwrap().unwrap_err().is_same(&cause));
+            assert!(writer.destroy(Error::other("again")).is_empty());
+            assert!(writer.finish().unwrap_err().is_same(&cause));
+        }
+    });
+}
+
 // Rule 10: at once, and not when the batch that its sink has in hand is through.
 #[test]
 fn destroy_stops_a_sink_in_the_middle_of_its_batch() {
