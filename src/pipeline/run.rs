@@ -80,7 +80,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let threads = all.start(plan.bodies, &monitor);
         let outcome = sink::run(&input, &mut sink, teller(&mut settings));
         if let Err(error) = outcome {
-            all.tell(error);
+            all.failed(all.joins.len(), error);
         }
         monitor.ended(all.joins.len(), Duration::ZERO);
         for thread in threads {
@@ -133,7 +133,7 @@ impl All {
             let monitor_of = monitor.clone();
             let run = move || {
                 let held = body().unwrap_or_else(|error| {
-                    all.tell(error);
+                    all.failed(index, error);
                     Duration::ZERO
                 });
                 monitor_of.ended(index, held);
@@ -157,6 +157,15 @@ impl All {
         {
             first.attach(error);
         }
+    }
+
+    /// The stage of that index has ended with an error. What is behind it is told in its turn; what
+    /// is before it may be waiting for a source that has nothing to say, and is told now.
+    fn failed(&self, index: usize, error: Error) {
+        for join in self.joins.iter().take(index) {
+            join.abort(&error);
+        }
+        self.tell(error);
     }
 
     fn tear_down(&self, cause: Error) {

@@ -183,6 +183,45 @@ fn what_a_failed_sink_confirmed_and_did_not_adds_up_to_what_was_read() {
     });
 }
 
+// Rules 12, 14 and 15: a source that waits is woken when what is behind it is gone.
+#[test]
+fn a_failed_sink_ends_a_source_that_waits() {
+    in_time(|| {
+        for stages in 0..=3 {
+            let (sender, receiver) = crossbeam_channel::bounded(4);
+            sender.send(Bytes::from_static(b"first")).unwrap();
+            let begun = pipeline(ReceiverSource::new(receiver));
+            let sink = Scripted::until(2, Step::Fail(io::ErrorKind::BrokenPipe));
+            let ready = through(begun, stages).to(WriteSink::new(sink, "broken"));
+            // The sender is kept, and sends no more.
+            let failure = ready.run().unwrap_err();
+            assert_eq!(failure.error.stage(), Some("broken"));
+            assert_eq!(failure.error.others().count(), 0, "an echo was shown");
+            assert_eq!(failure.report.bytes(), 2);
+            assert_eq!(failure.undelivered.concat(), "rst");
+            drop(sender);
+        }
+    });
+}
+
+// Rules 12, 14 and 15.
+#[test]
+fn a_failed_stage_ends_a_source_that_waits() {
+    in_time(|| {
+        for before in 0..=2 {
+            let (sender, receiver) = crossbeam_channel::bounded(4);
+            sender.send(Bytes::from_static(b"first")).unwrap();
+            let begun = pipeline(ReceiverSource::new(receiver));
+            let ready = through(begun, before).through(same(At::Fails(1)));
+            let failure = ready.to(Vec::new()).run().unwrap_err();
+            assert_eq!(failure.error.stage(), Some("transform"));
+            assert_eq!(failure.error.others().count(), 0, "an echo was shown");
+            assert_eq!(failure.report.bytes(), 0);
+            drop(sender);
+        }
+    });
+}
+
 // Rule 15: whatever it is blocked in.
 #[test]
 fn a_pipeline_that_waits_for_its_source_can_be_stopped_and_aborted() {
