@@ -96,7 +96,12 @@ pub(crate) fn run<I, O>(
 ) -> Result<(), Error> {
     let mut push = |chunk| match output.write(chunk, Wait::Forever) {
         Ok(_) => Ok(()),
-        Err(refused) => Err(Error::from(refused)),
+        Err(refused) => {
+            // It was on its way, and is among what was not delivered.
+            let (chunk, error) = refused.into_parts();
+            output.give_back(chunk);
+            Err(error)
+        }
     };
     let mut out = Out::new(&mut push);
     loop {

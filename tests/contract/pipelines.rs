@@ -183,6 +183,32 @@ fn what_a_failed_sink_confirmed_and_did_not_adds_up_to_what_was_read() {
     });
 }
 
+// Rule 18, through a stage: what that was about to pass on is not lost either.
+#[test]
+fn what_a_stage_has_passed_on_is_confirmed_or_given_back() {
+    in_time(|| {
+        for at in [0, 7, 30, 200] {
+            let passed_on = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&passed_on);
+            let stage = move |chunk: Bytes, out: &mut Out<'_, Bytes>| {
+                count.fetch_add(chunk.len(), Ordering::SeqCst);
+                out.push(chunk)
+            };
+            let begun = pipeline(source(usize::MAX, [Step::Move(CHUNK)]));
+            let ready = through(begun, 1).through(stage);
+            let sink = Scripted::until(at, Step::Fail(io::ErrorKind::StorageFull));
+            let failure = ready.to(WriteSink::new(sink, "broken")).run().unwrap_err();
+            let undelivered = failure.undelivered.concat();
+            let passed_on = passed_on.load(Ordering::SeqCst);
+            assert!(
+                undelivered == pattern(passed_on)[at..],
+                "{at} of {passed_on}"
+            );
+            assert_bounded(&failure.report);
+        }
+    });
+}
+
 // Rules 12, 14 and 15: a source that waits is woken when what is behind it is gone.
 #[test]
 fn a_failed_sink_ends_a_source_that_waits() {
