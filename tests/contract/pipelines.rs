@@ -172,7 +172,8 @@ fn what_a_failed_sink_confirmed_and_did_not_adds_up_to_what_was_read() {
                 assert_eq!(failure.error.others().count(), 0, "an echo was shown");
                 let undelivered = failure.undelivered.concat();
                 let read = read.load(Ordering::SeqCst);
-                assert!(undelivered.len() + at <= HIGH + 2 * CHUNK);
+                // What was confirmed has made room for as much: the bound is on what is held.
+                assert!(undelivered.len() <= HIGH + 2 * CHUNK);
                 assert!(
                     undelivered == pattern(read)[at..],
                     "{read} read, {at} written"
