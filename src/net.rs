@@ -200,9 +200,13 @@ impl Connect {
             Ok(()) => {}
             Err(error) if is_in_progress(&error) => {
                 let waited = patience.waker.wait(&socket, Ready::ToWrite, self.within);
-                waited.map_err(|error| match error.kind() {
-                    ErrorKind::TimedOut => Error::timed_out("an answer"),
-                    _ => error,
+                waited.map_err(|error| {
+                    // It may have been let in by now. A close would look like an empty stream.
+                    let _ = socket.set_linger(Some(Duration::ZERO));
+                    match error.kind() {
+                        ErrorKind::TimedOut => Error::timed_out("an answer"),
+                        _ => error,
+                    }
                 })?;
                 if let Some(error) = socket.take_error()? {
                     return Err(error.into());
