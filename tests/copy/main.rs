@@ -6,6 +6,7 @@
 
 mod faults;
 mod files;
+mod outcome;
 mod peers;
 mod pipes;
 mod signals;

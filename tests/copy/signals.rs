@@ -14,10 +14,14 @@ fn is_ended(function: &str, mut command: impl FnMut() -> Command) {
         ("INT", 130, "cancelled: interrupted"),
         ("TERM", 143, "cancelled: terminated"),
     ] {
-        let running = Running::start_fed(command());
+        let mut command = command();
+        command.stdin(Stdio::piped());
+        let mut running = Running::start_fed(command);
+        let stdin = running.stdin(); // which shall not end
         running.waits_in(function);
         running.signal(signal);
         let outcome = running.finish().failed(code, &[said]);
+        drop(stdin);
         assert!(outcome.took < PROMPT);
     }
 }
@@ -25,11 +29,7 @@ fn is_ended(function: &str, mut command: impl FnMut() -> Command) {
 #[test]
 fn a_copy_that_waits_for_standard_input_is_ended() {
     let folder = Folder::new();
-    is_ended("poll", || {
-        let mut copy = copy(["-", &*folder.path("to")]);
-        copy.stdin(Stdio::piped());
-        copy
-    });
+    is_ended("poll", || copy(["-", &*folder.path("to")]));
 }
 
 #[test]

@@ -233,12 +233,18 @@ fn a_reset_is_an_error_and_not_an_end() {
 
 #[test]
 fn a_copy_that_fails_resets_its_peer() {
-    let (place, peer) = peer(everything);
+    let (tell, told) = mpsc::channel();
+    let (place, peer) = peer(move |mut stream| {
+        stream.read_exact(&mut [0; 10]).unwrap();
+        tell.send(()).unwrap();
+        everything(stream)
+    });
     let folder = Folder::new();
     let fifo = folder.fifo("fifo");
     let running = Running::start(copy([&fifo, &place]));
     let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
     writer.write_all(b"half of it").unwrap();
+    told.recv().unwrap();
     running.signal("TERM");
     running.finish().failed(143, &["cancelled: terminated"]);
     let reset = peer.join().unwrap().expect_err("not an end");

@@ -3,21 +3,20 @@
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+pub(crate) use crate::outcome::Outcome;
+
 /// The longest that a child may run. What takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Well above what anything takes that is ended from outside, on a machine with other work.
 pub(crate) const PROMPT: Duration = Duration::from_secs(5);
-
-/// The most memory that a copy may take, whatever it copies.
-const RESIDENT_BYTES_MAX: u64 = 16 << 20;
 
 /// The most that is read at once.
 pub(crate) const CHUNK_BYTES: usize = highwater::READ_BYTES;
@@ -133,82 +132,6 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// How a child has ended.
-pub(crate) struct Outcome {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
-    pub(crate) took: Duration,
-    /// The most memory that was seen in use.
-    pub(crate) resident: u64,
-}
-
-impl Outcome {
-    /// It has ended well, and held no more than it may.
-    #[track_caller]
-    pub(crate) fn succeeded(self) -> Self {
-        assert_eq!(self.status.code(), Some(0), "it said:\n{}", self.stderr);
-        self.was_bounded()
-    }
-
-    /// It has ended with this status, and said all of this.
-    #[track_caller]
-    pub(crate) fn failed(self, code: i32, said: &[&str]) -> Self {
-        assert_eq!(self.status.code(), Some(code), "it said:\n{}", self.stderr);
-        for words in said {
-            assert!(
-                self.stderr.contains(words),
-                "no `{words}` in:\n{}",
-                self.stderr
-            );
-        }
-        self.was_bounded()
-    }
-
-    #[track_caller]
-    fn was_bounded(self) -> Self {
-        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
-        assert!(self.resident <= RESIDENT_BYTES_MAX, "{}", self.resident);
-        if let Some((peak, high)) = self.held() {
-            let bound = high + CHUNK_BYTES.min(high.max(1));
-            // The report rounds to a tenth of its unit.
-            let rounding = peak / 20;
-            assert!(peak <= bound + rounding, "{peak} held, {bound} allowed");
-        }
-        self
-    }
-
-    /// What the buffer held at most, and its mark, by the report.
-    pub(crate) fn held(&self) -> Option<(usize, usize)> {
-        let (_, told) = self.stderr.split_once("peak ")?;
-        let (peak, high) = told.lines().next()?.split_once(" of ")?;
-        Some((size(peak), size(high)))
-    }
-
-    /// How much the destination has confirmed, as it is said after a failure.
-    #[track_caller]
-    pub(crate) fn confirmed(&self) -> u64 {
-        let mut lines = self.stderr.lines();
-        let line = lines.find(|line| line.contains(" bytes were confirmed by "));
-        let number = line.and_then(|line| line.split(' ').nth(1)?.parse().ok());
-        number.unwrap_or_else(|| panic!("nothing about what was confirmed in:\n{}", self.stderr))
-    }
-}
-
-/// Reads `1.5 KiB`.
-fn size(text: &str) -> usize {
-    let (number, unit) = text.trim().split_once(' ').expect("a number and a unit");
-    let number: f64 = number.parse().expect("a number");
-    let factor = match unit {
-        "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        other => panic!("{other} is no unit"),
-    };
-    (number * f64::from(factor)) as usize
-}
-
 /// Runs a command to its end, with nothing on standard input.
 #[track_caller]
 pub(crate) fn run(command: Command) -> Outcome {
@@ -217,12 +140,22 @@ pub(crate) fn run(command: Command) -> Outcome {
 
 /// A child, with a thread that watches its memory and ends it when it hangs.
 pub(crate) struct Running {
-    child: Child,
+    child: Owned,
     began: Instant,
     lines: Receiver<String>,
     said: String,
     watch: Sender<()>,
     watcher: JoinHandle<Watched>,
+}
+
+/// A child that is gone with a test that fails.
+struct Owned(Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 struct Watched {
@@ -262,7 +195,7 @@ impl Running {
         let (watch, ended) = channel();
         let pid = child.id();
         Self {
-            child,
+            child: Owned(child),
             began: Instant::now(),
             lines,
             said: String::new(),
@@ -272,11 +205,15 @@ impl Running {
     }
 
     pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().expect("it was piped, and is there")
+        self.child
+            .0
+            .stdin
+            .take()
+            .expect("it was piped, and is there")
     }
 
     pub(crate) fn stdout(&mut self) -> ChildStdout {
-        self.child.stdout.take().expect("it was piped")
+        self.child.0.stdout.take().expect("it was piped")
     }
 
     /// Waits for a line on standard error, and gives what stands behind `words` in it.
@@ -295,7 +232,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
+        signal(self.child.0.id(), name);
     }
 
     /// Waits until one of its threads waits in the kernel, in a function with that in its name.
@@ -318,7 +255,7 @@ impl Running {
 
     /// Where its threads wait.
     fn waits(&self) -> String {
-        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.0.id())) else {
             return String::new();
         };
         let waits = tasks.flatten().map(|task| {
@@ -331,12 +268,12 @@ impl Running {
     /// Waits for its end, and keeps what it has said.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Outcome {
-        drop(self.child.stdin.take());
+        drop(self.child.0.stdin.take());
         let mut stdout = Vec::new();
-        if let Some(mut pipe) = self.child.stdout.take() {
+        if let Some(mut pipe) = self.child.0.stdout.take() {
             let _ = pipe.read_to_end(&mut stdout);
         }
-        let status = self.child.wait().expect("a child can be waited for");
+        let status = self.child.0.wait().expect("a child can be waited for");
         let took = self.began.elapsed();
         drop(self.watch);
         let watched = self.watcher.join().expect("the watcher does not panic");

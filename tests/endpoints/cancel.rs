@@ -1,5 +1,6 @@
 //! A token and a timeout, wherever a thread may be blocked.
 
+use std::io::ErrorKind::ConnectionReset;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -48,6 +49,17 @@ fn a_connect_that_nobody_answers_is_ended() {
     let error = watched(move || brief.open().unwrap_err());
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(error.to_string().contains(&addr.to_string()), "{error}");
+}
+
+#[test]
+fn a_connect_that_is_ended_is_no_empty_stream_to_the_peer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let token = CancelToken::new();
+    token.abort("too late");
+    is_cancelled(&net::connect(addr).cancel_with(&token).open().unwrap_err());
+    let got = watched(move || listener.accept().unwrap().0.read(&mut [0; 1]));
+    assert_eq!(got.unwrap_err().kind(), ConnectionReset);
 }
 
 #[test]
