@@ -344,7 +344,8 @@ fn open_sink(options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<Byte
     Ok(boxed_sink(socket.into_sink().linger(SILENCE)))
 }
 
-/// No more than the mark at once, and under a limit no more than a tenth of a second's worth.
+/// No more than the mark at once, and under a limit no more than a tenth of a second's worth; but
+/// a page, or system calls would be all there is.
 fn chunk_bytes(options: &Options) -> usize {
     let paced = options.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit / 10).unwrap_or(usize::MAX)
@@ -352,7 +353,7 @@ fn chunk_bytes(options: &Options) -> usize {
     READ_BYTES
         .min(options.mark.high_water_mark())
         .min(paced)
-        .max(1)
+        .max(4096)
 }
 
 fn connect(address: &Address, options: &Options, token: &CancelToken) -> Result<Socket, Error> {

@@ -271,8 +271,9 @@ impl Source<Bytes> for SocketSource {
 
 /// The writing half of a [`Socket`].
 ///
-/// Dropped before it was finished it resets the connection, so that the peer cannot take what it
-/// has got for everything.
+/// Dropped before it was finished it resets a TCP connection, so that the peer cannot take what it
+/// has got for everything. A Unix socket has no reset: there the peer sees an end, and has to know
+/// by other means, such as a length, that it came too early.
 #[derive(Debug)]
 pub struct SocketSink {
     shared: Arc<Shared>,

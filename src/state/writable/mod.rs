@@ -149,7 +149,8 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
     /// # Errors
     ///
     /// [`Refused::Ended`] after [`end`](Self::end), which destroys the stream with
-    /// [`Misuse::WriteAfterEnd`] as in Node; [`Refused::Destroyed`] after a destroy.
+    /// [`Misuse::WriteAfterEnd`], and drops what is queued, as Node does: who does not want that
+    /// asks [`is_ended`](Self::is_ended) first. [`Refused::Destroyed`] after a destroy.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, Refused<T>> {
         // Weighed before anything changes: a user's weigher may panic.
