@@ -18,6 +18,9 @@ pub(crate) struct Outcome {
     pub(crate) resident: u64,
 }
 
+/// The least that the copy reads at once, whatever its mark.
+const PAGE: usize = 4096;
+
 impl Outcome {
     /// It has ended well, and held no more than it may.
     #[track_caller]
@@ -45,7 +48,7 @@ impl Outcome {
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         assert!(self.resident <= RESIDENT_BYTES_MAX, "{}", self.resident);
         if let Some((peak, high)) = self.held() {
-            let bound = high + CHUNK_BYTES.min(high.max(1));
+            let bound = high + CHUNK_BYTES.min(high.max(PAGE));
             // The report rounds to a tenth of its unit.
             let rounding = peak / 20;
             assert!(peak <= bound + rounding, "{peak} held, {bound} allowed");

@@ -182,6 +182,8 @@ impl Running {
     #[track_caller]
     pub(crate) fn start_between(mut command: Command) -> Self {
         command.stderr(Stdio::piped());
+        // Before it runs: what is shown is that it took at least so long.
+        let began = Instant::now();
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -196,7 +198,7 @@ impl Running {
         let pid = child.id();
         Self {
             child: Owned(child),
-            began: Instant::now(),
+            began,
             lines,
             said: String::new(),
             watch,
