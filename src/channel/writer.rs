@@ -152,8 +152,12 @@ impl<T> Join<T> {
         }
     }
 
+    /// Holds back what is written, if anything will be: what is there at the end waits for nobody.
     pub(crate) fn cork(&self) {
-        self.back().state.cork();
+        let mut back = self.back();
+        if back.state.is_writable() {
+            back.state.cork();
+        }
     }
 
     pub(crate) fn uncork(&self) {

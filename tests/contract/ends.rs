@@ -428,3 +428,19 @@ fn a_reader_that_has_read_everything_may_go() {
         writer.finish().unwrap();
     });
 }
+
+// Rule 7: a cork that comes too late holds nothing back.
+#[test]
+fn a_cork_after_the_end_holds_nothing_back() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::items(2));
+        let _ = writer.write(1).unwrap();
+        writer.end();
+        let cork = writer.cork();
+        assert_eq!(reader.next().unwrap().unwrap(), 1);
+        assert!(reader.next().is_none());
+        assert_eq!(reader.peak(), 1);
+        writer.finish().unwrap();
+        drop(cork);
+    });
+}
