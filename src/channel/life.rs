@@ -68,6 +68,14 @@ impl<T> Join<T> {
         if front.state.is_destroyed() {
             return;
         }
+        if back.state.is_destroyed() {
+            // All was taken, and some put back: that goes with the reader, and not with the last
+            // handle of a stream that is over.
+            let put_back = front.destroy(None);
+            drop((front, back));
+            drop(put_back);
+            return;
+        }
         if front.state.is_buffer_empty() && back.state.is_queue_empty() {
             match back.take() {
                 Some(Taken::End) => front.put_end(),

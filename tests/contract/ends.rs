@@ -429,6 +429,31 @@ fn a_reader_that_has_read_everything_may_go() {
     });
 }
 
+// Rule 16: nothing stays behind for as long as somebody else holds a handle.
+#[test]
+fn what_a_reader_has_put_back_goes_with_it() {
+    in_time(|| {
+        for fails in [true, false] {
+            let census = Census::default();
+            let (mut writer, mut reader) = channel(HighWaterMark::items(2));
+            let _ = writer.write(census.chunk(0)).unwrap();
+            if fails {
+                writer.fail(Error::other("enough"));
+            } else {
+                writer.end();
+            }
+            let chunk = reader.next().unwrap().unwrap();
+            assert_eq!(reader.peak(), 1);
+            if reader.unshift(chunk).is_ok() {
+                assert_eq!(census.live(), 1);
+            }
+            drop(reader);
+            assert_eq!(census.live(), 0);
+            drop(writer);
+        }
+    });
+}
+
 // Rule 7: a cork that comes too late holds nothing back.
 #[test]
 fn a_cork_after_the_end_holds_nothing_back() {
