@@ -104,13 +104,11 @@ impl<T> Front<T> {
         self.state.push_end();
     }
 
-    /// Answers the state with an error, which waits for its turn if something is buffered.
+    /// Answers the state with an error, which waits for its turn: the reader may have the last
+    /// chunk in hand still, and put it back.
     pub(super) fn put_failure(&mut self, cause: Option<Error>) {
-        if self.state.is_buffer_empty() {
-            drop(self.destroy(cause));
-        } else {
-            self.failure = Some(cause.unwrap_or_else(Error::closed));
-        }
+        self.pulling = false;
+        self.failure = Some(cause.unwrap_or_else(Error::closed));
     }
 
     /// Tears the reading side down, and gives back what was not handed over.

@@ -444,3 +444,21 @@ fn a_pipe_carries_the_end_and_the_error_both_ways() {
         );
     });
 }
+
+// Rule 10: an error waits until the last chunk is out of the reader's hands.
+#[test]
+fn what_is_left_of_a_chunk_is_read_before_an_error() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(64));
+        let _ = writer.write(Bytes::from_static(b"head and body")).unwrap();
+        drop(writer);
+        let mut head = [0; 5];
+        reader.read_exact(&mut head).unwrap();
+        assert_eq!(reader.read_n(8).unwrap().unwrap(), "and body");
+        reader.unshift(Bytes::from_static(b"body")).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), "body");
+        let error = reader.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PrematureClose);
+        assert_eq!(reader.peak(), 13);
+    });
+}
