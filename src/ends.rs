@@ -212,7 +212,10 @@ impl<T: Send> Sink<T> for SenderSink<T> {
                     Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
                 }
             },
-            recv(self.stop.woken) -> _ => Err(self.stop.stays()),
+            recv(self.stop.woken) -> _ => {
+                unsent = Some(first.chunk);
+                Err(self.stop.stays())
+            }
         };
         if let Some(chunk) = unsent {
             batch.push_front(chunk, weight);

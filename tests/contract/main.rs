@@ -3,6 +3,7 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod endpoints;
 mod ends;
 mod hostile;
 mod marks;
