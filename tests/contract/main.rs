@@ -3,14 +3,19 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod breaks;
+mod cancels;
+mod drains;
 mod endpoints;
 mod ends;
+mod faces;
 mod hostile;
 mod marks;
 mod pipelines;
 mod producers;
 mod readers;
 mod sinks;
+mod stages;
 mod support;
 mod threads;
 mod waits;

@@ -28,7 +28,9 @@ fn threads_start_with_the_first_byte_and_end_with_their_handle() {
 
                 let _ = out.write(chunk()).unwrap();
                 // A thread gives itself its name.
-                until("there is one to write", || own_threads() == ["highwater-write\n"]);
+                until("there is one to write", || {
+                    own_threads() == ["highwater-write\n"]
+                });
                 let _ = reader.next().unwrap().unwrap();
                 until("there is one to read", || own_threads().len() == 2);
                 assert!(reader.peak() < 8 + 10);

@@ -10,8 +10,15 @@ use crate::support::{Gate, Task, in_time, task};
 type Out = Writable<Bytes>;
 type In = Readable<Bytes>;
 
-/// What a writer can be blocked in, with the error that it comes back with.
-const WRITER_WAITS: [(&str, fn(&mut Out) -> Error); 9] = [
+/// A call that blocks, with the error that a writer comes back with.
+type WriterWait = fn(&mut Out) -> Error;
+
+/// A call that blocks, with what a reader comes back with.
+type ReaderWait = fn(&mut In) -> Read;
+type Read = Result<Option<Bytes>, Error>;
+
+/// What a writer can be blocked in.
+const WRITER_WAITS: [(&str, WriterWait); 9] = [
     ("write", |out| out.write(chunk()).unwrap_err().into()),
     ("write_timeout", |out| {
         let wait = Duration::from_secs(3600);
@@ -42,7 +49,7 @@ const WRITER_WAITS: [(&str, fn(&mut Out) -> Error); 9] = [
 ];
 
 /// What a reader can be blocked in.
-const READER_WAITS: [(&str, fn(&mut In) -> Result<Option<Bytes>, Error>); 6] = [
+const READER_WAITS: [(&str, ReaderWait); 6] = [
     ("next", |reader| reader.next().transpose()),
     ("next_timeout", |reader| {
         reader.next_timeout(Duration::from_secs(3600))
@@ -62,7 +69,7 @@ fn chunk() -> Bytes {
 }
 
 /// A writer that is blocked for want of room.
-fn blocked_writer(wait: fn(&mut Out) -> Error, token: &CancelToken) -> (Task<(Error, Out)>, In) {
+fn blocked_writer(wait: WriterWait, token: &CancelToken) -> (Task<(Error, Out)>, In) {
     let (mut writer, reader) = channel(HighWaterMark::bytes(10));
     writer.cancel_with(token);
     assert!(writer.write(chunk()).unwrap().reached());
@@ -194,10 +201,7 @@ fn a_stop_lets_finish_and_flush_tell_the_truth() {
 }
 
 /// A reader that is blocked for want of data.
-fn blocked_reader(
-    wait: fn(&mut In) -> Result<Option<Bytes>, Error>,
-    token: &CancelToken,
-) -> (Task<(Result<Option<Bytes>, Error>, In)>, Out) {
+fn blocked_reader(wait: ReaderWait, token: &CancelToken) -> (Task<(Read, In)>, Out) {
     let (writer, mut reader) = channel(HighWaterMark::bytes(10));
     reader.cancel_with(token);
     let blocked = task(move || (wait(&mut reader), reader));
@@ -304,7 +308,8 @@ fn a_wait_ends_with_its_time() {
 #[test]
 fn a_cork_is_lifted_by_whoever_waits_for_what_it_holds() {
     in_time(|| {
-        let waits: [(&str, fn(&mut Out)); 4] = [
+        type Waits = fn(&mut Out);
+        let waits: [(&str, Waits); 4] = [
             ("write", |out| {
                 assert!(out.write(chunk()).unwrap().reached())
             }),
