@@ -81,6 +81,15 @@ impl Parked {
         }
     }
 
+    /// Counts a wait that was over before the thread parked.
+    #[inline]
+    pub(super) fn add(&mut self, waited: Duration) {
+        // While another one is parked, that is counted already.
+        if !waited.is_zero() && self.threads == 0 {
+            self.total += waited;
+        }
+    }
+
     /// All waits together, with the one that still goes on.
     pub(crate) fn total(&self) -> Duration {
         self.total + self.since.map_or(Duration::ZERO, |since| since.elapsed())

@@ -184,8 +184,9 @@ impl<T> Join<T> {
             if patience.spins() {
                 self.drained_flag.lower();
                 drop(back);
-                self.drained_flag.spin();
+                let waited = self.drained_flag.spin(WRITER_PAUSES);
                 back = self.back();
+                back.tally.blocked.add(waited);
                 continue;
             }
             back.parked_writers += 1;
@@ -221,8 +222,9 @@ impl<T> Join<T> {
             if patience.spins() {
                 self.filled_flag.lower();
                 drop(back);
-                self.filled_flag.spin();
+                let waited = self.filled_flag.spin(READER_PAUSES);
                 back = self.back();
+                back.tally.starved.add(waited);
                 continue;
             }
             back.reader_parked = true;
@@ -336,32 +338,47 @@ impl Flag {
         self.0.0.load(Ordering::Acquire)
     }
 
-    /// Spins until the flag is up, or for a microsecond or two.
+    /// Spins until the flag is up, or for a microsecond or two. Says for how long it has given the
+    /// processor away, which is a wait like another.
     ///
-    /// It backs off as it goes, so that the other side, when it is ahead, can put more than one
-    /// chunk in before this one takes them; then it gives the processor away a few times, for
-    /// when the other side is waiting for it. A longer spin gains nothing when that has a
-    /// processor of its own, and when it has none every look is in its way.
-    fn spin(&self) {
-        const LOOKS: u32 = 8;
+    /// It looks ever more seldom, up to `pauses` apart. Then it gives the processor away a few
+    /// times, for when the other side is waiting for it. A longer spin gains nothing when that has
+    /// a processor of its own, and when it has none every look is in its way.
+    fn spin(&self, pauses: u32) -> Duration {
+        const PAUSES: u32 = 79;
         const YIELDS: u32 = 4;
         if cfg!(loom) {
             // A spin is over at once there: it is the parks that are to be explored.
-            return;
+            return Duration::ZERO;
         }
-        for look in 0..LOOKS {
+        let (mut spent, mut next) = (0, 1);
+        while spent < PAUSES {
             if self.is_up() {
-                return;
+                return Duration::ZERO;
             }
-            for _ in 0..1_u32 << look.min(4) {
+            for _ in 0..next {
                 hint::spin_loop();
             }
+            spent += next;
+            next = (2 * next).min(pauses);
         }
+        if self.is_up() {
+            return Duration::ZERO;
+        }
+        let began = Instant::now();
         for _ in 0..YIELDS {
-            if self.is_up() {
-                return;
-            }
             thread::yield_now();
+            if self.is_up() {
+                break;
+            }
         }
+        began.elapsed()
     }
 }
+
+/// A writer that waits for the drain goes on as soon as it comes.
+const WRITER_PAUSES: u32 = 4;
+
+/// A reader looks less often: while it does not, a writer that is ahead puts more than one chunk
+/// in, and they are taken together.
+const READER_PAUSES: u32 = 16;

@@ -1,6 +1,8 @@
 //! The reader's side of a join.
 
-use super::{Back, Front, Join, Taken, Unmet, Wait};
+use std::time::Duration;
+
+use super::{Back, Front, Join, READER_PAUSES, Taken, Unmet, Wait};
 use crate::chunk::{Batch, Divide};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Event, Events, OutOfRange};
@@ -66,10 +68,14 @@ impl<T> Join<T> {
             // Nothing was there when last looked: spin before taking the writer's lock, which it
             // is about to need.
             drop(front);
-            if !matches!(wait, Wait::No) && !self.is_rendezvous {
-                self.filled_flag.spin();
-            }
+            let spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
+            let waited = if spins {
+                self.filled_flag.spin(READER_PAUSES)
+            } else {
+                Duration::ZERO
+            };
             back = self.back();
+            back.tally.starved.add(waited);
         }
         if !back.is_filled() {
             back = match self.wait_filled(back, wait) {

@@ -1,9 +1,9 @@
 //! The writer's side of a join.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Back, Join, Unmet, Wait};
+use super::{Back, Join, Unmet, WRITER_PAUSES, Wait};
 use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
@@ -19,11 +19,15 @@ impl<T> Join<T> {
         if self.is_nothing(weight) {
             return Ok(self.pressure());
         }
-        if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
-            // The last write has filled the buffer: spin before taking the reader's lock.
-            self.drained_flag.spin();
-        }
+        // The last write may have filled the buffer: spin before taking the reader's lock.
+        let spins = !self.drained_flag.is_up() && !matches!(wait, Wait::No);
+        let waited = if spins {
+            self.drained_flag.spin(WRITER_PAUSES)
+        } else {
+            Duration::ZERO
+        };
         let mut back = self.back();
+        back.tally.blocked.add(waited);
         if !back.admits() {
             back = match self.wait_for_room(back, wait) {
                 Ok(back) => back,
