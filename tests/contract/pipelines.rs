@@ -9,7 +9,7 @@ use highwater::{ErrorKind, Out, WriteSink, pipeline};
 
 use crate::hostile::{Scripted, Step, pattern};
 use crate::stages::{At, CHUNK, Counting, Gated, HIGH, assert_bounded, same, source, through};
-use crate::support::{Gate, in_time};
+use crate::support::{Gate, in_time, task, until};
 
 // Rule 19, and what a report says.
 #[test]
@@ -31,6 +31,45 @@ fn everything_arrives_through_any_number_of_stages() {
             assert_eq!(report.stages()[0].name, "pattern");
             assert_eq!(report.stages()[stages + 1].name, "memory");
             assert!(report.to_string().contains("bottleneck"));
+            assert_bounded(&report);
+        }
+    });
+}
+
+// Rule 19: whatever there is to read, while the sink stands still.
+#[test]
+fn a_pipeline_holds_no_more_than_its_marks_and_a_chunk_each() {
+    const ALL: usize = 20_000;
+    in_time(|| {
+        for stages in 0..=3 {
+            let gate = Gate::new();
+            let sink = Gated {
+                inner: WriteSink::new(Vec::new(), "memory"),
+                gate: gate.clone(),
+            };
+            let begun = pipeline(source(ALL, [Step::Move(CHUNK)]));
+            let monitor = begun.monitor();
+            let ready = through(begun, stages).to(sink);
+            let running = task(move || ready.run_into().unwrap());
+            until("every stage is held up", || {
+                let report = monitor.snapshot();
+                let before_sink = report.stages().iter().take(stages + 1);
+                let held_up = |stage: &highwater::StageReport| !stage.blocked.is_zero();
+                !report.stages().is_empty() && before_sink.clone().all(held_up)
+                    || report
+                        .stages()
+                        .first()
+                        .is_some_and(|source| source.bytes == ALL as u64)
+            });
+            let read = monitor.snapshot().stages()[0].bytes as usize;
+            // Each buffer, and what each transform has in hand.
+            assert!(
+                read < (stages + 1) * (HIGH + CHUNK) + stages * CHUNK,
+                "{read} read"
+            );
+            gate.open(ALL);
+            let (report, sink) = running.join();
+            assert!(sink.inner.into_inner() == pattern(ALL));
             assert_bounded(&report);
         }
     });

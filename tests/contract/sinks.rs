@@ -153,6 +153,7 @@ fn a_slow_sink_bounds_what_is_held() {
             }
             out.finish()
         });
+        writing.until_parked();
         for passed in 0..200 {
             gate.until_arrived(passed + 1);
             // The buffer with what is in hand, and the chunk of a blocked write.
