@@ -117,13 +117,15 @@ impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     }
 }
 
-impl<T: Send + 'static> Writable<T> {
+impl<T, F> Writable<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(T) -> Result<(), Error> + Send + 'static,
+{
     /// Makes a stream whose chunks are given to a closure, on a thread of the stream's own.
-    pub fn for_each<U: Unit<T>>(
-        each: impl FnMut(T) -> Result<(), Error> + Send + 'static,
-        mark: HighWaterMark<U>,
-    ) -> Self {
-        Self::spawn(ForEach(each), &mark, |_| ())
+    /// [`finish`](Self::finish) gives the closure back.
+    pub fn for_each<U: Unit<T>>(each: F, mark: HighWaterMark<U>) -> Self {
+        Self::spawn(ForEach(each), &mark, |sink| sink.0)
     }
 }
 
@@ -261,12 +263,13 @@ impl<T, S> Writable<T, S> {
 
     /// Writes all of `chunks`, waiting for room as often as it takes.
     ///
-    /// Cheaper than as many writes: what there is room for goes in at once.
+    /// Cheaper than as many writes: what there is room for goes in at once. The name
+    /// `write_all` is taken, by [`Write`](io::Write).
     ///
     /// # Errors
     ///
     /// As [`write`](Self::write). The chunks that were not taken are left in `chunks`.
-    pub fn write_all(&mut self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+    pub fn write_batch(&mut self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
         if self.ended {
             return Err(Error::ended());
         }

@@ -82,7 +82,7 @@ fn a_sink_gets_everything_that_was_written_before_a_fail() {
         let cause = Error::other("enough");
         out.fail(cause.clone());
         gate.open(5);
-        assert!(out.finish().unwrap_err().is_same(&cause));
+        assert!(out.finish().err().unwrap().is_same(&cause));
         assert_eq!(told.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         assert_eq!(gate.arrived(), 5);
     });

@@ -116,7 +116,7 @@ fn an_empty_byte_chunk_is_dropped_at_the_door() {
         assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
         let parts = [&b"a"[..], b"", b"b", b""];
         let mut chunks: VecDeque<_> = parts.map(Bytes::from_static).into();
-        assert!(writer.write_all(&mut chunks).unwrap().reached());
+        assert!(writer.write_batch(&mut chunks).unwrap().reached());
         // Also into a full buffer: it needs no room.
         assert_eq!(writer.try_write(Bytes::new()).unwrap(), Pressure::Reached);
         writer.end();

@@ -126,7 +126,7 @@ fn what_a_sink_has_in_hand_counts_until_it_is_written() {
             }
         }
         gate.open(10);
-        out.finish().unwrap();
+        drop(out.finish().unwrap());
     });
 }
 
@@ -276,7 +276,7 @@ fn a_batch_of_writes_is_bounded_like_single_ones() {
         let (mut writer, mut reader) = channel(HighWaterMark::items(4).low(2).unwrap());
         let mut chunks: VecDeque<_> = (0..100).map(|number| census.chunk(number)).collect();
         let producer = task(move || {
-            let pressure = writer.write_all(&mut chunks).unwrap();
+            let pressure = writer.write_batch(&mut chunks).unwrap();
             assert!(chunks.is_empty());
             writer.end();
             pressure

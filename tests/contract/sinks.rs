@@ -160,7 +160,7 @@ fn a_slow_sink_bounds_what_is_held() {
             assert!(census.live() <= 9, "{} are alive", census.live());
             gate.open(1);
         }
-        writing.join().unwrap();
+        drop(writing.join().unwrap());
         assert!(census.peak() <= 9);
         assert_eq!(census.live(), 0);
     });

@@ -31,7 +31,7 @@ const WRITER_WAITS: [(&str, WriterWait); 9] = [
     }),
     ("write_all", |out| {
         let mut chunks = [chunk(), chunk()].into();
-        let error = out.write_all(&mut chunks).unwrap_err();
+        let error = out.write_batch(&mut chunks).unwrap_err();
         assert_eq!(chunks.len(), 2, "what was not taken is left");
         error
     }),

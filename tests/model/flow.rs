@@ -281,7 +281,7 @@ fn a_batch_of_writes() {
     explore("a batch of 3 at a mark of 2", Bound::Every, || {
         let (writing, mut reader, books) = with_writer(2, |mut writer, _| {
             let mut chunks: VecDeque<u32> = (0..3).collect();
-            let _ = writer.write_all(&mut chunks).expect("nobody closes it");
+            let _ = writer.write_batch(&mut chunks).expect("nobody closes it");
             assert!(chunks.is_empty());
             writer.end();
         });
@@ -294,7 +294,7 @@ fn a_batch_of_writes() {
         || {
             let (writing, mut reader, books) = with_writer(1, |mut writer, _| {
                 let mut chunks: VecDeque<u32> = (0..3).collect();
-                let refused = writer.write_all(&mut chunks).unwrap_err();
+                let refused = writer.write_batch(&mut chunks).unwrap_err();
                 assert_eq!(refused.kind(), ErrorKind::Closed);
                 // What was not taken is still there.
                 assert!((1..=2).contains(&chunks.len()));
