@@ -182,6 +182,7 @@ mod channel;
 mod pool;
 
 // A stream and its thread.
+mod crew;
 mod worker;
 
 mod sink;
@@ -229,7 +230,7 @@ pub use source::{ReadSource, Source};
 pub use state::Pressure;
 #[cfg(loom)]
 pub use sync::model::Hints;
-pub use transform::{Out, Transform};
+pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
 
 /// Keeps the README true.

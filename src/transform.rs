@@ -40,6 +40,19 @@ pub trait Transform<I, O>: Send {
         Ok(())
     }
 
+    /// Says that nothing more will come of it, whatever comes in. It is asked before each chunk:
+    /// after a yes no more is read for it, and the stream ends well. What is before it is stopped.
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    /// Says that it does so little for a chunk that a thread of its own would not pay. In a
+    /// [pipeline](crate::pipeline) it then runs on the thread of the stage behind it, with no
+    /// buffer between. One that blocks, or works hard, is not light.
+    fn is_light(&self) -> bool {
+        false
+    }
+
     /// What errors and reports call it.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("transform")
@@ -71,7 +84,8 @@ impl<'a, O> Out<'a, O> {
     ///
     /// # Errors
     ///
-    /// The first cause, if what is behind the transform is gone.
+    /// The first cause, if what is behind the transform is gone; [`Error::enough`] if that needs no
+    /// more. Either is to be passed on.
     pub fn push(&mut self, chunk: O) -> Result<(), Error> {
         (self.0)(chunk)
     }
@@ -81,6 +95,48 @@ impl<O> std::fmt::Debug for Out<'_, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Out(..)")
     }
+}
+
+/// Runs a transform over some chunks and to its end, with no thread at all, and collects what comes
+/// out: for tests, and for what is in memory anyway.
+///
+/// # Errors
+///
+/// That of the transform. What had come out before is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Error, Out, apply};
+///
+/// let mut twice = |n: u32, out: &mut Out<'_, u32>| -> Result<(), Error> {
+///     out.push(n)?;
+///     out.push(n)
+/// };
+/// assert_eq!(apply(&mut twice, [1, 2])?, [1, 1, 2, 2]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn apply<I, O>(
+    transform: &mut impl Transform<I, O>,
+    input: impl IntoIterator<Item = I>,
+) -> Result<Vec<O>, Error> {
+    let mut collected = Vec::new();
+    let mut push = |chunk| {
+        collected.push(chunk);
+        Ok(())
+    };
+    let mut out = Out::new(&mut push);
+    for chunk in input {
+        if transform.is_done() {
+            break;
+        }
+        match transform.transform(chunk, &mut out) {
+            Err(error) if error.is_enough() => break,
+            outcome => outcome?,
+        }
+    }
+    transform.flush(&mut out)?;
+    Ok(collected)
 }
 
 /// Takes what is written to one join through a transform into another, until the end. Ends both,

@@ -75,6 +75,8 @@ struct Inner {
     cause: Option<Box<dyn StdError + Send + Sync>>,
     /// It tells only that the stream is going down, which is never news to who took it down.
     echo: bool,
+    /// It tells that all is well and no more is wanted.
+    enough: bool,
     /// What failed after this: a list, so that it can be added to without a lock.
     later: OnceLock<Error>,
 }
@@ -89,6 +91,7 @@ impl Error {
             offset: None,
             cause,
             echo: false,
+            enough: false,
             later: OnceLock::new(),
         }))
     }
@@ -144,6 +147,23 @@ impl Error {
     #[must_use]
     pub fn interrupted() -> Self {
         Self::new(ErrorKind::Cancelled, "interrupted").edit(|inner| inner.echo = true)
+    }
+
+    /// What a transform or a sink answers when it needs no more: it is finished as if the stream had
+    /// ended, which is no failure, and what is before it is stopped.
+    ///
+    /// It is not shown, unless to a writer that writes on.
+    #[must_use]
+    pub fn enough() -> Self {
+        Self::new(ErrorKind::Closed, "no more is wanted").edit(|inner| {
+            inner.echo = true;
+            inner.enough = true;
+        })
+    }
+
+    /// Says whether this is [`enough`](Self::enough).
+    pub(crate) fn is_enough(&self) -> bool {
+        self.0.enough
     }
 
     pub(crate) fn ended() -> Self {

@@ -1,0 +1,152 @@
+//! Threads that share the work of one stage, and a place for each result.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::Error;
+use crate::worker::guard;
+
+/// A few threads that do the same work, each on another item.
+///
+/// They start with the first item, and are joined when the crew is dropped: what they have in hand
+/// is done, and what waits for a hand is not.
+///
+/// # Invariants
+///
+/// No more items are on the way than twice the hands: one in each hand, and one that waits for it.
+pub(crate) struct Crew<T, U> {
+    name: &'static str,
+    hands: usize,
+    work: Work<T, U>,
+    /// How many items it was given.
+    given: u64,
+    /// The first item whose work has failed: what comes behind it is not wanted any more.
+    failed: Arc<AtomicU64>,
+    /// None before the first item.
+    line: Option<Sender<Job<T, U>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+type Work<T, U> = Arc<dyn Fn(T) -> Result<U, Error> + Send + Sync>;
+
+/// An item, and where its result goes.
+struct Job<T, U> {
+    number: u64,
+    item: T,
+    slot: Sender<Result<U, Error>>,
+}
+
+/// Where the result of one item will be.
+#[derive(Debug)]
+pub(crate) struct Slot<U>(Receiver<Result<U, Error>>);
+
+impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
+    /// Makes a crew of so many hands, one at least. Nothing is started.
+    pub(crate) fn new(
+        name: &'static str,
+        hands: usize,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            hands: hands.max(1),
+            work: Arc::new(work),
+            given: 0,
+            failed: Arc::new(AtomicU64::new(u64::MAX)),
+            line: None,
+            threads: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn hands(&self) -> usize {
+        self.hands
+    }
+
+    /// Gives an item to the next hand that is free, and says where its result will be.
+    ///
+    /// The wait ends as soon as one of them is done with what it has.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the threads from being started.
+    pub(crate) fn submit(&mut self, item: T) -> Result<Slot<U>, Error> {
+        let (slot, result) = bounded(1);
+        let number = self.given;
+        self.given += 1;
+        // A line whose hands are gone drops the job, and the slot says so.
+        let _ = self.line()?.send(Job { number, item, slot });
+        Ok(Slot(result))
+    }
+
+    fn line(&mut self) -> Result<&Sender<Job<T, U>>, Error> {
+        if self.line.is_none() {
+            let (line, jobs) = bounded(self.hands);
+            for index in 0..self.hands {
+                let hand = Hand {
+                    jobs: jobs.clone(),
+                    work: Arc::clone(&self.work),
+                    failed: Arc::clone(&self.failed),
+                };
+                let name = format!("highwater-{}-{index}", self.name);
+                let thread = Builder::new().name(name).spawn(move || hand.run());
+                self.threads.push(thread.map_err(|error| {
+                    Error::from(error).during("start the threads of", self.name)
+                })?);
+            }
+            self.line = Some(line);
+        }
+        self.line.as_ref().ok_or_else(Error::closed)
+    }
+}
+
+/// What one thread of a crew has.
+struct Hand<T, U> {
+    jobs: Receiver<Job<T, U>>,
+    work: Work<T, U>,
+    failed: Arc<AtomicU64>,
+}
+
+impl<T, U> Hand<T, U> {
+    fn run(self) {
+        for Job { number, item, slot } in &self.jobs {
+            // What is behind the failure is dropped, and its slot with it. What is before it is
+            // done, for its result comes first.
+            if number > self.failed.load(Ordering::Acquire) {
+                continue;
+            }
+            let result = guard(|| (self.work)(item));
+            if result.is_err() {
+                self.failed.fetch_min(number, Ordering::AcqRel);
+            }
+            // Whoever has asked for it may be gone.
+            let _ = slot.send(result);
+        }
+    }
+}
+
+impl<U> Slot<U> {
+    /// Waits for the result.
+    ///
+    /// The wait ends when the work on this item has.
+    ///
+    /// # Errors
+    ///
+    /// What the work has failed with; an echo if it was not done because other work has failed.
+    pub(crate) fn wait(self) -> Result<U, Error> {
+        self.0.recv().unwrap_or_else(|_| Err(Error::interrupted()))
+    }
+}
+
+impl<T, U> Drop for Crew<T, U> {
+    fn drop(&mut self) {
+        self.failed.store(0, Ordering::Release);
+        self.line = None;
+        for thread in self.threads.drain(..) {
+            // It has caught the panics of the work.
+            let _ = thread.join();
+        }
+    }
+}
