@@ -182,8 +182,9 @@ mod channel;
 mod pool;
 
 // A stream and its thread.
-mod crew;
 mod worker;
+
+mod crew;
 
 mod sink;
 mod source;
