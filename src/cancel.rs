@@ -12,6 +12,8 @@ pub(crate) trait Cancel: Send + Sync {
     fn stop(&self);
     /// Ends now.
     fn abort(&self, cause: &Error);
+    /// Ends now, and well: nobody needs what it still has.
+    fn satisfy(&self);
     /// Says whether it was `stop` that ended it.
     fn was_stopped(&self) -> bool;
 }

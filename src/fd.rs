@@ -169,6 +169,10 @@ impl Cancel for WakeOnCancel {
         self.stop();
     }
 
+    fn satisfy(&self) {
+        self.stop();
+    }
+
     fn was_stopped(&self) -> bool {
         false
     }

@@ -190,6 +190,8 @@ mod sink;
 mod source;
 mod transform;
 
+mod inlet;
+
 mod readable;
 mod writable;
 
@@ -219,7 +221,9 @@ pub use bytes::Bytes;
 pub use cancel::{CancelToken, Interrupt};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};
-pub use mark::{DEFAULT_BYTES, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit};
+pub use mark::{
+    DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
+};
 pub use monitor::Monitor;
 pub use pair::channel;
 pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};

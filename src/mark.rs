@@ -1,5 +1,9 @@
 //! High-water marks, each with its unit in its type.
 
+use std::any::Any;
+
+use bytes::Bytes;
+
 use crate::error::Error;
 use crate::state::Marks;
 
@@ -173,11 +177,77 @@ impl<U> HighWaterMark<U> {
         self.marks.low()
     }
 
+    /// The mark, with what its unit does in place of its type.
+    pub(crate) fn gauge<T>(&self) -> Gauge<T>
+    where
+        U: Unit<T>,
+    {
+        Gauge {
+            marks: self.marks,
+            weigh: self.unit.weigher(),
+            drops_weightless: self.unit.drops_weightless(),
+            unit: self.unit.name(),
+        }
+    }
+}
+
+/// The mark of a stream of items that was given none, in items.
+pub const DEFAULT_ITEMS: usize = 64;
+
+/// A mark whose unit has no type any more: what a stream knows of it once it is made.
+#[derive(Debug)]
+pub(crate) struct Gauge<T> {
+    marks: Marks,
+    weigh: fn(&T) -> usize,
+    drops_weightless: bool,
+    unit: &'static str,
+}
+
+impl<T> Clone for Gauge<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Gauge<T> {}
+
+impl<T> Gauge<T> {
     pub(crate) const fn marks(&self) -> Marks {
         self.marks
     }
 
-    pub(crate) const fn unit(&self) -> &U {
-        &self.unit
+    /// What a chunk counts for.
+    #[inline]
+    pub(crate) fn weigh(&self, chunk: &T) -> usize {
+        (self.weigh)(chunk)
+    }
+
+    pub(crate) const fn weigher(&self) -> fn(&T) -> usize {
+        self.weigh
+    }
+
+    /// Says whether a chunk of no weight is nothing.
+    pub(crate) const fn drops_weightless(&self) -> bool {
+        self.drops_weightless
+    }
+
+    /// What one of its unit is called.
+    pub(crate) const fn unit(&self) -> &'static str {
+        self.unit
+    }
+}
+
+impl<T: 'static> Gauge<T> {
+    /// The mark of a stream that was given none: `bytes` if bytes flow in it, and else
+    /// [`DEFAULT_ITEMS`].
+    pub(crate) fn natural(bytes: HighWaterMark<InBytes>) -> Self {
+        let of_bytes: Gauge<Bytes> = bytes.gauge();
+        // Bytes are never counted in chunks, of which each can be as large as it likes. What `T` is
+        // shows only here, where a stage makes something of something else.
+        let of_bytes: &dyn Any = &of_bytes;
+        match of_bytes.downcast_ref() {
+            Some(gauge) => *gauge,
+            None => HighWaterMark::items(DEFAULT_ITEMS).gauge(),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Watch, Watched};
+use crate::inlet::Counts;
 use crate::report::{BufferReport, Report, StageReport};
 
 /// Tells, from any thread, what a pipeline is doing. A clone tells of the same pipeline.
@@ -42,6 +43,9 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) input: Option<Weak<dyn Watch>>,
     pub(crate) output: Option<Weak<dyn Watch>>,
+    /// What a sink was given and has confirmed, where that is not what its join tells: a stage on
+    /// its thread makes something else of that.
+    counts: Option<Arc<Counts>>,
     pub(crate) ended: OnceLock<Ended>,
 }
 
@@ -62,8 +66,15 @@ impl Stage {
             name,
             input,
             output,
+            counts: None,
             ended: OnceLock::new(),
         }
+    }
+
+    /// The same with counts of its own.
+    pub(crate) fn counted(mut self, counts: Arc<Counts>) -> Self {
+        self.counts = Some(counts);
+        self
     }
 
     fn held(&self) -> Duration {
@@ -75,10 +86,11 @@ impl Stage {
             Some(join.as_ref()?.upgrade()?.watch())
         };
         let (input, output) = (watch(&self.input), watch(&self.output));
-        let (bytes, chunks) = match (&output, &input) {
-            (Some(output), _) => (output.tally.weight, output.tally.chunks),
-            (None, Some(input)) => (input.tally.confirmed, input.tally.chunks),
-            (None, None) => (0, 0),
+        let (bytes, chunks) = match (&self.counts, &output, &input) {
+            (Some(counts), ..) => counts.look(),
+            (None, Some(output), _) => (output.tally.weight, output.tally.chunks),
+            (None, None, Some(input)) => (input.tally.confirmed, input.tally.chunks),
+            (None, None, None) => (0, 0),
         };
         let starved = input.map_or(Duration::ZERO, |join| join.tally.starved.total());
         let blocked = output.map_or(Duration::ZERO, |join| join.tally.blocked.total());

@@ -32,7 +32,7 @@ use crate::writable::Writable;
 /// ```
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
-    let join = Arc::new(Join::new(&mark));
+    let join = Arc::new(Join::new(mark.gauge()));
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),

@@ -1,4 +1,4 @@
-//! What a stream is written to, and the loop that takes it there.
+//! What a stream is written to.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,10 +6,8 @@ use std::io;
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
-use crate::channel::{Join, Taken};
 use crate::chunk::Batch;
 use crate::error::Error;
-use crate::worker::guard;
 
 /// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
 /// `_final`.
@@ -41,6 +39,18 @@ pub trait Sink<T>: Send {
     /// Whatever keeps it from that. The stream is then reported as failed.
     fn finish(&mut self) -> Result<(), Error> {
         self.flush()
+    }
+
+    /// Learns why nothing more will come, right before it is dropped without
+    /// [`finish`](Self::finish): Node's `_destroy(error)`.
+    fn fail(&mut self, cause: &Error) {
+        let _ = cause;
+    }
+
+    /// Says that it needs no more. It is asked before each batch: after a yes it is finished as if
+    /// the stream had ended. A [`write`](Self::write) says the same with [`Error::enough`].
+    fn is_done(&self) -> bool {
+        false
     }
 
     /// How to wake a [`write`](Self::write) that blocks in the kernel. None if it cannot.
@@ -153,66 +163,6 @@ impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     }
 }
 
-/// Takes what is written to a join to its sink, until the end. Ends the join, in every case.
-///
-/// `written` is told how much each call of the sink has written.
-///
-/// # Errors
-///
-/// The first cause, if the stream did not end well.
-pub(crate) fn run<T, K: Sink<T>>(
-    join: &Join<T>,
-    sink: &mut K,
-    mut written: impl FnMut(usize),
-) -> Result<(), Error> {
-    loop {
-        let (error, remainder) = match join.take() {
-            Taken::Batch(mut batch) => {
-                match guard(|| write_all(join, sink, &mut batch, &mut written)) {
-                    Ok(()) => {
-                        join.complete(batch);
-                        continue;
-                    }
-                    Err(error) => (error.during("write to", &sink.name()), batch),
-                }
-            }
-            Taken::End => match guard(|| sink.finish()) {
-                Ok(()) => return join.finished(),
-                Err(error) => (error.during("finish", &sink.name()), Batch::new()),
-            },
-            Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
-        };
-        let error = join.locate(error, join.tally().confirmed);
-        return Err(join.abandoned(error, remainder));
-    }
-}
-
-fn write_all<T, K: Sink<T>>(
-    join: &Join<T>,
-    sink: &mut K,
-    batch: &mut Batch<T>,
-    written: &mut impl FnMut(usize),
-) -> Result<(), Error> {
-    while !batch.is_empty() {
-        let before = (batch.len(), batch.weight());
-        sink.write(batch)?;
-        if before == (batch.len(), batch.weight()) {
-            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
-        }
-        let weight = before.1 - batch.weight();
-        let wanted = join.settle(weight);
-        written(weight);
-        if !wanted {
-            // Torn down: the call that ran is the last, whatever is left of the batch.
-            return Err(Error::interrupted());
-        }
-    }
-    if join.should_flush() {
-        sink.flush()?;
-    }
-    Ok(())
-}
-
 impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
         (**self).write(batch)
@@ -224,6 +174,14 @@ impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
 
     fn finish(&mut self) -> Result<(), Error> {
         (**self).finish()
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        (**self).fail(cause);
+    }
+
+    fn is_done(&self) -> bool {
+        (**self).is_done()
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::channel::{Join, Wait};
 use crate::error::Error;
-use crate::worker::guard;
 
 /// A stage: chunks in, any number of chunks out. Node's `_transform` and `_flush`.
 ///
@@ -137,48 +135,4 @@ pub fn apply<I, O>(
     }
     transform.flush(&mut out)?;
     Ok(collected)
-}
-
-/// Takes what is written to one join through a transform into another, until the end. Ends both,
-/// in every case.
-///
-/// # Errors
-///
-/// The first cause, if the stream did not end well.
-pub(crate) fn run<I, O>(
-    input: &Join<I>,
-    transform: &mut impl Transform<I, O>,
-    output: &Join<O>,
-) -> Result<(), Error> {
-    let mut push = |chunk| match output.write(chunk, Wait::Forever) {
-        Ok(_) => Ok(()),
-        Err(refused) => {
-            // It was on its way, and is among what was not delivered.
-            let (chunk, error) = refused.into_parts();
-            output.give_back(chunk);
-            Err(error)
-        }
-    };
-    let mut out = Out::new(&mut push);
-    loop {
-        let outcome = match input.next(Wait::Forever) {
-            Ok(Some(chunk)) => guard(|| transform.transform(chunk, &mut out)).map(|()| true),
-            Ok(None) => guard(|| transform.flush(&mut out)).map(|()| false),
-            // Not the transform's own: it travels on, behind what came of the data before it.
-            Err(error) => return Err(output.fail(error)),
-        };
-        match outcome {
-            Ok(true) => {}
-            Ok(false) => {
-                output.end_producer();
-                return Ok(());
-            }
-            Err(error) => {
-                let error = error.during("transform in", &transform.name());
-                let error = output.fail(input.locate(error, input.tally().confirmed));
-                drop(input.destroy(error.clone()));
-                return Err(error);
-            }
-        }
-    }
 }

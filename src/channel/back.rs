@@ -16,6 +16,8 @@ pub(super) struct Back<T> {
     pub(super) failure: Option<Error>,
     /// A token's `stop` has ended the stream, and not the writer.
     pub(super) stopped: bool,
+    /// Whoever reads has had enough, which is a good end too.
+    pub(super) satisfied: bool,
     /// The reader wants nothing for now: every writer waits.
     pub(super) paused: bool,
     /// The reader waits for a chunk, which is what a rendezvous waits for.
@@ -102,6 +104,7 @@ impl<T> Back<T> {
             state,
             failure: None,
             stopped: false,
+            satisfied: false,
             paused: false,
             reader_waits: false,
             parked_writers: 0,
@@ -218,6 +221,9 @@ impl<T> Back<T> {
     pub(super) fn cause(&self) -> Option<Error> {
         if let Some(cause) = self.state.errored().or(self.failure.as_ref()) {
             return Some(cause.clone());
+        }
+        if self.satisfied {
+            return Some(Error::enough());
         }
         self.stopped
             .then(|| Error::new(ErrorKind::Cancelled, "stopped"))

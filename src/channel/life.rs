@@ -51,6 +51,36 @@ impl<T> Join<T> {
         }
     }
 
+    /// Whoever reads needs no more: what is buffered is dropped, and the stream ends well. A source
+    /// that is blocked is woken.
+    pub(crate) fn satisfy(&self) {
+        let mut front = self.front();
+        let mut back = self.back();
+        if back.state.is_destroyed() {
+            return;
+        }
+        back.satisfied = true;
+        let queued = back.state.destroy(None);
+        let mut handed = Batch::new();
+        if !back.has_sink {
+            handed = front.destroy(None);
+            let _ = back.state.complete();
+            back.release();
+        }
+        let interrupt = back.interrupt_source.clone();
+        drop(front);
+        self.wake_all(back);
+        drop((handed, queued));
+        if let Some(interrupt) = interrupt {
+            interrupt.wake();
+        }
+    }
+
+    /// Says whether whoever reads has had enough.
+    pub(crate) fn is_satisfied(&self) -> bool {
+        self.back().satisfied
+    }
+
     /// The writer went away without ending the stream.
     pub(crate) fn abandon(&self) {
         if self.back().has_sink {
@@ -117,6 +147,10 @@ impl<T: Send> Cancel for Join<T> {
         self.tear_down(cause.clone(), |back, mut batch| {
             back.undelivered.append(&mut batch);
         });
+    }
+
+    fn satisfy(&self) {
+        Self::satisfy(self);
     }
 
     fn was_stopped(&self) -> bool {

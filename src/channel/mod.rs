@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::chunk::Batch;
 use crate::error::Error;
-use crate::mark::{HighWaterMark, Unit};
+use crate::mark::Gauge;
 use crate::state::{Batching, ReadableState, Reads, WritableState};
 use crate::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
@@ -95,17 +95,13 @@ pub(crate) struct Join<T> {
     filled_flag: Flag,
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
-    drops_weightless: bool,
-    /// What its chunks are weighed in.
-    unit: &'static str,
-    weigh: fn(&T) -> usize,
+    gauge: Gauge<T>,
 }
 
 impl<T> Join<T> {
-    pub(crate) fn new<U: Unit<T>>(mark: &HighWaterMark<U>) -> Self {
-        let marks = mark.marks();
-        let weigh = mark.unit().weigher();
-        let reads = if mark.unit().drops_weightless() {
+    pub(crate) fn new(gauge: Gauge<T>) -> Self {
+        let (marks, weigh) = (gauge.marks(), gauge.weigher());
+        let reads = if gauge.drops_weightless() {
             Reads::Bytes
         } else {
             Reads::Items
@@ -124,9 +120,7 @@ impl<T> Join<T> {
             drained_flag: Flag::new(),
             filled_flag: Flag::new(),
             is_rendezvous: marks.high() == 0,
-            drops_weightless: mark.unit().drops_weightless(),
-            unit: mark.unit().name(),
-            weigh,
+            gauge,
         }
     }
 
@@ -243,7 +237,7 @@ impl<T> Join<T> {
 
     /// Says in an error how far the stream had come.
     pub(crate) fn locate(&self, error: Error, offset: u64) -> Error {
-        error.at_unit(offset, self.unit)
+        error.at_unit(offset, self.gauge.unit())
     }
 
     /// What the join has seen so far.

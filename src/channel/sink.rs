@@ -46,11 +46,12 @@ impl<T> Join<T> {
         back.flushing > 0 || back.state.is_queue_empty()
     }
 
-    /// Counts `weight` of the batch in hand as written. Says whether the rest is still wanted.
-    pub(crate) fn settle(&self, weight: usize) -> bool {
+    /// Counts `weight` of the batch in hand as written. Says how much more is worth the writer's
+    /// lock; nothing, if the rest is not wanted any more.
+    pub(crate) fn settle(&self, weight: usize) -> Option<usize> {
         let mut back = self.back();
         let events = back.progress(weight);
-        let wanted = !back.state.is_destroyed();
+        let wanted = (!back.state.is_destroyed()).then(|| back.report_at());
         self.after_progress(back, events);
         wanted
     }
@@ -67,6 +68,14 @@ impl<T> Join<T> {
         if events.contains(Event::Drain) || back.flushing > 0 {
             self.wake_writers(back);
         }
+    }
+
+    /// The sink has had enough, and was finished and let go.
+    pub(crate) fn let_go(&self) {
+        let mut back = self.back();
+        let _ = back.complete();
+        back.release();
+        self.wake_all(back);
     }
 
     /// The sink has finished, and was let go. The first cause comes back if the stream was torn

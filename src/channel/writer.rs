@@ -96,7 +96,7 @@ impl<T> Join<T> {
     /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
     #[inline]
     const fn is_nothing(&self, weight: usize) -> bool {
-        weight == 0 && self.drops_weightless
+        weight == 0 && self.gauge.drops_weightless()
     }
 
     /// Waits until a write would be taken, or never will be.
@@ -205,10 +205,11 @@ impl<T> Join<T> {
         error
     }
 
-    /// How the stream has ended for a writer that was told `error`: well, if it was stopped.
+    /// How the stream has ended for a writer that was told `error`: well, if it was stopped, or its
+    /// reader has had enough.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let back = self.back();
-        if back.stopped && back.state.errored().is_none() {
+        if (back.stopped || back.satisfied) && back.state.errored().is_none() {
             Ok(())
         } else {
             Err(error)
@@ -217,7 +218,7 @@ impl<T> Join<T> {
 
     /// What a chunk counts for.
     pub(crate) fn weigh(&self, chunk: &T) -> usize {
-        (self.weigh)(chunk)
+        self.gauge.weigh(chunk)
     }
 
     /// Waits until the stream is closed: all was written and finished, or it has failed.
@@ -226,7 +227,7 @@ impl<T> Join<T> {
         let Ok(back) = self.wait_drained(self.back(), wait, closed) else {
             return Err(Error::timed_out("the end of the stream"));
         };
-        if back.state.is_finished() {
+        if back.state.is_finished() || back.satisfied {
             return Ok(());
         }
         Err(back.cause().unwrap_or_else(Error::closed))

@@ -1,29 +1,34 @@
 //! Many streams, one result.
 
+mod all;
+mod feed;
+mod plan;
 mod run;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cancel::{Cancel, CancelToken};
-use crate::channel::{Join, Watch};
+use crate::cancel::CancelToken;
 use crate::ends::{IntoSink, IntoSource};
-use crate::error::Error;
-use crate::mark::{HighWaterMark, InBytes, Unit};
-use crate::monitor::{Monitor, Stage};
+use crate::inlet::Through;
+use crate::mark::{Gauge, HighWaterMark, InBytes, Unit};
+use crate::monitor::Monitor;
 use crate::report::Progress;
-use crate::source::{self, Pace, Source};
-use crate::transform::{self, Transform};
+use crate::source::Source;
+use crate::transform::Transform;
 
+use feed::Light;
+use plan::{Build, Plan};
 pub use run::{Failure, Ready};
 
 /// Begins a pipeline of bytes.
 ///
-/// Each stage runs on a thread of its own and the sink on the caller's, with a buffer between
-/// each two. Nothing runs before [`run`](Ready::run), and nothing is left running after it.
+/// The source runs on a thread of its own, and so does each stage that works hard or may block;
+/// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
+/// ([`Transform::is_light`]) run on the thread of whatever is behind them, with no buffer between.
+/// Nothing runs before [`run`](Ready::run), and nothing is left running after it.
 ///
 /// # Examples
 ///
@@ -39,7 +44,7 @@ pub use run::{Failure, Ready};
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub fn pipeline<S: IntoSource<Bytes>>(source: S) -> Pipeline<Bytes> {
-    begin(source.into_source(), |settings| settings.mark)
+    begin(source.into_source(), natural())
 }
 
 /// Begins a pipeline of anything, with a mark in a unit that fits it.
@@ -66,15 +71,17 @@ pub fn pipeline_of<T, S, U>(source: S, mark: HighWaterMark<U>) -> Pipeline<T>
 where
     T: Send + 'static,
     S: IntoSource<T>,
-    U: Unit<T> + Send + 'static,
+    U: Unit<T>,
 {
-    begin(source.into_source(), move |_| mark)
+    begin(source.into_source(), fixed(&mark))
 }
 
 /// A pipeline that has no sink yet.
 #[must_use = "a pipeline does nothing before it is run"]
 pub struct Pipeline<T> {
     settings: Settings,
+    /// How what comes out of it is measured.
+    measure: Measure<T>,
     /// Builds the joins, and says what is to be run, once all settings are known.
     build: Build<T>,
 }
@@ -89,28 +96,25 @@ struct Settings {
     monitor: Monitor,
 }
 
-/// What is to be run.
-#[derive(Default)]
-struct Plan {
-    stages: Vec<Stage>,
-    bodies: Vec<Body>,
-    joins: Vec<Arc<dyn Cancel>>,
-}
-
-type Build<T> = Box<dyn FnOnce(&Settings, &mut Plan) -> Arc<Join<T>> + Send>;
-
 type Tell = Box<dyn FnMut(&Progress) + Send>;
 
-type Body = Box<dyn FnOnce() -> Result<Duration, Error> + Send>;
+/// Says with what marks, and in what unit, a stream is measured, once all settings are known.
+type Measure<T> = Arc<dyn Fn(&Settings) -> Gauge<T> + Send + Sync>;
 
-fn begin<T, S, U>(
-    mut source: S,
-    mark: impl FnOnce(&Settings) -> HighWaterMark<U> + Send + 'static,
-) -> Pipeline<T>
+/// Bytes by the mark of the pipeline, and anything else by its number.
+fn natural<T: 'static>() -> Measure<T> {
+    Arc::new(|settings| Gauge::natural(settings.mark))
+}
+
+fn fixed<T: 'static, U: Unit<T>>(mark: &HighWaterMark<U>) -> Measure<T> {
+    let gauge = mark.gauge();
+    Arc::new(move |_| gauge)
+}
+
+fn begin<T, S>(source: S, measure: Measure<T>) -> Pipeline<T>
 where
     T: Send + 'static,
     S: Source<T> + 'static,
-    U: Unit<T>,
 {
     let settings = Settings {
         mark: HighWaterMark::default(),
@@ -120,50 +124,20 @@ where
         progress: None,
         monitor: Monitor::default(),
     };
-    let build = move |settings: &Settings, plan: &mut Plan| {
-        let output = Arc::new(Join::new(&mark(settings)));
-        output.attach_source(source.interrupt());
-        let mut pace = settings.per_second.map(Pace::new);
-        let name = source.name().into_owned();
-        let filled = Arc::clone(&output);
-        plan.add(
-            Stage::new(name, None, Some(watched(&output))),
-            output.clone(),
-            move || {
-                source::run(&filled, &mut source, pace.as_mut())?;
-                Ok(pace.map_or(Duration::ZERO, |pace| pace.held))
-            },
-        );
-        output
-    };
+    let gauge = Arc::clone(&measure);
     Pipeline {
         settings,
-        build: Box::new(build),
-    }
-}
-
-fn watched<T: Send + 'static>(join: &Arc<Join<T>>) -> Weak<dyn Watch> {
-    let join: Weak<Join<T>> = Arc::downgrade(join);
-    join
-}
-
-impl Plan {
-    fn add<T: Send + 'static>(
-        &mut self,
-        stage: Stage,
-        output: Arc<Join<T>>,
-        body: impl FnOnce() -> Result<Duration, Error> + Send + 'static,
-    ) {
-        self.stages.push(stage);
-        self.joins.push(output);
-        self.bodies.push(Box::new(body));
+        measure,
+        build: Box::new(move |settings, plan| {
+            plan.source(source, gauge(settings), settings.per_second)
+        }),
     }
 }
 
 impl<T: Send + 'static> Pipeline<T> {
     /// Puts a transform behind what is there, which passes bytes on.
     pub fn through(self, stage: impl Transform<T, Bytes> + 'static) -> Pipeline<Bytes> {
-        self.then(stage, |settings| settings.mark)
+        self.then(stage, natural())
     }
 
     /// Puts a transform behind what is there, with a mark for what it passes on.
@@ -174,38 +148,62 @@ impl<T: Send + 'static> Pipeline<T> {
     ) -> Pipeline<O>
     where
         O: Send + 'static,
-        U: Unit<O> + Send + 'static,
+        U: Unit<O>,
     {
-        self.then(stage, move |_| mark)
+        self.then(stage, fixed(&mark))
     }
 
-    fn then<O: Send + 'static, U: Unit<O>>(
+    fn then<O: Send + 'static>(
         self,
         mut stage: impl Transform<T, O> + 'static,
-        mark: impl FnOnce(&Settings) -> HighWaterMark<U> + Send + 'static,
+        measure: Measure<O>,
     ) -> Pipeline<O> {
-        let before = self.build;
-        let build = move |settings: &Settings, plan: &mut Plan| {
-            let input = before(settings, plan);
-            let output = Arc::new(Join::new(&mark(settings)));
+        self.grow(measure, move |feed, gauge, plan| {
+            if stage.is_light() {
+                return Box::new(Light {
+                    before: feed,
+                    stage,
+                });
+            }
             let name = stage.name().into_owned();
-            let filled = Arc::clone(&output);
-            let stage_of = Stage::new(name, Some(watched(&input)), Some(watched(&output)));
-            plan.add(stage_of, output.clone(), move || {
-                transform::run(&input, &mut stage, &filled)?;
-                Ok(Duration::ZERO)
-            });
-            output
-        };
-        // What a stage passes on is not what came in.
-        let settings = Settings {
-            total: None,
-            ..self.settings
-        };
+            plan.stage(&name, feed, gauge, move |feed, inlet| {
+                feed.drive(&mut Through {
+                    transform: &mut stage,
+                    inlet,
+                })
+            })
+        })
+    }
+
+    /// Builds on what is there.
+    fn grow<O: Send + 'static>(
+        self,
+        measure: Measure<O>,
+        add: impl FnOnce(Box<dyn feed::Feed<T>>, Gauge<O>, &mut Plan) -> Box<dyn feed::Feed<O>>
+        + Send
+        + 'static,
+    ) -> Pipeline<O> {
+        let (before, gauge) = (self.build, Arc::clone(&measure));
         Pipeline {
-            settings,
-            build: Box::new(build),
+            // What a stage passes on is not what came in.
+            settings: Settings {
+                total: None,
+                ..self.settings
+            },
+            measure,
+            build: Box::new(move |settings, plan| {
+                let feed = before(settings, plan);
+                add(feed, gauge(settings), plan)
+            }),
         }
+    }
+
+    /// Puts a buffer behind what is there, so that what comes before it and what comes behind it
+    /// run on different threads.
+    pub fn buffered<U: Unit<T>>(self, mark: HighWaterMark<U>) -> Self {
+        self.grow(fixed(&mark), |feed, gauge, plan| {
+            plan.stage("buffered", feed, gauge, |feed, inlet| feed.drive(inlet))
+        })
     }
 
     /// Sets the marks of every buffer of bytes. The pipeline holds at most so much, and a chunk,

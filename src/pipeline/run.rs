@@ -1,17 +1,18 @@
 //! A pipeline that runs, and how it ends.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Body, Pipeline, Plan, Settings, watched};
+use super::all::All;
+use super::plan::{Done, Plan, named};
+use super::{Pipeline, Tell};
 use crate::cancel::Cancel;
 use crate::chunk::Batch;
 use crate::error::Error;
-use crate::monitor::{Monitor, Stage};
+use crate::inlet::ToSink;
+use crate::monitor::Stage;
 use crate::report::{Progress, Report};
-use crate::sink::{self, Sink};
+use crate::sink::Sink;
 
 /// A pipeline from end to end.
 #[must_use = "a pipeline does nothing before it is run"]
@@ -52,57 +53,57 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
     ///
     /// As [`run`](Self::run).
     pub fn run_into(self) -> Result<(Report, K), Failure<T>> {
-        let Self {
-            pipeline: Pipeline {
-                mut settings,
-                build,
-            },
-            mut sink,
-        } = self;
+        let Self { pipeline, mut sink } = self;
+        let Pipeline {
+            settings,
+            measure,
+            build,
+        } = pipeline;
         let mut plan = Plan::default();
-        let input = build(&settings, &mut plan);
-        input.attach_sink(sink.interrupt());
-        plan.stages.push(Stage::new(
-            sink.name().into_owned(),
-            Some(watched(&input)),
-            None,
-        ));
+        let mut feed = build(&settings, &mut plan);
+        feed.attach(sink.interrupt());
 
-        let all: Arc<All> = Arc::new(All {
-            joins: plan.joins,
-            first: OnceLock::new(),
-        });
-        let target: Weak<All> = Arc::downgrade(&all);
-        settings.token.register(target as Weak<dyn Cancel>);
-        let monitor = settings.monitor.clone();
+        let gauge = measure(&settings);
+        let mut written = teller(settings.progress, settings.total);
+        let all = All::new(plan.joins);
+        let mut inlet = ToSink::new(&mut sink, gauge, &mut written).unless(all.torn());
+        let name = named(&*feed, &inlet.name());
+        let mut stage = Stage::new(name, Some(feed.watch()), None);
+        if feed.join().is_none() {
+            stage = stage.counted(inlet.counts());
+        }
+        plan.stages.push(stage);
+        let last = plan.stages.len() - 1;
+        settings.token.register(all.target());
+        let monitor = settings.monitor;
         monitor.begin(plan.stages);
 
         let threads = all.start(plan.bodies, &monitor);
-        let outcome = sink::run(&input, &mut sink, teller(&mut settings));
-        if let Err(error) = outcome {
-            all.failed(all.joins.len(), error);
-        }
-        monitor.ended(all.joins.len(), Duration::ZERO);
+        let ended = feed.drive(&mut inlet);
+        all.settle(all.joins.len(), ended.map(Done::from));
+        monitor.ended(last, Duration::ZERO);
         for thread in threads {
             // It has caught the panics of user code, and told its error.
             let _ = thread.join();
         }
+        let staged = inlet.into_undelivered();
         let report = monitor.end(all.was_stopped());
-        match all.first.get() {
+        match all.first() {
             None => Ok((report, sink)),
             Some(error) => Err(Failure {
                 error: error.clone(),
                 report,
-                undelivered: input.take_undelivered(),
+                undelivered: match feed.join() {
+                    Some(join) => join.take_undelivered(),
+                    None => staged,
+                },
             }),
         }
     }
 }
 
 /// What is called after each write of the sink.
-fn teller(settings: &mut Settings) -> impl FnMut(usize) {
-    let mut progress = settings.progress.take();
-    let total = settings.total;
+fn teller(mut progress: Option<Tell>, total: Option<u64>) -> impl FnMut(usize) {
     let started = Instant::now();
     let mut bytes = 0;
     move |written| {
@@ -114,84 +115,6 @@ fn teller(settings: &mut Settings) -> impl FnMut(usize) {
                 elapsed: started.elapsed(),
             });
         }
-    }
-}
-
-/// Every join of a running pipeline, under one roof.
-struct All {
-    joins: Vec<Arc<dyn Cancel>>,
-    /// The first cause.
-    first: OnceLock<Error>,
-}
-
-impl All {
-    /// Starts a thread for each body. If one cannot be started, everything is torn down.
-    fn start(self: &Arc<Self>, bodies: Vec<Body>, monitor: &Monitor) -> Vec<JoinHandle<()>> {
-        let mut threads = Vec::with_capacity(bodies.len());
-        for (index, body) in bodies.into_iter().enumerate() {
-            let all = Arc::clone(self);
-            let monitor_of = monitor.clone();
-            let run = move || {
-                let held = body().unwrap_or_else(|error| {
-                    all.failed(index, error);
-                    Duration::ZERO
-                });
-                monitor_of.ended(index, held);
-            };
-            match Builder::new().name(format!("highwater-{index}")).spawn(run) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    let name = monitor.stage(index).map_or("a stage", |stage| &stage.name);
-                    self.tear_down(Error::from(error).during("start the thread of", name));
-                    break;
-                }
-            }
-        }
-        threads
-    }
-
-    /// Keeps the first error, and attaches the others to it.
-    fn tell(&self, error: Error) {
-        if let Err(error) = self.first.set(error)
-            && let Some(first) = self.first.get()
-        {
-            first.attach(error);
-        }
-    }
-
-    /// The stage of that index has ended with an error. What is behind it is told in its turn; what
-    /// is before it may be waiting for a source that has nothing to say, and is told now.
-    fn failed(&self, index: usize, error: Error) {
-        for join in self.joins.iter().take(index) {
-            join.abort(&error);
-        }
-        self.tell(error);
-    }
-
-    fn tear_down(&self, cause: Error) {
-        self.tell(cause.clone());
-        for join in &self.joins {
-            join.abort(&cause);
-        }
-    }
-}
-
-impl Cancel for All {
-    /// The source ends; everything behind it sees a clean end.
-    fn stop(&self) {
-        if let Some(source) = self.joins.first() {
-            source.stop();
-        }
-    }
-
-    fn abort(&self, cause: &Error) {
-        self.tear_down(cause.clone());
-    }
-
-    fn was_stopped(&self) -> bool {
-        self.joins
-            .first()
-            .is_some_and(|source| source.was_stopped())
     }
 }
 

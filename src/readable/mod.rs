@@ -57,7 +57,7 @@ impl<T: Send + 'static> Readable<T> {
         mut source: impl Source<T> + 'static,
         mark: HighWaterMark<U>,
     ) -> Self {
-        let join = Arc::new(Join::new(&mark));
+        let join = Arc::new(Join::new(mark.gauge()));
         join.attach_source(source.interrupt());
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&join);

@@ -13,9 +13,10 @@ use crate::cancel::{Cancel, CancelToken};
 use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
+use crate::inlet::{self, ToSink};
 use crate::mark::{HighWaterMark, InBytes, Unit};
 use crate::pool::{Buffer, Pool};
-use crate::sink::{self, ForEach, Sink, WriteSink};
+use crate::sink::{ForEach, Sink, WriteSink};
 use crate::state::Pressure;
 use crate::worker::Worker;
 
@@ -148,12 +149,13 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
         K: Sink<T> + 'static,
         U: Unit<T>,
     {
-        let join = Arc::new(Join::new(mark));
+        let gauge = mark.gauge();
+        let join = Arc::new(Join::new(gauge));
         join.attach_sink(sink.interrupt());
         let name = format!("highwater-write {}", sink.name());
         let taken_from = Arc::clone(&join);
         let worker = Worker::new(name, move || {
-            sink::run(&taken_from, &mut sink, |_| {})?;
+            inlet::run(&taken_from, &mut ToSink::new(&mut sink, gauge, &mut |_| {}))?;
             Ok(inner(sink))
         });
         Self {

@@ -1,0 +1,224 @@
+//! Where chunks go once they are out of a join, and the loop that takes them there.
+//!
+//! A thread of a stream takes batches out of one join and hands them to an inlet. That is the
+//! next join, or a sink; or a transform with another inlet behind it, so that any number of light
+//! stages share a thread, with nothing between them but a call.
+
+mod sink;
+
+use std::sync::Arc;
+
+use crate::channel::{Join, Taken, Wait};
+use crate::chunk::Batch;
+use crate::error::Error;
+use crate::transform::{Out, Transform};
+use crate::worker::guard;
+
+pub(crate) use sink::{Counts, ToSink};
+
+/// What a thread hands its chunks to.
+pub(crate) trait Inlet<T> {
+    /// Passes one chunk on, waiting for room where there is none.
+    fn push(&mut self, chunk: T) -> Result<(), Error>;
+
+    /// Passes a batch on, and takes off what was. `settle` is told what that weighed, and says how
+    /// much more is worth telling; or nothing, if the rest is not wanted any more.
+    fn push_all(
+        &mut self,
+        batch: &mut Batch<T>,
+        settle: &mut dyn FnMut(usize) -> Option<usize>,
+    ) -> Result<(), Error> {
+        // Not for every chunk: it takes a lock, which the writer wants too.
+        let (mut passed, mut worth_telling) = (0, 0);
+        while let Some(first) = batch.pop() {
+            let pushed = self.push(first.chunk);
+            passed += first.weight;
+            if passed >= worth_telling || batch.is_empty() || pushed.is_err() {
+                let next = settle(std::mem::take(&mut passed));
+                pushed?;
+                worth_telling = next.ok_or_else(Error::interrupted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes on what is held back, for nothing more is at hand. `flush` says that what is behind
+    /// should do so too.
+    fn rest(&mut self, flush: bool) -> Result<(), Error>;
+
+    /// Nothing more will come.
+    fn finish(&mut self) -> Result<(), Error>;
+
+    /// Nothing more will come, because of `cause`.
+    fn fail(&mut self, cause: &Error);
+
+    /// Says that nothing more is wanted.
+    fn is_done(&self) -> bool;
+}
+
+/// How a thread's work has ended, if it ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything has gone through.
+    AtTheEnd,
+    /// What it hands its chunks to has had enough, and whatever is before it may stop.
+    WithEnough,
+}
+
+/// Takes what is written to a join to its inlet, until the end. Ends both, in every case.
+///
+/// # Errors
+///
+/// The first cause, if the stream did not end well.
+pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+    loop {
+        if inlet.is_done() {
+            return have_enough(join, inlet);
+        }
+        let (error, remainder) = match join.take() {
+            Taken::Batch(mut batch) => match pass(join, inlet, &mut batch) {
+                Ok(()) => {
+                    join.complete(batch);
+                    continue;
+                }
+                Err(error) if error.is_enough() => return have_enough(join, inlet),
+                Err(error) => (error, batch),
+            },
+            Taken::End => match inlet.finish() {
+                Ok(()) => return join.finished().map(|()| Ended::AtTheEnd),
+                Err(error) => (error, Batch::new()),
+            },
+            Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
+        };
+        let error = join.locate(error, join.tally().confirmed);
+        let first = join.abandoned(error, remainder);
+        inlet.fail(&first);
+        return Err(first);
+    }
+}
+
+fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Result<(), Error> {
+    inlet.push_all(batch, &mut |weight| join.settle(weight))?;
+    inlet.rest(join.should_flush())
+}
+
+/// Ends the join well, and what is behind it as if the join had ended.
+fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+    join.satisfy();
+    match inlet.finish() {
+        Ok(()) => {
+            join.let_go();
+            Ok(Ended::WithEnough)
+        }
+        Err(error) => {
+            let first = join.abandoned(error, Batch::new());
+            inlet.fail(&first);
+            Err(first)
+        }
+    }
+}
+
+/// Another join, which is ended in every case.
+pub(crate) struct ToJoin<T> {
+    join: Arc<Join<T>>,
+    ended: bool,
+}
+
+impl<T> ToJoin<T> {
+    pub(crate) const fn new(join: Arc<Join<T>>) -> Self {
+        Self { join, ended: false }
+    }
+}
+
+impl<T> Inlet<T> for ToJoin<T> {
+    #[inline]
+    fn push(&mut self, chunk: T) -> Result<(), Error> {
+        match self.join.write(chunk, Wait::Forever) {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                // It was on its way, and is among what was not delivered.
+                let (chunk, error) = refused.into_parts();
+                self.join.give_back(chunk);
+                Err(error)
+            }
+        }
+    }
+
+    fn rest(&mut self, _flush: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        self.join.end_producer();
+        Ok(())
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        self.ended = true;
+        let _ = self.join.fail(cause.clone());
+    }
+
+    fn is_done(&self) -> bool {
+        self.join.is_satisfied()
+    }
+}
+
+impl<T> Drop for ToJoin<T> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.join.abandon();
+        }
+    }
+}
+
+/// A transform, and what is behind it.
+pub(crate) struct Through<'a, I, O> {
+    pub(crate) transform: &'a mut dyn Transform<I, O>,
+    pub(crate) inlet: &'a mut dyn Inlet<O>,
+}
+
+impl<I, O> Through<'_, I, O> {
+    /// Has the transform do something, with the name of whatever goes wrong.
+    fn call(
+        &mut self,
+        work: impl FnOnce(&mut dyn Transform<I, O>, &mut Out<'_, O>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Self { transform, inlet } = self;
+        let mut push = |chunk| inlet.push(chunk);
+        let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
+        outcome.map_err(|error| {
+            if error.is_enough() {
+                return error;
+            }
+            error.during("transform in", &transform.name())
+        })
+    }
+}
+
+impl<I, O> Inlet<I> for Through<'_, I, O> {
+    #[inline]
+    fn push(&mut self, chunk: I) -> Result<(), Error> {
+        self.call(|transform, out| transform.transform(chunk, out))
+    }
+
+    fn rest(&mut self, flush: bool) -> Result<(), Error> {
+        self.inlet.rest(flush)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        match self.call(|transform, out| transform.flush(out)) {
+            // What is behind may have had enough, and ends well all the same.
+            Err(error) if !error.is_enough() => Err(error),
+            _ => self.inlet.finish(),
+        }
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        self.inlet.fail(cause);
+    }
+
+    fn is_done(&self) -> bool {
+        self.transform.is_done() || self.inlet.is_done()
+    }
+}

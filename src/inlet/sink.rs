@@ -1,0 +1,178 @@
+//! A sink at the end of a thread.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Inlet;
+use crate::chunk::Batch;
+use crate::error::Error;
+use crate::mark::Gauge;
+use crate::sink::Sink;
+use crate::worker::guard;
+
+/// A sink, what it has confirmed, and what is held back to be written in one go.
+///
+/// A batch that comes straight out of a join is written as it is. What a stage on the same thread
+/// passes on is staged, so that a line does not cost a system call.
+///
+/// # Invariants
+///
+/// What is staged weighs less than `most`, and one chunk more while it is being written.
+pub(crate) struct ToSink<'a, T, K> {
+    sink: &'a mut K,
+    gauge: Gauge<T>,
+    staged: Batch<T>,
+    most: usize,
+    counts: Arc<Counts>,
+    /// The stream is torn down, which a stage that makes much of little would not notice.
+    torn: Arc<AtomicBool>,
+    written: &'a mut dyn FnMut(usize),
+}
+
+/// What came to a sink out of a stage on its thread, and what of it the sink has confirmed.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    chunks: AtomicU64,
+    confirmed: AtomicU64,
+}
+
+impl Counts {
+    /// What was confirmed, and how many chunks there were.
+    pub(crate) fn look(&self) -> (u64, u64) {
+        (
+            self.confirmed.load(Ordering::Relaxed),
+            self.chunks.load(Ordering::Relaxed),
+        )
+    }
+}
+
+/// How much is staged at most, in the unit of the stream: as many bytes as a write is worth.
+const STAGED_MAX: usize = 64 * 1024;
+
+/// How many chunks are staged at most: as many as one system call takes.
+const CHUNKS_MAX: usize = 1024;
+
+impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
+    /// Wraps a sink. `written` is told how much each call of it has written.
+    pub(crate) fn new(sink: &'a mut K, gauge: Gauge<T>, written: &'a mut dyn FnMut(usize)) -> Self {
+        Self {
+            sink,
+            gauge,
+            staged: Batch::new(),
+            most: gauge.marks().high().clamp(1, STAGED_MAX),
+            counts: Arc::default(),
+            torn: Arc::default(),
+            written,
+        }
+    }
+
+    /// Asks, between two writes of what was staged, whether the stream was torn down.
+    pub(crate) fn unless(mut self, torn: Arc<AtomicBool>) -> Self {
+        self.torn = torn;
+        self
+    }
+
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        self.sink.name()
+    }
+
+    /// What the sink was given and has confirmed, for others to look at.
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// What was staged and not written.
+    pub(crate) fn into_undelivered(self) -> Batch<T> {
+        self.staged
+    }
+
+    fn write_staged(&mut self) -> Result<(), Error> {
+        let mut staged = std::mem::take(&mut self.staged);
+        let torn = Arc::clone(&self.torn);
+        let outcome = self.push_all(&mut staged, &mut |_| {
+            (!torn.load(Ordering::Acquire)).then_some(0)
+        });
+        self.staged = staged;
+        outcome
+    }
+
+    /// Has the sink do something, with the name and the place of whatever goes wrong.
+    fn call<R>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&mut K) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        guard(|| work(self.sink)).map_err(|error| {
+            if error.is_enough() {
+                return error;
+            }
+            let confirmed = self.counts.confirmed.load(Ordering::Relaxed);
+            let error = error.during(doing, &self.sink.name());
+            error.at_unit(confirmed, self.gauge.unit())
+        })
+    }
+}
+
+impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
+    fn push(&mut self, chunk: T) -> Result<(), Error> {
+        let weight = self.gauge.weigh(&chunk);
+        if weight == 0 && self.gauge.drops_weightless() {
+            return Ok(());
+        }
+        self.counts.chunks.fetch_add(1, Ordering::Relaxed);
+        self.staged.push(chunk, weight);
+        if self.staged.weight() >= self.most || self.staged.len() >= CHUNKS_MAX {
+            self.write_staged()?;
+        }
+        Ok(())
+    }
+
+    fn push_all(
+        &mut self,
+        batch: &mut Batch<T>,
+        settle: &mut dyn FnMut(usize) -> Option<usize>,
+    ) -> Result<(), Error> {
+        while !batch.is_empty() {
+            let before = (batch.len(), batch.weight());
+            self.call("write to", |sink| {
+                sink.write(batch)?;
+                if before == (batch.len(), batch.weight()) {
+                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+                }
+                Ok(())
+            })?;
+            let weight = before.1 - batch.weight();
+            self.counts
+                .confirmed
+                .fetch_add(weight as u64, Ordering::Relaxed);
+            let wanted = settle(weight);
+            (self.written)(weight);
+            // Torn down: the call that ran is the last, whatever is left of the batch.
+            wanted.ok_or_else(Error::interrupted)?;
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, flush: bool) -> Result<(), Error> {
+        self.write_staged()?;
+        if flush {
+            self.call("write to", Sink::flush)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.write_staged()?;
+        self.call("finish", Sink::finish)
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        self.sink.fail(cause);
+    }
+
+    fn is_done(&self) -> bool {
+        self.sink.is_done()
+    }
+}

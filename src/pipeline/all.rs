@@ -1,0 +1,139 @@
+//! Every join and every thread of a running pipeline, under one roof.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::plan::{Body, Done};
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::inlet::Ended;
+use crate::monitor::Monitor;
+
+/// What ends together.
+pub(super) struct All {
+    pub(super) joins: Vec<Arc<dyn Cancel>>,
+    /// The first cause.
+    first: OnceLock<Error>,
+    /// Everything was torn down.
+    torn: Arc<AtomicBool>,
+}
+
+impl All {
+    pub(super) fn new(joins: Vec<Arc<dyn Cancel>>) -> Arc<Self> {
+        Arc::new(Self {
+            joins,
+            first: OnceLock::new(),
+            torn: Arc::default(),
+        })
+    }
+
+    /// What a token acts on.
+    pub(super) fn target(self: &Arc<Self>) -> Weak<dyn Cancel> {
+        let target: Weak<Self> = Arc::downgrade(self);
+        target
+    }
+
+    /// Up once everything was torn down.
+    pub(super) fn torn(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.torn)
+    }
+
+    /// The first cause, if something has failed.
+    pub(super) fn first(&self) -> Option<&Error> {
+        self.first.get()
+    }
+
+    /// Starts a thread for each body. If one cannot be started, everything is torn down.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        bodies: Vec<Body>,
+        monitor: &Monitor,
+    ) -> Vec<JoinHandle<()>> {
+        let mut threads = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let stage = body.stage;
+            let (all, monitor_of) = (Arc::clone(self), monitor.clone());
+            let run = move || all.run(body, &monitor_of);
+            match Builder::new().name(format!("highwater-{stage}")).spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    let name = monitor.stage(stage).map_or("a stage", |stage| &stage.name);
+                    self.tear_down(Error::from(error).during("start the thread of", name));
+                    break;
+                }
+            }
+        }
+        threads
+    }
+
+    /// Does what a thread does.
+    pub(super) fn run(&self, body: Body, monitor: &Monitor) {
+        let Body { stage, before, run } = body;
+        let held = self.settle(before, run());
+        monitor.ended(stage, held);
+    }
+
+    /// A thread has ended that has so many joins before it. Says for how long a limit has held it
+    /// up.
+    ///
+    /// What is behind it is told in its turn. What is before it may be waiting for a source that has
+    /// nothing to say, and is told now.
+    pub(super) fn settle(&self, before: usize, outcome: Result<Done, Error>) -> Duration {
+        let before = self.joins.iter().take(before);
+        match outcome {
+            Ok(done) => {
+                if done.ended == Ended::WithEnough {
+                    before.for_each(|join| join.satisfy());
+                }
+                done.held
+            }
+            Err(error) => {
+                before.for_each(|join| join.abort(&error));
+                self.tell(error);
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// Keeps the first error, and attaches the others to it.
+    fn tell(&self, error: Error) {
+        if let Err(error) = self.first.set(error)
+            && let Some(first) = self.first.get()
+        {
+            first.attach(error);
+        }
+    }
+
+    fn tear_down(&self, cause: Error) {
+        self.tell(cause.clone());
+        self.torn.store(true, Ordering::Release);
+        for join in &self.joins {
+            join.abort(&cause);
+        }
+    }
+}
+
+impl Cancel for All {
+    /// The source ends; everything behind it sees a clean end.
+    fn stop(&self) {
+        if let Some(source) = self.joins.first() {
+            source.stop();
+        }
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.tear_down(cause.clone());
+    }
+
+    fn satisfy(&self) {
+        self.joins.iter().for_each(|join| join.satisfy());
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.joins
+            .first()
+            .is_some_and(|source| source.was_stopped())
+    }
+}

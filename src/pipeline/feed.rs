@@ -1,0 +1,87 @@
+//! What a stage of a pipeline is fed from: the join before it, with the light stages in between.
+
+use std::sync::{Arc, Weak};
+
+use crate::cancel::Interrupt;
+use crate::channel::{Join, Watch};
+use crate::error::Error;
+use crate::inlet::{self, Ended, Inlet, Through};
+use crate::transform::Transform;
+
+/// Where chunks of `T` come from, for the one thread that takes them.
+pub(super) trait Feed<T>: Send {
+    /// Takes everything to `inlet`, until the end.
+    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error>;
+
+    /// The join, where nothing is between.
+    fn join(&self) -> Option<&Arc<Join<T>>>;
+
+    /// The join that feeds the thread, to be watched.
+    fn watch(&self) -> Weak<dyn Watch>;
+
+    /// Says that a thread takes chunks from here, and how to wake it out of the kernel.
+    fn attach(&self, interrupt: Option<Interrupt>);
+
+    /// Adds what the light stages are called.
+    fn name(&self, names: &mut Vec<String>);
+}
+
+/// A join, as it is.
+pub(super) struct FromJoin<T>(pub(super) Arc<Join<T>>);
+
+impl<T: Send + 'static> Feed<T> for FromJoin<T> {
+    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+        inlet::run(&self.0, inlet)
+    }
+
+    fn join(&self) -> Option<&Arc<Join<T>>> {
+        Some(&self.0)
+    }
+
+    fn watch(&self) -> Weak<dyn Watch> {
+        watched(&self.0)
+    }
+
+    fn attach(&self, interrupt: Option<Interrupt>) {
+        self.0.attach_sink(interrupt);
+    }
+
+    fn name(&self, _names: &mut Vec<String>) {}
+}
+
+pub(super) fn watched<T: Send + 'static>(join: &Arc<Join<T>>) -> Weak<dyn Watch> {
+    let join: Weak<Join<T>> = Arc::downgrade(join);
+    join
+}
+
+/// A light stage, on the thread of whatever is behind it.
+pub(super) struct Light<I, X> {
+    pub(super) before: Box<dyn Feed<I>>,
+    pub(super) stage: X,
+}
+
+impl<I: 'static, O, X: Transform<I, O>> Feed<O> for Light<I, X> {
+    fn drive(&mut self, inlet: &mut dyn Inlet<O>) -> Result<Ended, Error> {
+        self.before.drive(&mut Through {
+            transform: &mut self.stage,
+            inlet,
+        })
+    }
+
+    fn join(&self) -> Option<&Arc<Join<O>>> {
+        None
+    }
+
+    fn watch(&self) -> Weak<dyn Watch> {
+        self.before.watch()
+    }
+
+    fn attach(&self, interrupt: Option<Interrupt>) {
+        self.before.attach(interrupt);
+    }
+
+    fn name(&self, names: &mut Vec<String>) {
+        self.before.name(names);
+        names.push(self.stage.name().into_owned());
+    }
+}
