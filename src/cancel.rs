@@ -37,6 +37,53 @@ impl Interrupt {
     pub fn wake(&self) {
         (self.0)();
     }
+
+    /// One that does what all of them do.
+    pub(crate) fn all(interrupts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let interrupts: Vec<Self> = interrupts.into_iter().collect();
+        if interrupts.is_empty() {
+            return None;
+        }
+        Some(Self::new(move || interrupts.iter().for_each(Self::wake)))
+    }
+}
+
+/// An interrupt for something that is yet to come, or that changes.
+#[derive(Clone, Default)]
+pub(crate) struct LateInterrupt(Arc<Mutex<Late>>);
+
+#[derive(Default)]
+struct Late {
+    woken: bool,
+    current: Option<Interrupt>,
+}
+
+impl LateInterrupt {
+    /// What is to be woken from now on; at once, if it was to be woken before.
+    pub(crate) fn set(&self, current: Option<Interrupt>) {
+        let woken = {
+            let mut late = self.0.lock();
+            late.current.clone_from(&current);
+            late.woken
+        };
+        if let (true, Some(current)) = (woken, current) {
+            current.wake();
+        }
+    }
+
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        let late = self.clone();
+        Interrupt::new(move || {
+            let current = {
+                let mut late = late.0.lock();
+                late.woken = true;
+                late.current.clone()
+            };
+            if let Some(current) = current {
+                current.wake();
+            }
+        })
+    }
 }
 
 impl fmt::Debug for Interrupt {

@@ -102,6 +102,17 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
     }
 }
 
+impl<T, U> Crew<T, U> {
+    /// Waits until everything that was given is done.
+    pub(crate) fn finish(&mut self) {
+        self.line = None;
+        for thread in self.threads.drain(..) {
+            // It has caught the panics of the work.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// What one thread of a crew has.
 struct Hand<T, U> {
     jobs: Receiver<Job<T, U>>,
@@ -143,10 +154,6 @@ impl<U> Slot<U> {
 impl<T, U> Drop for Crew<T, U> {
     fn drop(&mut self) {
         self.failed.store(0, Ordering::Release);
-        self.line = None;
-        for thread in self.threads.drain(..) {
-            // It has caught the panics of the work.
-            let _ = thread.join();
-        }
+        self.finish();
     }
 }

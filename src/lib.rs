@@ -190,13 +190,21 @@ mod sink;
 mod source;
 mod transform;
 
+mod collect;
 mod inlet;
+pub mod operators;
+mod par;
 
 mod readable;
 mod writable;
 
 mod ends;
+mod flow;
 mod pair;
+
+mod duplex;
+mod gather;
+mod retry;
 
 // Many streams, one result.
 mod monitor;
@@ -219,8 +227,12 @@ pub mod net;
 pub use bytes::Bytes;
 
 pub use cancel::{CancelToken, Interrupt};
+pub use collect::{Collect, CollectBytes, Fold};
+pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};
+pub use flow::{Flow, flow};
+pub use gather::{Concat, concat, merge};
 pub use mark::{
     DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
 };
@@ -230,6 +242,7 @@ pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
 pub use pool::{Buffer, Pool};
 pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
+pub use retry::Retry;
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::Pressure;

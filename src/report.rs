@@ -1,7 +1,7 @@
 //! What a pipeline has done, stage by stage, and which of them held it up.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a pipeline has done so far, or in all.
 ///
@@ -191,4 +191,68 @@ pub struct Progress {
     pub total: Option<u64>,
     /// For how long the pipeline has been running.
     pub elapsed: Duration,
+}
+
+type Tell = Box<dyn FnMut(&Progress) + Send>;
+
+/// Tells of the progress of a pipeline, now and then.
+#[derive(Default)]
+pub(crate) struct Teller {
+    tell: Option<Tell>,
+    interval: Duration,
+    began: Option<Instant>,
+    /// When it was told last, and how far it had come.
+    told: Option<(Instant, u64)>,
+    bytes: u64,
+    total: Option<u64>,
+}
+
+impl Teller {
+    pub(crate) fn new(interval: Duration, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+        Self {
+            tell: Some(Box::new(tell)),
+            interval,
+            ..Self::default()
+        }
+    }
+
+    /// The pipeline begins now.
+    pub(crate) fn begin(&mut self, total: Option<u64>) {
+        self.total = total;
+        self.began = Some(Instant::now());
+    }
+
+    /// So much more was written.
+    pub(crate) fn tell(&mut self, written: usize) {
+        self.bytes += written as u64;
+        // The clock is read only if somebody wants to know.
+        if self.tell.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if self
+            .told
+            .is_none_or(|(at, _)| now.duration_since(at) >= self.interval)
+        {
+            self.tell_now(now);
+        }
+    }
+
+    /// Nothing more will be written: what was not told yet is told now.
+    pub(crate) fn end(&mut self) {
+        if self.told.is_some_and(|(_, bytes)| bytes < self.bytes) {
+            self.tell_now(Instant::now());
+        }
+    }
+
+    fn tell_now(&mut self, now: Instant) {
+        self.told = Some((now, self.bytes));
+        if let (Some(tell), Some(began)) = (&mut self.tell, self.began) {
+            tell(&Progress {
+                bytes: self.bytes,
+                total: self.total,
+                elapsed: now.duration_since(began),
+            });
+        }
+    }
 }

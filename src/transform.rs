@@ -38,6 +38,12 @@ pub trait Transform<I, O>: Send {
         Ok(())
     }
 
+    /// Learns why nothing more will come in, right before it is dropped without
+    /// [`flush`](Self::flush).
+    fn fail(&mut self, cause: &Error) {
+        let _ = cause;
+    }
+
     /// Says that nothing more will come of it, whatever comes in. It is asked before each chunk:
     /// after a yes no more is read for it, and the stream ends well. What is before it is stopped.
     fn is_done(&self) -> bool {

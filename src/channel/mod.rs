@@ -124,6 +124,11 @@ impl<T> Join<T> {
         }
     }
 
+    /// With what marks, and in what, its chunks are measured.
+    pub(crate) const fn gauge(&self) -> Gauge<T> {
+        self.gauge
+    }
+
     fn front(&self) -> TryMutexGuard<'_, Front<T>> {
         self.front.0.lock()
     }

@@ -17,9 +17,11 @@ impl<T> Join<T> {
         back.interrupt_sink = interrupt;
     }
 
-    /// Says how to wake the source's thread out of the kernel.
+    /// Says how to wake whoever writes out of the kernel, beside those that were told before.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
-        self.back().interrupt_source = interrupt;
+        let mut back = self.back();
+        let known = back.interrupt_source.take();
+        back.interrupt_source = Interrupt::all(known.into_iter().chain(interrupt));
     }
 
     /// Takes everything that is queued, waiting for something if there is nothing.

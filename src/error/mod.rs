@@ -200,6 +200,14 @@ impl Error {
         })
     }
 
+    /// Says which transform it was, unless it tells of no failure.
+    pub(crate) fn of_stage(self, transform: &str) -> Self {
+        if self.0.enough {
+            return self;
+        }
+        self.during("transform in", transform)
+    }
+
     /// Says how many bytes had gone well. What is said already stays.
     #[must_use]
     pub fn at(self, byte: u64) -> Self {

@@ -187,12 +187,7 @@ impl<I, O> Through<'_, I, O> {
         let Self { transform, inlet } = self;
         let mut push = |chunk| inlet.push(chunk);
         let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
-        outcome.map_err(|error| {
-            if error.is_enough() {
-                return error;
-            }
-            error.during("transform in", &transform.name())
-        })
+        outcome.map_err(|error| error.of_stage(&transform.name()))
     }
 }
 
@@ -215,6 +210,7 @@ impl<I, O> Inlet<I> for Through<'_, I, O> {
     }
 
     fn fail(&mut self, cause: &Error) {
+        self.transform.fail(cause);
         self.inlet.fail(cause);
     }
 

@@ -98,6 +98,14 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         outcome
     }
 
+    /// Tells what was written; that may be a user's closure.
+    fn tell(&mut self, weight: usize) -> Result<(), Error> {
+        guard(|| {
+            (self.written)(weight);
+            Ok(())
+        })
+    }
+
     /// Has the sink do something, with the name and the place of whatever goes wrong.
     fn call<R>(
         &mut self,
@@ -148,7 +156,7 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
                 .confirmed
                 .fetch_add(weight as u64, Ordering::Relaxed);
             let wanted = settle(weight);
-            (self.written)(weight);
+            self.tell(weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.
             wanted.ok_or_else(Error::interrupted)?;
         }

@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::plan::{Body, Done};
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, Interrupt};
 use crate::error::Error;
 use crate::inlet::Ended;
 use crate::monitor::Monitor;
@@ -33,6 +33,16 @@ impl All {
     pub(super) fn target(self: &Arc<Self>) -> Weak<dyn Cancel> {
         let target: Weak<Self> = Arc::downgrade(self);
         target
+    }
+
+    /// Ends everything, when nobody reads what comes out of it any more.
+    pub(super) fn interrupt(self: &Arc<Self>) -> Interrupt {
+        let all = Arc::downgrade(self);
+        Interrupt::new(move || {
+            if let Some(all) = all.upgrade() {
+                all.tear_down(Error::closed());
+            }
+        })
     }
 
     /// Up once everything was torn down.

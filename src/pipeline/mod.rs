@@ -2,11 +2,15 @@
 
 mod all;
 mod feed;
+mod operators;
 mod plan;
+mod readable;
 mod run;
+mod split;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -15,11 +19,11 @@ use crate::ends::{IntoSink, IntoSource};
 use crate::inlet::Through;
 use crate::mark::{Gauge, HighWaterMark, InBytes, Unit};
 use crate::monitor::Monitor;
-use crate::report::Progress;
+use crate::report::{Progress, Teller};
 use crate::source::Source;
 use crate::transform::Transform;
 
-use feed::Light;
+use feed::{Feed, Light};
 use plan::{Build, Plan};
 pub use run::{Failure, Ready};
 
@@ -92,18 +96,29 @@ struct Settings {
     per_second: Option<u64>,
     total: Option<u64>,
     token: CancelToken,
-    progress: Option<Tell>,
+    progress: Option<Teller>,
     monitor: Monitor,
 }
 
-type Tell = Box<dyn FnMut(&Progress) + Send>;
+impl Settings {
+    fn new(total: Option<u64>) -> Self {
+        Self {
+            mark: HighWaterMark::default(),
+            per_second: None,
+            total,
+            token: CancelToken::new(),
+            progress: None,
+            monitor: Monitor::default(),
+        }
+    }
+}
 
-/// Says with what marks, and in what unit, a stream is measured, once all settings are known.
-type Measure<T> = Arc<dyn Fn(&Settings) -> Gauge<T> + Send + Sync>;
+/// Says with what marks, and in what unit, a stream is measured, given the mark of its pipeline.
+type Measure<T> = Arc<dyn Fn(HighWaterMark<InBytes>) -> Gauge<T> + Send + Sync>;
 
 /// Bytes by the mark of the pipeline, and anything else by its number.
 fn natural<T: 'static>() -> Measure<T> {
-    Arc::new(|settings| Gauge::natural(settings.mark))
+    Arc::new(Gauge::natural)
 }
 
 fn fixed<T: 'static, U: Unit<T>>(mark: &HighWaterMark<U>) -> Measure<T> {
@@ -116,21 +131,12 @@ where
     T: Send + 'static,
     S: Source<T> + 'static,
 {
-    let settings = Settings {
-        mark: HighWaterMark::default(),
-        per_second: None,
-        total: source.len_hint(),
-        token: CancelToken::new(),
-        progress: None,
-        monitor: Monitor::default(),
-    };
+    let settings = Settings::new(source.len_hint());
     let gauge = Arc::clone(&measure);
     Pipeline {
         settings,
         measure,
-        build: Box::new(move |settings, plan| {
-            plan.source(source, gauge(settings), settings.per_second)
-        }),
+        build: Box::new(move |plan| plan.source(source, gauge(plan.mark), plan.per_second)),
     }
 }
 
@@ -179,9 +185,7 @@ impl<T: Send + 'static> Pipeline<T> {
     fn grow<O: Send + 'static>(
         self,
         measure: Measure<O>,
-        add: impl FnOnce(Box<dyn feed::Feed<T>>, Gauge<O>, &mut Plan) -> Box<dyn feed::Feed<O>>
-        + Send
-        + 'static,
+        add: impl FnOnce(Box<dyn Feed<T>>, Gauge<O>, &mut Plan) -> Box<dyn Feed<O>> + Send + 'static,
     ) -> Pipeline<O> {
         let (before, gauge) = (self.build, Arc::clone(&measure));
         Pipeline {
@@ -191,9 +195,9 @@ impl<T: Send + 'static> Pipeline<T> {
                 ..self.settings
             },
             measure,
-            build: Box::new(move |settings, plan| {
-                let feed = before(settings, plan);
-                add(feed, gauge(settings), plan)
+            build: Box::new(move |plan| {
+                let feed = before(plan);
+                add(feed, gauge(plan.mark), plan)
             }),
         }
     }
@@ -231,8 +235,18 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Calls `tell` after each write of the sink, on the thread that runs the pipeline.
-    pub fn progress(mut self, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
-        self.settings.progress = Some(Box::new(tell));
+    pub fn progress(self, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.progress_every(Duration::ZERO, tell)
+    }
+
+    /// Calls `tell` as [`progress`](Self::progress) does, no more often than once an `interval`, and
+    /// once more at the end: for a bar, or a log.
+    pub fn progress_every(
+        mut self,
+        interval: Duration,
+        tell: impl FnMut(&Progress) + Send + 'static,
+    ) -> Self {
+        self.settings.progress = Some(Teller::new(interval, tell));
         self
     }
 

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Settings;
 use super::feed::{Feed, FromJoin, watched};
 use crate::cancel::Cancel;
 use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::{Ended, ToJoin};
-use crate::mark::Gauge;
+use crate::mark::{Gauge, HighWaterMark, InBytes};
 use crate::monitor::Stage;
 use crate::source::{self, Pace, Source};
 
 /// What is to be run.
-#[derive(Default)]
 pub(super) struct Plan {
+    /// The mark of every buffer of bytes that was given none.
+    pub(super) mark: HighWaterMark<InBytes>,
+    /// How fast the source is read at most.
+    pub(super) per_second: Option<u64>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
     pub(super) joins: Vec<Arc<dyn Cancel>>,
@@ -48,9 +50,19 @@ impl From<Ended> for Done {
 }
 
 /// Builds the joins up to some place of a pipeline, and says what feeds what is behind it.
-pub(super) type Build<T> = Box<dyn FnOnce(&Settings, &mut Plan) -> Box<dyn Feed<T>> + Send>;
+pub(super) type Build<T> = Box<dyn FnOnce(&mut Plan) -> Box<dyn Feed<T>> + Send>;
 
 impl Plan {
+    pub(super) fn new(mark: HighWaterMark<InBytes>, per_second: Option<u64>) -> Self {
+        Self {
+            mark,
+            per_second,
+            stages: Vec::new(),
+            bodies: Vec::new(),
+            joins: Vec::new(),
+        }
+    }
+
     /// Adds a thread that does `run`, for a stage.
     pub(super) fn thread(
         &mut self,
@@ -92,12 +104,22 @@ impl Plan {
     pub(super) fn stage<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
-        mut feed: Box<dyn Feed<I>>,
+        feed: Box<dyn Feed<I>>,
         gauge: Gauge<O>,
         work: impl FnOnce(&mut dyn Feed<I>, &mut ToJoin<O>) -> Result<Ended, Error> + Send + 'static,
     ) -> Box<dyn Feed<O>> {
+        self.stage_into(name, feed, Arc::new(Join::new(gauge)), work)
+    }
+
+    /// The same into a join that is there.
+    pub(super) fn stage_into<I: 'static, O: Send + 'static>(
+        &mut self,
+        name: &str,
+        mut feed: Box<dyn Feed<I>>,
+        output: Arc<Join<O>>,
+        work: impl FnOnce(&mut dyn Feed<I>, &mut ToJoin<O>) -> Result<Ended, Error> + Send + 'static,
+    ) -> Box<dyn Feed<O>> {
         feed.attach(None);
-        let output = Arc::new(Join::new(gauge));
         let name = named(&*feed, name);
         let stage = Stage::new(name, Some(feed.watch()), Some(watched(&output)));
         let mut inlet = ToJoin::new(Arc::clone(&output));

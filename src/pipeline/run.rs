@@ -1,18 +1,19 @@
 //! A pipeline that runs, and how it ends.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::Pipeline;
 use super::all::All;
 use super::plan::{Done, Plan, named};
-use super::{Pipeline, Tell};
 use crate::cancel::Cancel;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::inlet::ToSink;
 use crate::monitor::Stage;
-use crate::report::{Progress, Report};
+use crate::report::Report;
 use crate::sink::Sink;
+use crate::worker::guard;
 
 /// A pipeline from end to end.
 #[must_use = "a pipeline does nothing before it is run"]
@@ -59,13 +60,15 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             measure,
             build,
         } = pipeline;
-        let mut plan = Plan::default();
-        let mut feed = build(&settings, &mut plan);
+        let mut plan = Plan::new(settings.mark, settings.per_second);
+        let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
 
-        let gauge = measure(&settings);
-        let mut written = teller(settings.progress, settings.total);
+        let gauge = measure(plan.mark);
+        let mut teller = settings.progress.unwrap_or_default();
+        teller.begin(settings.total);
         let all = All::new(plan.joins);
+        let mut written = |weight| teller.tell(weight);
         let mut inlet = ToSink::new(&mut sink, gauge, &mut written).unless(all.torn());
         let name = named(&*feed, &inlet.name());
         let mut stage = Stage::new(name, Some(feed.watch()), None);
@@ -87,6 +90,13 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             let _ = thread.join();
         }
         let staged = inlet.into_undelivered();
+        let told = guard(|| {
+            teller.end();
+            Ok(())
+        });
+        if let Err(error) = told {
+            all.settle(0, Err(error));
+        }
         let report = monitor.end(all.was_stopped());
         match all.first() {
             None => Ok((report, sink)),
@@ -98,22 +108,6 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
                     None => staged,
                 },
             }),
-        }
-    }
-}
-
-/// What is called after each write of the sink.
-fn teller(mut progress: Option<Tell>, total: Option<u64>) -> impl FnMut(usize) {
-    let started = Instant::now();
-    let mut bytes = 0;
-    move |written| {
-        bytes += written as u64;
-        if let Some(tell) = &mut progress {
-            tell(&Progress {
-                bytes,
-                total,
-                elapsed: started.elapsed(),
-            });
         }
     }
 }

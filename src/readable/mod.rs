@@ -3,7 +3,7 @@
 mod parts;
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,8 +37,8 @@ use crate::writable::Writable;
 /// use highwater::{HighWaterMark, Readable};
 ///
 /// let numbers = Readable::from_iter(1..=4, HighWaterMark::items(2));
-/// let squares: Result<Vec<u32>, _> = numbers.map(|n| n.map(|n| n * n)).collect();
-/// assert_eq!(squares?, [1, 4, 9, 16]);
+/// let sum: Result<u32, _> = numbers.sum();
+/// assert_eq!(sum?, 10);
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub struct Readable<T> {
@@ -47,8 +47,10 @@ pub struct Readable<T> {
     current: Option<T>,
     /// The iterator has told the error.
     told: bool,
-    /// Brings the chunks in. Idle for ever if they come from a writer.
+    /// Brings the chunks in. Gone if they come from a writer.
     worker: Worker<()>,
+    /// What a token acts on, if that is more than the join.
+    whole: Option<Arc<dyn Cancel>>,
 }
 
 impl<T: Send + 'static> Readable<T> {
@@ -65,12 +67,7 @@ impl<T: Send + 'static> Readable<T> {
             // The error is the stream's, and told by whoever reads it.
             let _ = source::run(&*brought_to, &mut source, None);
         });
-        Self {
-            join,
-            current: None,
-            told: false,
-            worker,
-        }
+        Self::of(join, worker, None)
     }
 
     /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
@@ -103,11 +100,38 @@ impl Readable<Bytes> {
 impl<T> Readable<T> {
     /// The end of a channel: whoever writes brings the chunks.
     pub(crate) const fn of_channel(join: Arc<Join<T>>) -> Self {
+        Self::of(join, Worker::Gone, None)
+    }
+
+    /// The end of a join that `worker` fills. `whole` is what a token acts on, if that is more than
+    /// the join.
+    pub(crate) const fn of(
+        join: Arc<Join<T>>,
+        worker: Worker<()>,
+        whole: Option<Arc<dyn Cancel>>,
+    ) -> Self {
         Self {
             join,
             current: None,
             told: false,
-            worker: Worker::Gone,
+            worker,
+            whole,
+        }
+    }
+
+    /// What is behind it.
+    pub(crate) const fn join(&self) -> &Arc<Join<T>> {
+        &self.join
+    }
+
+    /// What a token acts on.
+    pub(crate) fn target(&self) -> Arc<dyn Cancel>
+    where
+        T: Send + 'static,
+    {
+        match &self.whole {
+            Some(whole) => Arc::clone(whole),
+            None => self.join.clone(),
         }
     }
 
@@ -130,7 +154,7 @@ impl<T> Readable<T> {
     }
 
     #[inline]
-    fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
+    pub(crate) fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
         if self.current.is_some() {
             return Ok(self.current.take());
         }
@@ -189,8 +213,7 @@ impl<T> Readable<T> {
     where
         T: Send + 'static,
     {
-        let target: Weak<Join<T>> = Arc::downgrade(&self.join);
-        token.register(target as Weak<dyn Cancel>);
+        token.register(Arc::downgrade(&self.target()));
     }
 }
 

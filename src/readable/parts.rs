@@ -1,14 +1,18 @@
 //! The smaller parts of a readable: its getters, its `Drop`, and its faces as a [`Read`](io::Read)
 //! and a [`BufRead`](io::BufRead).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
 use super::Readable;
+use crate::cancel::Interrupt;
 use crate::channel::{Amount, Wait};
 use crate::error::Error;
+use crate::source::Source;
 
 impl<T> Readable<T> {
     /// What was written and not yet read, in the unit of the mark.
@@ -141,6 +145,27 @@ impl io::BufRead for Readable<Bytes> {
                 self.current = None;
             }
         }
+    }
+}
+
+/// As the source of another stream it is read on that stream's thread.
+impl<T: Send + 'static> Source<T> for Readable<T> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::Forever)
+    }
+
+    /// Stops it: what was buffered is still read, and then there is an end.
+    fn interrupt(&self) -> Option<Interrupt> {
+        let target = Arc::downgrade(&self.target());
+        Some(Interrupt::new(move || {
+            if let Some(target) = target.upgrade() {
+                target.stop();
+            }
+        }))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("readable")
     }
 }
 

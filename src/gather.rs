@@ -1,0 +1,119 @@
+//! Many sources, one stream: as they come, or one after the other.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::{self, Builder};
+
+use crate::cancel::Interrupt;
+use crate::channel::Join;
+use crate::ends::IntoSource;
+use crate::error::Error;
+use crate::mark::{HighWaterMark, Unit};
+use crate::readable::Readable;
+use crate::source::{self, Source};
+use crate::worker::Worker;
+
+/// Reads from all sources at once, and gives their chunks as they come.
+///
+/// Each source is read by a thread of its own, into one buffer; the order of one source's chunks is
+/// kept. The stream ends when all have ended, and fails with the first that does: the others are
+/// then read no more. Beside the buffer each source may have one chunk in hand.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Readable, merge};
+///
+/// let mark = HighWaterMark::items(4);
+/// let sources = (0..3).map(|n| Readable::from_iter((0..10).map(move |i| 10 * n + i), mark));
+/// let mut all = merge(sources, mark).to_vec(100)?;
+/// all.sort_unstable();
+/// assert_eq!(all, Vec::from_iter(0..30));
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[must_use]
+pub fn merge<T, S, U>(sources: impl IntoIterator<Item = S>, mark: HighWaterMark<U>) -> Readable<T>
+where
+    T: Send + 'static,
+    S: IntoSource<T>,
+    U: Unit<T>,
+{
+    let sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
+    let join = Arc::new(Join::new(mark.gauge()));
+    join.attach_source(Interrupt::all(sources.iter().filter_map(Source::interrupt)));
+    let filled = Arc::clone(&join);
+    let worker = Worker::new("highwater-merge".to_owned(), move || {
+        read_all(&filled, sources);
+    });
+    Readable::of(join, worker, None)
+}
+
+/// Reads every source on a thread of its own, until all have ended.
+fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>) {
+    thread::scope(|scope| {
+        for (index, mut source) in sources.into_iter().enumerate() {
+            join.add_producer();
+            let read = move || {
+                // The error is the stream's, and told by whoever reads it.
+                let _ = source::run(join, &mut source, None);
+            };
+            let name = format!("highwater-merge-{index}");
+            if let Err(error) = Builder::new().name(name).spawn_scoped(scope, read) {
+                let _ = join.fail(Error::from(error).during("start the threads of", "merge"));
+                return;
+            }
+        }
+        // So far the join was kept open by this.
+        join.end_producer();
+    });
+}
+
+/// Reads one source after the other, each to its end.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{concat, pipeline};
+///
+/// let (_, both) = pipeline(concat([&b"one"[..], &b"two"[..]])).to(Vec::new()).run_into()?;
+/// assert_eq!(both.into_inner(), b"onetwo");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Concat<S::Source> {
+    Concat {
+        sources: sources.into_iter().map(S::into_source).collect(),
+    }
+}
+
+/// See [`concat`].
+#[derive(Debug)]
+pub struct Concat<S> {
+    /// The one that is read, and those that are not yet. One that has ended is let go at once.
+    sources: VecDeque<S>,
+}
+
+impl<T, S: Source<T>> Source<T> for Concat<S> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        while let Some(current) = self.sources.front_mut() {
+            if let Some(chunk) = current.read()? {
+                return Ok(Some(chunk));
+            }
+            self.sources.pop_front();
+        }
+        Ok(None)
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        Interrupt::all(self.sources.iter().filter_map(Source::interrupt))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        let current = self.sources.front();
+        current.map_or(Cow::Borrowed("concat"), Source::name)
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        self.sources.iter().map(Source::len_hint).sum()
+    }
+}

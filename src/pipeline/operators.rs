@@ -1,0 +1,193 @@
+//! Node's operators, as methods of a pipeline.
+
+use std::sync::Arc;
+
+use super::feed::Light;
+use super::{Pipeline, Ready, natural};
+use crate::channel::Join;
+use crate::error::Error;
+use crate::inlet::Through;
+use crate::mark::HighWaterMark;
+use crate::operators;
+use crate::par::{Await, ITEMS_PER_HAND, Scatter, ScatterUnordered};
+use crate::sink::{ForEach, Sink};
+
+/// # Operators
+///
+/// What they pass on is counted in bytes if it is [`Bytes`](bytes::Bytes), and in items if it is
+/// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) say
+/// otherwise.
+impl<T: Send + 'static> Pipeline<T> {
+    /// Makes something else of each chunk.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{Fold, pipeline_of, HighWaterMark, Readable};
+    ///
+    /// let mark = HighWaterMark::items(16);
+    /// let numbers = Readable::from_iter(1..=10, mark);
+    /// let (_, sum) = pipeline_of(numbers, mark)
+    ///     .filter(|n| n % 2 == 0)
+    ///     .map(|n: u64| n * n)
+    ///     .to(Fold::new(0, |sum, n| sum + n))
+    ///     .run_into()?;
+    /// assert_eq!(sum.into_inner(), 4 + 16 + 36 + 64 + 100);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn map<U: Send + 'static>(self, make: impl FnMut(T) -> U + Send + 'static) -> Pipeline<U> {
+        self.then(operators::map(make), natural())
+    }
+
+    /// Makes something else of each chunk, or fails the pipeline.
+    pub fn try_map<U: Send + 'static>(
+        self,
+        make: impl FnMut(T) -> Result<U, Error> + Send + 'static,
+    ) -> Pipeline<U> {
+        self.then(operators::try_map(make), natural())
+    }
+
+    /// Lets through the chunks that `keep` says yes to.
+    pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
+        let measure = Arc::clone(&self.measure);
+        self.then(operators::filter(keep), measure)
+    }
+
+    /// Passes on everything that `make` makes of each chunk, one at a time.
+    pub fn flat_map<L: IntoIterator<Item: Send + 'static> + 'static>(
+        self,
+        make: impl FnMut(T) -> L + Send + 'static,
+    ) -> Pipeline<L::Item> {
+        self.then(operators::flat_map(make), natural())
+    }
+
+    /// Shows each chunk to `look`, and passes it on.
+    ///
+    /// # Examples
+    ///
+    /// A hash of what went through, taken on the way:
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use highwater::pipeline;
+    /// use sha2::{Digest, Sha256};
+    ///
+    /// let mut hash = Sha256::new();
+    /// let (tell, told) = mpsc::channel();
+    /// pipeline(&b"abc"[..])
+    ///     .inspect(move |chunk| {
+    ///         hash.update(chunk);
+    ///         let _ = tell.send(hash.clone());
+    ///     })
+    ///     .to(Vec::new())
+    ///     .run()?;
+    /// let hash = told.iter().last().unwrap().finalize();
+    /// assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn inspect(self, look: impl FnMut(&T) + Send + 'static) -> Self {
+        let measure = Arc::clone(&self.measure);
+        let total = self.settings.total;
+        let mut shown = self.then(operators::inspect(look), measure);
+        shown.settings.total = total;
+        shown
+    }
+
+    /// Lets the first `count` chunks through and ends the pipeline, which is no failure. No stage
+    /// on the same thread makes a chunk more than that; what is before the next buffer may.
+    pub fn take(self, count: u64) -> Self {
+        let measure = Arc::clone(&self.measure);
+        self.then(operators::take(count), measure)
+    }
+
+    /// Passes over the first `count` chunks.
+    #[doc(alias = "skip")]
+    pub fn drop(self, count: u64) -> Self {
+        let measure = Arc::clone(&self.measure);
+        self.then(operators::drop(count), measure)
+    }
+
+    /// Passes chunks on `count` at a time, and what is left at the end.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0.
+    pub fn chunks_of(self, count: usize) -> Pipeline<Vec<T>> {
+        self.then(operators::chunks_of(count), natural())
+    }
+
+    /// Gives each chunk to `each`, on the thread that runs the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// What `each` fails with ends the pipeline.
+    pub fn for_each<F>(self, each: F) -> Ready<T, impl Sink<T>>
+    where
+        F: FnMut(T) -> Result<(), Error> + Send,
+    {
+        Ready::new(self, ForEach(each))
+    }
+
+    /// Makes something else of each chunk, on `threads` threads, and passes the results on in
+    /// order, each as soon as it and those before it are there.
+    ///
+    /// It holds at most `2 * threads + 2` items and results. The first error, or panic, ends the
+    /// pipeline behind the results of the items before it; what was not begun by then is not. A
+    /// cancel waits for what is being worked on. With 0 threads there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{Collect, HighWaterMark, Readable, pipeline_of};
+    ///
+    /// let mark = HighWaterMark::items(16);
+    /// let (_, squares) = pipeline_of(Readable::from_iter(1..=4, mark), mark)
+    ///     .par_map(2, |n: u64| Ok(n * n))
+    ///     .to(Collect::at_most(100))
+    ///     .run_into()?;
+    /// assert_eq!(squares.into_vec(), [1, 4, 9, 16]);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn par_map<U: Send + 'static>(
+        self,
+        threads: usize,
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+    ) -> Pipeline<U> {
+        self.grow(natural(), move |feed, _, plan| {
+            let mut scatter = Scatter::new(threads, make);
+            let slots = HighWaterMark::items(ITEMS_PER_HAND * threads.max(1)).gauge();
+            let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
+                feed.drive(&mut Through {
+                    transform: &mut scatter,
+                    inlet,
+                })
+            });
+            Box::new(Light {
+                before,
+                stage: Await,
+            })
+        })
+    }
+
+    /// Makes something else of each chunk, on `threads` threads, and passes each result on as soon
+    /// as it is there, in whatever order.
+    ///
+    /// It holds at most `2 * threads` items and results beside the buffer behind it. Otherwise as
+    /// [`par_map`](Self::par_map).
+    pub fn par_map_unordered<U: Send + 'static>(
+        self,
+        threads: usize,
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+    ) -> Pipeline<U> {
+        self.grow(natural(), move |feed, gauge, plan| {
+            let output = Arc::new(Join::new(gauge));
+            let mut scatter = ScatterUnordered::new(threads, make, Arc::clone(&output));
+            plan.stage_into("par_map", feed, output, move |feed, inlet| {
+                feed.drive(&mut Through {
+                    transform: &mut scatter,
+                    inlet,
+                })
+            })
+        })
+    }
+}

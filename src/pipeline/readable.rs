@@ -1,0 +1,228 @@
+//! A pipeline that is read at its end, and a readable that a pipeline begins with.
+
+use std::sync::{Arc, Weak};
+
+use super::all::All;
+use super::feed::{Feed, watched};
+use super::plan::Plan;
+use super::{Pipeline, Settings, fixed};
+use crate::cancel::{Cancel, Interrupt};
+use crate::channel::{Join, Wait, Watch};
+use crate::duplex::Duplex;
+use crate::error::{Error, ErrorKind};
+use crate::inlet::{Ended, Inlet};
+use crate::mark::{HighWaterMark, Unit};
+use crate::monitor::Stage;
+use crate::pair::channel;
+use crate::readable::Readable;
+use crate::transform::Transform;
+use crate::worker::Worker;
+
+impl<T: Send + 'static> Pipeline<T> {
+    /// Makes a stream of what comes out of it, to be read here. Node's `compose`.
+    ///
+    /// Its threads start with the first read, and none outlives the handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{Bytes, pipeline};
+    ///
+    /// let shout = |chunk: Bytes| Bytes::from(chunk.to_ascii_uppercase());
+    /// let loud = pipeline(&b"quiet"[..]).map(shout).readable();
+    /// assert_eq!(loud.to_bytes(1024)?, "QUIET");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[must_use]
+    pub fn readable(self) -> Readable<T> {
+        let Self {
+            settings,
+            measure,
+            build,
+        } = self;
+        let mut plan = Plan::new(settings.mark, settings.per_second);
+        let gauge = measure(plan.mark);
+        let feed = build(&mut plan);
+        let output = match feed.join() {
+            Some(join) => Arc::clone(join),
+            // Light stages at the end get a thread here, for there is none behind them.
+            None => {
+                let output = Arc::new(Join::new(gauge));
+                plan.stage_into("readable", feed, Arc::clone(&output), |feed, inlet| {
+                    feed.drive(inlet)
+                });
+                output
+            }
+        };
+        let Plan {
+            stages,
+            mut bodies,
+            joins,
+            ..
+        } = plan;
+        let all = All::new(joins);
+        output.attach_source(Some(all.interrupt()));
+        settings.token.register(all.target());
+        let (monitor, running) = (settings.monitor, Arc::clone(&all));
+        let worker = Worker::new("highwater-pipeline".to_owned(), move || {
+            monitor.begin(stages);
+            let last = bodies.pop();
+            let threads = running.start(bodies, &monitor);
+            if let Some(last) = last {
+                running.run(last, &monitor);
+            }
+            for thread in threads {
+                // It has caught the panics of user code, and told its error.
+                let _ = thread.join();
+            }
+            monitor.end(running.was_stopped());
+        });
+        Readable::of(output, worker, Some(all))
+    }
+}
+
+impl<T: Send + 'static> Readable<T> {
+    /// Begins a pipeline with what is read from here, on the thread of the next stage.
+    pub fn into_pipeline(self) -> Pipeline<T> {
+        let gauge = self.join().gauge();
+        Pipeline {
+            settings: Settings::new(None),
+            measure: Arc::new(move |_| gauge),
+            build: Box::new(move |plan| {
+                let row = Stage::new("readable".to_owned(), None, Some(watched(self.join())));
+                plan.stages.push(row);
+                plan.joins.push(self.target());
+                Box::new(FromReadable(self))
+            }),
+        }
+    }
+
+    /// Puts a transform behind it, which runs on a thread of its own: Node's `compose`. `mark` says
+    /// how much of what it makes may wait to be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::operators::map;
+    /// use highwater::{HighWaterMark, Readable};
+    ///
+    /// let numbers = Readable::from_iter(1..=3, HighWaterMark::items(2));
+    /// let squares = numbers.through(map(|n: u32| n * n), HighWaterMark::items(2));
+    /// assert_eq!(squares.to_vec(10)?, [1, 4, 9]);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[must_use]
+    pub fn through<O: Send + 'static, U: Unit<O>>(
+        self,
+        stage: impl Transform<T, O> + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Readable<O> {
+        self.into_pipeline().then(stage, fixed(&mark)).readable()
+    }
+
+    /// Makes something else of each item, on `threads` threads, and reads the results in order; see
+    /// [`Pipeline::par_map`].
+    #[must_use]
+    pub fn par_map<O: Send + 'static>(
+        self,
+        threads: usize,
+        make: impl Fn(T) -> Result<O, Error> + Send + Sync + 'static,
+    ) -> Readable<O> {
+        self.into_pipeline().par_map(threads, make).readable()
+    }
+
+    /// Makes something else of each item, on `threads` threads, and reads the results as they come;
+    /// see [`Pipeline::par_map_unordered`].
+    #[must_use]
+    pub fn par_map_unordered<O: Send + 'static>(
+        self,
+        threads: usize,
+        make: impl Fn(T) -> Result<O, Error> + Send + Sync + 'static,
+    ) -> Readable<O> {
+        self.into_pipeline()
+            .par_map_unordered(threads, make)
+            .readable()
+    }
+}
+
+impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
+    /// Makes a stream of a transform: what is written goes through it, on a thread of its own, and
+    /// is read. `written` says how much may wait in front of it, `read` how much behind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::operators::map;
+    /// use highwater::{Duplex, HighWaterMark};
+    ///
+    /// let mark = HighWaterMark::items(4);
+    /// let mut square = Duplex::over(map(|n: u32| n * n), mark, mark);
+    /// square.write(3)?;
+    /// assert_eq!(square.next().transpose()?, Some(9));
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[must_use]
+    pub fn over<U: Unit<I>, V: Unit<O>>(
+        stage: impl Transform<I, O> + 'static,
+        written: HighWaterMark<U>,
+        read: HighWaterMark<V>,
+    ) -> Self {
+        let (writable, input) = channel(written);
+        Self::new(input.through(stage, read), writable)
+    }
+}
+
+/// A stream that somebody else fills.
+struct FromReadable<T>(Readable<T>);
+
+impl<T: Send + 'static> FromReadable<T> {
+    /// The next chunk. Before it waits for one, what is held back is passed on.
+    fn next(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Option<T>, Error> {
+        match self.0.try_next() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                inlet.rest(true)?;
+                self.0.next_within(Wait::Forever)
+            }
+            next => next,
+        }
+    }
+
+    fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+        while !inlet.is_done() {
+            let pushed = match self.next(inlet) {
+                Ok(Some(chunk)) => inlet.push(chunk),
+                Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
+                Err(error) => Err(error),
+            };
+            match pushed {
+                Err(error) if error.is_enough() => break,
+                pushed => pushed?,
+            }
+        }
+        inlet.finish().map(|()| Ended::WithEnough)
+    }
+}
+
+impl<T: Send + 'static> Feed<T> for FromReadable<T> {
+    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+        let ended = self.pass(inlet);
+        if let Err(error) = &ended {
+            inlet.fail(error);
+            self.0.destroy(error.clone());
+        }
+        ended
+    }
+
+    fn join(&self) -> Option<&Arc<Join<T>>> {
+        None
+    }
+
+    fn watch(&self) -> Weak<dyn Watch> {
+        watched(self.0.join())
+    }
+
+    /// It is not this thread that a destroy of that stream would have to wake.
+    fn attach(&self, _interrupt: Option<Interrupt>) {}
+
+    fn name(&self, _names: &mut Vec<String>) {}
+}

@@ -1,0 +1,200 @@
+//! Where a pipeline is more than one line: a second sink beside it, and a stage in two halves.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use super::feed::{Light, watched};
+use super::plan::{Done, named};
+use super::{Pipeline, natural};
+use crate::cancel::Interrupt;
+use crate::channel::{Join, Wait};
+use crate::chunk::Batch;
+use crate::ends::{IntoSink, IntoSource};
+use crate::error::Error;
+use crate::inlet::{self, ToSink};
+use crate::monitor::Stage;
+use crate::sink::Sink;
+use crate::source::Source;
+use crate::transform::{Out, Transform};
+
+impl<T: Send + 'static> Pipeline<T> {
+    /// Gives each chunk to a second sink too, which has a thread and a buffer of its own. The
+    /// slower of the two paces both.
+    ///
+    /// A clone of each chunk is passed on: of bytes that is no copy. The pipeline is done when
+    /// both sinks are, and fails if either does; a second sink that has had enough is left out
+    /// from then on. For more than that, such as a branch that may fall behind, end the pipeline in
+    /// a broadcast.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{SenderSink, pipeline};
+    ///
+    /// let (sender, receiver) = crossbeam_channel::unbounded();
+    /// let (_, first) = pipeline(&b"twice"[..])
+    ///     .tee(SenderSink::new(sender))
+    ///     .to(Vec::new())
+    ///     .run_into()?;
+    /// assert_eq!(first.into_inner(), b"twice");
+    /// assert_eq!(receiver.iter().collect::<Vec<_>>(), ["twice"]);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn tee(self, second: impl IntoSink<T>) -> Self
+    where
+        T: Clone,
+    {
+        let total = self.settings.total;
+        let mut sink = second.into_sink();
+        let measure = Arc::clone(&self.measure);
+        let mut both = self.grow(measure, move |before, gauge, plan| {
+            let side = Arc::new(Join::new(gauge));
+            side.attach_sink(sink.interrupt());
+            let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);
+            let taken = Arc::clone(&side);
+            plan.thread(row, move || {
+                inlet::run(&taken, &mut ToSink::new(&mut sink, gauge, &mut |_| {})).map(Done::from)
+            });
+            plan.joins.push(side.clone());
+            let stage = Tee { side, open: true };
+            Box::new(Light { before, stage })
+        });
+        both.settings.total = total;
+        both
+    }
+
+    /// Goes on through something that has two halves which do not wait for one another: what is
+    /// there is written to `sink`, and what `source` reads goes on. A child process, a connection.
+    ///
+    /// Each half runs on a thread of its own. What fails before `sink`, or in it, ends what `source`
+    /// brings with that error, and not with an end.
+    pub fn via<O: Send + 'static>(
+        self,
+        sink: impl IntoSink<T>,
+        source: impl IntoSource<O>,
+    ) -> Pipeline<O> {
+        let cause = Arc::new(OnceLock::new());
+        let mut first = FirstHalf {
+            sink: sink.into_sink(),
+            cause: Arc::clone(&cause),
+        };
+        let second = SecondHalf {
+            source: source.into_source(),
+            cause,
+        };
+        let written = Arc::clone(&self.measure);
+        self.grow(natural(), move |mut feed, gauge, plan| {
+            feed.attach(first.interrupt());
+            let name = named(&*feed, &first.name());
+            let row = Stage::new(name, Some(feed.watch()), None);
+            let written = written(plan.mark);
+            plan.thread(row, move || {
+                let mut unseen = |_| {};
+                feed.drive(&mut ToSink::new(&mut first, written, &mut unseen))
+                    .map(Done::from)
+            });
+            plan.source(second, gauge, None)
+        })
+    }
+}
+
+/// Gives a clone of each chunk to a join beside the pipeline.
+struct Tee<T> {
+    side: Arc<Join<T>>,
+    /// The second sink still wants something.
+    open: bool,
+}
+
+impl<T: Clone + Send> Transform<T, T> for Tee<T> {
+    fn transform(&mut self, chunk: T, out: &mut Out<'_, T>) -> Result<(), Error> {
+        if self.open
+            && let Err(refused) = self.side.write(chunk.clone(), Wait::Forever)
+        {
+            let error = Error::from(refused);
+            if !error.is_enough() {
+                return Err(error);
+            }
+            self.open = false;
+        }
+        out.push(chunk)
+    }
+
+    fn flush(&mut self, _out: &mut Out<'_, T>) -> Result<(), Error> {
+        self.side.end_producer();
+        Ok(())
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        let _ = self.side.fail(cause.clone());
+    }
+
+    fn is_light(&self) -> bool {
+        true
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("tee")
+    }
+}
+
+/// What a stage in two halves is written to. It tells the other half why it was broken off.
+struct FirstHalf<K> {
+    sink: K,
+    cause: Arc<OnceLock<Error>>,
+}
+
+impl<T, K: Sink<T>> Sink<T> for FirstHalf<K> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
+        self.sink.write(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.sink.flush()
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.sink.finish()
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        // Before the half is let go, which the other one may take for an end.
+        let _ = self.cause.set(cause.clone());
+        self.sink.fail(cause);
+    }
+
+    fn is_done(&self) -> bool {
+        self.sink.is_done()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.sink.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.sink.name()
+    }
+}
+
+/// What a stage in two halves is read from.
+struct SecondHalf<S> {
+    source: S,
+    cause: Arc<OnceLock<Error>>,
+}
+
+impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        let read = self.source.read();
+        match (&read, self.cause.get()) {
+            (Ok(None) | Err(_), Some(cause)) => Err(cause.clone()),
+            _ => read,
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.source.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.source.name()
+    }
+}
