@@ -86,7 +86,7 @@ pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Conc
     }
 }
 
-/// See [`concat`].
+/// See [`concat`](fn@concat).
 #[derive(Debug)]
 pub struct Concat<S> {
     /// The one that is read, and those that are not yet. One that has ended is let go at once.

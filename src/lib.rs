@@ -227,6 +227,7 @@ pub mod net;
 pub use bytes::Bytes;
 
 pub use cancel::{CancelToken, Interrupt};
+pub use channel::Budget;
 pub use collect::{Collect, CollectBytes, Fold};
 pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
@@ -237,7 +238,7 @@ pub use mark::{
     DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
 };
 pub use monitor::Monitor;
-pub use pair::channel;
+pub use pair::{channel, channel_within};
 pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
 pub use pool::{Buffer, Pool};
 pub use readable::Readable;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::channel::Join;
+use bytes::Bytes;
+
+use crate::channel::{Budget, Join};
 use crate::mark::{HighWaterMark, Unit};
 use crate::readable::Readable;
 use crate::writable::Writable;
@@ -33,6 +35,35 @@ use crate::writable::Writable;
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
     let join = Arc::new(Join::new(mark.gauge()));
+    (
+        Writable::of_channel(Arc::clone(&join)),
+        Readable::of_channel(join),
+    )
+}
+
+/// Makes a stream of bytes between two threads, as [`channel`] does, whose chunks are charged to a
+/// budget.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Budget, Bytes, HighWaterMark, channel_within};
+///
+/// let budget = Budget::new(100);
+/// let (mut writer, mut reader) = channel_within(HighWaterMark::bytes(1024), &budget);
+/// writer.write(Bytes::from_static(b"charged"))?;
+/// let chunk = reader.next().transpose()?;
+/// assert_eq!(budget.used(), 7);
+/// drop(chunk);
+/// assert_eq!(budget.used(), 0);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[must_use]
+pub fn channel_within<U: Unit<Bytes>>(
+    mark: HighWaterMark<U>,
+    budget: &Budget,
+) -> (Writable<Bytes>, Readable<Bytes>) {
+    let join = Join::within(mark.gauge(), Some(budget));
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),

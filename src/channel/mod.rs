@@ -18,6 +18,7 @@
 //! Locks are taken front first, and user code (a chunk's `Drop`, a waker) runs under neither.
 
 mod back;
+mod budget;
 mod front;
 mod life;
 mod reader;
@@ -25,6 +26,7 @@ mod sink;
 mod writer;
 
 use std::hint;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,8 @@ use crate::sync::{
 
 use back::Back;
 pub(crate) use back::Tally;
+pub use budget::Budget;
+use budget::Door;
 use front::Front;
 pub(crate) use reader::Amount;
 
@@ -96,6 +100,8 @@ pub(crate) struct Join<T> {
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
     gauge: Gauge<T>,
+    /// Where its chunks are charged, if there is a budget.
+    door: Option<Door<T>>,
 }
 
 impl<T> Join<T> {
@@ -121,7 +127,22 @@ impl<T> Join<T> {
             filled_flag: Flag::new(),
             is_rendezvous: marks.high() == 0,
             gauge,
+            door: None,
         }
+    }
+
+    /// Makes one whose chunks are charged to a budget, if there is one, and if they are bytes.
+    pub(crate) fn within(gauge: Gauge<T>, budget: Option<&Budget>) -> Arc<Self>
+    where
+        T: Send + 'static,
+    {
+        let Some(budget) = budget else {
+            return Arc::new(Self::new(gauge));
+        };
+        Arc::new_cyclic(|own: &Weak<Self>| Self {
+            door: Door::of(budget, own.clone()),
+            ..Self::new(gauge)
+        })
     }
 
     /// With what marks, and in what, its chunks are measured.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Back, Join, Unmet, WRITER_PAUSES, Wait};
+use super::budget::Lease;
+use super::{Back, Door, Join, Unmet, WRITER_PAUSES, Wait};
 use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
@@ -34,6 +35,17 @@ impl<T> Join<T> {
                 Err(unmet) => return Err(self.refuse(chunk, unmet)),
             };
         }
+        let mut chunk = chunk;
+        if let Some(door) = &self.door {
+            let lease;
+            (back, lease) = match self.charge(back, door, door.cost(&chunk), wait) {
+                Ok(charged) => charged,
+                Err(unmet) => return Err(self.refuse(chunk, unmet)),
+            };
+            if let Some(lease) = lease {
+                chunk = door.lease(chunk, lease);
+            }
+        }
         let was_empty = back.state.is_queue_empty();
         match back.put(Weighed { chunk, weight }) {
             Ok(pressure) => {
@@ -52,6 +64,36 @@ impl<T> Join<T> {
         }
     }
 
+    /// Charges so much to the budget, waiting for room in it. No lease is for a chunk that is let in
+    /// all the same, because nothing else is there: or a reader would wait for what cannot be
+    /// charged.
+    ///
+    /// The wait ends with room, when the buffer is empty, with the end of the stream, or with its
+    /// time.
+    #[cold]
+    fn charge<'a>(
+        &'a self,
+        mut back: MutexGuard<'a, Back<T>>,
+        door: &Door<T>,
+        cost: usize,
+        wait: Wait,
+    ) -> Result<(MutexGuard<'a, Back<T>>, Option<Lease>), Unmet> {
+        loop {
+            let lease = door.charge(cost);
+            if lease.is_some() || back.state.len() == 0 {
+                return Ok((back, lease));
+            }
+            // Another producer may have taken the room in the buffer meanwhile.
+            back = self.wait_drained(back, wait, |back| {
+                let paid = back.state.len() == 0 || door.has_room(cost);
+                paid && back.admits() || !back.state.is_writable()
+            })?;
+            if !back.state.is_writable() {
+                return Err(Unmet::NotWritable);
+            }
+        }
+    }
+
     /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
     /// were not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
@@ -59,6 +101,10 @@ impl<T> Join<T> {
             // It needs no room, so it waits for none.
             if self.is_nothing(self.weigh(first)) {
                 chunks.pop_front();
+                continue;
+            }
+            if self.door.is_some() {
+                self.write_first(chunks)?;
                 continue;
             }
             let mut back = self.back();
@@ -83,6 +129,18 @@ impl<T> Join<T> {
             self.wake_reader(back);
         }
         Ok(self.pressure())
+    }
+
+    /// Writes one chunk off the front of `chunks`.
+    fn write_first(&self, chunks: &mut VecDeque<T>) -> Result<(), Error> {
+        if let Some(first) = chunks.pop_front()
+            && let Err(refused) = self.write(first, Wait::Forever)
+        {
+            let (first, error) = refused.into_parts();
+            chunks.push_front(first);
+            return Err(error);
+        }
+        Ok(())
     }
 
     fn pressure(&self) -> Pressure {
@@ -111,7 +169,7 @@ impl<T> Join<T> {
                 back = self.lift_corks(back);
             }
             back = self.wait_drained(back, wait, |back| {
-                back.admits() || !back.state.is_writable()
+                back.admits() && self.may_charge(back) || !back.state.is_writable()
             })?;
         }
         if back.state.is_writable() {
@@ -119,6 +177,12 @@ impl<T> Join<T> {
         } else {
             Err(Unmet::NotWritable)
         }
+    }
+
+    /// Says whether the budget is not used up, which is worth waiting for before anything is read.
+    fn may_charge(&self, back: &Back<T>) -> bool {
+        let door = self.door.as_ref();
+        door.is_none_or(|door| back.state.len() == 0 || door.has_room(1))
     }
 
     /// Lets everything out: a writer that waits for what it has corked would wait for ever.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cancel::CancelToken;
+use crate::channel::Budget;
 use crate::ends::{IntoSink, IntoSource};
 use crate::inlet::Through;
 use crate::mark::{Gauge, HighWaterMark, InBytes, Unit};
@@ -94,6 +95,7 @@ pub struct Pipeline<T> {
 struct Settings {
     mark: HighWaterMark<InBytes>,
     per_second: Option<u64>,
+    budget: Option<Budget>,
     total: Option<u64>,
     token: CancelToken,
     progress: Option<Teller>,
@@ -105,6 +107,7 @@ impl Settings {
         Self {
             mark: HighWaterMark::default(),
             per_second: None,
+            budget: None,
             total,
             token: CancelToken::new(),
             progress: None,
@@ -136,7 +139,10 @@ where
     Pipeline {
         settings,
         measure,
-        build: Box::new(move |plan| plan.source(source, gauge(plan.mark), plan.per_second)),
+        build: Box::new(move |plan| {
+            let (gauge, per_second) = (gauge(plan.mark), plan.per_second);
+            plan.source(source, gauge, per_second)
+        }),
     }
 }
 
@@ -214,6 +220,12 @@ impl<T: Send + 'static> Pipeline<T> {
     /// in each.
     pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
         self.settings.mark = mark;
+        self
+    }
+
+    /// Charges what is in the buffers of bytes to a budget, which other pipelines share.
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.settings.budget = Some(budget.clone());
         self
     }
 

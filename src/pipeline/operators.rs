@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::feed::Light;
 use super::{Pipeline, Ready, natural};
-use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::Through;
 use crate::mark::HighWaterMark;
@@ -180,7 +179,7 @@ impl<T: Send + 'static> Pipeline<T> {
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Pipeline<U> {
         self.grow(natural(), move |feed, gauge, plan| {
-            let output = Arc::new(Join::new(gauge));
+            let output = plan.join(gauge);
             let mut scatter = ScatterUnordered::new(threads, make, Arc::clone(&output));
             plan.stage_into("par_map", feed, output, move |feed, inlet| {
                 feed.drive(&mut Through {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Settings;
 use super::feed::{Feed, FromJoin, watched};
 use crate::cancel::Cancel;
-use crate::channel::Join;
+use crate::channel::{Budget, Join};
 use crate::error::Error;
 use crate::inlet::{Ended, ToJoin};
 use crate::mark::{Gauge, HighWaterMark, InBytes};
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub(super) mark: HighWaterMark<InBytes>,
     /// How fast the source is read at most.
     pub(super) per_second: Option<u64>,
+    /// What the chunks are charged to.
+    budget: Option<Budget>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
     pub(super) joins: Vec<Arc<dyn Cancel>>,
@@ -53,14 +56,20 @@ impl From<Ended> for Done {
 pub(super) type Build<T> = Box<dyn FnOnce(&mut Plan) -> Box<dyn Feed<T>> + Send>;
 
 impl Plan {
-    pub(super) fn new(mark: HighWaterMark<InBytes>, per_second: Option<u64>) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            mark,
-            per_second,
+            mark: settings.mark,
+            per_second: settings.per_second,
+            budget: settings.budget.clone(),
             stages: Vec::new(),
             bodies: Vec::new(),
             joins: Vec::new(),
         }
+    }
+
+    /// Makes a join, within the budget.
+    pub(super) fn join<T: Send + 'static>(&self, gauge: Gauge<T>) -> Arc<Join<T>> {
+        Join::within(gauge, self.budget.as_ref())
     }
 
     /// Adds a thread that does `run`, for a stage.
@@ -84,7 +93,7 @@ impl Plan {
         gauge: Gauge<T>,
         per_second: Option<u64>,
     ) -> Box<dyn Feed<T>> {
-        let output = Arc::new(Join::new(gauge));
+        let output = self.join(gauge);
         output.attach_source(source.interrupt());
         let mut pace = per_second.map(Pace::new);
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
@@ -108,7 +117,8 @@ impl Plan {
         gauge: Gauge<O>,
         work: impl FnOnce(&mut dyn Feed<I>, &mut ToJoin<O>) -> Result<Ended, Error> + Send + 'static,
     ) -> Box<dyn Feed<O>> {
-        self.stage_into(name, feed, Arc::new(Join::new(gauge)), work)
+        let output = self.join(gauge);
+        self.stage_into(name, feed, output, work)
     }
 
     /// The same into a join that is there.

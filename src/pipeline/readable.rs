@@ -40,14 +40,14 @@ impl<T: Send + 'static> Pipeline<T> {
             measure,
             build,
         } = self;
-        let mut plan = Plan::new(settings.mark, settings.per_second);
+        let mut plan = Plan::new(&settings);
         let gauge = measure(plan.mark);
         let feed = build(&mut plan);
         let output = match feed.join() {
             Some(join) => Arc::clone(join),
             // Light stages at the end get a thread here, for there is none behind them.
             None => {
-                let output = Arc::new(Join::new(gauge));
+                let output = plan.join(gauge);
                 plan.stage_into("readable", feed, Arc::clone(&output), |feed, inlet| {
                     feed.drive(inlet)
                 });

@@ -60,7 +60,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             measure,
             build,
         } = pipeline;
-        let mut plan = Plan::new(settings.mark, settings.per_second);
+        let mut plan = Plan::new(&settings);
         let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
 

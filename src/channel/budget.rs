@@ -1,0 +1,211 @@
+//! One number over many joins: what their chunks may hold together.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+
+use super::Join;
+use crate::sync::Mutex;
+
+/// A hard number of bytes that any number of streams share.
+///
+/// A mark is a trigger, one for each buffer; a budget is a capacity, one for all of them. A chunk is
+/// charged when it enters a buffer, and until its last slice is dropped, wherever that is: also
+/// while a consumer holds it. A writer that would exceed the budget waits, as it does at a mark,
+/// until enough was dropped. What is charged together never exceeds the capacity.
+///
+/// So that nothing waits for ever, a buffer that is empty takes one chunk whether it can be charged
+/// or not. What is held in all is at most the capacity, and one chunk for each buffer and each
+/// source. A chunk that a stage passes on into another buffer is charged in both until it is
+/// dropped.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Budget, pipeline};
+///
+/// let budget = Budget::new(1024 * 1024);
+/// for data in [&b"one"[..], &b"another"[..]] {
+///     pipeline(data).budget(&budget).to(Vec::new()).run()?;
+/// }
+/// assert_eq!(budget.used(), 0);
+/// assert_eq!(budget.peak(), 7);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Budget(Arc<Purse>);
+
+struct Purse {
+    capacity: usize,
+    account: Mutex<Account>,
+}
+
+/// # Invariants
+///
+/// `used <= peak`, and `peak` is at most the capacity.
+#[derive(Default)]
+struct Account {
+    used: usize,
+    peak: usize,
+    /// Whose writers wait for something to be given back.
+    waiting: Vec<Weak<dyn Wake>>,
+}
+
+/// A join whose writers are to look again.
+pub(super) trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+impl<T: Send> Wake for Join<T> {
+    fn wake(&self) {
+        self.wake_writers(self.back());
+    }
+}
+
+impl Budget {
+    /// Makes a budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Purse {
+            capacity: bytes,
+            account: Mutex::new(Account::default()),
+        }))
+    }
+
+    /// How many bytes may be charged at once.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.0.capacity
+    }
+
+    /// How many bytes are charged now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.account.lock().used
+    }
+
+    /// The most that was charged at once.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        self.0.account.lock().peak
+    }
+
+    fn charge(&self, bytes: usize) -> Option<Lease> {
+        let mut account = self.0.account.lock();
+        if bytes > self.0.capacity - account.used {
+            return None;
+        }
+        account.used += bytes;
+        account.peak = account.peak.max(account.used);
+        Some(Lease {
+            budget: self.clone(),
+            bytes,
+        })
+    }
+
+    /// Says whether so much could be charged. If not, `waiter` is woken when something was given
+    /// back.
+    fn has_room(&self, bytes: usize, waiter: &Weak<dyn Wake>) -> bool {
+        let mut account = self.0.account.lock();
+        let room = bytes <= self.0.capacity - account.used;
+        if !room && !account.waiting.iter().any(|known| known.ptr_eq(waiter)) {
+            account.waiting.push(waiter.clone());
+        }
+        room
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("capacity", &self.capacity())
+            .field("used", &self.used())
+            .field("peak", &self.peak())
+            .finish()
+    }
+}
+
+/// What a chunk was charged for, until it is dropped.
+pub(super) struct Lease {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut account = self.budget.0.account.lock();
+            account.used -= self.bytes;
+            std::mem::take(&mut account.waiting)
+        };
+        // Not under the lock: each takes that of its join, under which others take this one.
+        for waiter in waiting.iter().filter_map(Weak::upgrade) {
+            waiter.wake();
+        }
+    }
+}
+
+/// Bytes that give their lease back.
+struct Leased {
+    chunk: Bytes,
+    _lease: Lease,
+}
+
+impl AsRef<[u8]> for Leased {
+    fn as_ref(&self) -> &[u8] {
+        &self.chunk
+    }
+}
+
+/// Where the chunks of a join are charged.
+pub(super) struct Door<T> {
+    budget: Budget,
+    /// The join, to be woken.
+    join: Weak<dyn Wake>,
+    cost: fn(&T) -> usize,
+    lease: fn(T, Lease) -> T,
+}
+
+impl<T: 'static> Door<T> {
+    /// The door of a join, if what flows through it are bytes: nothing else can give a lease back.
+    pub(super) fn of(budget: &Budget, join: Weak<dyn Wake>) -> Option<Self> {
+        let cost: fn(&Bytes) -> usize = Bytes::len;
+        let lease: fn(Bytes, Lease) -> Bytes = |chunk, lease| {
+            Bytes::from_owner(Leased {
+                chunk,
+                _lease: lease,
+            })
+        };
+        let (cost, lease): (&dyn Any, &dyn Any) = (&cost, &lease);
+        Some(Self {
+            budget: budget.clone(),
+            join,
+            cost: *cost.downcast_ref()?,
+            lease: *lease.downcast_ref()?,
+        })
+    }
+}
+
+impl<T> Door<T> {
+    /// Charges so much, if there is room for it.
+    pub(super) fn charge(&self, bytes: usize) -> Option<Lease> {
+        self.budget.charge(bytes)
+    }
+
+    /// Has a chunk give back what it was charged for when it is dropped.
+    pub(super) fn lease(&self, chunk: T, lease: Lease) -> T {
+        (self.lease)(chunk, lease)
+    }
+
+    pub(super) fn cost(&self, chunk: &T) -> usize {
+        (self.cost)(chunk)
+    }
+
+    /// Says whether so much could be charged. If not, the join is woken when something was given
+    /// back.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.budget.has_room(bytes, &self.join)
+    }
+}
