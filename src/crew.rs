@@ -1,7 +1,7 @@
 //! Threads that share the work of one stage, and a place for each result.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -37,11 +37,16 @@ struct Job<T, U> {
     number: u64,
     item: T,
     slot: Sender<Result<U, Error>>,
+    /// Gone when nobody will look into the slot.
+    wanted: Weak<()>,
 }
 
 /// Where the result of one item will be.
 #[derive(Debug)]
-pub(crate) struct Slot<U>(Receiver<Result<U, Error>>);
+pub(crate) struct Slot<U> {
+    result: Receiver<Result<U, Error>>,
+    _wanted: Arc<()>,
+}
 
 impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
     /// Makes a crew of so many hands, one at least. Nothing is started.
@@ -74,11 +79,20 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
     /// Whatever keeps the threads from being started.
     pub(crate) fn submit(&mut self, item: T) -> Result<Slot<U>, Error> {
         let (slot, result) = bounded(1);
-        let number = self.given;
+        let wanted = Arc::new(());
+        let job = Job {
+            number: self.given,
+            item,
+            slot,
+            wanted: Arc::downgrade(&wanted),
+        };
         self.given += 1;
         // A line whose hands are gone drops the job, and the slot says so.
-        let _ = self.line()?.send(Job { number, item, slot });
-        Ok(Slot(result))
+        let _ = self.line()?.send(job);
+        Ok(Slot {
+            result,
+            _wanted: wanted,
+        })
     }
 
     fn line(&mut self) -> Result<&Sender<Job<T, U>>, Error> {
@@ -103,7 +117,7 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
 }
 
 impl<T, U> Crew<T, U> {
-    /// Waits until everything that was given is done.
+    /// Waits until everything that was given is done, save for what nobody waits for.
     pub(crate) fn finish(&mut self) {
         self.line = None;
         for thread in self.threads.drain(..) {
@@ -122,18 +136,19 @@ struct Hand<T, U> {
 
 impl<T, U> Hand<T, U> {
     fn run(self) {
-        for Job { number, item, slot } in &self.jobs {
+        for job in &self.jobs {
             // What is behind the failure is dropped, and its slot with it. What is before it is
             // done, for its result comes first.
-            if number > self.failed.load(Ordering::Acquire) {
+            let failed = job.number > self.failed.load(Ordering::Acquire);
+            if failed || job.wanted.strong_count() == 0 {
                 continue;
             }
-            let result = guard(|| (self.work)(item));
+            let result = guard(|| (self.work)(job.item));
             if result.is_err() {
-                self.failed.fetch_min(number, Ordering::AcqRel);
+                self.failed.fetch_min(job.number, Ordering::AcqRel);
             }
-            // Whoever has asked for it may be gone.
-            let _ = slot.send(result);
+            // Whoever has asked for it may have gone meanwhile.
+            let _ = job.slot.send(result);
         }
     }
 }
@@ -147,7 +162,9 @@ impl<U> Slot<U> {
     ///
     /// What the work has failed with; an echo if it was not done because other work has failed.
     pub(crate) fn wait(self) -> Result<U, Error> {
-        self.0.recv().unwrap_or_else(|_| Err(Error::interrupted()))
+        self.result
+            .recv()
+            .unwrap_or_else(|_| Err(Error::interrupted()))
     }
 }
 

@@ -55,6 +55,11 @@ impl<T: Send + 'static, U: Send + 'static> Transform<T, Slot<U>> for Scatter<T, 
         Ok(())
     }
 
+    /// What came in before is done all the same, for it comes before the error.
+    fn fail(&mut self, _cause: &Error) {
+        self.crew.finish();
+    }
+
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(NAME)
     }
@@ -120,6 +125,11 @@ impl<T: Send + 'static, U> Transform<T, U> for ScatterUnordered<T> {
 
     fn flush(&mut self, _out: &mut Out<'_, U>) -> Result<(), Error> {
         self.out.drain(..).try_for_each(Slot::wait)
+    }
+
+    /// What came in before is done all the same, for it comes before the error.
+    fn fail(&mut self, _cause: &Error) {
+        self.crew.finish();
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -271,6 +271,11 @@ impl<T> Join<T> {
         self.back().tally
     }
 
+    /// Says whether it was torn down, or is over.
+    pub(crate) fn is_destroyed(&self) -> bool {
+        self.back().state.is_destroyed()
+    }
+
     /// Looks at the join without waiting for anything but its lock.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
         let back = self.back();

@@ -12,9 +12,13 @@ use super::Back;
 impl<T> Join<T> {
     /// Says that a sink's thread reads from here, and how to wake it out of the kernel.
     pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
-        let mut back = self.back();
-        back.has_sink = true;
-        back.interrupt_sink = interrupt;
+        self.back().has_sink = true;
+        self.attach_reader(interrupt);
+    }
+
+    /// Says how to wake a reader out of the kernel that takes its chunks one by one.
+    pub(crate) fn attach_reader(&self, interrupt: Option<Interrupt>) {
+        self.back().interrupt_sink = interrupt;
     }
 
     /// Says how to wake whoever writes out of the kernel, beside those that were told before.

@@ -166,6 +166,11 @@ impl Error {
         self.0.enough
     }
 
+    /// Says whether it tells only that the stream is going down.
+    pub(crate) fn is_echo(&self) -> bool {
+        self.0.echo
+    }
+
     pub(crate) fn ended() -> Self {
         Self::new(ErrorKind::Ended, Misuse::WriteAfterEnd.to_string())
     }

@@ -81,9 +81,13 @@ pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, 
                     join.complete(batch);
                     continue;
                 }
-                Err(error) if error.is_enough() => return have_enough(join, inlet),
+                Err(error) if error.is_enough() || join.is_satisfied() => {
+                    return have_enough(join, inlet);
+                }
                 Err(error) => (error, batch),
             },
+            // Somebody further down has had enough, and said so for all that is before him.
+            Taken::Gone(None) if join.is_satisfied() => return have_enough(join, inlet),
             Taken::End => match inlet.finish() {
                 Ok(()) => return join.finished().map(|()| Ended::AtTheEnd),
                 Err(error) => (error, Batch::new()),

@@ -89,8 +89,11 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 
     fn write_staged(&mut self) -> Result<(), Error> {
-        let mut staged = std::mem::take(&mut self.staged);
         let torn = Arc::clone(&self.torn);
+        if torn.load(Ordering::Acquire) {
+            return Err(Error::interrupted());
+        }
+        let mut staged = std::mem::take(&mut self.staged);
         let outcome = self.push_all(&mut staged, &mut |_| {
             (!torn.load(Ordering::Acquire)).then_some(0)
         });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::plan::{Body, Done};
 use crate::cancel::{Cancel, Interrupt};
+use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::Ended;
 use crate::monitor::Monitor;
@@ -16,6 +17,8 @@ pub(super) struct All {
     pub(super) joins: Vec<Arc<dyn Cancel>>,
     /// The first cause.
     first: OnceLock<Error>,
+    /// What only tells that something has failed. Whoever was told so may be ahead of the cause.
+    echo: OnceLock<Error>,
     /// Everything was torn down.
     torn: Arc<AtomicBool>,
 }
@@ -25,6 +28,7 @@ impl All {
         Arc::new(Self {
             joins,
             first: OnceLock::new(),
+            echo: OnceLock::new(),
             torn: Arc::default(),
         })
     }
@@ -35,11 +39,16 @@ impl All {
         target
     }
 
-    /// Ends everything, when nobody reads what comes out of it any more.
-    pub(super) fn interrupt(self: &Arc<Self>) -> Interrupt {
-        let all = Arc::downgrade(self);
+    /// Ends everything, when nobody reads any more what comes out of it. A stop is no such thing.
+    pub(super) fn interrupt<T: Send + 'static>(
+        self: &Arc<Self>,
+        output: &Arc<Join<T>>,
+    ) -> Interrupt {
+        let (all, output) = (Arc::downgrade(self), Arc::downgrade(output));
         Interrupt::new(move || {
-            if let Some(all) = all.upgrade() {
+            if output.upgrade().is_none_or(|output| output.is_destroyed())
+                && let Some(all) = all.upgrade()
+            {
                 all.tear_down(Error::closed());
             }
         })
@@ -50,9 +59,9 @@ impl All {
         Arc::clone(&self.torn)
     }
 
-    /// The first cause, if something has failed.
+    /// The first cause, if something has failed, once every thread has ended.
     pub(super) fn first(&self) -> Option<&Error> {
-        self.first.get()
+        self.first.get().or(self.echo.get())
     }
 
     /// Starts a thread for each body. If one cannot be started, everything is torn down.
@@ -109,7 +118,9 @@ impl All {
 
     /// Keeps the first error, and attaches the others to it.
     fn tell(&self, error: Error) {
-        if let Err(error) = self.first.set(error)
+        if error.is_echo() {
+            let _ = self.echo.set(error);
+        } else if let Err(error) = self.first.set(error)
             && let Some(first) = self.first.get()
         {
             first.attach(error);

@@ -61,7 +61,7 @@ impl<T: Send + 'static> Pipeline<T> {
             ..
         } = plan;
         let all = All::new(joins);
-        output.attach_source(Some(all.interrupt()));
+        output.attach_source(Some(all.interrupt(&output)));
         settings.token.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
@@ -176,23 +176,25 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
 struct FromReadable<T>(Readable<T>);
 
 impl<T: Send + 'static> FromReadable<T> {
-    /// The next chunk. Before it waits for one, what is held back is passed on.
-    fn next(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Option<T>, Error> {
-        match self.0.try_next() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                inlet.rest(true)?;
-                self.0.next_within(Wait::Forever)
-            }
-            next => next,
-        }
-    }
-
     fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
         while !inlet.is_done() {
-            let pushed = match self.next(inlet) {
+            let next = match self.0.try_next() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    inlet.rest(true)?;
+                    self.0.next_within(Wait::Forever)
+                }
+                next => next,
+            };
+            let pushed = match next {
                 Ok(Some(chunk)) => inlet.push(chunk),
                 Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
-                Err(error) => Err(error),
+                Err(error) => {
+                    // Behind what was read before it.
+                    if let Err(later) = inlet.rest(false) {
+                        error.attach(later);
+                    }
+                    return Err(error);
+                }
             };
             match pushed {
                 Err(error) if error.is_enough() => break,
@@ -221,8 +223,9 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
         watched(self.0.join())
     }
 
-    /// It is not this thread that a destroy of that stream would have to wake.
-    fn attach(&self, _interrupt: Option<Interrupt>) {}
+    fn attach(&self, interrupt: Option<Interrupt>) {
+        self.0.join().attach_reader(interrupt);
+    }
 
     fn name(&self, _names: &mut Vec<String>) {}
 }

@@ -1,6 +1,7 @@
 //! Where a pipeline is more than one line: a second sink beside it, and a stage in two halves.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::feed::{Light, watched};
@@ -73,14 +74,15 @@ impl<T: Send + 'static> Pipeline<T> {
         sink: impl IntoSink<T>,
         source: impl IntoSource<O>,
     ) -> Pipeline<O> {
-        let cause = Arc::new(OnceLock::new());
+        let shared = Arc::new(Shared::default());
         let mut first = FirstHalf {
             sink: sink.into_sink(),
-            cause: Arc::clone(&cause),
+            shared: Arc::clone(&shared),
         };
         let second = SecondHalf {
             source: source.into_source(),
-            cause,
+            shared,
+            ended: false,
         };
         let written = Arc::clone(&self.measure);
         self.grow(natural(), move |mut feed, gauge, plan| {
@@ -137,28 +139,48 @@ impl<T: Clone + Send> Transform<T, T> for Tee<T> {
     }
 }
 
+/// What the two halves of a stage know of one another.
+#[derive(Default)]
+struct Shared {
+    /// Why the half that is written to was broken off.
+    cause: OnceLock<Error>,
+    /// The half that is read was let go before its end.
+    unread: AtomicBool,
+}
+
 /// What a stage in two halves is written to. It tells the other half why it was broken off.
 struct FirstHalf<K> {
     sink: K,
-    cause: Arc<OnceLock<Error>>,
+    shared: Arc<Shared>,
+}
+
+impl<K> FirstHalf<K> {
+    /// Fails with an echo, if the other half is gone: whatever took that down is the cause.
+    fn call(&mut self, work: impl FnOnce(&mut K) -> Result<(), Error>) -> Result<(), Error> {
+        let outcome = work(&mut self.sink);
+        if outcome.is_err() && self.shared.unread.load(Ordering::Acquire) {
+            return Err(Error::interrupted());
+        }
+        outcome
+    }
 }
 
 impl<T, K: Sink<T>> Sink<T> for FirstHalf<K> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
-        self.sink.write(batch)
+        self.call(|sink| sink.write(batch))
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.sink.flush()
+        self.call(Sink::flush)
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        self.sink.finish()
+        self.call(Sink::finish)
     }
 
     fn fail(&mut self, cause: &Error) {
         // Before the half is let go, which the other one may take for an end.
-        let _ = self.cause.set(cause.clone());
+        let _ = self.shared.cause.set(cause.clone());
         self.sink.fail(cause);
     }
 
@@ -178,13 +200,15 @@ impl<T, K: Sink<T>> Sink<T> for FirstHalf<K> {
 /// What a stage in two halves is read from.
 struct SecondHalf<S> {
     source: S,
-    cause: Arc<OnceLock<Error>>,
+    shared: Arc<Shared>,
+    ended: bool,
 }
 
 impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
     fn read(&mut self) -> Result<Option<T>, Error> {
         let read = self.source.read();
-        match (&read, self.cause.get()) {
+        self.ended = matches!(read, Ok(None));
+        match (&read, self.shared.cause.get()) {
             (Ok(None) | Err(_), Some(cause)) => Err(cause.clone()),
             _ => read,
         }
@@ -196,5 +220,12 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
 
     fn name(&self) -> Cow<'_, str> {
         self.source.name()
+    }
+}
+
+impl<S> Drop for SecondHalf<S> {
+    /// Before the source is let go, which the other half may notice.
+    fn drop(&mut self) {
+        self.shared.unread.store(!self.ended, Ordering::Release);
     }
 }

@@ -10,6 +10,7 @@ mod endpoints;
 mod ends;
 mod faces;
 mod hostile;
+mod laws;
 mod marks;
 mod pipelines;
 mod producers;
