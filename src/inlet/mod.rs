@@ -32,7 +32,9 @@ pub(crate) trait Inlet<T> {
         let (mut passed, mut worth_telling) = (0, 0);
         while let Some(first) = batch.pop() {
             let pushed = self.push(first.chunk);
-            passed += first.weight;
+            if pushed.is_ok() {
+                passed += first.weight;
+            }
             if passed >= worth_telling || batch.is_empty() || pushed.is_err() {
                 let next = settle(std::mem::take(&mut passed));
                 pushed?;

@@ -12,6 +12,7 @@ mod faces;
 mod hostile;
 mod laws;
 mod marks;
+mod operators;
 mod pipelines;
 mod producers;
 mod readers;
