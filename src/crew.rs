@@ -6,6 +6,7 @@ use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::worker::guard;
 
@@ -70,6 +71,11 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
         self.hands
     }
 
+    /// What lets a cancel tell the hands to begin nothing more.
+    pub(crate) fn halt(&self) -> Halt {
+        Halt(Arc::clone(&self.failed))
+    }
+
     /// Gives an item to the next hand that is free, and says where its result will be.
     ///
     /// The wait ends as soon as one of them is done with what it has.
@@ -127,6 +133,26 @@ impl<T, U> Crew<T, U> {
     }
 }
 
+/// Has the hands of a crew begin nothing more.
+pub(crate) struct Halt(Arc<AtomicU64>);
+
+impl Cancel for Halt {
+    /// What has come in still goes through.
+    fn stop(&self) {}
+
+    fn abort(&self, _cause: &Error) {
+        self.satisfy();
+    }
+
+    fn satisfy(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+
+    fn was_stopped(&self) -> bool {
+        false
+    }
+}
+
 /// What one thread of a crew has.
 struct Hand<T, U> {
     jobs: Receiver<Job<T, U>>,
@@ -139,7 +165,7 @@ impl<T, U> Hand<T, U> {
         for job in &self.jobs {
             // What is behind the failure is dropped, and its slot with it. What is before it is
             // done, for its result comes first.
-            let failed = job.number > self.failed.load(Ordering::Acquire);
+            let failed = job.number >= self.failed.load(Ordering::Acquire);
             if failed || job.wanted.strong_count() == 0 {
                 continue;
             }

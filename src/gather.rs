@@ -41,22 +41,27 @@ where
 {
     let sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
     let join = Arc::new(Join::new(mark.gauge()));
-    join.attach_source(Interrupt::all(sources.iter().filter_map(Source::interrupt)));
+    let interrupt = Interrupt::all(sources.iter().filter_map(Source::interrupt));
+    join.attach_source(interrupt.clone());
     let filled = Arc::clone(&join);
     let worker = Worker::new("highwater-merge".to_owned(), move || {
-        read_all(&filled, sources);
+        read_all(&filled, sources, interrupt.as_ref());
     });
     Readable::of(join, worker, None)
 }
 
 /// Reads every source on a thread of its own, until all have ended.
-fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>) {
+fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>, interrupt: Option<&Interrupt>) {
     thread::scope(|scope| {
         for (index, mut source) in sources.into_iter().enumerate() {
             join.add_producer();
             let read = move || {
-                // The error is the stream's, and told by whoever reads it.
-                let _ = source::run(join, &mut source, None);
+                // The error is the stream's, and told by whoever reads it. The others are not read
+                // to an end that nobody sees.
+                if let (Err(_), Some(interrupt)) = (source::run(join, &mut source, None), interrupt)
+                {
+                    interrupt.wake();
+                }
             };
             let name = format!("highwater-merge-{index}");
             if let Err(error) = Builder::new().name(name).spawn_scoped(scope, read) {

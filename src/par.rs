@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::channel::{Join, Wait};
-use crate::crew::{Crew, Slot};
+use crate::crew::{Crew, Halt, Slot};
 use crate::error::Error;
 use crate::transform::{Out, Transform};
 use crate::worker::guard;
@@ -41,6 +41,10 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
         Self {
             crew: Crew::new(NAME, hands, work),
         }
+    }
+
+    pub(crate) fn halt(&self) -> Halt {
+        self.crew.halt()
     }
 }
 
@@ -108,6 +112,10 @@ impl<T: Send + 'static> ScatterUnordered<T> {
             crew,
             out: VecDeque::new(),
         }
+    }
+
+    pub(crate) fn halt(&self) -> Halt {
+        self.crew.halt()
     }
 }
 

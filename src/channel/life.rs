@@ -96,6 +96,13 @@ impl<T> Join<T> {
         let mut front = self.front();
         let mut back = self.back();
         if front.state.is_destroyed() {
+            // Whoever has failed has said so, and others that write here may not know.
+            let failed = back.state.errored().is_some();
+            let interrupt = back.interrupt_source.clone().filter(|_| failed);
+            drop((front, back));
+            if let Some(interrupt) = interrupt {
+                interrupt.wake();
+            }
             return;
         }
         if back.state.is_destroyed() {

@@ -97,6 +97,10 @@ pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, 
             Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
         };
         let error = join.locate(error, join.tally().confirmed);
+        // It travels behind what was passed on before it.
+        if let Err(later) = inlet.rest(false) {
+            error.attach(later);
+        }
         let first = join.abandoned(error, remainder);
         inlet.fail(&first);
         return Err(first);

@@ -26,6 +26,8 @@ pub(crate) struct ToSink<'a, T, K> {
     staged: Batch<T>,
     most: usize,
     counts: Arc<Counts>,
+    /// The sink has failed, and is not called again.
+    broken: bool,
     /// The stream is torn down, which a stage that makes much of little would not notice.
     torn: Arc<AtomicBool>,
     written: &'a mut dyn FnMut(usize),
@@ -63,6 +65,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
             staged: Batch::new(),
             most: gauge.marks().high().clamp(1, STAGED_MAX),
             counts: Arc::default(),
+            broken: false,
             torn: Arc::default(),
             written,
         }
@@ -119,6 +122,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
             if error.is_enough() {
                 return error;
             }
+            self.broken = true;
             let confirmed = self.counts.confirmed.load(Ordering::Relaxed);
             let error = error.during(doing, &self.sink.name());
             error.at_unit(confirmed, self.gauge.unit())
@@ -167,6 +171,9 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
     }
 
     fn rest(&mut self, flush: bool) -> Result<(), Error> {
+        if self.broken {
+            return Ok(());
+        }
         self.write_staged()?;
         if flush {
             self.call("write to", Sink::flush)?;

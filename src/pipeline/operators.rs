@@ -154,6 +154,7 @@ impl<T: Send + 'static> Pipeline<T> {
     ) -> Pipeline<U> {
         self.grow(natural(), move |feed, _, plan| {
             let mut scatter = Scatter::new(threads, make);
+            plan.joins.push(Arc::new(scatter.halt()));
             let slots = HighWaterMark::items(ITEMS_PER_HAND * threads.max(1)).gauge();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
                 feed.drive(&mut Through {
@@ -181,6 +182,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self.grow(natural(), move |feed, gauge, plan| {
             let output = plan.join(gauge);
             let mut scatter = ScatterUnordered::new(threads, make, Arc::clone(&output));
+            plan.joins.push(Arc::new(scatter.halt()));
             plan.stage_into("par_map", feed, output, move |feed, inlet| {
                 feed.drive(&mut Through {
                     transform: &mut scatter,

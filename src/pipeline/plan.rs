@@ -23,6 +23,7 @@ pub(super) struct Plan {
     budget: Option<Budget>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
+    /// Every join, and whatever else a cancel has to reach, from the source on.
     pub(super) joins: Vec<Arc<dyn Cancel>>,
 }
 

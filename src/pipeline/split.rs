@@ -12,7 +12,7 @@ use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::Error;
-use crate::inlet::{self, ToSink};
+use crate::inlet::{self, Ended, ToSink};
 use crate::monitor::Stage;
 use crate::sink::Sink;
 use crate::source::Source;
@@ -54,7 +54,9 @@ impl<T: Send + 'static> Pipeline<T> {
             let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);
             let taken = Arc::clone(&side);
             plan.thread(row, move || {
-                inlet::run(&taken, &mut ToSink::new(&mut sink, gauge, &mut |_| {})).map(Done::from)
+                inlet::run(&taken, &mut ToSink::new(&mut sink, gauge, &mut |_| {}))?;
+                // Also if it has had enough: what is before it has another sink.
+                Ok(Ended::AtTheEnd.into())
             });
             plan.joins.push(side.clone());
             let stage = Tee { side, open: true };
