@@ -215,6 +215,8 @@ mod socket;
 
 #[cfg(unix)]
 pub mod net;
+#[cfg(unix)]
+pub mod process;
 
 pub use bytes::Bytes;
 

@@ -1,0 +1,162 @@
+//! What the halves of a child and its warden share.
+
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::stderr::Drain;
+use super::warden::{Reaped, Warden};
+use crate::error::Error;
+use crate::fd::{Ready, Waker};
+
+/// Who uses a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    /// The source: what the child writes.
+    Reader,
+    /// The sink: what the child reads.
+    Writer,
+}
+
+/// What both sides look at. There is no lock: each thing is said once.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) id: u32,
+    /// Woken when nobody needs the child any more.
+    pub(super) order: Waker,
+    /// Woken when `outcome` is known.
+    exited: Waker,
+    /// Those that the halves wait with. Woken when the child has failed: somebody who has
+    /// inherited its pipes may hold them for ever, and never use them.
+    halves: Vec<Waker>,
+    /// How the child ended, once it is reaped.
+    outcome: OnceLock<Result<(), Error>>,
+    /// The half that was dropped before its end, which is why the child was killed.
+    broken: OnceLock<Half>,
+}
+
+impl Shared {
+    /// Says what has become of the child, which is reaped.
+    pub(super) fn publish(&self, outcome: Result<(), Error>) {
+        let failed = outcome.is_err() || self.broken.get().is_some();
+        // It is said once.
+        let _ = self.outcome.set(outcome);
+        self.exited.wake();
+        if failed {
+            self.halves.iter().for_each(Waker::wake);
+        }
+    }
+
+    /// What a half has to make of it, once the child is reaped.
+    pub(super) fn verdict(&self, half: Half) -> Option<Result<(), Error>> {
+        let outcome = self.outcome.get()?;
+        // A child that we have killed has failed because of that, or has ended well in spite of
+        // it: neither is news.
+        Some(match self.broken.get() {
+            Some(Half::Reader) if half == Half::Writer => Err(Error::enough()),
+            Some(Half::Writer) if half == Half::Reader => Err(Error::premature_close()),
+            _ => outcome.clone(),
+        })
+    }
+}
+
+/// A child and its warden, which do not outlive the last half.
+#[derive(Debug)]
+pub(super) struct Leash {
+    shared: Arc<Shared>,
+    warden: Option<JoinHandle<()>>,
+}
+
+/// The wakers of a child, made before it is, for they may not be had.
+pub(super) struct Wakers {
+    order: Waker,
+    exited: Waker,
+}
+
+impl Wakers {
+    pub(super) fn new() -> Result<Self, Error> {
+        let (order, exited) = (Waker::new(), Waker::new());
+        order.fd()?;
+        exited.fd()?;
+        Ok(Self { order, exited })
+    }
+}
+
+impl Leash {
+    pub(super) fn new(
+        name: String,
+        id: u32,
+        child: Reaped,
+        stderr: Drain,
+        wakers: Wakers,
+        halves: Vec<Waker>,
+    ) -> Result<Arc<Self>, Error> {
+        let shared = Arc::new(Shared {
+            name,
+            id,
+            order: wakers.order,
+            exited: wakers.exited,
+            halves,
+            outcome: OnceLock::new(),
+            broken: OnceLock::new(),
+        });
+        let warden = Warden::new(child, stderr, Arc::clone(&shared));
+        // If there is no thread to be had, the child is ended with the warden.
+        let thread = Builder::new()
+            .name("highwater-child".to_owned())
+            .spawn(move || warden.run())?;
+        Ok(Arc::new(Self {
+            shared,
+            warden: Some(thread),
+        }))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Waits until the child is reaped, and says what `half` has to make of it.
+    ///
+    /// The wait ends then, with a wake, or `within` so long.
+    pub(super) fn wait(
+        &self,
+        half: Half,
+        waker: &Waker,
+        within: Option<Duration>,
+    ) -> Result<(), Error> {
+        loop {
+            if let Some(verdict) = self.shared.verdict(half) {
+                return verdict;
+            }
+            if let Err(error) = waker.wait(self.shared.exited.fd()?, Ready::ToRead, within) {
+                // It may have been woken by the very failure.
+                return self.shared.verdict(half).unwrap_or(Err(error));
+            }
+        }
+    }
+
+    /// Ends the child, because `half` needs it no more.
+    pub(super) fn break_off(&self, half: Half) {
+        if self.shared.outcome.get().is_none() {
+            // The other half may have said so before.
+            let _ = self.shared.broken.set(half);
+        }
+        self.shared.order.wake();
+    }
+
+    /// Waits until the child is reaped.
+    pub(super) fn reaped(&self) {
+        let _ = self.shared.outcome.wait();
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.shared.order.wake();
+        if let Some(warden) = self.warden.take() {
+            // It catches the panics of user code.
+            let _ = warden.join();
+        }
+    }
+}
