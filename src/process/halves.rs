@@ -110,7 +110,7 @@ impl Source<Bytes> for ChildSource {
 
 impl Drop for ChildSource {
     fn drop(&mut self) {
-        self.child.break_off(Half::Reader);
+        self.child.break_off(Half::Reader, None);
     }
 }
 
@@ -192,6 +192,15 @@ impl Sink<Bytes> for ChildSink {
         Ok(())
     }
 
+    /// What comes out of the other half ends with the same error.
+    fn fail(&mut self, cause: &Error) {
+        self.child.break_off(Half::Writer, Some(cause));
+    }
+
+    fn is_done(&self) -> bool {
+        self.child.shared().reader_has_left()
+    }
+
     fn interrupt(&self) -> Option<Interrupt> {
         self.waker.interrupt()
     }
@@ -204,7 +213,7 @@ impl Sink<Bytes> for ChildSink {
 impl Drop for ChildSink {
     fn drop(&mut self) {
         if !self.finished {
-            self.child.break_off(Half::Writer);
+            self.child.break_off(Half::Writer, None);
             self.child.reaped();
         }
     }

@@ -32,8 +32,15 @@ pub(super) struct Shared {
     halves: Vec<Waker>,
     /// How the child ended, once it is reaped.
     outcome: OnceLock<Result<(), Error>>,
-    /// The half that was dropped before its end, which is why the child was killed.
-    broken: OnceLock<Half>,
+    /// Why the child was killed.
+    broken: OnceLock<Broken>,
+}
+
+/// Which half did not wait for its end, and why, if it knows.
+#[derive(Debug)]
+struct Broken {
+    by: Half,
+    cause: Option<Error>,
 }
 
 impl Shared {
@@ -54,10 +61,19 @@ impl Shared {
         // A child that we have killed has failed because of that, or has ended well in spite of
         // it: neither is news.
         Some(match self.broken.get() {
-            Some(Half::Reader) if half == Half::Writer => Err(Error::enough()),
-            Some(Half::Writer) if half == Half::Reader => Err(Error::premature_close()),
+            Some(broken) if broken.by != half => Err(match half {
+                Half::Writer => Error::enough(),
+                Half::Reader => broken.cause.clone().unwrap_or_else(Error::premature_close),
+            }),
             _ => outcome.clone(),
         })
+    }
+
+    /// Says whether the child is to end because nobody reads what it writes.
+    pub(super) fn reader_has_left(&self) -> bool {
+        self.broken
+            .get()
+            .is_some_and(|broken| broken.by == Half::Reader)
     }
 }
 
@@ -136,11 +152,11 @@ impl Leash {
         }
     }
 
-    /// Ends the child, because `half` needs it no more.
-    pub(super) fn break_off(&self, half: Half) {
+    /// Ends the child, because one half needs it no more. The first to say so has said why.
+    pub(super) fn break_off(&self, by: Half, cause: Option<&Error>) {
         if self.shared.outcome.get().is_none() {
-            // The other half may have said so before.
-            let _ = self.shared.broken.set(half);
+            let cause = cause.cloned();
+            let _ = self.shared.broken.set(Broken { by, cause });
         }
         self.shared.order.wake();
     }
