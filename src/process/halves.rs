@@ -49,7 +49,8 @@ impl ChildSource {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`](crate::READ_BYTES).
+    /// Reads at most so many bytes at once, in place of as many as the pipe holds, or
+    /// [`READ_BYTES`](crate::READ_BYTES) if that is less.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         if let Some(stdout) = &mut self.stdout {
@@ -61,7 +62,7 @@ impl ChildSource {
     /// The number of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.shared().id
+        self.child.id()
     }
 
     /// Reads from the pipe. `None` is its end, and not yet that of the child.
@@ -151,7 +152,7 @@ impl ChildSink {
     /// The number of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.shared().id
+        self.child.id()
     }
 
     /// Says what a broken pipe means: it is an echo of the exit, if there was one.

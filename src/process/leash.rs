@@ -22,7 +22,6 @@ pub(super) enum Half {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) name: String,
-    pub(super) id: u32,
     /// Woken when nobody needs the child any more.
     pub(super) order: Waker,
     /// Woken when `outcome` is known.
@@ -44,6 +43,21 @@ struct Broken {
 }
 
 impl Shared {
+    /// Makes it before the child, for there may be no descriptors to be had.
+    pub(super) fn new(name: String, halves: Vec<Waker>) -> Result<Self, Error> {
+        let (order, exited) = (Waker::new(), Waker::new());
+        order.fd()?;
+        exited.fd()?;
+        Ok(Self {
+            name,
+            order,
+            exited,
+            halves,
+            outcome: OnceLock::new(),
+            broken: OnceLock::new(),
+        })
+    }
+
     /// Says what has become of the child, which is reaped.
     pub(super) fn publish(&self, outcome: Result<(), Error>) {
         let failed = outcome.is_err() || self.broken.get().is_some();
@@ -80,52 +94,31 @@ impl Shared {
 /// A child and its warden, which do not outlive the last half.
 #[derive(Debug)]
 pub(super) struct Leash {
+    id: u32,
     shared: Arc<Shared>,
     warden: Option<JoinHandle<()>>,
 }
 
-/// The wakers of a child, made before it is, for they may not be had.
-pub(super) struct Wakers {
-    order: Waker,
-    exited: Waker,
-}
-
-impl Wakers {
-    pub(super) fn new() -> Result<Self, Error> {
-        let (order, exited) = (Waker::new(), Waker::new());
-        order.fd()?;
-        exited.fd()?;
-        Ok(Self { order, exited })
-    }
-}
-
 impl Leash {
-    pub(super) fn new(
-        name: String,
-        id: u32,
-        child: Reaped,
-        stderr: Drain,
-        wakers: Wakers,
-        halves: Vec<Waker>,
-    ) -> Result<Arc<Self>, Error> {
-        let shared = Arc::new(Shared {
-            name,
-            id,
-            order: wakers.order,
-            exited: wakers.exited,
-            halves,
-            outcome: OnceLock::new(),
-            broken: OnceLock::new(),
-        });
+    /// Starts the thread that watches the child.
+    pub(super) fn new(child: Reaped, stderr: Drain, shared: Shared) -> Result<Arc<Self>, Error> {
+        let shared = Arc::new(shared);
+        let id = child.id();
         let warden = Warden::new(child, stderr, Arc::clone(&shared));
         // If there is no thread to be had, the child is ended with the warden.
         let thread = Builder::new()
             .name("highwater-child".to_owned())
             .spawn(move || warden.run())?;
         Ok(Arc::new(Self {
+            id,
             shared,
             warden: Some(thread),
         }))
+    }
+
+    /// The number of the process.
+    pub(super) fn id(&self) -> u32 {
+        self.id
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -42,7 +42,7 @@ use crate::error::Error;
 use crate::fd::{FdSource, PipeSink, Waker};
 use crate::mark::READ_BYTES;
 use crate::source::read_pool;
-use leash::{Leash, Wakers};
+use leash::{Leash, Shared};
 use stderr::{Drain, Lines, Stderr};
 use warden::{Manner, Reaped};
 
@@ -324,7 +324,8 @@ impl Spawn {
         self.command.stdout(theirs);
         // It is read without waiting only where it must not wait.
         rustix::io::ioctl_fionbio(&ours, true).map_err(io::Error::from)?;
-        let mut stdout = FdSource::new(ours, name.to_owned(), read_pool(READ_BYTES));
+        let pool = read_pool(pipe_bytes(&ours).min(READ_BYTES));
+        let mut stdout = FdSource::new(ours, name.to_owned(), pool);
         let waker = Waker::new();
         stdout.set_waker(waker.clone());
         Ok((stdout, waker))
@@ -343,7 +344,7 @@ impl Spawn {
 
     /// Starts the child, and the thread that watches it.
     fn start(&mut self, name: &str, halves: Vec<Waker>) -> Result<Arc<Leash>, Error> {
-        let wakers = Wakers::new()?;
+        let shared = Shared::new(name.to_owned(), halves)?;
         let said = if matches!(self.stderr, Stderr::Left) {
             None
         } else {
@@ -351,20 +352,25 @@ impl Spawn {
             self.command.stderr(theirs);
             Some(ours)
         };
-        let child = self.command.spawn()?;
-        let id = child.id();
-        let child = Reaped::new(child, self.manner);
+        let child = Reaped::new(self.command.spawn()?, self.manner);
         let to = std::mem::replace(&mut self.stderr, Stderr::Left);
-        Leash::new(
-            name.to_owned(),
-            id,
-            child,
-            Drain::new(said, to),
-            wakers,
-            halves,
-        )
+        Leash::new(child, Drain::new(said, to), shared)
     }
 }
+
+/// How much a pipe holds, which is the most that one read brings: a buffer of that size is filled
+/// by a busy child, and then need not be copied.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pipe_bytes(pipe: &PipeReader) -> usize {
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(USUAL_PIPE_BYTES)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pipe_bytes(_: &PipeReader) -> usize {
+    USUAL_PIPE_BYTES
+}
+
+const USUAL_PIPE_BYTES: usize = 64 * 1024;
 
 /// How long a name may be, in characters.
 const NAME_CHARS: usize = 60;

@@ -41,6 +41,10 @@ impl Reaped {
         Self { child, manner }
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal. One who has gone already does not mind.
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
@@ -115,6 +119,7 @@ impl Warden {
                 Err(error.during("run", &self.shared.name))
             }
         };
+        self.pidfd = None;
         self.shared.publish(outcome);
         self.see_off();
     }
@@ -126,7 +131,6 @@ impl Warden {
             if woken.exited
                 && let Some(status) = self.child.child.try_wait()?
             {
-                self.pidfd = None;
                 self.stderr.read_rest(&self.shared.order)?;
                 return Ok(status);
             }
@@ -176,15 +180,28 @@ impl Warden {
     /// broken pipe for what it says.
     fn see_off(&mut self) {
         while self.stderr.fd().is_some() {
-            match self.poll(false) {
-                Ok(woken) if woken.said && !woken.ordered => {
-                    if self.stderr.read(&self.shared.order).is_err() {
-                        return;
-                    }
+            let seen = self.poll(false).and_then(|woken| {
+                if woken.said && !woken.ordered {
+                    self.stderr.read(&self.shared.order)?;
                 }
-                _ => return,
+                Ok(woken.ordered)
+            });
+            if !matches!(seen, Ok(false)) {
+                return;
             }
         }
+    }
+
+    /// How long a wait may be. One that does not see an exit looks for itself now and then.
+    fn patience(&self, blind: bool) -> Option<Timespec> {
+        let left = match self.fate {
+            Fate::Asked { until } => Some(until.saturating_duration_since(Instant::now())),
+            Fate::Free | Fate::Killed => None,
+        };
+        let tick = blind.then_some(EXIT_TICK);
+        let within = left.into_iter().chain(tick).min()?;
+        // One too long for the system is no limit.
+        Timespec::try_from(within).ok()
     }
 
     /// Waits for anything to do.
@@ -202,13 +219,7 @@ impl Warden {
             .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
             .collect();
         let blind = running && self.pidfd.is_none();
-        let within = match self.fate {
-            Fate::Asked { until } => Some(until.saturating_duration_since(Instant::now())),
-            _ => None,
-        };
-        let tick = blind.then_some(EXIT_TICK);
-        let within = within.map_or(tick, |within| Some(within.min(tick.unwrap_or(within))));
-        let timeout = within.and_then(|within| Timespec::try_from(within).ok());
+        let timeout = self.patience(blind);
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             // Nothing is ready then, which is looked at anew.

@@ -163,7 +163,7 @@ fn a_child_is_asked_first_if_it_has_time() {
 
 #[test]
 fn a_group_is_ended_with_its_leader() {
-    let spawn = Spawn::new(sh("sleep 1000 & echo $!; wait")).group();
+    let spawn = Spawn::new(sh("sleep 30 & echo $!; wait")).group();
     let source = spawn.source().unwrap();
     let id = source.id();
     let mut lines = Readable::from_source(source, highwater::HighWaterMark::bytes(1024));

@@ -143,3 +143,15 @@ fn a_source_is_not_ended_before_its_child_has_exited() {
     assert_eq!(end, None);
     reaped(id);
 }
+
+#[test]
+fn a_child_inherits_its_own_pipes_and_no_other_of_ours() {
+    let open = || sh("ls /proc/$$/fd");
+    let plain = open().output().unwrap().stdout;
+    let others = process::stage(idle()).unwrap();
+    let source = process::source(open()).unwrap();
+    let (report, got) = watched(|| pipeline(source).to(Vec::new()).run_into().unwrap());
+    assert_eq!(got.into_inner(), plain);
+    bounded(&report);
+    drop(others);
+}

@@ -29,7 +29,7 @@ fn the_data_goes_on_after_a_child_that_ended_well() {
 
 #[test]
 fn a_child_that_failed_is_told_at_once_behind_what_it_wrote() {
-    let script = "sleep 1000 & echo $!; head -c 60000 /dev/zero; exit 3";
+    let script = "sleep 30 & echo $!; head -c 60000 /dev/zero; exit 3";
     for early in [false, true] {
         let mut source = process::source(sh(script)).unwrap().chunk_bytes(1000);
         let id = source.id();
@@ -56,14 +56,14 @@ fn a_child_that_failed_is_told_at_once_behind_what_it_wrote() {
 
 #[test]
 fn a_standard_error_that_is_held_holds_nothing_up() {
-    let source = process::source(sh("sleep 1000 >&- & echo $!; exit 0")).unwrap();
+    let source = process::source(sh("sleep 30 >&- & echo $!; exit 0")).unwrap();
     let id = source.id();
     let (report, got) = watched(|| pipeline(source).to(Vec::new()).run_into().unwrap());
     bounded(&report);
     reaped(id);
     put_down(&printed(&got.into_inner()));
 
-    let source = process::source(sh("sleep 1000 >&- & echo $!; echo why >&2; exit 4")).unwrap();
+    let source = process::source(sh("sleep 30 >&- & echo $!; echo why >&2; exit 4")).unwrap();
     let mut lines = Readable::from_source(source, highwater::HighWaterMark::bytes(1024));
     let first = watched(move || {
         let first = lines.next().unwrap().unwrap();
@@ -78,7 +78,7 @@ fn a_standard_error_that_is_held_holds_nothing_up() {
 fn an_input_that_is_held_and_not_read_does_not_hide_a_failure() {
     let folder = Folder::new();
     let number = folder.path("number");
-    let script = "exec 3<&0; sleep 1000 <&3 & echo $! > \"$0\"; exit 5";
+    let script = "exec 3<&0; sleep 30 <&3 & echo $! > \"$0\"; exit 5";
     let sink = process::sink(sh_with(script, &number)).unwrap();
     let id = sink.id();
     let zeros = ends::read("/dev/zero").unwrap();

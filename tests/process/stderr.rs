@@ -5,6 +5,8 @@ use std::sync::mpsc::channel;
 
 use highwater::process::{self, Spawn};
 use highwater::{ErrorKind, pipeline};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use crate::kin::{code, failed, reaped, sh, sh_with};
 use crate::left::alone;
@@ -77,6 +79,51 @@ fn lines_are_told_one_by_one() {
         b"one", b"", b"two", &zeros, &zeros, b"rest", &zeros, b"last",
     ];
     assert_eq!(lines, expected);
+}
+
+/// What is to be told of some bytes: their lines, those that are too long in pieces.
+fn told_of(said: &[u8]) -> Vec<Vec<u8>> {
+    let ended = said.strip_suffix(b"\n").unwrap_or(said);
+    if said.is_empty() {
+        return Vec::new();
+    }
+    let pieces = ended.split(|byte| *byte == b'\n').flat_map(|line| {
+        let whole = [line].into_iter().filter(|line| line.is_empty());
+        whole.chain(line.chunks(4096))
+    });
+    pieces.map(<[u8]>::to_vec).collect()
+}
+
+/// Whatever a child says is told line by line, and the last of it is kept.
+fn is_told_and_kept(said: &[u8]) {
+    let folder = Folder::new();
+    let file = folder.file("said", said);
+    let (tell, told) = channel();
+    let source = Spawn::new(sh_with("cat \"$0\" >&2; exit 1", file))
+        .stderr_lines(move |line| tell.send(line.to_owned()).unwrap())
+        .source()
+        .unwrap();
+    let failure = watched(|| pipeline(source).to(Vec::new()).run().unwrap_err());
+    let kept = &failed(&failure.error).stderr;
+    assert_eq!(kept, &said[said.len().saturating_sub(4096)..]);
+    assert!(told.iter().eq(told_of(said)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_said_is_told_and_kept(
+        lines in vec(prop_oneof![0..9_usize, 4090..4100_usize, 8190..8195_usize], 0..8),
+        ended in any::<bool>(),
+    ) {
+        let lines: Vec<String> = lines.iter().map(|len| "x".repeat(*len)).collect();
+        let mut said = lines.join("\n");
+        if ended {
+            said.push('\n');
+        }
+        is_told_and_kept(said.as_bytes());
+    }
 }
 
 #[test]
