@@ -46,8 +46,9 @@ impl Shared {
     /// Makes it before the child, for there may be no descriptors to be had.
     pub(super) fn new(name: String, halves: Vec<Waker>) -> Result<Self, Error> {
         let (order, exited) = (Waker::new(), Waker::new());
-        order.fd()?;
-        exited.fd()?;
+        for waker in [&order, &exited].into_iter().chain(&halves) {
+            waker.fd()?;
+        }
         Ok(Self {
             name,
             order,
@@ -60,13 +61,17 @@ impl Shared {
 
     /// Says what has become of the child, which is reaped.
     pub(super) fn publish(&self, outcome: Result<(), Error>) {
-        let failed = outcome.is_err() || self.broken.get().is_some();
+        let failed = outcome.is_err();
         // It is said once.
         let _ = self.outcome.set(outcome);
         self.exited.wake();
-        if failed {
-            self.halves.iter().for_each(Waker::wake);
+        if failed || self.broken.get().is_some() {
+            self.wake_halves();
         }
+    }
+
+    fn wake_halves(&self) {
+        self.halves.iter().for_each(Waker::wake);
     }
 
     /// What a half has to make of it, once the child is reaped.
@@ -150,6 +155,10 @@ impl Leash {
         if self.shared.outcome.get().is_none() {
             let cause = cause.cloned();
             let _ = self.shared.broken.set(Broken { by, cause });
+            // It may have exited in between, and then nobody else says so.
+            if self.shared.outcome.get().is_some() {
+                self.shared.wake_halves();
+            }
         }
         self.shared.order.wake();
     }

@@ -13,7 +13,9 @@
 //!
 //! A half that is dropped before its end, be it by an abort, an error or a panic elsewhere, kills
 //! the child, which is reaped before the last half is gone. [`Spawn::grace`] asks it first. What
-//! the child has started itself is not killed, unless [`Spawn::group`] says so.
+//! the child has started itself is not killed, unless [`Spawn::group`] says so. Where somebody else
+//! in this process reaps every child, or `SIGCHLD` is ignored, nobody knows how a child has ended,
+//! and that is an error too.
 //!
 //! Somebody who has inherited the pipes of a child may hold them after its exit. If the child has
 //! ended well, the data goes on until the end of the pipe; a token ends that wait as every other.

@@ -5,7 +5,8 @@ use std::process::{self as std_process, Command};
 use std::{env, fs, thread};
 
 use highwater::process::{self, Halves, Spawn};
-use highwater::{CancelToken, Readable, Writable, fs as ends, pipeline};
+use highwater::{CancelToken, ErrorKind, Readable, Writable, fs as ends, pipeline};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::kin::{idle, sh};
 use crate::watch::{bounded, interrupted, pattern, until, watched};
@@ -79,6 +80,48 @@ fn no_thread_no_descriptor_and_no_child_outlives_its_halves() {
             until(what, || before == all());
         }
     });
+}
+
+#[test]
+fn a_child_that_there_are_no_descriptors_for_is_refused_and_leaves_nothing() {
+    let name = "left::a_child_that_there_are_no_descriptors_for_is_refused_and_leaves_nothing";
+    alone(name, || {
+        let (mut refused, mut started) = (0, 0);
+        for spare in 0..20 {
+            let before = all();
+            let outcome = with_spare_descriptors(spare, || process::stage(idle()));
+            match outcome {
+                Ok(halves) => {
+                    started += 1;
+                    drop(halves);
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(matches!(error.kind(), ErrorKind::Io(_)), "{error:?}");
+                    assert_eq!(error.to_string(), "failed to start `sleep 1000`");
+                }
+            }
+            assert_eq!(before[2], children(), "with {spare} to spare");
+            until("nothing is left", || before == all());
+        }
+        assert!(refused > 5 && started > 5, "{refused} and {started}");
+    });
+}
+
+/// Does something while the process may open only so many descriptors more, and the one by which
+/// it is seen which it has.
+fn with_spare_descriptors<R>(spare: usize, act: impl FnOnce() -> R) -> R {
+    let open = listed("/proc/self/fd");
+    let mut free = (0..).filter(|fd: &u64| !open.contains(&fd.to_string()));
+    let usual = getrlimit(Resource::Nofile);
+    let few = Rlimit {
+        current: free.nth(spare),
+        ..usual
+    };
+    setrlimit(Resource::Nofile, few).unwrap();
+    let outcome = act();
+    setrlimit(Resource::Nofile, usual).unwrap();
+    outcome
 }
 
 fn well() {
