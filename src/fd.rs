@@ -92,6 +92,18 @@ impl Waker {
         Some(Interrupt::new(move || fd.wake()))
     }
 
+    /// Makes it readable, for ever.
+    pub(crate) fn wake(&self) {
+        if let Ok(fd) = &self.0 {
+            fd.wake();
+        }
+    }
+
+    /// What another wait can look at: readable once it is woken.
+    pub(crate) fn fd(&self) -> Result<BorrowedFd<'_>, Error> {
+        Ok(self.0.as_ref().map_err(Error::clone)?.as_fd())
+    }
+
     /// Waits until `fd` is ready, or has failed, which the call that follows will tell.
     ///
     /// The wait ends then, with a wake, or `within` so long.
@@ -200,13 +212,26 @@ impl<F> FdSource<F> {
     pub(crate) fn set_pool(&mut self, pool: Pool) {
         self.pool = pool;
     }
+
+    /// Waits with this waker, which its owner has other uses for.
+    pub(crate) fn set_waker(&mut self, waker: Waker) {
+        self.waker = waker;
+    }
+}
+
+impl<F: AsFd> FdSource<F> {
+    /// Reads what is there, woken or not. A descriptor that does not block is `WouldBlock` when
+    /// that is nothing.
+    pub(crate) fn read_now(&self) -> io::Result<Option<Bytes>> {
+        read_chunk(&self.pool, |room| Ok(rustix::io::read(&self.file, room)?))
+    }
 }
 
 impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             self.waker.wait(&self.file, Ready::ToRead, None)?;
-            match read_chunk(&self.pool, |room| Ok(rustix::io::read(&self.file, room)?)) {
+            match self.read_now() {
                 // Somebody else has read it, or a descriptor that does not block was not ready.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Ok(outcome?),
@@ -257,6 +282,23 @@ impl PipeSink {
             blocks,
             name: name.into(),
             waker: Waker::new(),
+        })
+    }
+
+    /// One end of a pipe that is nobody else's, so that it may be told not to block.
+    pub(crate) fn owned(
+        pipe: impl Into<OwnedFd>,
+        name: impl Into<Cow<'static, str>>,
+        waker: Waker,
+    ) -> Result<Self, Error> {
+        let pipe = pipe.into();
+        rustix::io::ioctl_fionbio(&pipe, true).map_err(io::Error::from)?;
+        Ok(Self {
+            file: Some(pipe.into()),
+            path: PathBuf::new(),
+            blocks: false,
+            name: name.into(),
+            waker,
         })
     }
 

@@ -152,6 +152,7 @@
 //! | --- | --- | --- |
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
+//! | a child process | one | what its pipes hold, in the kernel |
 //! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |
 //!
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is
@@ -223,6 +224,8 @@ mod socket;
 
 #[cfg(unix)]
 pub mod net;
+#[cfg(unix)]
+pub mod process;
 
 pub use bytes::Bytes;
 

@@ -36,7 +36,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// More came than a limit allows.
     LimitExceeded,
-    /// A user's own error, given to `fail`, `destroy` or returned by a stage.
+    /// A user's own error, given to `fail`, `destroy` or returned by a stage; or a child process
+    /// that did not end well.
     Failed,
 }
 

@@ -61,7 +61,7 @@ impl All {
 
     /// The first cause, if something has failed, once every thread has ended.
     pub(super) fn first(&self) -> Option<&Error> {
-        self.first.get().or(self.echo.get())
+        self.first.get().or_else(|| self.echo.get())
     }
 
     /// Starts a thread for each body. If one cannot be started, everything is torn down.

@@ -70,13 +70,13 @@ fn a_result_is_passed_on_while_nothing_comes_in() {
         let (mut writer, reader) = highwater::channel(HighWaterMark::items(4));
         let mut doubled = reader.par_map(2, uneven);
         for n in 0..10 {
-            writer.write(n).unwrap();
+            assert!(writer.write(n).is_ok());
             assert_eq!(doubled.next().unwrap().unwrap(), n * 2);
         }
         let (mut writer, reader) = highwater::channel(HighWaterMark::items(4));
         let mut doubled = reader.par_map_unordered(2, uneven);
         for n in 0..10 {
-            writer.write(n).unwrap();
+            assert!(writer.write(n).is_ok());
             assert_eq!(doubled.next().unwrap().unwrap(), n * 2);
         }
     });
@@ -174,7 +174,7 @@ fn an_error_of_work_in_no_order_is_told_while_nothing_comes_in() {
             n => Ok(n),
         });
         for n in 0..4 {
-            writer.write(n).unwrap();
+            assert!(writer.write(n).is_ok());
         }
         let mut seen = 0;
         let error = loop {
