@@ -25,6 +25,8 @@ pub(super) struct Back<T> {
     /// How many writers are parked.
     pub(super) parked_writers: usize,
     pub(super) reader_parked: bool,
+    /// The reader is to look whether it still wants anything.
+    pub(super) nudged: bool,
     /// How many writers wait for the reader to get on, be it by less than a drain.
     pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
@@ -109,6 +111,7 @@ impl<T> Back<T> {
             reader_waits: false,
             parked_writers: 0,
             reader_parked: false,
+            nudged: false,
             flushing: 0,
             producers: 1,
             has_sink: false,
@@ -131,11 +134,11 @@ impl<T> Back<T> {
         room && !self.paused && self.state.is_writable()
     }
 
-    /// Says whether the reader has something to find here: a request, or that all is over. A
+    /// Says whether the reader has something to find here: a request, a nudge, or that all is over. A
     /// destroy leaves no request behind, so the one is not enough to wait for.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
-        self.state.is_request_due() || self.state.is_closed()
+        self.state.is_request_due() || self.state.is_closed() || self.nudged
     }
 
     /// Takes a chunk, or gives it back if the stream takes none.

@@ -117,7 +117,7 @@ impl<T> Join<T> {
             match back.take() {
                 Some(Taken::End) => front.put_end(),
                 Some(Taken::Gone(cause)) => drop(front.destroy(cause)),
-                Some(Taken::Batch(_)) | None => {
+                Some(Taken::Batch(_) | Taken::Nudge) | None => {
                     drop((front, back));
                     drop(self.destroy(error));
                     return;

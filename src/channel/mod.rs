@@ -71,6 +71,8 @@ pub(crate) enum Taken<T> {
     Batch(Batch<T>),
     /// Nothing more will come.
     End,
+    /// Nothing: see [`Join::nudge`].
+    Nudge,
     /// The stream was destroyed, with the error that its data was followed by, if any.
     Gone(Option<Error>),
 }

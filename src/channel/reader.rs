@@ -60,7 +60,7 @@ impl<T> Join<T> {
         let mut back;
         if self.filled_flag.is_up() {
             back = self.back();
-            if back.is_filled() {
+            if back.is_filled() && !back.nudged {
                 return Ok(self.turn(front, back, first));
             }
             drop(front);
@@ -87,6 +87,9 @@ impl<T> Join<T> {
                     return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
                 }
             };
+        }
+        if std::mem::take(&mut back.nudged) {
+            return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
         }
         // Out of order, so only if nobody has it: a destroy takes the front first.
         match self.front.0.try_lock() {
@@ -175,7 +178,7 @@ impl<T> Join<T> {
                 back.release();
                 true
             }
-            None => false,
+            Some(Taken::Nudge) | None => false,
         }
     }
 

@@ -34,6 +34,9 @@ impl<T> Join<T> {
     pub(crate) fn take(&self) -> Taken<T> {
         let mut back = self.back();
         loop {
+            if std::mem::take(&mut back.nudged) {
+                return Taken::Nudge;
+            }
             if let Some(taken) = back.take() {
                 self.filled_flag.lower();
                 return taken;
@@ -43,6 +46,13 @@ impl<T> Join<T> {
                 Err(Unmet::Full | Unmet::TimedOut | Unmet::NotWritable) => self.back(),
             };
         }
+    }
+
+    /// Has whoever takes chunks here look whether it still wants any, though none are there.
+    pub(crate) fn nudge(&self) {
+        let mut back = self.back();
+        back.nudged = true;
+        self.wake_reader(back);
     }
 
     /// Says whether the sink should flush before it says that its batch is done: nothing more is

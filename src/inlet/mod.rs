@@ -90,6 +90,7 @@ pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, 
             },
             // Somebody further down has had enough, and said so for all that is before him.
             Taken::Gone(None) if join.is_satisfied() => return have_enough(join, inlet),
+            Taken::Nudge => continue,
             Taken::End => match inlet.finish() {
                 Ok(()) => return join.finished().map(|()| Ended::AtTheEnd),
                 Err(error) => (error, Batch::new()),

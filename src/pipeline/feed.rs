@@ -22,6 +22,9 @@ pub(super) trait Feed<T>: Send {
     /// Says that a thread takes chunks from here, and how to wake it out of the kernel.
     fn attach(&self, interrupt: Option<Interrupt>);
 
+    /// What has the thread look whether anything more is wanted, though nothing comes.
+    fn nudge(&self) -> Box<dyn Fn() + Send>;
+
     /// Adds what the light stages are called.
     fn name(&self, names: &mut Vec<String>);
 }
@@ -44,6 +47,11 @@ impl<T: Send + 'static> Feed<T> for FromJoin<T> {
 
     fn attach(&self, interrupt: Option<Interrupt>) {
         self.0.attach_sink(interrupt);
+    }
+
+    fn nudge(&self) -> Box<dyn Fn() + Send> {
+        let join = Arc::clone(&self.0);
+        Box::new(move || join.nudge())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}
@@ -78,6 +86,10 @@ impl<I: 'static, O, X: Transform<I, O>> Feed<O> for Light<I, X> {
 
     fn attach(&self, interrupt: Option<Interrupt>) {
         self.before.attach(interrupt);
+    }
+
+    fn nudge(&self) -> Box<dyn Fn() + Send> {
+        self.before.nudge()
     }
 
     fn name(&self, names: &mut Vec<String>) {

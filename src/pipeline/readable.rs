@@ -178,8 +178,9 @@ struct FromReadable<T>(Readable<T>);
 impl<T: Send + 'static> FromReadable<T> {
     fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
         while !inlet.is_done() {
+            let nothing = |error: &Error| error.kind() == ErrorKind::WouldBlock;
             let next = match self.0.try_next() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(error) if nothing(&error) => {
                     inlet.rest(true)?;
                     self.0.next_within(Wait::Forever)
                 }
@@ -187,6 +188,7 @@ impl<T: Send + 'static> FromReadable<T> {
             };
             let pushed = match next {
                 Ok(Some(chunk)) => inlet.push(chunk),
+                Err(error) if nothing(&error) => continue,
                 Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
                 Err(error) => {
                     // Behind what was read before it.
@@ -225,6 +227,11 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
 
     fn attach(&self, interrupt: Option<Interrupt>) {
         self.0.join().attach_reader(interrupt);
+    }
+
+    fn nudge(&self) -> Box<dyn Fn() + Send> {
+        let join = Arc::clone(self.0.join());
+        Box::new(move || join.nudge())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::inlet::{self, Ended, ToSink};
 use crate::monitor::Stage;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::transform::{Out, Transform};
 
 impl<T: Send + 'static> Pipeline<T> {
@@ -71,6 +71,23 @@ impl<T: Send + 'static> Pipeline<T> {
     ///
     /// Each half runs on a thread of its own. What fails before `sink`, or in it, ends what `source`
     /// brings with that error, and not with an end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use std::process::Command;
+    /// use highwater::{pipeline, process};
+    ///
+    /// let sort = process::stage(Command::new("sort"))?;
+    /// let (_, sorted) = pipeline(&b"b\na\n"[..])
+    ///     .via(sort.sink, sort.source)
+    ///     .to(Vec::new())
+    ///     .run_into()?;
+    /// assert_eq!(sorted.into_inner(), b"a\nb\n");
+    /// # }
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
     pub fn via<O: Send + 'static>(
         self,
         sink: impl IntoSink<T>,
@@ -81,7 +98,7 @@ impl<T: Send + 'static> Pipeline<T> {
             sink: sink.into_sink(),
             shared: Arc::clone(&shared),
         };
-        let second = SecondHalf {
+        let mut second = SecondHalf {
             source: source.into_source(),
             shared,
             ended: false,
@@ -89,6 +106,7 @@ impl<T: Send + 'static> Pipeline<T> {
         let written = Arc::clone(&self.measure);
         self.grow(natural(), move |mut feed, gauge, plan| {
             feed.attach(first.interrupt());
+            let nudge = feed.nudge();
             let name = named(&*feed, &first.name());
             let row = Stage::new(name, Some(feed.watch()), None);
             let written = written(plan.mark);
@@ -97,7 +115,18 @@ impl<T: Send + 'static> Pipeline<T> {
                 feed.drive(&mut ToSink::new(&mut first, written, &mut unseen))
                     .map(Done::from)
             });
-            plan.source(second, gauge, None)
+            let output = plan.join(gauge);
+            output.attach_source(second.interrupt());
+            let row = Stage::new(second.name().into_owned(), None, Some(watched(&output)));
+            let filled = Arc::clone(&output);
+            plan.thread(row, move || {
+                let ended = source::run(&filled, &mut second, None);
+                // The other half may know by that that it needs no more, and be asleep.
+                drop(second);
+                nudge();
+                ended.map(|()| Ended::AtTheEnd.into())
+            });
+            plan.joined(output)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What the halves of a child and its warden share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     outcome: OnceLock<Result<(), Error>>,
     /// Why the child was killed.
     broken: OnceLock<Broken>,
+    /// The half that reads was dropped, be it after its end.
+    reader_gone: AtomicBool,
 }
 
 /// Which half did not wait for its end, and why, if it knows.
@@ -56,6 +59,7 @@ impl Shared {
             halves,
             outcome: OnceLock::new(),
             broken: OnceLock::new(),
+            reader_gone: AtomicBool::new(false),
         })
     }
 
@@ -88,11 +92,10 @@ impl Shared {
         })
     }
 
-    /// Says whether the child is to end because nobody reads what it writes.
+    /// Says whether nobody reads any more what the child writes: it is to end because of that, or
+    /// all that it will ever write was read.
     pub(super) fn reader_has_left(&self) -> bool {
-        self.broken
-            .get()
-            .is_some_and(|broken| broken.by == Half::Reader)
+        self.reader_gone.load(Ordering::Acquire)
     }
 }
 
@@ -152,6 +155,9 @@ impl Leash {
 
     /// Ends the child, because one half needs it no more. The first to say so has said why.
     pub(super) fn break_off(&self, by: Half, cause: Option<&Error>) {
+        if by == Half::Reader {
+            self.shared.reader_gone.store(true, Ordering::Release);
+        }
         if self.shared.outcome.get().is_none() {
             let cause = cause.cloned();
             let _ = self.shared.broken.set(Broken { by, cause });

@@ -250,7 +250,10 @@ fn what_a_stage_makes_of_one_chunk_is_bounded_by_the_marks() {
         let counted = census.clone();
         let mark = HighWaterMark::items(4);
         let all: Vec<_> = apply(
-            &mut compose(flat_map(|n: usize| 0..n), filter(|n: &usize| n % 2 == 0)),
+            &mut compose(
+                flat_map(|n: usize| 0..n),
+                filter(|n: &usize| n.is_multiple_of(2)),
+            ),
             [6],
         )
         .unwrap();

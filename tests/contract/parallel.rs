@@ -100,14 +100,14 @@ fn what_is_on_the_way_is_bounded_by_a_window() {
             let mark = HighWaterMark::items(1);
             let items = (0..1_000).map(move |number| counted.chunk(number));
             let begun = pipeline_of(Readable::from_iter(items, mark), mark);
-            let mut read = if ordered {
+            let read = if ordered {
                 begun.par_map(THREADS, work).readable()
             } else {
                 begun.par_map_unordered(THREADS, work).readable()
             };
             let reading = task(move || {
                 let mut count = 0;
-                while let Some(chunk) = read.next() {
+                for chunk in read {
                     drop(chunk.unwrap());
                     count += 1;
                 }

@@ -11,5 +11,6 @@ mod kin;
 mod left;
 mod stage;
 mod stderr;
+mod via;
 #[path = "../endpoints/watch.rs"]
 mod watch;
