@@ -1,11 +1,12 @@
 //! What all decoders share: chunks that are pushed in, or pulled.
 
 use std::fmt;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
 
 use super::splitter::Splitter;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transform::Out;
 
 /// Something that chunks of bytes are pushed into, and pieces are taken out of, as they come to be
@@ -50,6 +51,38 @@ pub trait Decoder {
     /// Those of the decoder, behind all pieces that came before.
     fn next(&mut self) -> Result<Option<Self::Piece>, Error>;
 }
+
+/// Why a decoder goes no further.
+///
+/// What it tells is a new error each time, and not one that it keeps: a stage puts its name to an
+/// error that nobody else holds.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// At a byte of the stream.
+    Found(ErrorKind, String, u64),
+    NotText(Utf8Error, u64),
+    /// A chunk came behind the end.
+    Ended,
+}
+
+impl Fault {
+    pub(super) fn tell(&self) -> Error {
+        match self {
+            Self::Found(kind, message, at) => Error::new(*kind, message.as_str()).at(*at),
+            Self::NotText(reason, at) => {
+                let message = match reason.error_len() {
+                    Some(_) => "no UTF-8",
+                    None => "a character of UTF-8 is cut off by the end of the stream",
+                };
+                Error::caused(INVALID_DATA, message, Box::new(*reason)).at(*at)
+            }
+            Self::Ended => Error::ended(),
+        }
+    }
+}
+
+/// What a stream says that is not what it should be.
+pub(super) const INVALID_DATA: ErrorKind = ErrorKind::Io(std::io::ErrorKind::InvalidData);
 
 /// Passes on all that is whole.
 pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use memchr::memchr;
 
 use super::MAX_BYTES;
-use super::decoder::{Decoder, Pieces, drain};
+use super::decoder::{Decoder, Fault, INVALID_DATA, Pieces, drain};
 use super::rule::{Rule, Seen};
 use crate::error::{Error, ErrorKind};
 use crate::transform::{Out, Transform};
@@ -57,7 +57,7 @@ pub struct Splitter {
     /// What is held was a whole piece, and was lent to whoever asked for it.
     spent: bool,
     ended: bool,
-    failed: Option<Error>,
+    failed: Option<Fault>,
 }
 
 /// Where the next piece is.
@@ -206,8 +206,8 @@ impl Splitter {
 
     /// There is no end to be found: what is there is kept for what comes, or is the last.
     fn part(&mut self) -> Result<Option<Found>, Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if let Some(fault) = &self.failed {
+            return Err(fault.tell());
         }
         let rest = self.chunk.len() - self.at;
         let len = self.held.len() + rest;
@@ -282,17 +282,15 @@ impl Splitter {
     #[cold]
     fn malformed(&mut self) -> Error {
         let message = "the length of a frame does not fit 64 bits in the one that begins";
-        self.fail(
-            ErrorKind::Io(io::ErrorKind::InvalidData),
-            message.to_owned(),
-        )
+        self.fail(INVALID_DATA, message.to_owned())
     }
 
     /// Fails for good, at the beginning of the piece, and lets go of everything.
     fn fail(&mut self, kind: ErrorKind, message: String) -> Error {
         let begins = self.base + self.at as u64 - self.held.len() as u64;
-        let error = Error::new(kind, message).at(begins);
-        self.failed = Some(error.clone());
+        let fault = Fault::Found(kind, message, begins);
+        let error = fault.tell();
+        self.failed = Some(fault);
         self.chunk = Bytes::new();
         self.held = Vec::new();
         self.at = 0;
@@ -311,7 +309,7 @@ impl Decoder for Splitter {
             return;
         }
         if self.ended {
-            self.failed = Some(Error::ended());
+            self.failed = Some(Fault::Ended);
             return;
         }
         self.base += self.at as u64;

@@ -1,12 +1,11 @@
 //! Text out of bytes, where a character may be cut in two.
 
 use std::borrow::Cow;
-use std::io;
 
 use bytes::Bytes;
 
-use super::decoder::{Decoder, Pieces, drain};
-use crate::error::{Error, ErrorKind};
+use super::decoder::{Decoder, Fault, Pieces, drain};
+use crate::error::Error;
 use crate::transform::{Out, Transform};
 
 /// Makes text out of bytes: Node's `setEncoding('utf8')`, and a `TextDecoder`.
@@ -20,8 +19,8 @@ use crate::transform::{Out, Transform};
 ///
 /// # Errors
 ///
-/// Only a strict one fails, with [`InvalidData`](io::ErrorKind::InvalidData) of
-/// [`Io`](ErrorKind::Io), at the [offset](Error::offset) of the first byte that is no part of a
+/// Only a strict one fails, with [`InvalidData`](std::io::ErrorKind::InvalidData) of
+/// [`Io`](crate::ErrorKind::Io), at the [offset](Error::offset) of the first byte that is no part of a
 /// character, or of the beginning of one that the end of the stream cuts off. All text before that
 /// has come out. The reason is a [`Utf8Error`](std::str::Utf8Error).
 ///
@@ -37,7 +36,7 @@ pub struct Utf8 {
     /// Where in the stream `cut`, or else `chunk`, begins.
     at: u64,
     ended: bool,
-    failed: Option<Error>,
+    failed: Option<Fault>,
 }
 
 impl Utf8 {
@@ -97,15 +96,7 @@ impl Utf8 {
         let mut valid = invalid.into_bytes();
         valid.truncate(reason.valid_up_to());
         let at = self.at + valid.len() as u64;
-        let error = Error::caused(
-            ErrorKind::Io(io::ErrorKind::InvalidData),
-            match reason.error_len() {
-                Some(_) => "no UTF-8",
-                None => "a character of UTF-8 is cut off by the end of the stream",
-            },
-            Box::new(reason),
-        );
-        self.failed = Some(error.at(at));
+        self.failed = Some(Fault::NotText(reason, at));
         self.cut = Vec::new();
         // It is text up to there.
         String::from_utf8(valid).map_err(|error| Error::other(error.utf8_error()))
@@ -137,7 +128,7 @@ impl Decoder for Utf8 {
             return;
         }
         if self.ended {
-            self.failed = Some(Error::ended());
+            self.failed = Some(Fault::Ended);
         } else if self.chunk.is_empty() {
             self.chunk = chunk;
         } else {
@@ -151,8 +142,8 @@ impl Decoder for Utf8 {
 
     /// Takes the text of the chunk that was given. It is never empty.
     fn next(&mut self) -> Result<Option<String>, Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if let Some(fault) = &self.failed {
+            return Err(fault.tell());
         }
         if self.chunk.is_empty() && !self.ended {
             return Ok(None);
@@ -162,7 +153,7 @@ impl Decoder for Utf8 {
         let text = String::from_utf8(bytes).or_else(|invalid| self.replace(invalid))?;
         self.at += len;
         match &self.failed {
-            Some(error) if text.is_empty() => Err(error.clone()),
+            Some(fault) if text.is_empty() => Err(fault.tell()),
             _ => Ok((!text.is_empty()).then_some(text)),
         }
     }

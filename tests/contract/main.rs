@@ -10,6 +10,7 @@ mod endpoints;
 mod ends;
 mod faces;
 mod hostile;
+mod lines;
 mod marks;
 mod pipelines;
 mod producers;
