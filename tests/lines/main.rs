@@ -5,3 +5,5 @@ mod properties;
 
 mod limits;
 mod models;
+#[cfg(unix)]
+mod tool;

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
 use highwater::lines::{self, Decoder, Prefix, Splitter, Utf8};
-use highwater::{Error, Out, Transform, apply};
+use highwater::{Bytes, Error, Out, Transform, apply};
 
 use super::model::{Outcome, expected};
 use super::{Job, Script};
