@@ -154,19 +154,19 @@ fn look_at_frame(prefix: Prefix, held: &[u8], rest: &[u8], max: usize) -> Seen {
     };
     match head {
         Head::Whole { prefix, body } => {
-            let whole = usize::try_from(body)
-                .ok()
-                .filter(|body| *body <= max)
-                .and_then(|body| body.checked_add(prefix));
-            match whole {
-                None => Seen::TooLong(body),
-                Some(whole) if whole - held.len() <= rest.len() => Seen::Piece(Cut {
-                    taken: whole - held.len(),
-                    head: prefix,
-                    tail: 0,
-                }),
-                Some(_) => Seen::Part,
+            let Some(len) = usize::try_from(body).ok().filter(|len| *len <= max) else {
+                return Seen::TooLong(body);
+            };
+            // One that no memory could hold is never whole.
+            let missing = len.saturating_add(prefix) - held.len();
+            if missing > rest.len() {
+                return Seen::Part;
             }
+            Seen::Piece(Cut {
+                taken: missing,
+                head: prefix,
+                tail: 0,
+            })
         }
         Head::More => Seen::Part,
         Head::Malformed => Seen::Malformed,

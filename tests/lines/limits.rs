@@ -93,6 +93,22 @@ fn a_frame_that_the_end_cuts_off_is_an_error_with_its_place() {
     }
 }
 
+// The fuzzer's: its length and that of its prefix are more than can be counted.
+#[test]
+fn the_longest_frame_there_is_is_cut_off_like_any_other() {
+    for (prefix, head) in [
+        (Prefix::U64Be, &[0xff; 8][..]),
+        (Prefix::Varint, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+    ] {
+        for cut in 0..head.len() {
+            let chunks = [&head[..cut], &head[cut..], b"some"];
+            let (_, error) = all(lines::frames(prefix).max_bytes(usize::MAX), &chunks);
+            let kind = error.expect("it is not whole").kind();
+            assert_eq!(kind, ErrorKind::Io(io::ErrorKind::UnexpectedEof));
+        }
+    }
+}
+
 #[test]
 fn a_line_within_a_chunk_is_a_slice_of_it_and_one_across_is_a_copy() {
     let chunk = Bytes::from(b"one\ntwo\r\n\nthree".to_vec());
