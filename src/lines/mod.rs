@@ -35,9 +35,6 @@
 //! In a buffer that is measured in bytes an empty chunk is nothing, and is dropped at the door. So
 //! lines and frames want a [`mark()`] in which each [weighs](weight) its bytes and one more.
 //!
-//! A sink of bytes, as a file is, counts bytes: what is before it wants a mark in bytes, as
-//! [`through`](crate::Pipeline::through) gives [`append_end`] above.
-//!
 //! # Limits
 //!
 //! A peer that never ends its line must not fill the memory. A line, piece or frame may have

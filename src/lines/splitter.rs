@@ -111,7 +111,7 @@ impl Splitter {
     }
 
     /// Lends the next piece, as [`next`](Decoder::next) gives it, without so much as a count of
-    /// references: twice as fast for short lines, where it need not be kept.
+    /// references: the fastest way through many short lines, where they need not be kept.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use highwater::{
     CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, ReadSource, Sink, Source, pipeline,
 };
 
-use crate::hostile::Step;
+use crate::hostile::{Scripted, Step};
 use crate::stages::{At, CHUNK, Counting, Gated, HIGH, Interruptible, assert_bounded, same};
 use crate::support::{Gate, in_time, task, until};
 
@@ -84,6 +84,28 @@ fn lines_that_end_again_are_the_file_that_they_were() {
             .unwrap();
         assert!(sink.into_inner() == text(&log(500)));
         assert_bounded(&report);
+    });
+}
+
+// Rules 1 and 17: a mark whose unit is not bytes, before a sink that counts them.
+#[test]
+fn frames_are_written_to_the_byte_whatever_they_weigh() {
+    in_time(|| {
+        for most in [1, 3, usize::MAX] {
+            let script = [Step::Move(most), Step::Interrupt];
+            let sink = highwater::WriteSink::new(Scripted::new(script), "disk");
+            let (report, sink) = lines_of(chunks(text(&log(2500))))
+                .to(sink)
+                .run_into()
+                .unwrap();
+            assert_eq!(sink.into_inner().written, log(2500).concat().as_bytes());
+            assert_bounded(&report);
+        }
+        let (_, sink) = lines_of(chunks(vec![b'\n'; 3000]))
+            .to(Vec::new())
+            .run_into()
+            .unwrap();
+        assert_eq!(sink.into_inner(), b"");
     });
 }
 
