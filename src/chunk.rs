@@ -205,20 +205,25 @@ impl Batch<Bytes> {
     ///
     /// If there are fewer than `written` bytes here.
     pub fn advance(&mut self, written: usize) {
-        assert!(
-            written <= self.weight,
-            "{written} written of {}",
-            self.weight
-        );
+        // Before anything is let go of, and no further than it must look.
+        let mut there = 0;
+        let is_there = self.iter().any(|chunk| {
+            there += chunk.len();
+            there >= written
+        });
+        assert!(is_there || written == 0, "{written} written of {there}");
         let mut left = written;
         while let Some(first) = self.chunks.front_mut() {
-            if left < first.weight {
+            // Not by its weight, which need not be in bytes: an empty line weighs something.
+            let bytes = first.chunk.len();
+            if left < bytes {
                 first.chunk.advance(left);
-                first.weight -= left;
-                self.weight -= left;
+                let weight = left.min(first.weight);
+                first.weight -= weight;
+                self.weight -= weight;
                 return;
             }
-            left -= first.weight;
+            left -= bytes;
             self.pop();
         }
     }

@@ -213,7 +213,9 @@ mod report;
 
 mod pipeline;
 
-// What stands at the ends.
+// Ready-made stages, and what stands at the ends.
+pub mod lines;
+
 #[cfg(unix)]
 mod fd;
 

@@ -120,17 +120,23 @@ pub(crate) fn write_vectored(
     let mut slices = [io::IoSlice::new(NONE); 16];
     // Most batches are a few large chunks. Only one of many small ones is worth an allocation.
     let many: Vec<io::IoSlice<'_>>;
-    let chunks = batch.iter().map(|chunk| io::IoSlice::new(chunk));
+    // A chunk that is empty and weighs something, as a line can, is written by passing it over.
+    let filled = batch.iter().filter(|chunk| !chunk.is_empty());
+    let chunks = filled.map(|chunk| io::IoSlice::new(chunk));
     let slices = if batch.len() <= slices.len() {
-        let used = batch.len();
+        let mut used = 0;
         for (slot, chunk) in slices.iter_mut().zip(chunks) {
             *slot = chunk;
+            used += 1;
         }
         &slices[..used]
     } else {
         many = chunks.take(SLICES_MAX).collect();
         &many[..]
     };
+    if slices.is_empty() {
+        return Ok(0);
+    }
     match retry(|| write(slices))? {
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),

@@ -12,6 +12,7 @@ mod faces;
 mod gather;
 mod hostile;
 mod laws;
+mod lines;
 mod marks;
 mod operators;
 mod parallel;
