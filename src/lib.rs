@@ -214,6 +214,10 @@ mod socket;
 #[cfg(unix)]
 pub mod net;
 
+// Stages ready made.
+#[cfg(feature = "gzip")]
+pub mod gzip;
+
 pub use bytes::Bytes;
 
 pub use cancel::{CancelToken, Interrupt};
