@@ -38,7 +38,8 @@ pub enum Corrupt {
     Flags(u8),
     /// The header is not what its own checksum says.
     HeaderChecksum,
-    /// The deflated data, or a header or checksum of zlib, breaks a rule: which.
+    /// The deflated data, or a header or checksum of zlib, breaks a rule: which, in words for people,
+    /// as far as that is known.
     Data(String),
     /// The data is compressed with a dictionary that was agreed on elsewhere (RFC 1950, 2.2).
     Dictionary,

@@ -309,7 +309,9 @@ impl Decompress {
     }
 
     fn broken(&self, error: &DecompressError) -> Error {
-        let message = error.message().unwrap_or("invalid deflate data");
+        // On its fast path zlib-rs forgets the reason, and tells that it does not go on.
+        let message = error.message().filter(|said| !said.contains("repeated"));
+        let message = message.unwrap_or("invalid deflate data");
         self.corrupt(match error.needs_dictionary() {
             Some(_) => Corrupt::Dictionary,
             None => Corrupt::Data(message.to_owned()),
