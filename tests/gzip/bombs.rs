@@ -11,7 +11,7 @@ use highwater::{
     apply, pipeline,
 };
 
-use crate::properties::{done, whole};
+use crate::properties::{Format, done, whole};
 use crate::stages::{Counting, Interruptible};
 use crate::support::{Gate, in_time, task, until};
 
@@ -146,16 +146,17 @@ fn a_ratio_stops_a_bomb_and_nothing_else() {
 
 #[test]
 fn what_comes_to_the_limit_and_no_further_is_whole() {
-    for bytes in [
-        0,
-        1,
-        PIECE_BYTES - 1,
-        PIECE_BYTES,
-        PIECE_BYTES + 1,
-        3 * PIECE_BYTES,
-    ] {
-        let small = done(&mut gzip::compress(6), whole(&vec![7; bytes]));
-        let mut stage = gzip::decompress().max_output(bytes as u64);
-        assert_eq!(done(&mut stage, whole(&small)).len(), bytes);
+    for pieces in 0..4 {
+        for bytes in [
+            pieces * PIECE_BYTES,
+            pieces * PIECE_BYTES + 1,
+            (pieces + 1) * PIECE_BYTES - 1,
+        ] {
+            for format in Format::ALL {
+                let small = done(&mut format.compress(6), whole(&vec![7; bytes]));
+                let mut stage = format.decompress().max_output(bytes as u64);
+                assert_eq!(done(&mut stage, whole(&small)).len(), bytes, "{format:?}");
+            }
+        }
     }
 }

@@ -79,6 +79,11 @@ fn every_kind_of_damage_has_its_name_and_its_place() {
         (then(member(), b"garbage"), all, Corrupt::Trailing),
         (then(member(), b"\0\0\0garbage"), all + 3, Corrupt::Trailing),
         (then(member(), &[0x1f, 0]), all + 1, Corrupt::Trailing),
+        (
+            [&plain[..], &[0; 3], &plain].concat(),
+            all + 3,
+            Corrupt::Trailing,
+        ),
         (then(member(), &plain[..7]), all + 7, Corrupt::Truncated),
     ];
     let folder = Folder::new();
