@@ -99,8 +99,11 @@ fn main() -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    let file = options.file.as_deref().unwrap_or("stdin".as_ref());
-    complain(format_args!("{}: {error:#}", file.display()));
+    let file = options.file.as_deref().map(Path::display);
+    match file {
+        Some(file) => complain(format_args!("{file}: {error:#}")),
+        None => complain(format_args!("stdin: {error:#}")),
+    }
     if let Some(hint) = hint(&error) {
         complain(format_args!("  {hint}"));
     }
@@ -190,7 +193,8 @@ fn run(options: &Options, token: &CancelToken) -> Result<(), Error> {
     if options.test || options.stdout {
         return through(options, token, source, sink(options, None)?).map(drop);
     }
-    let found = std::fs::metadata(file)?;
+    // Not what a link leads to, which would stay when the link is gone.
+    let found = std::fs::symlink_metadata(file)?;
     if !found.is_file() {
         let said = "it is no regular file, and not replaced; -c writes to standard output";
         return Err(Error::new(ErrorKind::InvalidInput, said));

@@ -36,6 +36,7 @@ use crate::transform::{Out, Transform};
 #[derive(Debug)]
 pub struct Decompress {
     format: Format,
+    detects: bool,
     phase: Phase,
     header: Parser,
     state: flate2::Decompress,
@@ -78,6 +79,7 @@ impl Decompress {
     pub(super) fn new() -> Self {
         Self {
             format: Format::Gzip,
+            detects: false,
             phase: Phase::Header,
             header: Parser::default(),
             state: flate2::Decompress::new(false),
@@ -96,6 +98,7 @@ impl Decompress {
     #[must_use]
     #[doc(alias = "createInflate")]
     pub fn zlib(mut self) -> Self {
+        self.detects = false;
         self.expect(Format::Zlib);
         self
     }
@@ -104,6 +107,7 @@ impl Decompress {
     #[must_use]
     #[doc(alias = "createInflateRaw")]
     pub fn raw(mut self) -> Self {
+        self.detects = false;
         self.expect(Format::Raw);
         self
     }
@@ -112,10 +116,12 @@ impl Decompress {
     #[must_use]
     #[doc(alias = "createUnzip")]
     pub fn detect(mut self) -> Self {
+        self.detects = true;
         self.phase = Phase::Unknown;
         self
     }
 
+    /// Gets ready for the first byte of that format.
     fn expect(&mut self, format: Format) {
         self.format = format;
         self.state.reset(format == Format::Zlib);
@@ -355,11 +361,11 @@ impl Transform<Bytes, Bytes> for Decompress {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(match (&self.phase, self.format) {
-            (Phase::Unknown, _) => "unzip",
-            (_, Format::Gzip) => "gunzip",
-            (_, Format::Zlib) => "inflate",
-            (_, Format::Raw) => "inflate-raw",
+        Cow::Borrowed(match self.format {
+            _ if self.detects => "unzip",
+            Format::Gzip => "gunzip",
+            Format::Zlib => "inflate",
+            Format::Raw => "inflate-raw",
         })
     }
 }

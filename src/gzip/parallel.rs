@@ -20,6 +20,9 @@ use crate::transform::{Out, Transform};
 /// How much each thread is given at once, in bytes.
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
+/// More threads than anybody has processors would be so many stacks, and do nothing.
+const THREADS_MAX: usize = 256;
+
 /// How far back deflate can refer (RFC 1951, 2).
 const WINDOW_BYTES: usize = 32 * 1024;
 
@@ -30,7 +33,11 @@ const WINDOW_BYTES: usize = 32 * 1024;
 /// Members of their own would be simpler; but there are readers, browsers among them, that
 /// stop behind the first one, and without what came before each block is a percent larger.
 ///
-/// Its threads start with the first whole block, and are joined when the stage is dropped.
+/// Its threads start with the first block, and are joined at the end, or when the stage is dropped.
+///
+/// ```text
+/// Fresh ─▶ Open ─▶ Ended
+/// ```
 ///
 /// # Memory
 ///
@@ -40,10 +47,9 @@ const WINDOW_BYTES: usize = 32 * 1024;
 pub struct ParallelCompress {
     level: u32,
     header: Header,
-    /// None before the first byte.
-    crew: Option<Crew<Block, Part>>,
     threads: usize,
-    /// The results of the blocks on the way, in order.
+    phase: Phase,
+    /// The results of the blocks on the way, in order: twice as many as there are hands at most.
     slots: VecDeque<Slot<Part>>,
     blocks: Pool,
     /// The block that is gathered.
@@ -51,6 +57,12 @@ pub struct ParallelCompress {
     /// The end of the block before.
     window: Bytes,
     crc: Crc,
+}
+
+enum Phase {
+    Fresh,
+    Open(Crew<Block, Part>),
+    Ended,
 }
 
 /// What one thread is given.
@@ -71,13 +83,13 @@ impl ParallelCompress {
     pub(super) fn new(level: u32, threads: usize) -> Self {
         let threads = match threads {
             0 => available_parallelism().map_or(1, usize::from),
-            threads => threads,
+            threads => threads.min(THREADS_MAX),
         };
         Self {
             level,
             header: Header::default(),
-            crew: None,
             threads,
+            phase: Phase::Fresh,
             slots: VecDeque::new(),
             // Those on the way, the one that is gathered and the one before it.
             blocks: Pool::new(BLOCK_BYTES, 2 * threads + 2),
@@ -104,12 +116,12 @@ impl ParallelCompress {
 
     /// Passes on the header, once.
     fn open(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
-        if self.crew.is_none() {
+        if let Phase::Fresh = self.phase {
             let level = checked(self.level)?;
             let header = self.header.bytes(self.level)?;
             let pool = pieces::pool();
             let work = move |block| compress(level, block, &pool);
-            self.crew = Some(Crew::new("gzip", self.threads, work));
+            self.phase = Phase::Open(Crew::new("gzip", self.threads, work));
             out.push(header.into())?;
         }
         Ok(())
@@ -120,14 +132,16 @@ impl ParallelCompress {
         let data = self.block.take().map_or_else(Bytes::new, Buffer::freeze);
         let next = data.slice(data.len().saturating_sub(WINDOW_BYTES)..);
         let window = std::mem::replace(&mut self.window, next);
-        let hands = self.crew.as_ref().map_or(1, Crew::hands);
-        while self.slots.len() >= 2 * hands {
+        if let Phase::Open(crew) = &self.phase
+            && self.slots.len() == 2 * crew.hands()
+        {
             self.pass_on(out)?;
         }
-        if let Some(crew) = &mut self.crew {
-            let block = Block { data, window, last };
-            self.slots.push_back(crew.submit(block)?);
-        }
+        let Phase::Open(crew) = &mut self.phase else {
+            return Err(Error::ended());
+        };
+        let block = Block { data, window, last };
+        self.slots.push_back(crew.submit(block)?);
         Ok(())
     }
 
@@ -165,6 +179,7 @@ impl Transform<Bytes, Bytes> for ParallelCompress {
         while !self.slots.is_empty() {
             self.pass_on(out)?;
         }
+        self.phase = Phase::Ended;
         out.push(Bytes::copy_from_slice(&trailer(&self.crc)))
     }
 

@@ -202,7 +202,7 @@ fn others_read_what_we_compress() {
             }
             for peer in here.iter().filter(|(.., of)| *of == format) {
                 // Some take long to start, and see of each way to compress one.
-                let slow = matches!(peer.0, "python3" | "node");
+                let slow = matches!(peer.0, "zcat" | "python3" | "node");
                 let asked = |how: &str| !slow || how.ends_with(['6', 'd']);
                 for (how, small) in ours.iter().filter(|(how, _)| asked(how)) {
                     let back = filter(**peer, &folder, small);
