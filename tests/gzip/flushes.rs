@@ -97,7 +97,8 @@ fn what_is_written_without_a_flush_waits_for_a_piece() {
 
 #[test]
 fn what_cannot_be_done_is_refused_before_a_byte_comes_out() {
-    let refused: [fn() -> Box<dyn Transform<Bytes, Bytes>>; 6] = [
+    type Make = fn() -> Box<dyn Transform<Bytes, Bytes>>;
+    let refused: [Make; 6] = [
         || Box::new(gzip::compress(10)),
         || Box::new(gzip::compress(u32::MAX).zlib()),
         || Box::new(gzip::compress(10).raw()),
