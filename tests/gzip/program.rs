@@ -137,14 +137,16 @@ fn whatever_fails_leaves_everything_as_it_was() {
     folder.file("more.gz", &[&small[..], b"more"].concat());
     folder.file("whole.gz", &small);
     fs::create_dir(folder.path("folder.gz")).unwrap();
+    std::os::unix::fs::symlink(&file, folder.path("link")).unwrap();
     let before = names(&folder);
-    let cases: [(&[&str], &str, &[&str]); 9] = [
+    let cases: [(&[&str], &str, &[&str]); 10] = [
         (&[], "missing", &["missing: failed to open", "No such file"]),
         (
             &[],
             "file",
             &["failed to create", "exists", "-f overwrites"],
         ),
+        (&[], "link", &["no regular file", "-c"]),
         (&["-d"], "file", &["does not end in `.gz`"]),
         (
             &["-d"],
