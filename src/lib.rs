@@ -229,6 +229,10 @@ pub mod net;
 #[cfg(unix)]
 pub mod process;
 
+// Stages ready made.
+#[cfg(feature = "gzip")]
+pub mod gzip;
+
 pub use bytes::Bytes;
 
 pub use cancel::{CancelToken, Interrupt};

@@ -1,0 +1,225 @@
+//! The stage that compresses on several threads.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::thread::available_parallelism;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use flate2::{Compression, Crc, FlushCompress};
+
+use super::compress::{checked, deflate, trailer};
+use super::header::Header;
+use super::pieces::{self, Pieces};
+use crate::crew::{Crew, Slot};
+use crate::error::Error;
+use crate::pool::{Buffer, Pool};
+use crate::transform::{Out, Transform};
+
+/// How much each thread is given at once, in bytes.
+pub const BLOCK_BYTES: usize = 256 * 1024;
+
+/// More threads than anybody has processors would be so many stacks, and do nothing.
+const THREADS_MAX: usize = 256;
+
+/// How far back deflate can refer (RFC 1951, 2).
+const WINDOW_BYTES: usize = 32 * 1024;
+
+/// A stage that compresses to gzip on several threads, in order.
+///
+/// The input is cut into blocks of [`BLOCK_BYTES`]. Each is compressed on its own, knows the 32 KiB
+/// before it, as `pigz` does it, and ends on a byte: together they are the data of one member.
+/// Members of their own would be simpler; but there are readers, browsers among them, that
+/// stop behind the first one, and without what came before each block is a percent larger.
+///
+/// Its threads start with the first block, and are joined at the end, or when the stage is dropped.
+///
+/// ```text
+/// Fresh ─▶ Open ─▶ Ended
+/// ```
+///
+/// # Memory
+///
+/// With *n* threads at most 2*n* blocks are on the way, each with what has come of it; beside them,
+/// the block that is gathered, the one before, and what is being passed on: at most (4*n* + 3)
+/// blocks, which for two threads is 2.75 MiB, and 300 KiB for each thread.
+pub struct ParallelCompress {
+    level: u32,
+    header: Header,
+    threads: usize,
+    phase: Phase,
+    /// The results of the blocks on the way, in order: twice as many as there are hands at most.
+    slots: VecDeque<Slot<Part>>,
+    blocks: Pool,
+    /// The block that is gathered.
+    block: Option<Buffer>,
+    /// The end of the block before.
+    window: Bytes,
+    crc: Crc,
+}
+
+enum Phase {
+    Fresh,
+    Open(Crew<Block, Part>),
+    Ended,
+}
+
+/// What one thread is given.
+struct Block {
+    data: Bytes,
+    /// What stands before it.
+    window: Bytes,
+    last: bool,
+}
+
+/// What came of it.
+struct Part {
+    pieces: Vec<Bytes>,
+    crc: Crc,
+}
+
+impl ParallelCompress {
+    pub(super) fn new(level: u32, threads: usize) -> Self {
+        let threads = match threads {
+            0 => available_parallelism().map_or(1, usize::from),
+            threads => threads.min(THREADS_MAX),
+        };
+        Self {
+            level,
+            header: Header::default(),
+            threads,
+            phase: Phase::Fresh,
+            slots: VecDeque::new(),
+            // Those on the way, the one that is gathered and the one before it.
+            blocks: Pool::new(BLOCK_BYTES, 2 * threads + 2),
+            block: None,
+            window: Bytes::new(),
+            crc: Crc::new(),
+        }
+    }
+
+    /// Puts a file name into the header, as [`Compress::file_name`](super::Compress::file_name).
+    #[must_use]
+    pub fn file_name(mut self, name: impl Into<Vec<u8>>) -> Self {
+        self.header.name = name.into();
+        self
+    }
+
+    /// Puts a time into the header, as [`Compress::modified`](super::Compress::modified).
+    #[must_use]
+    #[doc(alias = "mtime")]
+    pub const fn modified(mut self, at: SystemTime) -> Self {
+        self.header.modified = Some(at);
+        self
+    }
+
+    /// Passes on the header, once.
+    fn open(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
+        if let Phase::Fresh = self.phase {
+            let level = checked(self.level)?;
+            let header = self.header.bytes(self.level)?;
+            let pool = pieces::pool();
+            let work = move |block| compress(level, block, &pool);
+            self.phase = Phase::Open(Crew::new("gzip", self.threads, work));
+            out.push(header.into())?;
+        }
+        Ok(())
+    }
+
+    /// Gives the block to the next thread that is free, once there is room in the window.
+    fn submit(&mut self, last: bool, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
+        let data = self.block.take().map_or_else(Bytes::new, Buffer::freeze);
+        let next = data.slice(data.len().saturating_sub(WINDOW_BYTES)..);
+        let window = std::mem::replace(&mut self.window, next);
+        if let Phase::Open(crew) = &self.phase
+            && self.slots.len() == 2 * crew.hands()
+        {
+            self.pass_on(out)?;
+        }
+        let Phase::Open(crew) = &mut self.phase else {
+            return Err(Error::ended());
+        };
+        let block = Block { data, window, last };
+        self.slots.push_back(crew.submit(block)?);
+        Ok(())
+    }
+
+    /// Waits for the oldest block, and passes on what came of it.
+    fn pass_on(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
+        if let Some(slot) = self.slots.pop_front() {
+            let Part { pieces, crc } = slot.wait()?;
+            self.crc.combine(&crc);
+            for piece in pieces {
+                out.push(piece)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Transform<Bytes, Bytes> for ParallelCompress {
+    fn transform(&mut self, chunk: Bytes, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
+        self.open(out)?;
+        let mut data = &chunk[..];
+        while !data.is_empty() {
+            let block = self.block.get_or_insert_with(|| self.blocks.take());
+            data = &data[block.copy_from(data)..];
+            if block.is_full() {
+                self.submit(false, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
+        self.open(out)?;
+        // Perhaps an empty one: some block has to say that it is the last.
+        self.submit(true, out)?;
+        while !self.slots.is_empty() {
+            self.pass_on(out)?;
+        }
+        self.phase = Phase::Ended;
+        out.push(Bytes::copy_from_slice(&trailer(&self.crc)))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("gzip")
+    }
+}
+
+impl fmt::Debug for ParallelCompress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParallelCompress")
+            .field("level", &self.level)
+            .field("threads", &self.threads)
+            .field("on_the_way", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compresses one block, on whichever thread it is given to.
+fn compress(level: Compression, block: Block, pool: &Pool) -> Result<Part, Error> {
+    let Block { data, window, last } = block;
+    let mut state = flate2::Compress::new(level, false);
+    if !window.is_empty() {
+        state.set_dictionary(&window).map_err(Error::other)?;
+    }
+    let flush = if last {
+        FlushCompress::Finish
+    } else {
+        FlushCompress::Sync // which ends on a byte
+    };
+    let mut crc = Crc::new();
+    crc.update(&data);
+    let mut part = Vec::new();
+    let mut push = |piece| {
+        part.push(piece);
+        Ok(())
+    };
+    let mut out = Out::new(&mut push);
+    let mut pieces = Pieces::from_pool(pool.clone());
+    deflate(&mut state, &data, flush, &mut pieces, &mut out)?;
+    pieces.push(&mut out)?;
+    Ok(Part { pieces: part, crc })
+}
