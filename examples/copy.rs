@@ -4,23 +4,24 @@
 //! cargo run --release --example copy -- --report Cargo.toml /tmp/copy
 //! ```
 
-use std::error::Error as _;
+mod shell;
+
+use std::env;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, thread};
 
 use highwater::net::{Address, Connect, Listener, Socket};
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, HighWaterMark, InBytes, IntoSink, IntoSource, Progress,
     READ_BYTES, Report, Sink, Source, fs, pipeline,
 };
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use indicatif::HumanBytes;
+
+use shell::complain;
 
 const HELP: &str = "\
 Copies SRC to DST, holding no more in memory than the high-water mark and one chunk.
@@ -105,7 +106,7 @@ fn main() -> ExitCode {
         }
     };
     let token = CancelToken::new();
-    let signals = match cancel_on_signal(&token) {
+    let signals = match shell::cancel_on_signal(&token) {
         Ok(signals) => signals,
         Err(error) => {
             complain(format_args!("failed to handle signals: {error}"));
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
             if let Some(hint) = hint(&error) {
                 complain(format_args!("  {hint}"));
             }
-            exit_code(&error)
+            shell::signal_status(&error).map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }
@@ -212,43 +213,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
 }
 
-/// Aborts everything under the token at the first Ctrl-C.
-fn cancel_on_signal(token: &CancelToken) -> std::io::Result<signal_hook::iterator::Handle> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let handle = signals.handle();
-    let token = token.clone();
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for signal in signals.forever() {
-                token.abort(Interrupted(signal));
-            }
-        })?;
-    Ok(handle)
-}
-
-#[derive(Debug)]
-struct Interrupted(i32);
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0 == SIGINT {
-            "interrupted"
-        } else {
-            "terminated"
-        })
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
     // The source first: if it is not there, the destination stays as it was.
     let source = open_source(options, token)?;
     refuse_same_file(&options.from, &options.to)?;
     let sink = open_sink(options, token)?;
     let total = source.len_hint();
-    let bar = progress_bar(options, total);
+    let bar = shell::bar(options.progress, total);
     let moved = bar.clone();
 
     let mut pipeline = pipeline(source)
@@ -379,32 +350,6 @@ fn accept(address: &Address, options: &Options, token: &CancelToken) -> Result<S
     listener.accept()
 }
 
-fn progress_bar(options: &Options, total: Option<u64>) -> ProgressBar {
-    if !options.progress || !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (template, bar) = match total {
-        Some(total) => (
-            "{bar:30} {percent:>3}%  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}",
-            ProgressBar::new(total),
-        ),
-        None => (
-            "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
-            ProgressBar::no_length(),
-        ),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
-fn complain(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "copy: {line}");
-}
-
 fn tell(report: &Report) {
     let _ = writeln!(stderr(), "{report}");
 }
@@ -432,14 +377,4 @@ fn hint(error: &Error) -> Option<String> {
         }
         _ => return None,
     })
-}
-
-fn exit_code(error: &Error) -> ExitCode {
-    let signal = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<Interrupted>());
-    match signal {
-        Some(Interrupted(signal)) => ExitCode::from(128 + u8::try_from(*signal).unwrap_or(0)),
-        None => ExitCode::FAILURE,
-    }
 }

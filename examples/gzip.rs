@@ -4,23 +4,23 @@
 //! cargo run --release --example gzip -- -k -p 2 Cargo.lock
 //! ```
 
-use std::error::Error as _;
+mod shell;
+
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread;
 
 use highwater::gzip::{self, Corrupt};
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, Pipeline, Report, Sink, Source, WriteSink, fs, pipeline,
 };
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use indicatif::HumanBytes;
+
+use shell::complain;
 
 const HELP: &str = "\
 Replaces FILE by FILE.gz, or with -d FILE.gz by FILE. Without FILE, or with -, it goes from standard
@@ -91,7 +91,8 @@ fn main() -> ExitCode {
         }
     };
     let token = CancelToken::new();
-    let outcome = cancel_on_signal(&token).and_then(|signals| {
+    let signals = shell::cancel_on_signal(&token).map_err(Error::from);
+    let outcome = signals.and_then(|signals| {
         let outcome = run(&options, &token);
         signals.close();
         outcome
@@ -107,9 +108,7 @@ fn main() -> ExitCode {
     if let Some(hint) = hint(&error) {
         complain(format_args!("  {hint}"));
     }
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    let signal = cause.map(|Interrupted(signal)| 128 + u8::try_from(*signal).unwrap_or(0));
-    signal.map_or(ExitCode::FAILURE, ExitCode::from)
+    shell::signal_status(&error).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
@@ -150,37 +149,6 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     options.file = files.pop().filter(|file| file != "-").map(PathBuf::from);
     Ok(Some(options))
 }
-
-/// Aborts everything under the token at the first Ctrl-C.
-fn cancel_on_signal(token: &CancelToken) -> Result<signal_hook::iterator::Handle, Error> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let handle = signals.handle();
-    let token = token.clone();
-    let wait = move || {
-        for signal in signals.forever() {
-            token.abort(Interrupted(signal));
-        }
-    };
-    let name = "signals".to_owned();
-    thread::Builder::new().name(name).spawn(wait)?;
-    Ok(handle)
-}
-
-#[derive(Debug)]
-struct Interrupted(i32);
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let terminated = self.0 == SIGTERM;
-        f.write_str(if terminated {
-            "terminated"
-        } else {
-            "interrupted"
-        })
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 fn run(options: &Options, token: &CancelToken) -> Result<(), Error> {
     let Some(file) = &options.file else {
@@ -294,7 +262,7 @@ fn through(
     source: impl Source<Bytes> + 'static,
     sink: Box<dyn Sink<Bytes>>,
 ) -> Result<Report, Error> {
-    let bar = bar(source.len_hint());
+    let bar = shell::bar(true, source.len_hint());
     let begun = pipeline(source).cancel_with(token);
     // Of what is read the length may be known. Of what is written it never is.
     let (monitor, moved) = (begun.monitor(), bar.clone());
@@ -347,30 +315,6 @@ fn stage(options: &Options, begun: Pipeline<Bytes>) -> Pipeline<Bytes> {
         Format::Zlib => stage.zlib(),
         Format::Raw => stage.raw(),
     })
-}
-
-fn bar(total: Option<u64>) -> ProgressBar {
-    let (template, bar) = match total {
-        Some(total) => (
-            "{bar:30} {percent:>3}%  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}",
-            ProgressBar::new(total),
-        ),
-        None => (
-            "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
-            ProgressBar::no_length(),
-        ),
-    };
-    // It shows nothing where there is no terminal.
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
-fn complain(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "gzip: {line}");
 }
 
 /// What to try, where that is clear.

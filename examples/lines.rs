@@ -4,22 +4,22 @@
 //! cargo run --release --example lines -- --count --matching bytes Cargo.toml
 //! ```
 
-use std::error::Error as _;
+mod shell;
+
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{self, Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use highwater::fs::FileSource;
 use highwater::{CancelToken, DEFAULT_BYTES, Error, ErrorKind, Source, fs, lines, pipeline};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use memchr::memmem::Finder;
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::consts::SIGPIPE;
+
+use shell::complain;
 
 const HELP: &str = "\
 Writes the lines of each FILE, or of standard input, and holds a few hundred kilobytes of them.
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         }
     };
     let token = CancelToken::new();
-    let signals = match cancel_on_signal(&token) {
+    let signals = match shell::cancel_on_signal(&token) {
         Ok(signals) => signals,
         Err(error) => {
             complain(format_args!("failed to handle signals: {error}"));
@@ -126,7 +126,7 @@ fn filter(
     token: &CancelToken,
 ) -> Result<(), Error> {
     let source = open(file)?;
-    let bar = progress_bar(options, source.len_hint());
+    let bar = shell::bar(options.progress, source.len_hint());
     let text = Finder::new(&options.matching).into_owned();
     let (found, count_only) = (Arc::clone(found), options.count);
     let (moving, weighed) = (bar.clone(), lines::mark(DEFAULT_BYTES));
@@ -155,55 +155,9 @@ fn open(file: &OsString) -> Result<FileSource, Error> {
     }
 }
 
-fn progress_bar(options: &Options, total: Option<u64>) -> ProgressBar {
-    if !options.progress || !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (template, bar) = match total {
-        Some(total) => ("{bar:30} {percent:>3}%  {eta}", ProgressBar::new(total)),
-        None => ("{spinner} {decimal_bytes}", ProgressBar::no_length()),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// Aborts everything under the token at the first Ctrl-C.
-fn cancel_on_signal(token: &CancelToken) -> io::Result<Handle> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let handle = signals.handle();
-    let token = token.clone();
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for signal in signals.forever() {
-                token.abort(Interrupted(signal));
-            }
-        })?;
-    Ok(handle)
-}
-
-#[derive(Debug)]
-struct Interrupted(i32);
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0 == SIGINT {
-            "interrupted"
-        } else {
-            "terminated"
-        })
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 fn exit_code(error: &Error) -> u8 {
-    let signal = error.source().and_then(|cause| cause.downcast_ref());
-    match (signal, error.kind()) {
-        (Some(Interrupted(signal)), _) => 128 + *signal as u8,
+    match (shell::signal_status(error), error.kind()) {
+        (Some(status), _) => status,
         // Only one who reads from us can do that: files and pipes that we read cannot.
         (None, ErrorKind::Io(io::ErrorKind::BrokenPipe)) => 128 + SIGPIPE as u8,
         _ => FAILED,
@@ -232,9 +186,4 @@ fn tell(file: &OsString, error: &Error) {
     } else {
         complain(format_args!("{name}: {error:#}"));
     }
-}
-
-/// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
-fn complain(line: fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "lines: {line}");
 }
