@@ -197,6 +197,7 @@ mod ends;
 mod pair;
 
 // Many streams, one result.
+mod broadcast;
 mod monitor;
 mod report;
 
@@ -216,6 +217,7 @@ pub mod net;
 
 pub use bytes::Bytes;
 
+pub use broadcast::{Branch, Broadcast, broadcast};
 pub use cancel::{CancelToken, Interrupt};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};
@@ -228,7 +230,7 @@ pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
-pub use state::Pressure;
+pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
 pub use sync::model::Hints;
 pub use transform::{Out, Transform, apply};

@@ -18,6 +18,7 @@
 //! Locks are taken front first, and user code (a chunk's `Drop`, a waker) runs under neither.
 
 mod back;
+mod fanout;
 mod front;
 mod life;
 mod reader;
@@ -38,6 +39,7 @@ use crate::sync::{
 
 use back::Back;
 pub(crate) use back::Tally;
+pub(crate) use fanout::{Fanout, Outlet};
 use front::Front;
 pub(crate) use reader::Amount;
 
