@@ -137,7 +137,7 @@ impl<T> Fanout<T> {
         let in_hand = mem::take(&mut outlet.hand().batch);
         let mut core = self.core();
         let before = core.state.gone(outlet.id);
-        core.seats.retain(|seat| seat.outlet.id != outlet.id);
+        core.remove(outlet);
         let events = core.state.leave(outlet.id, why.clone());
         let let_go = core.state.take_let_go();
         self.wake_writer(core, events);

@@ -47,8 +47,6 @@ pub(crate) struct Fanout<T> {
     filled: Condvar,
     /// Up when `drained` was signalled and the writer has not found the buffer full since.
     drained_flag: Flag,
-    /// Up when `filled` was signalled and no branch has found nothing since.
-    filled_flag: Flag,
     is_rendezvous: bool,
     drops_weightless: bool,
     unit: &'static str,
@@ -65,6 +63,8 @@ struct Core<T> {
     interrupted: bool,
     writer_parked: bool,
     parked_readers: usize,
+    /// How many branches have found nothing, and were not told of anything since.
+    hungry: usize,
     /// What an abort has taken from the branches.
     undelivered: Batch<T>,
     /// The most that any branch had to read.
@@ -76,6 +76,8 @@ struct Seat<T> {
     outlet: Arc<Outlet<T>>,
     /// The branch is the source of a stream that is torn down: it waits no more.
     interrupted: bool,
+    /// It has found nothing, and was not told of anything since.
+    is_hungry: bool,
 }
 
 /// A branch's own end.
@@ -83,6 +85,9 @@ pub(crate) struct Outlet<T> {
     id: BranchId,
     policy: BranchPolicy,
     hand: Padded<TryMutex<Hand<T>>>,
+    /// Down while it is hungry. Each branch has its own: one that finds nothing would hide from the
+    /// others that there was something for them.
+    filled_flag: Flag,
 }
 
 /// What a branch has taken and not yet handed out.
@@ -146,6 +151,40 @@ impl<T> Core<T> {
         self.state.is_filled(id) || self.is_interrupted(id)
     }
 
+    /// A branch has looked, and there was nothing for it.
+    fn found_nothing(&mut self, outlet: &Outlet<T>) {
+        let seat = (self.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
+        if let Some(seat) = seat
+            && !std::mem::replace(&mut seat.is_hungry, true)
+        {
+            outlet.filled_flag.lower();
+            self.hungry += 1;
+        }
+    }
+
+    fn remove(&mut self, outlet: &Outlet<T>) {
+        let place = self
+            .seats
+            .iter()
+            .position(|seat| seat.outlet.id == outlet.id);
+        if let Some(place) = place {
+            let seat = self.seats.remove(place);
+            self.hungry -= usize::from(seat.is_hungry);
+        }
+    }
+
+    /// There is something for everybody who has found nothing.
+    fn tell(&mut self) {
+        if self.hungry > 0 {
+            self.hungry = 0;
+            for seat in &mut self.seats {
+                if std::mem::take(&mut seat.is_hungry) {
+                    seat.outlet.filled_flag.raise();
+                }
+            }
+        }
+    }
+
     /// Why no more is taken, unless it is that the writer has said so.
     fn cause(&self) -> Option<Error> {
         if let Some(cause) = self.state.errored() {
@@ -169,13 +208,13 @@ impl<T> Fanout<T> {
                 interrupted: false,
                 writer_parked: false,
                 parked_readers: 0,
+                hungry: 0,
                 undelivered: Batch::new(),
                 peak: 0,
             })),
             drained: Condvar::new(),
             filled: Condvar::new(),
             drained_flag: Flag::new(),
-            filled_flag: Flag::new(),
             is_rendezvous: mark.marks().high() == 0,
             drops_weightless: mark.unit().drops_weightless(),
             unit: mark.unit().name(),
@@ -199,10 +238,12 @@ impl<T> Fanout<T> {
                 weight: 0,
                 settle_at: 0,
             })),
+            filled_flag: Flag::new(),
         });
         core.seats.push(Seat {
             outlet: Arc::clone(&outlet),
             interrupted: false,
+            is_hungry: false,
         });
         outlet
     }
@@ -211,13 +252,17 @@ impl<T> Fanout<T> {
         self.core().state.keep_open();
     }
 
-    /// Lets branches look again, and wakes those that sleep. After the lock, so that they do not wake
-    /// up only to wait for it; whether any sleeps was read under the lock, so no wake is lost.
+    /// Lets branches look again that have found nothing, and wakes those that sleep. After the lock,
+    /// so that they do not wake up only to wait for it; whether any sleeps was read under the lock,
+    /// so no wake is lost.
     #[inline]
-    fn wake_readers(&self, core: MutexGuard<'_, Core<T>>) {
+    fn wake_readers(&self, mut core: MutexGuard<'_, Core<T>>) {
+        if core.hungry == 0 {
+            return;
+        }
+        core.tell();
         let parked = core.parked_readers > 0;
         drop(core);
-        self.filled_flag.raise();
         if parked {
             // All of them: whoever sleeps has nothing to read, and now there is something for each.
             self.filled.notify_all();
@@ -239,9 +284,9 @@ impl<T> Fanout<T> {
     }
 
     /// Lets everybody look again: something has ended.
-    fn wake_all(&self, core: MutexGuard<'_, Core<T>>) {
+    fn wake_all(&self, mut core: MutexGuard<'_, Core<T>>) {
+        core.tell();
         drop(core);
-        self.filled_flag.raise();
         self.drained_flag.raise();
         self.filled.notify_all();
         self.drained.notify_all();
@@ -336,10 +381,11 @@ impl<T> Fanout<T> {
     fn wait_filled<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
-        id: BranchId,
+        outlet: &Outlet<T>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
         let mut patience = Patience::new(wait)?;
+        let id = outlet.id;
         // A rendezvous waits for just this.
         if core.state.begin_wait(id).contains(Event::Drain) {
             self.drained_flag.raise();
@@ -350,12 +396,13 @@ impl<T> Fanout<T> {
         let mut outcome = Ok(());
         while !core.is_filled(id) {
             if patience.spins() {
-                self.filled_flag.lower();
+                core.found_nothing(outlet);
                 drop(core);
-                self.filled_flag.spin(READER_PAUSES);
+                outlet.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
             }
+            core.found_nothing(outlet);
             core.parked_readers += 1;
             let in_time = patience.park(&self.filled, &mut core);
             core.parked_readers -= 1;

@@ -32,9 +32,12 @@ impl<T: Clone> Fanout<T> {
     fn report(&self, outlet: &Outlet<T>, mut hand: TryMutexGuard<'_, Hand<T>>) {
         let mut core = self.core();
         let events = Self::settle(outlet, &mut hand, &mut core);
-        if hand.batch.is_empty() && core.state.is_filled(outlet.id) {
-            // Whatever else it is told is for the call that finds nothing in hand.
-            let _ = core.state.take(outlet.id, &mut hand.batch);
+        if hand.batch.is_empty() {
+            // Whatever it is told beside chunks is for the call that finds nothing in hand.
+            let (answer, _) = core.state.take(outlet.id, &mut hand.batch);
+            if matches!(answer, Answer::Nothing) {
+                core.found_nothing(outlet);
+            }
             hand.settle_at = core.state.settle_at(outlet.id);
         }
         drop(hand);
@@ -53,8 +56,8 @@ impl<T: Clone> Fanout<T> {
         loop {
             // Nothing was there when last looked: spin before taking the writer's lock, which it
             // is about to need.
-            if mem::take(&mut spins) && !self.filled_flag.is_up() {
-                self.filled_flag.spin(READER_PAUSES);
+            if mem::take(&mut spins) && !outlet.filled_flag.is_up() {
+                outlet.filled_flag.spin(READER_PAUSES);
             }
             let mut hand = outlet.hand();
             let mut core = self.core();
@@ -75,7 +78,7 @@ impl<T: Clone> Fanout<T> {
                 Answer::Gone(error) => Some(Err(error)),
                 Answer::Nothing => {
                     drop(hand);
-                    match self.wait_filled(core, outlet.id, wait) {
+                    match self.wait_filled(core, outlet, wait) {
                         Ok(_) => continue,
                         Err(unmet) => return Some(Err(nothing_came(&unmet))),
                     }

@@ -29,7 +29,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
             return (self.end_of(index), Events::NONE);
         }
         if branch.paces() {
-            self.take_queued(index, usize::MAX, out);
+            self.take_queued(index, BATCH_MAX, out);
             self.check();
             return (Answer::Chunks, Events::NONE);
         }
@@ -156,3 +156,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         (cut_off, events)
     }
 }
+
+/// How many chunks a branch is given at a time. More of them gain little, and the others wait while
+/// they are cloned.
+const BATCH_MAX: usize = 32;

@@ -15,6 +15,9 @@ pub(super) enum Phase {
     Destroyed,
 }
 
+/// How many chunks a branch is given at a time.
+const BATCH_MAX: usize = 32;
+
 /// A chunk: its number, and what it weighs.
 type Chunk = (u64, usize);
 
@@ -239,9 +242,10 @@ impl Model {
             return (Err(answer), false);
         }
         if branch.paces() {
-            let numbers = branch.unread.iter().map(|chunk| chunk.0).collect();
-            branch.hand.append(&mut branch.unread);
-            return (Ok(numbers), true);
+            let taken = branch.unread.len().min(BATCH_MAX);
+            let taken: Vec<Chunk> = branch.unread.drain(..taken).collect();
+            branch.hand.extend(&taken);
+            return (Ok(taken.iter().map(|chunk| chunk.0).collect()), true);
         }
         let first = branch.unread.pop_front().expect("it is not empty");
         branch.aside = branch.aside.saturating_sub(1);
