@@ -71,7 +71,12 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 /// The queue holds, in all, no more than the largest of these: the high-water mark and a chunk, if
 /// any branch paces; and for each other branch its cap, or one chunk if that is larger. A
 /// [`DropNewest`](BranchPolicy::DropNewest) branch that has missed something has that much for
-/// itself, beside the others.
+/// itself, beside the others, for what it keeps is older than what they read; and so has a branch
+/// that a token of its own has stopped.
+///
+/// Chunks are cloned under the lock of the stream, since that costs less than an allocation for each.
+/// So `T` should be cheap to clone, as what is made to be shared is: of a `Vec<u8>` there would
+/// be a copy for each branch but one, and the others would wait for it.
 ///
 /// # Ending
 ///

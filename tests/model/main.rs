@@ -13,6 +13,7 @@
 
 mod books;
 mod ends;
+mod fanout;
 mod flow;
 
 use std::sync::Arc;

@@ -49,7 +49,6 @@ pub(crate) struct Fanout<T> {
     drained_flag: Flag,
     is_rendezvous: bool,
     drops_weightless: bool,
-    unit: &'static str,
     weigh: fn(&T) -> usize,
 }
 
@@ -217,7 +216,6 @@ impl<T> Fanout<T> {
             drained_flag: Flag::new(),
             is_rendezvous: mark.marks().high() == 0,
             drops_weightless: mark.unit().drops_weightless(),
-            unit: mark.unit().name(),
             weigh: mark.unit().weigher(),
         }
     }
