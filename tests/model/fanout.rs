@@ -9,7 +9,7 @@ use highwater::{
 use loom::thread;
 
 use crate::books::{kind, ours};
-use crate::{Bound, explore};
+use crate::{Bound, explore_waits};
 
 fn start(high: usize) -> (Broadcast<u32>, Branch<u32>) {
     let writer = broadcast(HighWaterMark::items(high));
@@ -61,11 +61,11 @@ fn read_each(branch: &mut Branch<u32>, chunks: Range<u32>) {
 fn a_blocked_broadcast_and_its_branch() {
     for (high, count, bound) in [
         (1, 2, Bound::Every),
-        (2, 3, Bound::Every),
+        (2, 3, Bound::Preemptions(3)),
         (0, 1, Bound::Every),
     ] {
         let what = format!("a broadcast of {count} at a mark of {high}");
-        explore(&what, bound, move || {
+        explore_waits(&what, bound, move || {
             let (mut writer, mut branch) = start(high);
             let writing = thread::spawn(move || {
                 write_each(&mut writer, 0..count);
@@ -80,7 +80,7 @@ fn a_blocked_broadcast_and_its_branch() {
 
 #[test]
 fn a_branch_of_two_that_is_behind() {
-    explore("two branches, one behind", Bound::Preemptions(2), || {
+    explore_waits("two branches, one behind", Bound::Preemptions(2), || {
         let (mut writer, mut branch) = start(1);
         let mut other = writer.subscribe(BranchPolicy::Slowest);
         let writing = thread::spawn(move || {
@@ -97,7 +97,7 @@ fn a_branch_of_two_that_is_behind() {
 
 #[test]
 fn a_branch_that_is_dropped() {
-    explore("the last branch is dropped", Bound::Every, || {
+    explore_waits("the last branch is dropped", Bound::Every, || {
         let (mut writer, branch) = start(1);
         let writing = thread::spawn(move || {
             let (accepted, cause) = write_until_closed(&mut writer);
@@ -107,7 +107,7 @@ fn a_branch_that_is_dropped() {
         drop(branch);
         writing.join().unwrap();
     });
-    explore(
+    explore_waits(
         "one of two branches is dropped",
         Bound::Preemptions(2),
         || {
@@ -127,7 +127,7 @@ fn a_branch_that_is_dropped() {
 
 #[test]
 fn a_branch_that_comes_late() {
-    explore("a late branch", Bound::Preemptions(3), || {
+    explore_waits("a late branch", Bound::Preemptions(3), || {
         let (mut writer, mut branch) = start(1);
         let writing = thread::spawn(move || {
             write_each(&mut writer, 0..2);
@@ -147,7 +147,7 @@ fn a_branch_that_comes_late() {
 
 #[test]
 fn a_branch_that_is_starved() {
-    explore("a branch that does not pace", Bound::Every, || {
+    explore_waits("a branch that does not pace", Bound::Every, || {
         let mut writer = broadcast(HighWaterMark::items(1));
         let mut branch = writer.subscribe(BranchPolicy::Cap(3));
         let writing = thread::spawn(move || {
@@ -157,7 +157,7 @@ fn a_branch_that_is_starved() {
         read_each(&mut branch, 0..2);
         writing.join().unwrap();
     });
-    explore("an end and two branches", Bound::Preemptions(3), || {
+    explore_waits("an end and two branches", Bound::Preemptions(2), || {
         let (writer, mut branch) = start(1);
         let mut other = writer.subscribe(BranchPolicy::Slowest);
         let ending = thread::spawn(move || writer.finish().expect("there was nothing"));
@@ -170,7 +170,7 @@ fn a_branch_that_is_starved() {
 
 #[test]
 fn a_broadcast_that_is_torn_down() {
-    explore("a destroy and two branches", Bound::Preemptions(2), || {
+    explore_waits("a destroy and two branches", Bound::Preemptions(2), || {
         let (mut writer, mut branch) = start(2);
         let mut other = writer.subscribe(BranchPolicy::Slowest);
         let writing = thread::spawn(move || {
@@ -189,7 +189,7 @@ fn a_broadcast_that_is_torn_down() {
         }
         assert!(given_back == 0 || mine.0.len() + theirs.0.len() < 2);
     });
-    explore("an abort beside a blocked broadcast", Bound::Every, || {
+    explore_waits("an abort beside a blocked broadcast", Bound::Every, || {
         let token = CancelToken::new();
         let (mut writer, branch) = start(1);
         writer.cancel_with(&token);
@@ -202,7 +202,7 @@ fn a_broadcast_that_is_torn_down() {
         writing.join().unwrap();
         drop(branch);
     });
-    explore(
+    explore_waits(
         "an abort beside a late branch",
         Bound::Preemptions(3),
         || {
@@ -226,7 +226,7 @@ fn a_broadcast_that_is_torn_down() {
             drop((writing.join().unwrap(), branch));
         },
     );
-    explore("a token of a branch", Bound::Every, || {
+    explore_waits("a token of a branch", Bound::Every, || {
         for aborts in [true, false] {
             let token = CancelToken::new();
             let (writer, mut branch) = start(1);
@@ -245,7 +245,7 @@ fn a_broadcast_that_is_torn_down() {
 
 #[test]
 fn a_broadcast_that_is_interrupted() {
-    explore("an interrupt of a blocked broadcast", Bound::Every, || {
+    explore_waits("an interrupt of a blocked broadcast", Bound::Every, || {
         let (mut writer, branch) = start(1);
         let interrupt = Sink::interrupt(&writer).expect("it can be");
         let writing = thread::spawn(move || write_until_closed(&mut writer).0);
@@ -253,7 +253,7 @@ fn a_broadcast_that_is_interrupted() {
         assert!(writing.join().unwrap() <= 1);
         drop(branch);
     });
-    explore("an interrupt of a branch", Bound::Every, || {
+    explore_waits("an interrupt of a branch", Bound::Every, || {
         let (writer, mut branch) = start(1);
         let interrupt = Source::interrupt(&branch).expect("it can be");
         let reading = thread::spawn(move || kind(&branch.read()));

@@ -163,7 +163,9 @@ impl<T: Clone> Fanout<T> {
     pub(crate) fn stop_branch(&self, outlet: &Outlet<T>) {
         let mut core = self.core();
         let _ = core.state.stop(outlet.id);
+        let let_go = core.state.take_let_go();
         self.wake_all(core);
+        drop(let_go);
     }
 }
 
