@@ -59,11 +59,7 @@ fn read_each(branch: &mut Branch<u32>, chunks: Range<u32>) {
 
 #[test]
 fn a_blocked_broadcast_and_its_branch() {
-    for (high, count, bound) in [
-        (1, 2, Bound::Every),
-        (2, 3, Bound::Preemptions(3)),
-        (0, 1, Bound::Every),
-    ] {
+    for (high, count, bound) in [(1, 2, Bound::Every), (0, 1, Bound::Every)] {
         let what = format!("a broadcast of {count} at a mark of {high}");
         explore_waits(&what, bound, move || {
             let (mut writer, mut branch) = start(high);
@@ -76,6 +72,21 @@ fn a_blocked_broadcast_and_its_branch() {
             writing.join().unwrap();
         });
     }
+}
+
+#[test]
+fn a_batch_of_a_branch() {
+    let bound = Bound::Preemptions(2);
+    explore_waits("a broadcast of 3 at a mark of 2", bound, || {
+        let (mut writer, mut branch) = start(2);
+        let writing = thread::spawn(move || {
+            write_each(&mut writer, 0..3);
+            writer.wait_finish().expect("all is read");
+            assert!(writer.peak() <= 2);
+        });
+        read_each(&mut branch, 0..3);
+        writing.join().unwrap();
+    });
 }
 
 #[test]
