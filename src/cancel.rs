@@ -12,8 +12,10 @@ pub(crate) trait Cancel: Send + Sync {
     fn stop(&self);
     /// Ends now.
     fn abort(&self, cause: &Error);
-    /// Ends now, and well: nobody needs what it still has.
-    fn satisfy(&self);
+    /// Ends well: nobody needs what it still has.
+    fn satisfy(&self) {
+        self.stop();
+    }
     /// Says whether it was `stop` that ended it.
     fn was_stopped(&self) -> bool;
 }

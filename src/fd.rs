@@ -181,10 +181,6 @@ impl Cancel for WakeOnCancel {
         self.stop();
     }
 
-    fn satisfy(&self) {
-        self.stop();
-    }
-
     fn was_stopped(&self) -> bool {
         false
     }

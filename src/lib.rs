@@ -124,6 +124,28 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! # Many readers
+//!
+//! A [`broadcast`] gives every [`Branch`] everything, out of one queue whose chunks are shared and not
+//! copied. A branch paces the writer, or has a cap, or misses something and is told how much: its
+//! [`BranchPolicy`] says. A pipeline can end in a broadcast, and begin with a branch.
+//!
+//! ```
+//! use highwater::{BranchPolicy, HighWaterMark, broadcast};
+//!
+//! let mut writer = broadcast(HighWaterMark::items(4));
+//! let mut log = writer.subscribe(BranchPolicy::Slowest); // the writer waits for it
+//! let mut screen = writer.subscribe(BranchPolicy::DropOldest(2)); // and never for this one
+//! for n in 1..=4 {
+//!     writer.write(n)?;
+//! }
+//! writer.end();
+//! assert_eq!(log.by_ref().collect::<Result<Vec<_>, _>>()?, [1, 2, 3, 4]);
+//! assert_eq!(screen.by_ref().collect::<Result<Vec<_>, _>>()?, [3, 4]);
+//! assert_eq!(screen.dropped().chunks, 2);
+//! # Ok::<(), highwater::Error>(())
+//! ```
+//!
 //! # Files and sockets
 //!
 //! The ends in `fs` and `net` name themselves in errors, with the byte at which something failed.
@@ -153,6 +175,7 @@
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
 //! | a child process | one | what its pipes hold, in the kernel |
+//! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
 //! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |
 //!
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is
@@ -160,8 +183,9 @@
 //!
 //! # The rules alone
 //!
-//! What a stream may do at any time is decided by two state machines with no thread, lock or clock,
-//! in [`state`]. They answer as Node's streams do, and are public, to be embedded, tested or fuzzed.
+//! What a stream may do at any time is decided by state machines with no thread, lock or clock, in
+//! [`state`]. Those of a readable and a writable answer as Node's streams do. All are public, to be
+//! embedded, tested or fuzzed.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
@@ -208,6 +232,7 @@ mod gather;
 mod retry;
 
 // Many streams, one result.
+mod broadcast;
 mod monitor;
 mod report;
 
@@ -235,6 +260,7 @@ pub mod gzip;
 
 pub use bytes::Bytes;
 
+pub use broadcast::{Branch, Broadcast, broadcast};
 pub use cancel::{CancelToken, Interrupt};
 pub use channel::Budget;
 pub use collect::{Collect, CollectBytes, Fold};
@@ -255,7 +281,7 @@ pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
-pub use state::Pressure;
+pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
 pub use sync::model::Hints;
 pub use transform::{Out, Transform, apply};

@@ -1,9 +1,10 @@
-//! Any list of operations leads the two state machines and their models to the same answers.
+//! Any list of operations leads the state machines and their models to the same answers.
 //!
 //! `PROPTEST_CASES=100000 cargo test --test state_properties` looks further. The fuzz targets run
 //! the same properties.
 
 mod properties {
+    pub(crate) mod fanout;
     pub(crate) mod readable;
     pub(crate) mod writable;
 }
@@ -14,7 +15,7 @@ use std::fmt::Debug;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use properties::{readable, writable};
+use properties::{fanout, readable, writable};
 
 proptest! {
     #![proptest_config(config())]
@@ -27,6 +28,11 @@ proptest! {
     #[test]
     fn a_readable_agrees_with_the_model(script in any_script(readable::script)) {
         readable::agrees_with_the_model(&script);
+    }
+
+    #[test]
+    fn a_fan_out_agrees_with_the_model(script in any_script(fanout::script)) {
+        fanout::agrees_with_the_model(&script);
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod back;
 mod budget;
+mod fanout;
 mod front;
 mod life;
 mod reader;
@@ -42,6 +43,7 @@ use back::Back;
 pub(crate) use back::Tally;
 pub use budget::Budget;
 use budget::Door;
+pub(crate) use fanout::{Fanout, Outlet};
 use front::Front;
 pub(crate) use reader::Amount;
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use crate::state::{InvalidMarks, Misuse};
+use crate::state::{Cut, InvalidMarks, Misuse};
 
 pub use write::WriteError;
 
@@ -383,6 +383,16 @@ impl From<Misuse> for Error {
             Misuse::WriteAfterEnd => Self::ended(),
             other => Self::new(ErrorKind::Ended, other.to_string()),
         }
+    }
+}
+
+impl From<Cut> for Error {
+    fn from(cut: Cut) -> Self {
+        let (kind, offset, unit) = match cut {
+            Cut::Behind { offset, unit, .. } => (ErrorKind::LimitExceeded, offset, unit),
+            Cut::Slow { offset, unit, .. } => (ErrorKind::TimedOut, offset, unit),
+        };
+        Self::new(kind, cut.to_string()).at_unit(offset, unit)
     }
 }
 

@@ -25,7 +25,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// A clone of each chunk is passed on: of bytes that is no copy. The pipeline is done when
     /// both sinks are, and fails if either does; a second sink that has had enough is left out
     /// from then on. For more than that, such as a branch that may fall behind, end the pipeline in
-    /// a broadcast.
+    /// a [`Broadcast`](crate::Broadcast).
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! The rules of a stream, with nothing else: two state machines that own their queues.
+//! The rules of a stream, with nothing else: three state machines that own their queues.
 //!
 //! Nothing in this module blocks, locks, spawns, reads a clock or touches a file or a socket.
 //! A method takes what happened and answers what follows; whoever calls it does the waiting.
@@ -18,6 +18,8 @@
 //! With `low = 0` both answer each operation as `node:stream` of Node v20 does (its streams as
 //! `fs` makes them: one request at a time, let go only while none runs). Above 0 there is
 //! hysteresis: a writer that was told to wait may go on when the length has fallen to `low`.
+//!
+//! [`FanoutState`] is a queue that many branches read, each at its own place.
 //!
 //! # Examples
 //!
@@ -41,12 +43,14 @@
 //! # Ok::<(), highwater::state::InvalidMarks>(())
 //! ```
 
+mod fanout;
 mod readable;
 mod writable;
 
 use std::error::Error;
 use std::fmt;
 
+pub use fanout::{Answer, BranchId, BranchPolicy, Cut, Dropped, FanoutState};
 pub use readable::{OutOfRange, Pull, READ_MAX, ReadableState, Reads};
 pub use writable::{Batching, Refused, Request, WritableState};
 

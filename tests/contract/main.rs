@@ -4,6 +4,8 @@
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
 mod breaks;
+mod broadcast;
+mod broadcast_ends;
 mod cancels;
 mod drains;
 mod endpoints;
@@ -22,5 +24,6 @@ mod readers;
 mod sinks;
 mod stages;
 mod support;
+mod tees;
 mod threads;
 mod waits;

@@ -13,6 +13,7 @@
 
 mod books;
 mod ends;
+mod fanout;
 mod flow;
 
 use std::sync::Arc;
@@ -26,36 +27,55 @@ use loom::model::Builder;
 /// First with every list of answers that the channel's hints can give, as if they knew nothing,
 /// and then with what was stored in them, where only those with few preemptions are explored.
 fn explore(what: &str, bound: Bound, program: impl Fn() + Send + Sync + 'static) {
-    static IN_ALL: AtomicUsize = AtomicUsize::new(0);
     let program = Arc::new(program);
-    let run = |hints: Hints, most: Option<usize>| {
-        hints.set();
-        let explored = Arc::new(AtomicUsize::new(0));
-        let mut builder = Builder::new();
-        builder.preemption_bound = builder.preemption_bound.or(most);
-        let program = Arc::clone(&program);
-        let counted = Arc::clone(&explored);
-        builder.check(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            program();
-        });
-        explored.load(Ordering::Relaxed)
-    };
-    let (most, less, within) = match bound {
-        Bound::Every => (None, 2, String::new()),
-        Bound::Preemptions(most) => (
-            Some(most),
-            most - 1,
-            format!(" with up to {most} preemptions"),
-        ),
+    let (most, less) = match bound {
+        Bound::Every => (None, 2),
+        Bound::Preemptions(most) => (Some(most), most - 1),
     };
     // Three answers and from the start again, which is as many as most of these programs ask for.
     let guessed: usize = (0..8)
-        .map(|answers| run(Hints::Bits(answers * 0o1_111_111_111), most))
+        .map(|answers| run(&program, Hints::Bits(answers * 0o1_111_111_111), most))
         .sum();
-    let stored = run(Hints::Stored, Some(less));
-    let explored = guessed + stored;
+    let stored = run(&program, Hints::Stored, Some(less));
+    tell(what, bound, guessed + stored);
+}
+
+/// Does what [`explore`] does with one list of answers, for programs whose hints decide only whether
+/// to spin: a spin is over at once here.
+fn explore_waits(what: &str, bound: Bound, program: impl Fn() + Send + Sync + 'static) {
+    let most = match bound {
+        Bound::Every => None,
+        Bound::Preemptions(most) => Some(most),
+    };
+    let explored = run(&Arc::new(program), Hints::Bits(0), most);
+    tell(what, bound, explored);
+}
+
+/// Runs it with those answers. Says how many interleavings there are.
+fn run<P>(program: &Arc<P>, hints: Hints, most: Option<usize>) -> usize
+where
+    P: Fn() + Send + Sync + 'static,
+{
+    hints.set();
+    let explored = Arc::new(AtomicUsize::new(0));
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(most);
+    let program = Arc::clone(program);
+    let counted = Arc::clone(&explored);
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        program();
+    });
+    explored.load(Ordering::Relaxed)
+}
+
+fn tell(what: &str, bound: Bound, explored: usize) {
+    static IN_ALL: AtomicUsize = AtomicUsize::new(0);
     let in_all = IN_ALL.fetch_add(explored, Ordering::Relaxed) + explored;
+    let within = match bound {
+        Bound::Every => String::new(),
+        Bound::Preemptions(most) => format!(" with up to {most} preemptions"),
+    };
     println!(
         "{} interleavings of {what}{within} ({} so far)",
         grouped(explored),

@@ -1,0 +1,221 @@
+//! One branch of a broadcast.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::cancel::{Cancel, CancelToken, Interrupt};
+use crate::channel::{Fanout, Outlet, Wait};
+use crate::error::Error;
+use crate::source::Source;
+use crate::state::{BranchPolicy, Dropped};
+
+/// The reading end of a [`broadcast`](crate::broadcast()): one of many.
+///
+/// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin with
+/// one. It gets every chunk in order, save those that its policy lets it miss
+/// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
+/// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
+/// the others go on.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{BranchPolicy, HighWaterMark, broadcast};
+///
+/// let mut writer = broadcast(HighWaterMark::items(16));
+/// let mut all = writer.subscribe(BranchPolicy::Slowest);
+/// let mut latest = writer.subscribe(BranchPolicy::DropOldest(1));
+/// for n in 1..=3 {
+///     writer.write(n)?;
+/// }
+/// writer.end();
+/// assert_eq!(latest.next().transpose()?, Some(3));
+/// assert_eq!(latest.dropped().chunks, 2);
+/// assert_eq!(all.by_ref().collect::<Result<Vec<_>, _>>()?, [1, 2, 3]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Branch<T> {
+    seat: Arc<BranchSeat<T>>,
+    /// The iterator has told the error.
+    told: bool,
+    /// It was destroyed from here, with this error.
+    destroyed: Option<Error>,
+}
+
+/// What a token holds on to.
+struct BranchSeat<T> {
+    fanout: Arc<Fanout<T>>,
+    outlet: Arc<Outlet<T>>,
+}
+
+impl<T> Branch<T> {
+    pub(super) fn new(fanout: Arc<Fanout<T>>, policy: BranchPolicy) -> Self {
+        let outlet = fanout.subscribe(policy);
+        Self {
+            seat: Arc::new(BranchSeat { fanout, outlet }),
+            told: false,
+            destroyed: None,
+        }
+    }
+
+    /// Adds another branch to the same broadcast, which gets what is written from now on, as
+    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for whoever comes late, when the
+    /// writing end is out of reach.
+    #[must_use]
+    pub fn subscribe(&self, policy: BranchPolicy) -> Self {
+        Self::new(Arc::clone(&self.seat.fanout), policy)
+    }
+
+    /// What was written and not yet read here, in the unit of the mark: how far it is behind.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length of 0 is not an empty queue"
+    )]
+    pub fn len(&self) -> usize {
+        let id = self.seat.outlet.id();
+        self.seat.fanout.look(|state| state.lag(id))
+    }
+
+    /// What it has missed so far, under a policy that drops.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        let id = self.seat.outlet.id();
+        self.seat.fanout.look(|state| state.dropped(id))
+    }
+
+    /// The policy that it was made with.
+    #[must_use]
+    pub fn policy(&self) -> BranchPolicy {
+        self.seat.outlet.policy()
+    }
+
+    /// Why it gets no more, or will not behind what is written: it was cut off, or the broadcast
+    /// has failed.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        let id = self.seat.outlet.id();
+        let told = || self.seat.fanout.look(|state| state.errored_for(id));
+        self.destroyed.clone().or_else(told)
+    }
+
+    /// Ends this branch at once, with an error of its own. What it has not read is let go. The
+    /// others go on; if it was the last one, this is what the writer is told.
+    pub fn destroy(&mut self, error: impl Into<Error>) {
+        if self.destroyed.is_none() {
+            let error = error.into();
+            let why = self.seat.fanout.leave(&self.seat.outlet, error);
+            self.destroyed = Some(why);
+        }
+    }
+}
+
+impl<T: Clone> Branch<T> {
+    /// Puts this branch, and no other, under a token. After a `stop` it gets what was written by
+    /// then, and the end.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        let target: Weak<BranchSeat<T>> = Arc::downgrade(&self.seat);
+        token.register(target as Weak<dyn Cancel>);
+    }
+
+    /// Takes the next chunk if one is there. `None` is the end. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the error
+    /// of this branch, or of the broadcast.
+    pub fn try_next(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::No)
+    }
+
+    /// Takes the next chunk, waiting for at most `timeout`. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the error of this
+    /// branch, or of the broadcast.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
+        self.next_within(Wait::at_most(timeout))
+    }
+
+    #[inline]
+    fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
+        if let Some(error) = &self.destroyed {
+            return Err(error.clone());
+        }
+        self.seat.fanout.next(&self.seat.outlet, wait)
+    }
+}
+
+impl<T: Clone> Iterator for Branch<T> {
+    type Item = Result<T, Error>;
+
+    /// Waits for the next chunk. `None` is the end, for ever after.
+    ///
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel.
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.told {
+            return None;
+        }
+        let next = self.next_within(Wait::Forever);
+        self.told = next.is_err();
+        next.transpose()
+    }
+}
+
+impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::Forever)
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        let seat = Arc::downgrade(&self.seat);
+        Some(Interrupt::new(move || {
+            if let Some(seat) = seat.upgrade() {
+                seat.fanout.interrupt_branch(&seat.outlet);
+            }
+        }))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("branch")
+    }
+}
+
+impl<T: Clone + Send> Cancel for BranchSeat<T> {
+    fn stop(&self) {
+        self.fanout.stop_branch(&self.outlet);
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.fanout.abort_branch(&self.outlet, cause.clone());
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.fanout.look(|state| state.is_stopped(self.outlet.id()))
+    }
+}
+
+impl<T> Drop for Branch<T> {
+    fn drop(&mut self) {
+        if self.destroyed.is_none() {
+            self.seat.fanout.leave(&self.seat.outlet, Error::closed());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Branch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Branch")
+            .field("policy", &self.policy())
+            .field("len", &self.len())
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! Where one branch stands.
+
+use core::time::Duration;
+
+use super::{BranchId, BranchPolicy, Dropped};
+use crate::chunk::Batch;
+
+/// A place behind a chunk: how many were written up to it, and what they weigh.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) number: u64,
+    /// It wraps: only distances count.
+    pub(super) weight: u64,
+}
+
+/// One reader of the queue.
+#[derive(Clone, Debug)]
+pub(super) struct Branch<T> {
+    pub(super) id: BranchId,
+    pub(super) policy: BranchPolicy,
+    /// The number of the chunk that it takes next.
+    pub(super) taken: u64,
+    /// The number of the chunk that it reads next: one that it has in hand, or takes next.
+    pub(super) read: u64,
+    /// What was written before the chunk that it reads next.
+    settled: u64,
+    /// What of its hands weighs something.
+    in_hand: usize,
+    /// How much it has read.
+    pub(super) offset: u64,
+    /// What it has to read before what is in the queue: only where it misses what is newest.
+    pub(super) aside: Batch<T>,
+    /// Where it ends, if it is to take no more than was written by then.
+    pub(super) last: Option<Place>,
+    /// It does not want the chunk that is being written.
+    pub(super) skips: bool,
+    pub(super) dropped: Dropped,
+    /// It has nothing to read, and waits for something.
+    pub(super) is_waiting: bool,
+    /// For how long the writer has waited for it.
+    pub(super) waited: Duration,
+}
+
+/// Whether a branch takes a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Room {
+    Yes,
+    /// If it misses what is oldest, so that it has no more than this to read.
+    DropOldest(usize),
+    /// It misses this one.
+    Skip,
+    /// It has its end before this one.
+    Ended,
+    /// It would have more than this to read, and may not.
+    Cut(usize),
+}
+
+impl<T> Branch<T> {
+    pub(super) const fn new(id: BranchId, policy: BranchPolicy, at: Place) -> Self {
+        Self {
+            id,
+            policy,
+            taken: at.number,
+            read: at.number,
+            settled: at.weight,
+            in_hand: 0,
+            offset: 0,
+            aside: Batch::new(),
+            last: None,
+            skips: false,
+            dropped: Dropped {
+                chunks: 0,
+                weight: 0,
+            },
+            is_waiting: false,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Where what it gets ends, if everything ends there.
+    pub(super) fn end(&self, written: Place) -> Place {
+        self.last.unwrap_or(written)
+    }
+
+    /// What it has still to read.
+    pub(super) fn lag(&self, written: Place) -> usize {
+        let ahead = self.end(written).weight.wrapping_sub(self.settled);
+        (ahead as usize).saturating_add(self.aside.weight())
+    }
+
+    /// The number of the chunk that has to be kept for it, and those behind that.
+    pub(super) const fn wants(&self) -> u64 {
+        match self.last {
+            Some(_) => u64::MAX,
+            None => self.taken,
+        }
+    }
+
+    /// Says whether the writer ever waits for it.
+    pub(super) const fn paces(&self) -> bool {
+        self.policy.paces() && self.last.is_none()
+    }
+
+    /// Says whether a chunk of `weight` would be too much. One that comes alone never is.
+    pub(super) fn is_over(&self, cap: usize, weight: usize, written: Place) -> bool {
+        let lag = self.lag(written);
+        lag > 0 && lag.saturating_add(weight) > cap
+    }
+
+    pub(super) fn room_for(&self, weight: usize, written: Place) -> Room {
+        let is_over = |cap| self.is_over(cap, weight, written);
+        match self.policy {
+            _ if self.last.is_some() => Room::Ended,
+            BranchPolicy::Cap(cap) if is_over(cap) => Room::Cut(cap),
+            BranchPolicy::DropOldest(cap) if is_over(cap) => Room::DropOldest(cap),
+            BranchPolicy::DropNewest(cap) if is_over(cap) => Room::Skip,
+            _ => Room::Yes,
+        }
+    }
+
+    /// Has taken a chunk off the queue, and has it in hand.
+    pub(super) const fn took(&mut self, weight: usize) {
+        self.taken += 1;
+        self.in_hand += weight;
+    }
+
+    /// Has read what it has in hand.
+    pub(super) const fn read_all(&mut self) {
+        self.read = self.taken;
+        self.settled = self.settled.wrapping_add(self.in_hand as u64);
+        self.offset = self.offset.saturating_add(self.in_hand as u64);
+        self.in_hand = 0;
+    }
+
+    /// Has read so much of what it has in hand.
+    pub(super) const fn read(&mut self, chunks: usize, weight: usize) {
+        let read = self.read.saturating_add(chunks as u64);
+        if read >= self.taken {
+            // The last chunk takes along what weight is left, whatever the caller has counted.
+            self.read_all();
+            return;
+        }
+        let weight = if weight < self.in_hand {
+            weight
+        } else {
+            self.in_hand
+        };
+        self.read = read;
+        self.in_hand -= weight;
+        self.settled = self.settled.wrapping_add(weight as u64);
+        self.offset = self.offset.saturating_add(weight as u64);
+    }
+
+    pub(super) const fn read_aside(&mut self, weight: usize) {
+        self.offset = self.offset.saturating_add(weight as u64);
+    }
+
+    /// Misses the chunk that it would take next.
+    pub(super) fn pass_over(&mut self, weight: usize) {
+        self.taken += 1;
+        self.read += 1;
+        self.settled = self.settled.wrapping_add(weight as u64);
+        self.dropped.add(weight);
+    }
+
+    /// Has nothing more to take of what was written. It keeps what it has in hand.
+    pub(super) const fn move_to(&mut self, at: Place) {
+        let chunks = self.taken - self.read;
+        self.taken = at.number;
+        self.read = at.number - chunks;
+        self.settled = at.weight.wrapping_sub(self.in_hand as u64);
+    }
+
+    /// Has nothing more to read, and nothing in hand.
+    pub(super) fn let_go(&mut self, at: Place) -> Batch<T> {
+        self.in_hand = 0;
+        self.read = self.taken;
+        self.last = None;
+        self.move_to(at);
+        std::mem::take(&mut self.aside)
+    }
+
+    /// Says whether there is something for it to take.
+    pub(super) fn has_queued(&self, written: Place) -> bool {
+        self.taken < self.end(written).number || !self.aside.is_empty()
+    }
+
+    /// Says whether it has read everything.
+    pub(super) fn is_done(&self, written: Place) -> bool {
+        self.read == self.end(written).number && self.aside.is_empty()
+    }
+}
