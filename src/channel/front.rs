@@ -2,7 +2,7 @@
 
 use crate::chunk::{Batch, Weighed};
 use crate::error::Error;
-use crate::state::{Pull, ReadableState};
+use crate::state::{Pull, READ_MAX, ReadableState};
 
 /// What the reader's lock guards.
 ///
@@ -49,6 +49,17 @@ impl<T> Front<T> {
         let Weighed { chunk, weight } = taken?;
         self.took(weight);
         Some(chunk)
+    }
+
+    /// How much a read of `wanted` is to take: before the end what is left will do. The end itself
+    /// is read by a call that finds nothing, so that the last of it can be put back.
+    pub(super) fn what_there_is_of(&self, wanted: usize) -> usize {
+        let left = self.state.len();
+        if self.state.is_last() && left > 0 && wanted <= READ_MAX {
+            wanted.min(left)
+        } else {
+            wanted
+        }
     }
 
     /// Counts what the reader has taken.

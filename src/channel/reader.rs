@@ -218,10 +218,13 @@ impl<T: Divide> Join<T> {
             let mut front = self.front();
             let out_of_range =
                 |range: OutOfRange| Error::new(ErrorKind::LimitExceeded, range.to_string());
-            let (taken, _) = front.state.read(Some(wanted)).map_err(out_of_range)?;
+            let there = front.what_there_is_of(wanted);
+            let (taken, _) = front.state.read(Some(there)).map_err(out_of_range)?;
             if let Some(mut taken) = taken {
+                let rest = front.state.len();
                 if let Amount::AtLeast(_) = amount
-                    && let Ok((Some(mut rest), _)) = front.state.read(None)
+                    && rest > 0
+                    && let Ok((Some(mut rest), _)) = front.state.read(Some(rest))
                 {
                     taken.append(&mut rest);
                 }

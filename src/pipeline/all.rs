@@ -46,10 +46,14 @@ impl All {
     ) -> Interrupt {
         let (all, output) = (Arc::downgrade(self), Arc::downgrade(output));
         Interrupt::new(move || {
-            if output.upgrade().is_none_or(|output| output.is_destroyed())
+            let output = output.upgrade();
+            if output.as_ref().is_none_or(|output| output.is_destroyed())
                 && let Some(all) = all.upgrade()
             {
-                all.tear_down(Error::closed());
+                // Whoever reads may have said why.
+                let cause =
+                    output.and_then(|output| output.look(|state, _| state.errored().cloned()));
+                all.tear_down(cause.unwrap_or_else(Error::closed));
             }
         })
     }

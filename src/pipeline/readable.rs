@@ -190,6 +190,8 @@ impl<T: Send + 'static> FromReadable<T> {
                 Ok(Some(chunk)) => inlet.push(chunk),
                 Err(error) if nothing(&error) => continue,
                 Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
+                // Somebody further down has had enough, and said so for all that is before him.
+                Err(_) if self.0.join().is_satisfied() => break,
                 Err(error) => {
                     // Behind what was read before it.
                     if let Err(later) = inlet.rest(false) {

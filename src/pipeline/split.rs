@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::feed::{Light, watched};
 use super::plan::{Done, named};
 use super::{Pipeline, natural};
-use crate::cancel::Interrupt;
+use crate::cancel::{Cancel, Interrupt};
 use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
@@ -58,7 +58,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 // Also if it has had enough: what is before it has another sink.
                 Ok(Ended::AtTheEnd.into())
             });
-            plan.joins.push(side.clone());
+            plan.joins.push(Arc::new(Beside(side.clone())));
             let stage = Tee { side, open: true };
             Box::new(Light { before, stage })
         });
@@ -167,6 +167,27 @@ impl<T: Clone + Send> Transform<T, T> for Tee<T> {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("tee")
+    }
+}
+
+/// The join in front of a second sink, to be cancelled with the others.
+struct Beside<T>(Arc<Join<T>>);
+
+impl<T: Send> Cancel for Beside<T> {
+    fn stop(&self) {
+        self.0.stop();
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.0.abort(cause);
+    }
+
+    /// It is what is behind the tee that has had enough. The second sink gets what was passed on
+    /// before that, and then an end.
+    fn satisfy(&self) {}
+
+    fn was_stopped(&self) -> bool {
+        self.0.was_stopped()
     }
 }
 
