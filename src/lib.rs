@@ -107,9 +107,11 @@
 //!
 //! # Pipelines
 //!
-//! A [`pipeline`] runs a source, any number of [transforms](Transform) and a sink, each on a
-//! thread, and joins them all. What comes back is the first cause, or a [`Report`] of what each
-//! stage did, which says where the time went.
+//! A [`pipeline`] runs a source, any number of stages and a sink, and joins their threads. What comes
+//! back is the first cause, or a [`Report`] of what each stage did, which says where the time went.
+//!
+//! A stage is a [`Transform`]: a chunk in, any number of chunks out. One that works hard has a
+//! thread and a buffer of its own.
 //!
 //! ```
 //! use highwater::{Bytes, Error, Out, pipeline};
@@ -124,7 +126,37 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
-//! # Many readers
+//! # Operators
+//!
+//! Node's operators (`map`, `filter`, `flat_map`, `take`, `drop` and so on) are methods of a
+//! [`Pipeline`], where they run on the thread of the stage behind them and cost a call, and of a
+//! [`Readable`], where they run when it is read. [`buffered`](Pipeline::buffered) puts a thread and a
+//! buffer where you want one, and [`par_map`](Pipeline::par_map) shares work among threads, in order.
+//!
+//! ```
+//! use highwater::{HighWaterMark, Readable, lines, pipeline};
+//!
+//! let log = &b"error: disk\nall well\nerror: net\n"[..];
+//! let errors = pipeline(log)
+//!     .through_with(lines::lines(), lines::mark(64 * 1024))
+//!     .filter(|line| line.starts_with(b"error"))
+//!     .par_map(2, |line| Ok(line.len())) // on two threads; the order stays
+//!     .readable(); // and is read here
+//! assert_eq!(errors.to_vec(100)?, [11, 10]);
+//!
+//! let squares = Readable::from_iter(1.., HighWaterMark::items(4)).map(|n: u64| n * n);
+//! assert_eq!(squares.find(|n| *n > 50)?, Some(64)); // and no further
+//! # Ok::<(), highwater::Error>(())
+//! ```
+//!
+//! Ready-made stages are in [`lines`] (lines, delimiters, frames, text), `gzip` and `process`
+//! (a child process, whose exit status and standard error are the cause if it fails).
+//!
+//! # Several at once
+//!
+//! [`tee`](Pipeline::tee) gives a pipeline a second sink, [`merge`] and [`concat`](fn@concat) make one
+//! stream of many sources, a [`Duplex`] is read and written, [`Retry`] opens a source again where it
+//! broke off, and a [`Budget`] is one number over the buffers of many pipelines.
 //!
 //! A [`broadcast`] gives every [`Branch`] everything, out of one queue whose chunks are shared and not
 //! copied. A branch paces the writer, or has a cap, or misses something and is told how much: its
@@ -176,7 +208,9 @@
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
-//! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |
+//! | [`pipeline`] of *n* stages that are not light | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk; 64 KiB for a sink behind light stages |
+//! | [`par_map`](Pipeline::par_map) on *n* threads | *n* + 1 | 2 *n* + 2 items and results |
+//! | [`tee`](Pipeline::tee), [`merge`] of *n* | one; *n* | a buffer; a buffer, and a chunk for each source |
 //!
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is
 //! at most twice what is counted.

@@ -25,6 +25,9 @@ pub(crate) struct ToSink<'a, T, K> {
     gauge: Gauge<T>,
     staged: Batch<T>,
     most: usize,
+    chunks: u64,
+    confirmed: u64,
+    /// The same two, for others to look at.
     counts: Arc<Counts>,
     /// The sink has failed, and is not called again.
     broken: bool,
@@ -64,6 +67,8 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
             gauge,
             staged: Batch::new(),
             most: gauge.marks().high().clamp(1, STAGED_MAX),
+            chunks: 0,
+            confirmed: 0,
             counts: Arc::default(),
             broken: false,
             torn: Arc::default(),
@@ -123,7 +128,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
                 return error;
             }
             self.broken = true;
-            let confirmed = self.counts.confirmed.load(Ordering::Relaxed);
+            let confirmed = self.confirmed;
             let error = error.during(doing, &self.sink.name());
             error.at_unit(confirmed, self.gauge.unit())
         })
@@ -136,7 +141,8 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
         if weight == 0 && self.gauge.drops_weightless() {
             return Ok(());
         }
-        self.counts.chunks.fetch_add(1, Ordering::Relaxed);
+        self.chunks += 1;
+        self.counts.chunks.store(self.chunks, Ordering::Relaxed);
         self.staged.push(chunk, weight);
         if self.staged.weight() >= self.most || self.staged.len() >= CHUNKS_MAX {
             self.write_staged()?;
@@ -159,9 +165,11 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
                 Ok(())
             })?;
             let weight = before.1 - batch.weight();
+            self.confirmed += weight as u64;
+            // Stored and not added: nobody else writes it, and this is done for every line.
             self.counts
                 .confirmed
-                .fetch_add(weight as u64, Ordering::Relaxed);
+                .store(self.confirmed, Ordering::Relaxed);
             let wanted = settle(weight);
             self.tell(weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.

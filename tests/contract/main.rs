@@ -6,6 +6,7 @@
 mod breaks;
 mod broadcast;
 mod broadcast_ends;
+mod budget;
 mod cancels;
 mod drains;
 mod endpoints;
