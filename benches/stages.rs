@@ -51,8 +51,8 @@ fn main() -> ExitCode {
     );
     println!("\nwork, of each item alone");
     println!(
-        "{:24}{:>12}{:>20}{:>20}",
-        "SHA-256 of", "par_map(2)", "map", "par_map_unordered(2)"
+        "{:24}{:>12}{:>20}{:>20}{:>20}",
+        "SHA-256 of", "par_map(2)", "map", "unordered(2)", "two by hand"
     );
     for (name, kib) in [("1 KiB", 1), ("16 KiB", 16), ("256 KiB", 256)] {
         effort.row(

@@ -22,6 +22,8 @@ pub(crate) struct Crew<T, U> {
     name: &'static str,
     hands: usize,
     work: Work<T, U>,
+    /// Tells a result that is a failure although it is one.
+    fails: fn(&U) -> bool,
     /// How many items it was given.
     given: u64,
     /// The first item whose work has failed: what comes behind it is not wanted any more.
@@ -60,11 +62,18 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
             name,
             hands: hands.max(1),
             work: Arc::new(work),
+            fails: |_| false,
             given: 0,
             failed: Arc::new(AtomicU64::new(u64::MAX)),
             line: None,
             threads: Vec::new(),
         }
+    }
+
+    /// Takes these results for failures too: what comes behind one is not wanted any more.
+    pub(crate) fn failing_with(mut self, fails: fn(&U) -> bool) -> Self {
+        self.fails = fails;
+        self
     }
 
     pub(crate) const fn hands(&self) -> usize {
@@ -108,6 +117,7 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
                 let hand = Hand {
                     jobs: jobs.clone(),
                     work: Arc::clone(&self.work),
+                    fails: self.fails,
                     failed: Arc::clone(&self.failed),
                 };
                 let name = format!("highwater-{}-{index}", self.name);
@@ -157,6 +167,7 @@ impl Cancel for Halt {
 struct Hand<T, U> {
     jobs: Receiver<Job<T, U>>,
     work: Work<T, U>,
+    fails: fn(&U) -> bool,
     failed: Arc<AtomicU64>,
 }
 
@@ -170,7 +181,7 @@ impl<T, U> Hand<T, U> {
                 continue;
             }
             let result = guard(|| (self.work)(job.item));
-            if result.is_err() {
+            if result.as_ref().map_or(true, self.fails) {
                 self.failed.fetch_min(job.number, Ordering::AcqRel);
             }
             // Whoever has asked for it may have gone meanwhile.

@@ -28,6 +28,17 @@ pub trait Transform<I, O>: Send {
     /// Whatever keeps it from going on, and those of [`Out::push`], which end it in any case.
     fn transform(&mut self, chunk: I, out: &mut Out<'_, O>) -> Result<(), Error>;
 
+    /// Pushes what it has held back only to have more of it, for nothing more is at hand now. More
+    /// may come, or not for a long time.
+    ///
+    /// # Errors
+    ///
+    /// As [`transform`](Self::transform).
+    fn idle(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
+        let _ = out;
+        Ok(())
+    }
+
     /// Pushes what is left, after the last chunk.
     ///
     /// # Errors

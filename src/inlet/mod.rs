@@ -99,7 +99,7 @@ pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, 
         };
         let error = join.locate(error, join.tally().confirmed);
         // It travels behind what was passed on before it.
-        if let Err(later) = inlet.rest(false) {
+        if let Err(later) = inlet.rest(true) {
             error.attach(later);
         }
         let first = join.abandoned(error, remainder);
@@ -185,8 +185,20 @@ impl<T> Drop for ToJoin<T> {
 
 /// A transform, and what is behind it.
 pub(crate) struct Through<'a, I, O> {
-    pub(crate) transform: &'a mut dyn Transform<I, O>,
-    pub(crate) inlet: &'a mut dyn Inlet<O>,
+    transform: &'a mut dyn Transform<I, O>,
+    inlet: &'a mut dyn Inlet<O>,
+    /// The transform has failed, and is not called again.
+    broken: bool,
+}
+
+impl<'a, I, O> Through<'a, I, O> {
+    pub(crate) fn new(transform: &'a mut dyn Transform<I, O>, inlet: &'a mut dyn Inlet<O>) -> Self {
+        Self {
+            transform,
+            inlet,
+            broken: false,
+        }
+    }
 }
 
 impl<I, O> Through<'_, I, O> {
@@ -195,9 +207,14 @@ impl<I, O> Through<'_, I, O> {
         &mut self,
         work: impl FnOnce(&mut dyn Transform<I, O>, &mut Out<'_, O>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { transform, inlet } = self;
+        let Self {
+            transform,
+            inlet,
+            broken,
+        } = self;
         let mut push = |chunk| inlet.push(chunk);
         let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
+        *broken = outcome.is_err();
         outcome.map_err(|error| error.of_stage(&transform.name()))
     }
 }
@@ -209,6 +226,9 @@ impl<I, O> Inlet<I> for Through<'_, I, O> {
     }
 
     fn rest(&mut self, flush: bool) -> Result<(), Error> {
+        if flush && !self.broken {
+            self.call(|transform, out| transform.idle(out))?;
+        }
         self.inlet.rest(flush)
     }
 

@@ -68,6 +68,12 @@ impl<I, M, O, A: Transform<I, M>, B: Transform<M, O>> Transform<I, O> for Compos
         self.call(out, |first, out| first.transform(chunk, out))
     }
 
+    fn idle(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
+        self.call(out, |first: &mut A, out| first.idle(out))?;
+        let outcome = self.second.idle(out);
+        outcome.map_err(|error| error.of_stage(&self.second.name()))
+    }
+
     fn flush(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
         match self.call(out, |first: &mut A, out| first.flush(out)) {
             // What is behind may have had enough, and ends well all the same.

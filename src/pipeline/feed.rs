@@ -70,10 +70,7 @@ pub(super) struct Light<I, X> {
 
 impl<I: 'static, O, X: Transform<I, O>> Feed<O> for Light<I, X> {
     fn drive(&mut self, inlet: &mut dyn Inlet<O>) -> Result<Ended, Error> {
-        self.before.drive(&mut Through {
-            transform: &mut self.stage,
-            inlet,
-        })
+        self.before.drive(&mut Through::new(&mut self.stage, inlet))
     }
 
     fn join(&self) -> Option<&Arc<Join<O>>> {

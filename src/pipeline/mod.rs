@@ -179,10 +179,7 @@ impl<T: Send + 'static> Pipeline<T> {
             }
             let name = stage.name().into_owned();
             plan.stage(&name, feed, gauge, move |feed, inlet| {
-                feed.drive(&mut Through {
-                    transform: &mut stage,
-                    inlet,
-                })
+                feed.drive(&mut Through::new(&mut stage, inlet))
             })
         })
     }

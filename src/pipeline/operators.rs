@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::inlet::Through;
 use crate::mark::HighWaterMark;
 use crate::operators;
-use crate::par::{Await, ITEMS_PER_HAND, Scatter, ScatterUnordered};
+use crate::par::{Await, SLOTS_PER_HAND, Scatter, ScatterUnordered};
 use crate::sink::{ForEach, Sink};
 
 /// # Operators
@@ -130,7 +130,9 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Makes something else of each chunk, on `threads` threads, and passes the results on in
     /// order, each as soon as it and those before it are there.
     ///
-    /// It holds at most `2 * threads + 2` items and results. The first error, or panic, ends the
+    /// It holds at most `2 * threads + 2` items and results, or as many more as weigh no more together
+    /// than the mark of what comes in: items that take next to no time are handed over several at a
+    /// time. The first error, or panic, ends the
     /// pipeline behind the results of the items before it; what was not begun by then is not. A
     /// cancel waits for what is being worked on. With 0 threads there is one.
     ///
@@ -152,15 +154,13 @@ impl<T: Send + 'static> Pipeline<T> {
         threads: usize,
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Pipeline<U> {
+        let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
-            let mut scatter = Scatter::new(threads, make);
+            let mut scatter = Scatter::new(threads, measure(plan.mark), make);
             plan.joins.push(Arc::new(scatter.halt()));
-            let slots = HighWaterMark::items(ITEMS_PER_HAND * threads.max(1)).gauge();
+            let slots = HighWaterMark::items(SLOTS_PER_HAND * threads.max(1)).gauge();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
-                feed.drive(&mut Through {
-                    transform: &mut scatter,
-                    inlet,
-                })
+                feed.drive(&mut Through::new(&mut scatter, inlet))
             });
             Box::new(Light {
                 before,
@@ -172,22 +172,20 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Makes something else of each chunk, on `threads` threads, and passes each result on as soon
     /// as it is there, in whatever order.
     ///
-    /// It holds at most `2 * threads` items and results beside the buffer behind it. Otherwise as
-    /// [`par_map`](Self::par_map).
+    /// What it holds is beside the buffer behind it. Otherwise as [`par_map`](Self::par_map).
     pub fn par_map_unordered<U: Send + 'static>(
         self,
         threads: usize,
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Pipeline<U> {
+        let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, gauge, plan| {
             let output = plan.join(gauge);
-            let mut scatter = ScatterUnordered::new(threads, make, Arc::clone(&output));
+            let filled = Arc::clone(&output);
+            let mut scatter = ScatterUnordered::new(threads, measure(plan.mark), make, filled);
             plan.joins.push(Arc::new(scatter.halt()));
             plan.stage_into("par_map", feed, output, move |feed, inlet| {
-                feed.drive(&mut Through {
-                    transform: &mut scatter,
-                    inlet,
-                })
+                feed.drive(&mut Through::new(&mut scatter, inlet))
             })
         })
     }

@@ -194,7 +194,7 @@ impl<T: Send + 'static> FromReadable<T> {
                 Err(_) if self.0.join().is_satisfied() => break,
                 Err(error) => {
                     // Behind what was read before it.
-                    if let Err(later) = inlet.rest(false) {
+                    if let Err(later) = inlet.rest(true) {
                         error.attach(later);
                     }
                     return Err(error);
