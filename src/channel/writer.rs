@@ -84,7 +84,7 @@ impl<T> Join<T> {
                 return Ok((back, lease));
             }
             // Another producer may have taken the room in the buffer meanwhile.
-            back = self.wait_drained(back, wait, |back| {
+            back = self.wait_progress(back, wait, |back| {
                 let paid = back.state.len() == 0 || door.has_room(cost);
                 paid && back.admits() || !back.state.is_writable()
             })?;
@@ -168,15 +168,41 @@ impl<T> Join<T> {
             if !matches!(wait, Wait::No) {
                 back = self.lift_corks(back);
             }
-            back = self.wait_drained(back, wait, |back| {
+            let met = |back: &Back<T>| {
                 back.admits() && self.may_charge(back) || !back.state.is_writable()
-            })?;
+            };
+            back = if self.door.is_none() {
+                self.wait_drained(back, wait, met)?
+            } else {
+                self.wait_progress(back, wait, met)?
+            };
         }
         if back.state.is_writable() {
             Ok(back)
         } else {
             Err(Unmet::NotWritable)
         }
+    }
+
+    /// Waits as [`wait_drained`](Self::wait_drained) does, for something that the reader may bring
+    /// about by less than a drain: to be told, it has to know.
+    fn wait_progress<'a>(
+        &'a self,
+        mut back: MutexGuard<'a, Back<T>>,
+        wait: Wait,
+        met: impl Fn(&Back<T>) -> bool,
+    ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
+        back.flushing += 1;
+        let waited = self.wait_drained(back, wait, met);
+        let mut back = match waited {
+            Ok(back) => back,
+            Err(unmet) => {
+                self.back().flushing -= 1;
+                return Err(unmet);
+            }
+        };
+        back.flushing -= 1;
+        Ok(back)
     }
 
     /// Says whether the budget is not used up, which is worth waiting for before anything is read.
@@ -299,13 +325,11 @@ impl<T> Join<T> {
 
     /// Waits until everything that was written before has left the buffer, and was flushed.
     pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
-        let mut back = self.lift_corks(self.back());
+        let back = self.lift_corks(self.back());
         let written = back.tally.weight;
         let met = |back: &Back<T>| back.flushed() >= written || back.state.is_destroyed();
-        back.flushing += 1;
-        let waited = self.wait_drained(back, wait, met);
-        let mut back = waited.unwrap_or_else(|_| self.back());
-        back.flushing -= 1;
+        let waited = self.wait_progress(back, wait, met);
+        let back = waited.unwrap_or_else(|_| self.back());
         if back.flushed() >= written {
             return Ok(());
         }

@@ -211,7 +211,8 @@ fn a_pipeline_that_fails_lets_go_of_the_budget_with_what_it_gives_back() {
             .run()
             .unwrap_err();
         assert_eq!(failure.report.bytes(), 25);
-        assert!(budget.used() >= failure.undelivered.weight());
+        // Save for the one that was let into an empty buffer, and the one in the source's hand.
+        assert!(budget.used() + 2 * CHUNK >= failure.undelivered.weight());
         drop(failure);
         assert_eq!(budget.used(), 0);
     });

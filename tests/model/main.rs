@@ -12,6 +12,7 @@
 #![cfg(loom)]
 
 mod books;
+mod budget;
 mod ends;
 mod fanout;
 mod flow;
