@@ -49,6 +49,8 @@ pub struct Duplex<I, O = I, S = ()> {
     readable: Readable<I>,
     writable: Writable<O, S>,
     half_open: HalfOpen,
+    /// What is read is made of what is written, by a thread that the first write has to start.
+    through: bool,
 }
 
 /// Makes two streams that are read and written, each the other end of the other: Node's
@@ -76,7 +78,23 @@ impl<I, O, S> Duplex<I, O, S> {
             readable,
             writable,
             half_open: HalfOpen::Stays,
+            through: false,
         }
+    }
+
+    /// Says that what is read is made of what is written.
+    pub(crate) const fn through(mut self) -> Self {
+        self.through = true;
+        self
+    }
+
+    /// Starts what brings in what is read, if it is made of what is about to be written: there
+    /// would be nobody to make room.
+    fn begin(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.through) {
+            self.readable.start()?;
+        }
+        Ok(())
     }
 
     /// Says what becomes of the writing half when the reading half has ended.
@@ -88,7 +106,9 @@ impl<I, O, S> Duplex<I, O, S> {
 
     /// Takes the halves apart.
     #[must_use]
-    pub fn split(self) -> (Readable<I>, Writable<O, S>) {
+    pub fn split(mut self) -> (Readable<I>, Writable<O, S>) {
+        // An error stays with the stream, and both halves tell it.
+        let _ = self.begin();
         (self.readable, self.writable)
     }
 
@@ -98,7 +118,9 @@ impl<I, O, S> Duplex<I, O, S> {
     }
 
     /// The half that is written.
-    pub const fn writable(&mut self) -> &mut Writable<O, S> {
+    pub fn writable(&mut self) -> &mut Writable<O, S> {
+        // An error stays with the stream, and both halves tell it.
+        let _ = self.begin();
         &mut self.writable
     }
 
@@ -108,7 +130,7 @@ impl<I, O, S> Duplex<I, O, S> {
     ///
     /// As [`Writable::write`].
     pub fn write(&mut self, chunk: O) -> Result<Pressure, WriteError<O>> {
-        self.writable.write(chunk)
+        self.writable().write(chunk)
     }
 
     /// Says that nothing more will be written. What comes in can still be read.
@@ -155,7 +177,7 @@ impl<O, S> io::Read for Duplex<Bytes, O, S> {
 
 impl<I, S> io::Write for Duplex<I, Bytes, S> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        io::Write::write(&mut self.writable, data)
+        io::Write::write(self.writable(), data)
     }
 
     fn flush(&mut self) -> io::Result<()> {

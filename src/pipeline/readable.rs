@@ -168,7 +168,7 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
         read: HighWaterMark<V>,
     ) -> Self {
         let (writable, input) = channel(written);
-        Self::new(input.through(stage, read), writable)
+        Self::new(input.through(stage, read), writable).through()
     }
 }
 

@@ -164,8 +164,9 @@ impl<T> Readable<T> {
         self.join.next(wait)
     }
 
+    /// Starts what brings the chunks in, if it has not started.
     #[cold]
-    fn start(&mut self) -> Result<(), Error> {
+    pub(crate) fn start(&mut self) -> Result<(), Error> {
         self.worker.start().map_err(|error| {
             let error = Error::from(error).during("start the thread of", "readable");
             drop(self.join.destroy(error.clone()));
