@@ -154,7 +154,9 @@ fn ctrl_c_ends_it_while_its_source_is_silent() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.as_mut().unwrap().write_all(b"heard").unwrap();
+        // Kept, for an end would be a good one.
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"heard").unwrap();
         while fs::read(&one).unwrap_or_default() != b"heard" {
             assert!(child.try_wait().unwrap().is_none(), "it has ended");
             thread::yield_now();
@@ -164,6 +166,7 @@ fn ctrl_c_ends_it_while_its_source_is_silent() {
             .status();
         assert!(kill.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(status));
+        drop(stdin);
         fs::remove_file(&one).unwrap();
     }
 }
