@@ -137,6 +137,9 @@ impl<T> Readable<T> {
 
     /// Takes the next chunk if one is there. `None` is the end. Never waits.
     ///
+    /// With a mark of 0 a chunk is there only for a reader that waits for it: there is none for
+    /// this.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the first cause if the stream has failed.
