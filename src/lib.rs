@@ -273,23 +273,24 @@ mod report;
 mod pipeline;
 
 // Ready-made stages, and what stands at the ends.
+#[cfg(not(loom))]
 pub mod lines;
 
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod fd;
 
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub mod fs;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod socket;
 
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub mod net;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub mod process;
 
 // Stages ready made.
-#[cfg(feature = "gzip")]
+#[cfg(all(feature = "gzip", not(loom)))]
 pub mod gzip;
 
 pub use bytes::Bytes;
