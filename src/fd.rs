@@ -117,32 +117,37 @@ impl Waker {
             Ready::ToRead => PollFlags::IN,
             Ready::ToWrite => PollFlags::OUT,
         };
-        let wake = self.0.as_ref().map_err(Error::clone)?;
         // A time that cannot be represented is no limit.
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
-        loop {
-            let mut fds = [
-                PollFd::from_borrowed_fd(fd.as_fd(), flags),
-                PollFd::new(&**wake, PollFlags::IN),
-            ];
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            // One too long for the system is no limit either.
-            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-            let polled = match poll(&mut fds, timeout.as_ref()) {
-                Err(rustix::io::Errno::INTR) => continue,
-                polled => polled.map_err(io::Error::from)?,
-            };
-            if !fds[1].revents().is_empty() {
-                return Err(Error::interrupted());
-            }
-            if polled > 0 {
-                return Ok(());
-            }
-            return Err(Error::timed_out(match ready {
-                Ready::ToRead => "the peer to send",
-                Ready::ToWrite => "the peer to take what was sent",
-            }));
+        let mut fds = [
+            PollFd::from_borrowed_fd(fd.as_fd(), flags),
+            PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN),
+        ];
+        if poll_until(&mut fds, deadline)? {
+            return Ok(());
         }
+        Err(Error::timed_out(match ready {
+            Ready::ToRead => "the peer to send",
+            Ready::ToWrite => "the peer to take what was sent",
+        }))
+    }
+
+    /// Waits until some of `fds` can be written, or have failed, and says which. None of them when
+    /// the time was up first.
+    pub(crate) fn wait_any(
+        &self,
+        fds: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<usize>, Error> {
+        let fds_to_write = fds.iter().copied();
+        let mut polled: Vec<_> = fds_to_write
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT))
+            .collect();
+        polled.push(PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN));
+        poll_until(&mut polled, deadline)?;
+        let ready = polled.iter().take(fds.len()).enumerate();
+        let ready = ready.filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(ready.map(|(index, _)| index).collect())
     }
 
     /// Waits for a wake, and fails with it; or comes back after so long.
@@ -152,6 +157,24 @@ impl Waker {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(()),
             outcome => outcome,
         }
+    }
+}
+
+/// Waits until one of `fds` is ready, the last of which is that of a wake. Says whether one is, for
+/// the time may be up first.
+fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
+    loop {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        // One too long for the system is no limit either.
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let polled = match poll(fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => continue,
+            polled => polled.map_err(io::Error::from)?,
+        };
+        if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
+            return Err(Error::interrupted());
+        }
+        return Ok(polled > 0);
     }
 }
 

@@ -242,12 +242,32 @@ mod pipeline;
 pub mod lines;
 
 #[cfg(unix)]
+mod address;
+#[cfg(unix)]
 mod fd;
+#[cfg(unix)]
+mod traffic;
+
+#[cfg(unix)]
+mod options;
+#[cfg(unix)]
+mod patience;
+#[cfg(unix)]
+mod socket_file;
 
 #[cfg(unix)]
 pub mod fs;
 #[cfg(unix)]
+mod lookup;
+#[cfg(unix)]
 mod socket;
+
+#[cfg(unix)]
+mod adopt;
+#[cfg(unix)]
+mod connect;
+#[cfg(unix)]
+mod listen;
 
 #[cfg(unix)]
 pub mod net;

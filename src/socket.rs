@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+use socket2::SockAddr;
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
@@ -20,18 +20,11 @@ use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
 use crate::mark::READ_BYTES;
+use crate::options::{Limits, SocketOptions, domain_of};
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
-
-/// What a socket is told when it is made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Options {
-    /// Whether small segments wait for the answer to the last one.
-    pub(crate) delay: bool,
-    /// How long a read or a write may go without moving a byte.
-    pub(crate) idle: Option<Duration>,
-}
+use crate::traffic::{Moved, SocketMonitor};
 
 /// A connected socket.
 ///
@@ -41,13 +34,14 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub struct Socket {
     shared: Arc<Shared>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
 struct Shared {
     socket: socket2::Socket,
     name: String,
-    idle: Option<Duration>,
+    moved: Arc<Moved>,
     /// Whether a send is being made, and has not yet said how it went.
     sending: AtomicBool,
     /// Whether a send was told of a reset.
@@ -55,11 +49,11 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(socket: socket2::Socket, name: String, idle: Option<Duration>) -> Arc<Self> {
+    fn new(socket: socket2::Socket, name: String) -> Arc<Self> {
         Arc::new(Self {
             socket,
             name,
-            idle,
+            moved: Arc::new(Moved::default()),
             sending: AtomicBool::new(false),
             reset: AtomicBool::new(false),
         })
@@ -78,7 +72,15 @@ impl Shared {
             self.reset.store(true, Ordering::SeqCst);
         }
         self.sending.store(false, Ordering::SeqCst);
-        Ok(sent?)
+        let sent = sent?;
+        self.moved.count_written(sent);
+        Ok(sent)
+    }
+
+    fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
+        let (_, got) = recv(&self.socket, room, RecvFlags::DONTWAIT)?;
+        self.moved.count_read(got);
+        Ok(got)
     }
 
     /// Says whether an end that was read is none: the system tells of a reset once, and if that was
@@ -99,18 +101,12 @@ impl AsFd for Shared {
 }
 
 impl Socket {
-    pub(crate) fn new(
-        socket: socket2::Socket,
-        name: String,
-        options: Options,
-    ) -> Result<Self, Error> {
-        // A Unix socket has no such option.
-        if socket.local_addr()?.as_socket().is_some() {
-            socket.set_tcp_nodelay(!options.delay)?;
+    /// Takes a socket that was told its options before.
+    pub(crate) fn new(socket: socket2::Socket, name: String, limits: Limits) -> Self {
+        Self {
+            shared: Shared::new(socket, name),
+            limits,
         }
-        Ok(Self {
-            shared: Shared::new(socket, name, options.idle),
-        })
     }
 
     /// What it is connected to, as errors and reports call it.
@@ -119,37 +115,100 @@ impl Socket {
         &self.shared.name
     }
 
+    /// Tells a socket that is connected already its options: those that are not set stay as the
+    /// system has them, save for [`no_delay`](SocketOptions::no_delay), and a
+    /// [lifetime](SocketOptions::lifetime) begins now. Timeouts that were set before are replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`], or what the system says, with the name of the option.
+    pub fn set_options(&mut self, options: &SocketOptions) -> Result<(), Error> {
+        let socket = &self.shared.socket;
+        domain_of(socket)
+            .and_then(|domain| options.apply(socket, domain))
+            .map_err(|error| error.during("set an option of", &self.shared.name))?;
+        self.limits = options.limits();
+        Ok(())
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a Unix socket, and what the system says of a socket that is
+    /// connected no more.
+    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+        of_tcp(&self.shared.socket.peer_addr()?)
+    }
+
+    /// The address on this side.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a Unix socket.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        of_tcp(&self.shared.socket.local_addr()?)
+    }
+
+    /// Looks at how many bytes have come and gone, from any thread, also after the socket.
+    #[must_use]
+    pub fn monitor(&self) -> SocketMonitor {
+        SocketMonitor::of(&self.shared.moved)
+    }
+
+    /// Closes a half, or both, and keeps the socket: what is read from then on, once what has come
+    /// was read, is the end; and the peer sees the end of what was written.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, such as that the socket is connected no more.
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+        let shut = self.shared.socket.shutdown(how).map_err(Error::from);
+        shut.map_err(|error| error.during("shut down", &self.shared.name))
+    }
+
+    /// Closes the socket with a reset: the peer is told that it is broken off, and what it has not
+    /// read is lost. A Unix socket has no reset: there the peer sees an end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    #[doc(alias = "resetAndDestroy")]
+    pub fn reset(self) -> Result<(), Error> {
+        let told = self.shared.socket.set_linger(Some(Duration::ZERO));
+        told.map_err(|error| Error::from(error).during("reset", &self.shared.name))
+    }
+
     /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
     /// when both are gone.
     #[must_use]
     pub fn split(self) -> (SocketSource, SocketSink) {
-        let shared = Arc::clone(&self.shared);
-        let source = SocketSource {
-            shared,
-            waker: Waker::new(),
-            pool: read_pool(READ_BYTES),
-        };
-        (
-            source,
-            SocketSink {
-                shared: self.shared,
-                waker: Waker::new(),
-                linger: None,
-                finished: false,
-            },
-        )
+        let source = SocketSource::new(Arc::clone(&self.shared), self.limits);
+        (source, SocketSink::new(self.shared, self.limits))
     }
+}
+
+/// For what is not offered here, such as an option that one system has. To read or to write by it
+/// what a stream of ours reads or writes as well mixes up both.
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.as_fd()
+    }
+}
+
+/// The address of a TCP socket.
+pub(crate) fn of_tcp(addr: &SockAddr) -> Result<SocketAddr, Error> {
+    addr.as_socket().ok_or_else(|| {
+        let message = "a Unix socket has no port";
+        Error::new(ErrorKind::InvalidInput, message)
+    })
 }
 
 impl IntoSource<Bytes> for Socket {
     type Source = SocketSource;
 
     fn into_source(self) -> SocketSource {
-        SocketSource {
-            shared: self.shared,
-            waker: Waker::new(),
-            pool: read_pool(READ_BYTES),
-        }
+        SocketSource::new(self.shared, self.limits)
     }
 }
 
@@ -157,64 +216,7 @@ impl IntoSink<Bytes> for Socket {
     type Sink = SocketSink;
 
     fn into_sink(self) -> SocketSink {
-        SocketSink {
-            shared: self.shared,
-            waker: Waker::new(),
-            linger: None,
-            finished: false,
-        }
-    }
-}
-
-/// Takes a connected socket as it is, whichever way it blocks.
-impl From<TcpStream> for Socket {
-    fn from(stream: TcpStream) -> Self {
-        let peer = stream.peer_addr();
-        let name = peer.map_or_else(|_| "tcp".to_owned(), |peer| format!("tcp://{peer}"));
-        Self {
-            shared: Shared::new(stream.into(), name, None),
-        }
-    }
-}
-
-/// Takes a connected socket as it is, whichever way it blocks.
-impl From<UnixStream> for Socket {
-    fn from(stream: UnixStream) -> Self {
-        Self {
-            shared: Shared::new(stream.into(), "unix".to_owned(), None),
-        }
-    }
-}
-
-impl IntoSource<Bytes> for TcpStream {
-    type Source = SocketSource;
-
-    fn into_source(self) -> SocketSource {
-        Socket::from(self).into_source()
-    }
-}
-
-impl IntoSink<Bytes> for TcpStream {
-    type Sink = SocketSink;
-
-    fn into_sink(self) -> SocketSink {
-        Socket::from(self).into_sink()
-    }
-}
-
-impl IntoSource<Bytes> for UnixStream {
-    type Source = SocketSource;
-
-    fn into_source(self) -> SocketSource {
-        Socket::from(self).into_source()
-    }
-}
-
-impl IntoSink<Bytes> for UnixStream {
-    type Sink = SocketSink;
-
-    fn into_sink(self) -> SocketSink {
-        Socket::from(self).into_sink()
+        SocketSink::new(self.shared, self.limits)
     }
 }
 
@@ -223,10 +225,20 @@ impl IntoSink<Bytes> for UnixStream {
 pub struct SocketSource {
     shared: Arc<Shared>,
     waker: Waker,
+    limits: Limits,
     pool: Pool,
 }
 
 impl SocketSource {
+    fn new(shared: Arc<Shared>, limits: Limits) -> Self {
+        Self {
+            shared,
+            waker: Waker::new(),
+            limits,
+            pool: read_pool(READ_BYTES),
+        }
+    }
+
     /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
@@ -240,17 +252,16 @@ impl Source<Bytes> for SocketSource {
         let Self {
             shared,
             waker,
+            limits,
             pool,
         } = self;
+        limits.check()?;
         loop {
             // Without a buffer in hand: a connection that sleeps shall not hold one.
-            let got = read_chunk(pool, |room| {
-                let (_, got) = recv(&shared.socket, room, RecvFlags::DONTWAIT)?;
-                Ok(got)
-            });
+            let got = read_chunk(pool, |room| shared.receive(room));
             match got {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waker.wait(&**shared, Ready::ToRead, shared.idle)?;
+                    limits.wait(waker, &**shared, Ready::ToRead)?;
                 }
                 Ok(None) if shared.was_reset() => {
                     return Err(io::Error::from(Errno::CONNRESET).into());
@@ -278,11 +289,20 @@ impl Source<Bytes> for SocketSource {
 pub struct SocketSink {
     shared: Arc<Shared>,
     waker: Waker,
-    linger: Option<Duration>,
+    limits: Limits,
     finished: bool,
 }
 
 impl SocketSink {
+    fn new(shared: Arc<Shared>, limits: Limits) -> Self {
+        Self {
+            shared,
+            waker: Waker::new(),
+            limits,
+            finished: false,
+        }
+    }
+
     /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
     /// says is dropped. For a sink whose other half nobody reads.
     ///
@@ -290,23 +310,21 @@ impl SocketSink {
     /// system, and what the peer was sent last is lost, although it was sent well.
     #[must_use]
     pub const fn linger(mut self, silence: Duration) -> Self {
-        self.linger = Some(silence);
+        self.limits.linger = Some(silence);
         self
     }
 
     /// Waits for the end of the peer.
     fn see_off(&self, silence: Duration) -> Result<(), Error> {
         let mut dropped = [0; 4096];
-        let mut read = || {
-            let room = &mut dropped[..];
-            Ok(recv(&self.shared.socket, room, RecvFlags::DONTWAIT)?.1)
-        };
+        let mut read = || self.shared.receive(&mut dropped);
         loop {
             match retry(&mut read) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(silence));
+                    let within = self.limits.left().map_or(silence, |left| left.min(silence));
+                    let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(within));
                     match waited {
                         Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
                         outcome => outcome?,
@@ -320,11 +338,12 @@ impl SocketSink {
 
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        self.limits.check()?;
         loop {
             match write_vectored(batch, |slices| self.shared.send(slices)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.waker
-                        .wait(&*self.shared, Ready::ToWrite, self.shared.idle)?;
+                    self.limits
+                        .wait(&self.waker, &*self.shared, Ready::ToWrite)?;
                 }
                 outcome => {
                     batch.advance(outcome?);
@@ -337,7 +356,8 @@ impl Sink<Bytes> for SocketSink {
     fn finish(&mut self) -> Result<(), Error> {
         self.shared.socket.shutdown(Shutdown::Write)?;
         self.finished = true;
-        self.linger.map_or(Ok(()), |silence| self.see_off(silence))
+        let linger = self.limits.linger;
+        linger.map_or(Ok(()), |silence| self.see_off(silence))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
