@@ -216,6 +216,7 @@ pub(crate) struct FdSource<F> {
     file: F,
     name: Cow<'static, str>,
     waker: Waker,
+    idle: Option<Duration>,
     pool: Pool,
 }
 
@@ -225,8 +226,14 @@ impl<F> FdSource<F> {
             file,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
             pool,
         }
+    }
+
+    /// Waits no longer than that for something to come.
+    pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
+        self.idle = Some(timeout);
     }
 
     pub(crate) fn set_pool(&mut self, pool: Pool) {
@@ -250,7 +257,7 @@ impl<F: AsFd> FdSource<F> {
 impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            self.waker.wait(&self.file, Ready::ToRead, None)?;
+            self.waker.wait(&self.file, Ready::ToRead, self.idle)?;
             match self.read_now() {
                 // Somebody else has read it, or a descriptor that does not block was not ready.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -281,6 +288,7 @@ pub(crate) struct PipeSink {
     blocks: bool,
     name: Cow<'static, str>,
     waker: Waker,
+    idle: Option<Duration>,
 }
 
 /// How often it is looked whether somebody reads a FIFO by now: nothing can be waited on for that.
@@ -302,6 +310,7 @@ impl PipeSink {
             blocks,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
         })
     }
 
@@ -319,6 +328,7 @@ impl PipeSink {
             blocks: false,
             name: name.into(),
             waker,
+            idle: None,
         })
     }
 
@@ -330,20 +340,32 @@ impl PipeSink {
             blocks: false,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
         }
+    }
+
+    /// Waits no longer than that for somebody to take something.
+    pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
+        self.idle = Some(timeout);
     }
 
     /// The pipe, once somebody reads it.
     fn open(&mut self) -> Result<&mut File, Error> {
         Ok(match &mut self.file {
             Some(file) => file,
-            unread => loop {
-                match open_to_write(&self.path) {
-                    Ok(file) => break unread.insert(file),
-                    Err(error) if is_unread(&error) => self.waker.rest(UNREAD_TICK)?,
-                    Err(error) => return Err(error.into()),
+            unread => {
+                let deadline = self.idle.and_then(|idle| Instant::now().checked_add(idle));
+                loop {
+                    match open_to_write(&self.path) {
+                        Ok(file) => break unread.insert(file),
+                        Err(error) if !is_unread(&error) => return Err(error.into()),
+                        Err(_) if deadline.is_some_and(|at| at <= Instant::now()) => {
+                            return Err(Error::timed_out("somebody to read the pipe"));
+                        }
+                        Err(_) => self.waker.rest(UNREAD_TICK)?,
+                    }
                 }
-            },
+            }
         })
     }
 }
@@ -362,11 +384,11 @@ pub(crate) fn is_unread(error: &io::Error) -> bool {
 
 impl Sink<Bytes> for PipeSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        let (waker, blocks) = (self.waker.clone(), self.blocks);
+        let (waker, blocks, idle) = (self.waker.clone(), self.blocks, self.idle);
         let file = self.open()?;
         loop {
             let written = if blocks {
-                waker.wait(&*file, Ready::ToWrite, None)?;
+                waker.wait(&*file, Ready::ToWrite, idle)?;
                 let first = batch.first().map_or(&[][..], |first| first);
                 retry(|| file.write(&first[..first.len().min(PIPE_BYTES)]))
             } else {
@@ -374,7 +396,7 @@ impl Sink<Bytes> for PipeSink {
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waker.wait(&*file, Ready::ToWrite, None)?;
+                    waker.wait(&*file, Ready::ToWrite, idle)?;
                 }
                 outcome => {
                     batch.advance(outcome?);

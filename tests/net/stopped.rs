@@ -6,11 +6,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{CancelToken, ErrorKind};
+use highwater::{CancelToken, ErrorKind, fs, pipeline};
 
 use crate::blocked::{CALLS, Outcome, Place};
 use crate::scene::{held, is_alone};
-use crate::watch::until;
+use crate::watch::{Folder, bounded, until, watched};
 
 const CANCELS: usize = 10_000;
 
@@ -64,6 +64,45 @@ impl Canceller {
         });
         Self { ask, used }
     }
+}
+
+#[test]
+fn a_pipe_that_nobody_fills_reads_or_empties_is_given_up() {
+    let folder = Folder::new();
+    let brief = Duration::from_millis(20);
+    let fifo = folder.fifo("fifo");
+    let unread = fs::create(&fifo).unwrap().idle_timeout(brief);
+    let silent = fs::read(&fifo).unwrap().idle_timeout(brief);
+    drop(silent);
+    let failure = watched(|| pipeline(&b"to nobody"[..]).to(unread).run().unwrap_err());
+    assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
+    assert!(
+        failure.error.to_string().contains("somebody to read"),
+        "{failure}"
+    );
+    assert_eq!(failure.undelivered.weight(), 9);
+
+    let silent = fs::read(&fifo).unwrap().idle_timeout(brief);
+    let full = fs::create(&fifo).unwrap().idle_timeout(brief);
+    let failure = watched(|| pipeline(silent).to(Vec::new()).run().unwrap_err());
+    assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
+    drop(full);
+
+    let hoards = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&fifo);
+    let full = fs::create(&fifo).unwrap().idle_timeout(brief);
+    let zeros = fs::read("/dev/zero").unwrap();
+    let failure = watched(|| pipeline(zeros).to(full).run().unwrap_err());
+    assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
+    assert_eq!(
+        failure.report.bytes(),
+        64 << 10,
+        "what a pipe holds was confirmed"
+    );
+    bounded(&failure.report);
+    drop(hoards);
 }
 
 /// Makes one call, ends it, and says how long it took to come back.
