@@ -115,6 +115,20 @@ impl Shared {
         }
     }
 
+    /// Ends what is written. A connection that was broken cannot be ended, and says no more than
+    /// that, so it is asked why.
+    fn end(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write).map_err(|error| {
+            let told = self.broken_by(&self.receiving).map(io::Error::from);
+            let asked = || {
+                let broken = Errno::from_io_error(&self.socket.take_error().ok()??)?;
+                self.note(Err(broken));
+                Some(broken.into())
+            };
+            told.or_else(asked).unwrap_or(error)
+        })
+    }
+
     /// What the other half was told. `busy` says whether it is just being told something.
     fn broken_by(&self, busy: &AtomicBool) -> Option<Errno> {
         while busy.load(Ordering::SeqCst) {
@@ -395,7 +409,7 @@ impl Sink<Bytes> for SocketSink {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        self.shared.socket.shutdown(Shutdown::Write)?;
+        self.shared.end()?;
         self.finished = true;
         let linger = self.limits.linger;
         linger.map_or(Ok(()), |silence| self.see_off(silence))

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata, remove_file, symlink_metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -21,11 +21,12 @@ pub(crate) struct SocketFile {
     id: Id,
 }
 
-/// What tells a file from another of the same name: its device, and its number there.
-type Id = (u64, u64);
+/// What tells a file from another of the same name: its device, its number there, and when it was
+/// made, for a number is soon used again. Not every system knows when that was.
+type Id = (u64, u64, Option<SystemTime>);
 
 fn id_of(metadata: &Metadata) -> Id {
-    (metadata.dev(), metadata.ino())
+    (metadata.dev(), metadata.ino(), metadata.created().ok())
 }
 
 impl SocketFile {

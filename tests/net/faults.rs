@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::net::{self, Socket, SocketOptions};
-use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Source, fs, pipeline};
+use highwater::{
+    CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Sink, Source, fs, pipeline,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
@@ -70,6 +72,26 @@ fn unacknowledged(socket: &TcpStream) -> u64 {
     let line = table.lines().skip(1).find(own).unwrap();
     let queues = line.split_whitespace().nth(4).unwrap();
     u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
+}
+
+#[test]
+fn a_reset_before_the_end_is_why_it_cannot_be_ended() {
+    for told in [true, false] {
+        let (ours, peer) = ours_and_peer(&SocketOptions::new());
+        let (mut source, mut sink) = ours.split();
+        SockRef::from(&peer)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(peer);
+        if told {
+            let error = source.read().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io(ConnectionReset));
+        }
+        let error = sink.finish().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io(ConnectionReset), "{error:#}");
+        let error = source.read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io(ConnectionReset), "{error:#}");
+    }
 }
 
 /// Sends and takes everything at the same time, on both sides; one of them ends first.
