@@ -249,6 +249,8 @@ mod fd;
 mod traffic;
 
 #[cfg(unix)]
+mod connection;
+#[cfg(unix)]
 mod options;
 #[cfg(unix)]
 mod patience;

@@ -1,21 +1,18 @@
 //! A connected socket, and its two halves as a source and a sink.
 
 use std::borrow::Cow;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 use socket2::SockAddr;
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
+use crate::connection::Connection;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
@@ -24,7 +21,7 @@ use crate::options::{Limits, SocketOptions, domain_of};
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
-use crate::traffic::{Moved, SocketMonitor};
+use crate::traffic::SocketMonitor;
 
 /// A connected socket.
 ///
@@ -33,124 +30,15 @@ use crate::traffic::{Moved, SocketMonitor};
 /// halves.
 #[derive(Debug)]
 pub struct Socket {
-    shared: Arc<Shared>,
+    shared: Arc<Connection>,
     limits: Limits,
-}
-
-#[derive(Debug)]
-struct Shared {
-    socket: socket2::Socket,
-    name: String,
-    moved: Arc<Moved>,
-    /// Whether a send is being made, and has not yet said how it went.
-    sending: AtomicBool,
-    /// The same of a receive.
-    receiving: AtomicBool,
-    /// The number of the error by which the connection was broken, once a half was told; or 0.
-    broken: AtomicI32,
-}
-
-impl Shared {
-    fn new(socket: socket2::Socket, name: String) -> Arc<Self> {
-        Arc::new(Self {
-            socket,
-            name,
-            moved: Arc::new(Moved::default()),
-            sending: AtomicBool::new(false),
-            receiving: AtomicBool::new(false),
-            broken: AtomicI32::new(0),
-        })
-    }
-
-    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        self.sending.store(true, Ordering::SeqCst);
-        let sent = sendmsg(
-            &self.socket,
-            slices,
-            &mut SendAncillaryBuffer::default(),
-            flags,
-        );
-        self.note(sent);
-        self.sending.store(false, Ordering::SeqCst);
-        if sent == Err(Errno::PIPE) {
-            return Err(self
-                .broken_by(&self.receiving)
-                .unwrap_or(Errno::PIPE)
-                .into());
-        }
-        let sent = sent?;
-        self.moved.count_written(sent);
-        Ok(sent)
-    }
-
-    fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
-        self.receiving.store(true, Ordering::SeqCst);
-        let got = recv(&self.socket, room, RecvFlags::DONTWAIT).map(|(_, got)| got);
-        self.note(got);
-        self.receiving.store(false, Ordering::SeqCst);
-        let got = got?;
-        if got == 0
-            && let Some(error) = self.broken_by(&self.sending)
-        {
-            return Err(error.into());
-        }
-        self.moved.count_read(got);
-        Ok(got)
-    }
-
-    /// Keeps an error that the system tells once, to the half that happens to ask first. To the
-    /// other one a connection that was broken looks as if it had ended.
-    fn note(&self, outcome: Result<usize, Errno>) {
-        let tells = [
-            Errno::CONNRESET,
-            Errno::TIMEDOUT,
-            Errno::HOSTUNREACH,
-            Errno::NETUNREACH,
-        ];
-        if let Err(error) = outcome
-            && tells.contains(&error)
-        {
-            self.broken.store(error.raw_os_error(), Ordering::SeqCst);
-        }
-    }
-
-    /// Ends what is written. A connection that was broken cannot be ended, and says no more than
-    /// that, so it is asked why.
-    fn end(&self) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write).map_err(|error| {
-            let told = self.broken_by(&self.receiving).map(io::Error::from);
-            let asked = || {
-                let broken = Errno::from_io_error(&self.socket.take_error().ok()??)?;
-                self.note(Err(broken));
-                Some(broken.into())
-            };
-            told.or_else(asked).unwrap_or(error)
-        })
-    }
-
-    /// What the other half was told. `busy` says whether it is just being told something.
-    fn broken_by(&self, busy: &AtomicBool) -> Option<Errno> {
-        while busy.load(Ordering::SeqCst) {
-            // It does not block.
-            thread::yield_now();
-        }
-        let error = self.broken.load(Ordering::SeqCst);
-        (error != 0).then(|| Errno::from_raw_os_error(error))
-    }
-}
-
-impl AsFd for Shared {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
 }
 
 impl Socket {
     /// Takes a socket that was told its options before.
     pub(crate) fn new(socket: socket2::Socket, name: String, limits: Limits) -> Self {
         Self {
-            shared: Shared::new(socket, name),
+            shared: Arc::new(Connection::new(socket, name)),
             limits,
         }
     }
@@ -158,7 +46,7 @@ impl Socket {
     /// What it is connected to, as errors and reports call it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        self.shared.name()
     }
 
     /// Tells a socket that is connected already its options: those that are not set stay as the
@@ -169,10 +57,10 @@ impl Socket {
     ///
     /// [`ErrorKind::InvalidInput`], or what the system says, with the name of the option.
     pub fn set_options(&mut self, options: &SocketOptions) -> Result<(), Error> {
-        let socket = &self.shared.socket;
+        let socket = self.shared.socket();
         domain_of(socket)
             .and_then(|domain| options.apply(socket, domain))
-            .map_err(|error| error.during("set an option of", &self.shared.name))?;
+            .map_err(|error| error.during("set an option of", self.shared.name()))?;
         self.limits = options.limits();
         Ok(())
     }
@@ -184,7 +72,7 @@ impl Socket {
     /// [`ErrorKind::InvalidInput`] for a Unix socket, and what the system says of a socket that is
     /// connected no more.
     pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        of_tcp(&self.shared.socket.peer_addr()?)
+        of_tcp(&self.shared.socket().peer_addr()?)
     }
 
     /// The address on this side.
@@ -193,13 +81,13 @@ impl Socket {
     ///
     /// [`ErrorKind::InvalidInput`] for a Unix socket.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        of_tcp(&self.shared.socket.local_addr()?)
+        of_tcp(&self.shared.socket().local_addr()?)
     }
 
     /// Looks at how many bytes have come and gone, from any thread, also after the socket.
     #[must_use]
     pub fn monitor(&self) -> SocketMonitor {
-        SocketMonitor::of(&self.shared.moved)
+        self.shared.monitor()
     }
 
     /// Closes a half, or both, and keeps the socket: what is read from then on, once what has come
@@ -209,8 +97,8 @@ impl Socket {
     ///
     /// What the system says, such as that the socket is connected no more.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
-        let shut = self.shared.socket.shutdown(how).map_err(Error::from);
-        shut.map_err(|error| error.during("shut down", &self.shared.name))
+        let shut = self.shared.socket().shutdown(how).map_err(Error::from);
+        shut.map_err(|error| error.during("shut down", self.shared.name()))
     }
 
     /// Closes the socket with a reset: the peer is told that it is broken off, and what it has not
@@ -221,8 +109,8 @@ impl Socket {
     /// What the system says.
     #[doc(alias = "resetAndDestroy")]
     pub fn reset(self) -> Result<(), Error> {
-        let told = self.shared.socket.set_linger(Some(Duration::ZERO));
-        told.map_err(|error| Error::from(error).during("reset", &self.shared.name))
+        let told = self.shared.reset_on_close();
+        told.map_err(|error| Error::from(error).during("reset", self.shared.name()))
     }
 
     /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
@@ -269,14 +157,14 @@ impl IntoSink<Bytes> for Socket {
 /// The reading half of a [`Socket`].
 #[derive(Debug)]
 pub struct SocketSource {
-    shared: Arc<Shared>,
+    shared: Arc<Connection>,
     waker: Waker,
     limits: Limits,
     pool: Pool,
 }
 
 impl SocketSource {
-    fn new(shared: Arc<Shared>, limits: Limits) -> Self {
+    fn new(shared: Arc<Connection>, limits: Limits) -> Self {
         Self {
             shared,
             waker: Waker::new(),
@@ -319,7 +207,7 @@ impl Source<Bytes> for SocketSource {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.shared.name)
+        Cow::Borrowed(self.shared.name())
     }
 }
 
@@ -330,14 +218,14 @@ impl Source<Bytes> for SocketSource {
 /// by other means, such as a length, that it came too early.
 #[derive(Debug)]
 pub struct SocketSink {
-    shared: Arc<Shared>,
+    shared: Arc<Connection>,
     waker: Waker,
     limits: Limits,
     finished: bool,
 }
 
 impl SocketSink {
-    fn new(shared: Arc<Shared>, limits: Limits) -> Self {
+    fn new(shared: Arc<Connection>, limits: Limits) -> Self {
         Self {
             shared,
             waker: Waker::new(),
@@ -420,7 +308,7 @@ impl Sink<Bytes> for SocketSink {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.shared.name)
+        Cow::Borrowed(self.shared.name())
     }
 }
 
@@ -429,7 +317,7 @@ impl Drop for SocketSink {
         if !self.finished {
             // A close would look like the end. Where the option is not known there is no more
             // to be done.
-            let _ = self.shared.socket.set_linger(Some(Duration::ZERO));
+            let _ = self.shared.reset_on_close();
         }
     }
 }
