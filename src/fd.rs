@@ -117,32 +117,37 @@ impl Waker {
             Ready::ToRead => PollFlags::IN,
             Ready::ToWrite => PollFlags::OUT,
         };
-        let wake = self.0.as_ref().map_err(Error::clone)?;
         // A time that cannot be represented is no limit.
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
-        loop {
-            let mut fds = [
-                PollFd::from_borrowed_fd(fd.as_fd(), flags),
-                PollFd::new(&**wake, PollFlags::IN),
-            ];
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            // One too long for the system is no limit either.
-            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-            let polled = match poll(&mut fds, timeout.as_ref()) {
-                Err(rustix::io::Errno::INTR) => continue,
-                polled => polled.map_err(io::Error::from)?,
-            };
-            if !fds[1].revents().is_empty() {
-                return Err(Error::interrupted());
-            }
-            if polled > 0 {
-                return Ok(());
-            }
-            return Err(Error::timed_out(match ready {
-                Ready::ToRead => "the peer to send",
-                Ready::ToWrite => "the peer to take what was sent",
-            }));
+        let mut fds = [
+            PollFd::from_borrowed_fd(fd.as_fd(), flags),
+            PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN),
+        ];
+        if poll_until(&mut fds, deadline)? {
+            return Ok(());
         }
+        Err(Error::timed_out(match ready {
+            Ready::ToRead => "the peer to send",
+            Ready::ToWrite => "the peer to take what was sent",
+        }))
+    }
+
+    /// Waits until some of `fds` can be written, or have failed, and says which. None of them when
+    /// the time was up first.
+    pub(crate) fn wait_any(
+        &self,
+        fds: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<usize>, Error> {
+        let fds_to_write = fds.iter().copied();
+        let mut polled: Vec<_> = fds_to_write
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT))
+            .collect();
+        polled.push(PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN));
+        poll_until(&mut polled, deadline)?;
+        let ready = polled.iter().take(fds.len()).enumerate();
+        let ready = ready.filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(ready.map(|(index, _)| index).collect())
     }
 
     /// Waits for a wake, and fails with it; or comes back after so long.
@@ -155,7 +160,26 @@ impl Waker {
     }
 }
 
+/// Waits until one of `fds` is ready, the last of which is that of a wake. Says whether one is, for
+/// the time may be up first.
+fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
+    loop {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        // One too long for the system is no limit either.
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let polled = match poll(fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => continue,
+            polled => polled.map_err(io::Error::from)?,
+        };
+        if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
+            return Err(Error::interrupted());
+        }
+        return Ok(polled > 0);
+    }
+}
+
 /// Wakes a wait that belongs to no stream yet, such as a connect, when its token is used.
+#[derive(Debug)]
 pub(crate) struct WakeOnCancel(Option<Interrupt>);
 
 impl WakeOnCancel {
@@ -192,6 +216,7 @@ pub(crate) struct FdSource<F> {
     file: F,
     name: Cow<'static, str>,
     waker: Waker,
+    idle: Option<Duration>,
     pool: Pool,
 }
 
@@ -201,8 +226,14 @@ impl<F> FdSource<F> {
             file,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
             pool,
         }
+    }
+
+    /// Waits no longer than that for something to come.
+    pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
+        self.idle = Some(timeout);
     }
 
     pub(crate) fn set_pool(&mut self, pool: Pool) {
@@ -226,7 +257,7 @@ impl<F: AsFd> FdSource<F> {
 impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            self.waker.wait(&self.file, Ready::ToRead, None)?;
+            self.waker.wait(&self.file, Ready::ToRead, self.idle)?;
             match self.read_now() {
                 // Somebody else has read it, or a descriptor that does not block was not ready.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -257,6 +288,7 @@ pub(crate) struct PipeSink {
     blocks: bool,
     name: Cow<'static, str>,
     waker: Waker,
+    idle: Option<Duration>,
 }
 
 /// How often it is looked whether somebody reads a FIFO by now: nothing can be waited on for that.
@@ -278,6 +310,7 @@ impl PipeSink {
             blocks,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
         })
     }
 
@@ -295,6 +328,7 @@ impl PipeSink {
             blocks: false,
             name: name.into(),
             waker,
+            idle: None,
         })
     }
 
@@ -306,20 +340,32 @@ impl PipeSink {
             blocks: false,
             name: name.into(),
             waker: Waker::new(),
+            idle: None,
         }
+    }
+
+    /// Waits no longer than that for somebody to take something.
+    pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
+        self.idle = Some(timeout);
     }
 
     /// The pipe, once somebody reads it.
     fn open(&mut self) -> Result<&mut File, Error> {
         Ok(match &mut self.file {
             Some(file) => file,
-            unread => loop {
-                match open_to_write(&self.path) {
-                    Ok(file) => break unread.insert(file),
-                    Err(error) if is_unread(&error) => self.waker.rest(UNREAD_TICK)?,
-                    Err(error) => return Err(error.into()),
+            unread => {
+                let deadline = self.idle.and_then(|idle| Instant::now().checked_add(idle));
+                loop {
+                    match open_to_write(&self.path) {
+                        Ok(file) => break unread.insert(file),
+                        Err(error) if !is_unread(&error) => return Err(error.into()),
+                        Err(_) if deadline.is_some_and(|at| at <= Instant::now()) => {
+                            return Err(Error::timed_out("somebody to read the pipe"));
+                        }
+                        Err(_) => self.waker.rest(UNREAD_TICK)?,
+                    }
                 }
-            },
+            }
         })
     }
 }
@@ -338,11 +384,11 @@ pub(crate) fn is_unread(error: &io::Error) -> bool {
 
 impl Sink<Bytes> for PipeSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        let (waker, blocks) = (self.waker.clone(), self.blocks);
+        let (waker, blocks, idle) = (self.waker.clone(), self.blocks, self.idle);
         let file = self.open()?;
         loop {
             let written = if blocks {
-                waker.wait(&*file, Ready::ToWrite, None)?;
+                waker.wait(&*file, Ready::ToWrite, idle)?;
                 let first = batch.first().map_or(&[][..], |first| first);
                 retry(|| file.write(&first[..first.len().min(PIPE_BYTES)]))
             } else {
@@ -350,7 +396,7 @@ impl Sink<Bytes> for PipeSink {
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waker.wait(&*file, Ready::ToWrite, None)?;
+                    waker.wait(&*file, Ready::ToWrite, idle)?;
                 }
                 outcome => {
                     batch.advance(outcome?);

@@ -7,6 +7,7 @@ use std::ops::{Bound, RangeBounds};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -177,6 +178,16 @@ impl FileSource {
         }
         self
     }
+
+    /// Fails a read of a pipe or a terminal when nothing has come for so long. Without, it waits
+    /// for ever. A regular file is waited for, whatever happens.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        if let Kind::Polled(source) = &mut self.kind {
+            source.set_idle_timeout(timeout);
+        }
+        self
+    }
 }
 
 impl Source<Bytes> for FileSource {
@@ -340,6 +351,16 @@ impl FileSink {
     #[must_use]
     pub const fn sync(mut self) -> Self {
         self.sync = true;
+        self
+    }
+
+    /// Fails a write to a pipe when nobody has taken anything for so long, or reads it at all.
+    /// Without, it waits for ever. A regular file is waited for, whatever happens.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        if let Target::Pipe(sink) = &mut self.target {
+            sink.set_idle_timeout(timeout);
+        }
         self
     }
 }

@@ -277,12 +277,34 @@ mod pipeline;
 pub mod lines;
 
 #[cfg(all(unix, not(loom)))]
+mod address;
+#[cfg(all(unix, not(loom)))]
 mod fd;
+#[cfg(all(unix, not(loom)))]
+mod traffic;
+
+#[cfg(all(unix, not(loom)))]
+mod connection;
+#[cfg(all(unix, not(loom)))]
+mod options;
+#[cfg(all(unix, not(loom)))]
+mod patience;
+#[cfg(all(unix, not(loom)))]
+mod socket_file;
 
 #[cfg(all(unix, not(loom)))]
 pub mod fs;
 #[cfg(all(unix, not(loom)))]
+mod lookup;
+#[cfg(all(unix, not(loom)))]
 mod socket;
+
+#[cfg(all(unix, not(loom)))]
+mod adopt;
+#[cfg(all(unix, not(loom)))]
+mod connect;
+#[cfg(all(unix, not(loom)))]
+mod listen;
 
 #[cfg(all(unix, not(loom)))]
 pub mod net;

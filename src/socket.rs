@@ -1,37 +1,27 @@
 //! A connected socket, and its two halves as a source and a sink.
 
 use std::borrow::Cow;
-use std::io::{self, IoSlice};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+use socket2::SockAddr;
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
+use crate::connection::Connection;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
 use crate::mark::READ_BYTES;
+use crate::options::{Limits, SocketOptions, domain_of};
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
-
-/// What a socket is told when it is made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Options {
-    /// Whether small segments wait for the answer to the last one.
-    pub(crate) delay: bool,
-    /// How long a read or a write may go without moving a byte.
-    pub(crate) idle: Option<Duration>,
-}
+use crate::traffic::SocketMonitor;
 
 /// A connected socket.
 ///
@@ -40,116 +30,119 @@ pub(crate) struct Options {
 /// halves.
 #[derive(Debug)]
 pub struct Socket {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    socket: socket2::Socket,
-    name: String,
-    idle: Option<Duration>,
-    /// Whether a send is being made, and has not yet said how it went.
-    sending: AtomicBool,
-    /// Whether a send was told of a reset.
-    reset: AtomicBool,
-}
-
-impl Shared {
-    fn new(socket: socket2::Socket, name: String, idle: Option<Duration>) -> Arc<Self> {
-        Arc::new(Self {
-            socket,
-            name,
-            idle,
-            sending: AtomicBool::new(false),
-            reset: AtomicBool::new(false),
-        })
-    }
-
-    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        self.sending.store(true, Ordering::SeqCst);
-        let sent = sendmsg(
-            &self.socket,
-            slices,
-            &mut SendAncillaryBuffer::default(),
-            flags,
-        );
-        if sent == Err(Errno::CONNRESET) {
-            self.reset.store(true, Ordering::SeqCst);
-        }
-        self.sending.store(false, Ordering::SeqCst);
-        Ok(sent?)
-    }
-
-    /// Says whether an end that was read is none: the system tells of a reset once, and if that was
-    /// in a send, what is read from then on is an end.
-    fn was_reset(&self) -> bool {
-        while self.sending.load(Ordering::SeqCst) {
-            // It does not block.
-            thread::yield_now();
-        }
-        self.reset.load(Ordering::SeqCst)
-    }
-}
-
-impl AsFd for Shared {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
+    shared: Arc<Connection>,
+    limits: Limits,
 }
 
 impl Socket {
-    pub(crate) fn new(
-        socket: socket2::Socket,
-        name: String,
-        options: Options,
-    ) -> Result<Self, Error> {
-        // A Unix socket has no such option.
-        if socket.local_addr()?.as_socket().is_some() {
-            socket.set_tcp_nodelay(!options.delay)?;
+    /// Takes a socket that was told its options before.
+    pub(crate) fn new(socket: socket2::Socket, name: String, limits: Limits) -> Self {
+        Self {
+            shared: Arc::new(Connection::new(socket, name)),
+            limits,
         }
-        Ok(Self {
-            shared: Shared::new(socket, name, options.idle),
-        })
     }
 
     /// What it is connected to, as errors and reports call it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        self.shared.name()
+    }
+
+    /// Tells a socket that is connected already its options: those that are not set stay as the
+    /// system has them, save for [`no_delay`](SocketOptions::no_delay), and a
+    /// [lifetime](SocketOptions::lifetime) begins now. Timeouts that were set before are replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`], or what the system says, with the name of the option.
+    pub fn set_options(&mut self, options: &SocketOptions) -> Result<(), Error> {
+        let socket = self.shared.socket();
+        domain_of(socket)
+            .and_then(|domain| options.apply(socket, domain))
+            .map_err(|error| error.during("set an option of", self.shared.name()))?;
+        self.limits = options.limits();
+        Ok(())
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a Unix socket, and what the system says of a socket that is
+    /// connected no more.
+    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+        of_tcp(&self.shared.socket().peer_addr()?)
+    }
+
+    /// The address on this side.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a Unix socket.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        of_tcp(&self.shared.socket().local_addr()?)
+    }
+
+    /// Looks at how many bytes have come and gone, from any thread, also after the socket.
+    #[must_use]
+    pub fn monitor(&self) -> SocketMonitor {
+        self.shared.monitor()
+    }
+
+    /// Closes a half, or both, and keeps the socket: what is read from then on, once what has come
+    /// was read, is the end; and the peer sees the end of what was written.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, such as that the socket is connected no more.
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+        let shut = self.shared.socket().shutdown(how).map_err(Error::from);
+        shut.map_err(|error| error.during("shut down", self.shared.name()))
+    }
+
+    /// Closes the socket with a reset: the peer is told that it is broken off, and what it has not
+    /// read is lost. A Unix socket has no reset: there the peer sees an end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    #[doc(alias = "resetAndDestroy")]
+    pub fn reset(self) -> Result<(), Error> {
+        let told = self.shared.reset_on_close();
+        told.map_err(|error| Error::from(error).during("reset", self.shared.name()))
     }
 
     /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
     /// when both are gone.
     #[must_use]
     pub fn split(self) -> (SocketSource, SocketSink) {
-        let shared = Arc::clone(&self.shared);
-        let source = SocketSource {
-            shared,
-            waker: Waker::new(),
-            pool: read_pool(READ_BYTES),
-        };
-        (
-            source,
-            SocketSink {
-                shared: self.shared,
-                waker: Waker::new(),
-                linger: None,
-                finished: false,
-            },
-        )
+        let source = SocketSource::new(Arc::clone(&self.shared), self.limits);
+        (source, SocketSink::new(self.shared, self.limits))
     }
+}
+
+/// For what is not offered here, such as an option that one system has. To read or to write by it
+/// what a stream of ours reads or writes as well mixes up both.
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.as_fd()
+    }
+}
+
+/// The address of a TCP socket.
+pub(crate) fn of_tcp(addr: &SockAddr) -> Result<SocketAddr, Error> {
+    addr.as_socket().ok_or_else(|| {
+        let message = "a Unix socket has no port";
+        Error::new(ErrorKind::InvalidInput, message)
+    })
 }
 
 impl IntoSource<Bytes> for Socket {
     type Source = SocketSource;
 
     fn into_source(self) -> SocketSource {
-        SocketSource {
-            shared: self.shared,
-            waker: Waker::new(),
-            pool: read_pool(READ_BYTES),
-        }
+        SocketSource::new(self.shared, self.limits)
     }
 }
 
@@ -157,76 +150,29 @@ impl IntoSink<Bytes> for Socket {
     type Sink = SocketSink;
 
     fn into_sink(self) -> SocketSink {
-        SocketSink {
-            shared: self.shared,
-            waker: Waker::new(),
-            linger: None,
-            finished: false,
-        }
-    }
-}
-
-/// Takes a connected socket as it is, whichever way it blocks.
-impl From<TcpStream> for Socket {
-    fn from(stream: TcpStream) -> Self {
-        let peer = stream.peer_addr();
-        let name = peer.map_or_else(|_| "tcp".to_owned(), |peer| format!("tcp://{peer}"));
-        Self {
-            shared: Shared::new(stream.into(), name, None),
-        }
-    }
-}
-
-/// Takes a connected socket as it is, whichever way it blocks.
-impl From<UnixStream> for Socket {
-    fn from(stream: UnixStream) -> Self {
-        Self {
-            shared: Shared::new(stream.into(), "unix".to_owned(), None),
-        }
-    }
-}
-
-impl IntoSource<Bytes> for TcpStream {
-    type Source = SocketSource;
-
-    fn into_source(self) -> SocketSource {
-        Socket::from(self).into_source()
-    }
-}
-
-impl IntoSink<Bytes> for TcpStream {
-    type Sink = SocketSink;
-
-    fn into_sink(self) -> SocketSink {
-        Socket::from(self).into_sink()
-    }
-}
-
-impl IntoSource<Bytes> for UnixStream {
-    type Source = SocketSource;
-
-    fn into_source(self) -> SocketSource {
-        Socket::from(self).into_source()
-    }
-}
-
-impl IntoSink<Bytes> for UnixStream {
-    type Sink = SocketSink;
-
-    fn into_sink(self) -> SocketSink {
-        Socket::from(self).into_sink()
+        SocketSink::new(self.shared, self.limits)
     }
 }
 
 /// The reading half of a [`Socket`].
 #[derive(Debug)]
 pub struct SocketSource {
-    shared: Arc<Shared>,
+    shared: Arc<Connection>,
     waker: Waker,
+    limits: Limits,
     pool: Pool,
 }
 
 impl SocketSource {
+    fn new(shared: Arc<Connection>, limits: Limits) -> Self {
+        Self {
+            shared,
+            waker: Waker::new(),
+            limits,
+            pool: read_pool(READ_BYTES),
+        }
+    }
+
     /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
@@ -240,20 +186,16 @@ impl Source<Bytes> for SocketSource {
         let Self {
             shared,
             waker,
+            limits,
             pool,
         } = self;
+        limits.check()?;
         loop {
             // Without a buffer in hand: a connection that sleeps shall not hold one.
-            let got = read_chunk(pool, |room| {
-                let (_, got) = recv(&shared.socket, room, RecvFlags::DONTWAIT)?;
-                Ok(got)
-            });
+            let got = read_chunk(pool, |room| shared.receive(room));
             match got {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waker.wait(&**shared, Ready::ToRead, shared.idle)?;
-                }
-                Ok(None) if shared.was_reset() => {
-                    return Err(io::Error::from(Errno::CONNRESET).into());
+                    limits.wait(waker, &**shared, Ready::ToRead)?;
                 }
                 outcome => return Ok(outcome?),
             }
@@ -265,7 +207,7 @@ impl Source<Bytes> for SocketSource {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.shared.name)
+        Cow::Borrowed(self.shared.name())
     }
 }
 
@@ -276,13 +218,22 @@ impl Source<Bytes> for SocketSource {
 /// by other means, such as a length, that it came too early.
 #[derive(Debug)]
 pub struct SocketSink {
-    shared: Arc<Shared>,
+    shared: Arc<Connection>,
     waker: Waker,
-    linger: Option<Duration>,
+    limits: Limits,
     finished: bool,
 }
 
 impl SocketSink {
+    fn new(shared: Arc<Connection>, limits: Limits) -> Self {
+        Self {
+            shared,
+            waker: Waker::new(),
+            limits,
+            finished: false,
+        }
+    }
+
     /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
     /// says is dropped. For a sink whose other half nobody reads.
     ///
@@ -290,23 +241,21 @@ impl SocketSink {
     /// system, and what the peer was sent last is lost, although it was sent well.
     #[must_use]
     pub const fn linger(mut self, silence: Duration) -> Self {
-        self.linger = Some(silence);
+        self.limits.linger = Some(silence);
         self
     }
 
     /// Waits for the end of the peer.
     fn see_off(&self, silence: Duration) -> Result<(), Error> {
         let mut dropped = [0; 4096];
-        let mut read = || {
-            let room = &mut dropped[..];
-            Ok(recv(&self.shared.socket, room, RecvFlags::DONTWAIT)?.1)
-        };
+        let mut read = || self.shared.receive(&mut dropped);
         loop {
             match retry(&mut read) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(silence));
+                    let within = self.limits.left().map_or(silence, |left| left.min(silence));
+                    let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(within));
                     match waited {
                         Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
                         outcome => outcome?,
@@ -320,11 +269,24 @@ impl SocketSink {
 
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        self.limits.check()?;
+        let mut late = None;
         loop {
             match write_vectored(batch, |slices| self.shared.send(slices)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.waker
-                        .wait(&*self.shared, Ready::ToWrite, self.shared.idle)?;
+                    // A socket is ready when a third of its buffer is free. A slow peer may have
+                    // taken less by the time that it is late, so it is tried once more.
+                    if let Some(late) = late {
+                        return Err(late);
+                    }
+                    let waited = self.limits.wait(&self.waker, &*self.shared, Ready::ToWrite);
+                    late = match waited {
+                        Err(error) if error.kind() == ErrorKind::TimedOut => Some(error),
+                        outcome => {
+                            outcome?;
+                            None
+                        }
+                    };
                 }
                 outcome => {
                     batch.advance(outcome?);
@@ -335,9 +297,10 @@ impl Sink<Bytes> for SocketSink {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        self.shared.socket.shutdown(Shutdown::Write)?;
+        self.shared.end()?;
         self.finished = true;
-        self.linger.map_or(Ok(()), |silence| self.see_off(silence))
+        let linger = self.limits.linger;
+        linger.map_or(Ok(()), |silence| self.see_off(silence))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
@@ -345,7 +308,7 @@ impl Sink<Bytes> for SocketSink {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.shared.name)
+        Cow::Borrowed(self.shared.name())
     }
 }
 
@@ -354,7 +317,7 @@ impl Drop for SocketSink {
         if !self.finished {
             // A close would look like the end. Where the option is not known there is no more
             // to be done.
-            let _ = self.shared.socket.set_linger(Some(Duration::ZERO));
+            let _ = self.shared.reset_on_close();
         }
     }
 }

@@ -228,6 +228,12 @@ impl Error {
         self.edit(|inner| inner.offset = Some((offset, unit)))
     }
 
+    /// Says something in place of what it said by itself; its kind and its cause stay.
+    #[cfg(unix)]
+    pub(crate) fn saying(self, message: String) -> Self {
+        self.edit(|inner| inner.message = Some(message.into_boxed_str()))
+    }
+
     /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
     fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {

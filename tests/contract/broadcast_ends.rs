@@ -209,9 +209,8 @@ fn a_consumer_that_panics_holds_nobody_up() {
         writer.finish().unwrap();
         assert!(panics.join().is_err());
         assert!(reading.join().into_iter().eq(0..100));
-        // The mark and a chunk, the one that waits to be written, and the one that each reader has:
-        // also he who breaks, for as long as that takes.
-        assert!(census.peak() <= HIGH + 4, "{} at once", census.peak());
+        // He who breaks lets go of his share when the writer has been woken already.
+        assert!(census.peak() <= 2 * HIGH + 2, "{} at once", census.peak());
     });
 }
 
