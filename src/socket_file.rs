@@ -4,6 +4,7 @@ use std::fs::{File, Metadata, remove_file, symlink_metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -11,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::address::Address;
 use crate::error::{Error, ErrorKind};
+use crate::fd::Waker;
 
 /// The file of one listener, which goes with it.
 #[derive(Debug)]
@@ -58,28 +60,47 @@ pub(crate) fn bind_to_file(
     path: &Path,
     replace_stale: bool,
 ) -> Result<(), Error> {
+    // Of two that replace the same file at once, one would take away what the other has just made:
+    // whether it is stale must hold until it is gone.
+    let _locked = if replace_stale {
+        Some(lock_folder_of(path)?)
+    } else {
+        None
+    };
     let taken = match socket.bind(addr) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
         outcome => return Ok(outcome?),
     };
-    if !replace_stale {
-        return Err(explain(taken, look(path)));
-    }
-    // Of two that replace the same file at once, one would take away what the other has just made:
-    // whether it is stale must hold until it is gone. The folder is the lock, for it leaves nothing
-    // behind. What was locked is let go when it is closed.
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or_else(|| Path::new(".")))?;
-    match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => return Err(explain(taken, Found::Replaced)),
-        locked => locked.map_err(io::Error::from)?,
-    }
     match look(path) {
-        Found::Stale => remove_file(path)?,
-        Found::Nothing => {}
+        Found::Stale if replace_stale => remove_file(path)?,
         found => return Err(explain(taken, found)),
     }
     Ok(socket.bind(addr)?)
+}
+
+/// How often, and how many times, it is tried to lock a folder. Ours keep it for a moment only, but
+/// somebody else may have it for as long as he likes.
+const LOCK_TICK: Duration = Duration::from_millis(1);
+const LOCK_TRIES: u32 = 1000;
+
+/// Locks the folder of a file, for that leaves nothing behind. It is let go when it is closed.
+fn lock_folder_of(path: &Path) -> Result<File, Error> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or_else(|| Path::new(".")))?;
+    let never = Waker::new();
+    for _ in 0..LOCK_TRIES {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => never.rest(LOCK_TICK)?,
+            locked => {
+                locked.map_err(io::Error::from)?;
+                return Ok(folder);
+            }
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Io(io::ErrorKind::AddrInUse),
+        "somebody keeps the folder locked",
+    ))
 }
 
 /// What is there in place of a new socket.
@@ -88,7 +109,6 @@ enum Found {
     Listener,
     Stale,
     OtherFile,
-    Replaced,
 }
 
 fn look(path: &Path) -> Found {
@@ -115,7 +135,6 @@ fn explain(taken: io::Error, found: Found) -> Error {
             "a file is left there that nobody listens on: remove it, or let `replace_stale` do so"
         }
         Found::OtherFile => "a file is there that is no socket",
-        Found::Replaced => "somebody else is about to listen there",
     };
     let kind = ErrorKind::Io(io::ErrorKind::AddrInUse);
     Error::caused(kind, why, Box::new(taken))

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Type};
 
-use crate::address::{Address, Resolved, invalid};
+use crate::address::{Address, Resolved, invalid, tcp};
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::lookup::resolve;
@@ -51,6 +51,7 @@ use race::Race;
 pub struct Connect {
     address: Address,
     options: SocketOptions,
+    known: Vec<SocketAddr>,
     local: Option<SocketAddr>,
     within: Option<Duration>,
     attempt_within: Option<Duration>,
@@ -71,6 +72,7 @@ impl Connect {
         Self {
             address,
             options: SocketOptions::new(),
+            known: Vec::new(),
             local: None,
             within: None,
             attempt_within: None,
@@ -96,6 +98,13 @@ impl Connect {
     /// before are not given up for that.
     pub const fn attempt_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Tries these addresses, and does not look up the host: for names that are looked up by other
+    /// means than those of the system.
+    pub fn known_addrs(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.known = addrs.into_iter().collect();
         self
     }
 
@@ -152,7 +161,10 @@ impl Connect {
     fn try_open(&self, patience: &Patience) -> Result<Socket, Error> {
         // A time that cannot be represented is no limit.
         let deadline = self.within.and_then(|it| Instant::now().checked_add(it));
-        let found = resolve(&self.address, patience, deadline)?;
+        let found = match &self.known[..] {
+            [] => resolve(&self.address, patience, deadline)?,
+            known => tcp(known.to_vec())?,
+        };
         let socket = match &found[..] {
             [(Domain::UNIX, addr)] => self.open_unix(addr, patience, deadline)?,
             _ => Race::new(self, patience, deadline, self.suitable(found)?).run()?,

@@ -1,0 +1,14 @@
+//! The network, for real: loopback, Unix sockets, and namespaces where packets vanish.
+
+#![cfg(target_os = "linux")]
+
+mod blocked;
+mod connect;
+mod names;
+mod options;
+mod scene;
+mod stopped;
+mod vanished;
+#[allow(dead_code, reason = "shared with the tests of the ends")]
+#[path = "../endpoints/watch.rs"]
+mod watch;
