@@ -179,6 +179,7 @@ fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool,
 }
 
 /// Wakes a wait that belongs to no stream yet, such as a connect, when its token is used.
+#[derive(Debug)]
 pub(crate) struct WakeOnCancel(Option<Interrupt>);
 
 impl WakeOnCancel {

@@ -110,13 +110,18 @@ impl Listen {
         for (domain, addr) in self.address.resolve()? {
             match self.bind(domain, &addr) {
                 Ok(socket) => {
+                    let port = socket.local_addr()?.as_socket();
                     return Ok(Listener {
                         _file: SocketFile::of(&self.address),
                         socket,
                         domain,
-                        address: self.address.clone(),
+                        // With the port that was free.
+                        address: port.map_or_else(
+                            || self.address.clone(),
+                            |port| Address::Tcp(port.to_string()),
+                        ),
                         options: self.options.clone(),
-                        token: None,
+                        patience: Patience::new(None),
                     });
                 }
                 Err(error) => first = first.or(Some(error)),
@@ -174,7 +179,8 @@ pub struct Listener {
     domain: Domain,
     address: Address,
     options: SocketOptions,
-    token: Option<CancelToken>,
+    /// One for all accepts: what a token has ended stays so.
+    patience: Patience,
 }
 
 impl Listener {
@@ -202,7 +208,7 @@ impl Listener {
     /// Ends an [`accept`](Self::accept) when `token` is used.
     #[must_use]
     pub fn cancel_with(mut self, token: &CancelToken) -> Self {
-        self.token = Some(token.clone());
+        self.patience = Patience::new(Some(token));
         self
     }
 
@@ -224,7 +230,7 @@ impl Listener {
 
     /// Waits for somebody to connect.
     ///
-    /// The wait ends then, or with a cancel.
+    /// The wait ends then, or with a cancel, after which nobody is accepted any more.
     ///
     /// # Errors
     ///
@@ -245,13 +251,14 @@ impl Listener {
     }
 
     fn accept_until(&self, deadline: Option<Instant>) -> Result<Socket, Error> {
-        let patience = Patience::new(self.token.as_ref());
-        self.try_accept(&patience, deadline)
-            .map_err(|error| patience.explain(error))
+        self.try_accept(deadline)
+            .map_err(|error| self.patience.explain(error))
             .map_err(|error| error.during("accept on", &self.address.to_string()))
     }
 
-    fn try_accept(&self, patience: &Patience, deadline: Option<Instant>) -> Result<Socket, Error> {
+    fn try_accept(&self, deadline: Option<Instant>) -> Result<Socket, Error> {
+        // Or those who wait already would keep a server going that was told to stop.
+        self.patience.check()?;
         loop {
             match self.socket.accept() {
                 Ok((socket, peer)) => {
@@ -266,7 +273,7 @@ impl Listener {
                 Err(error) if is_passing(error.kind()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-                    let waited = patience.waker.wait(&self.socket, Ready::ToRead, left);
+                    let waited = self.patience.waker.wait(&self.socket, Ready::ToRead, left);
                     waited.map_err(|error| match error.kind() {
                         ErrorKind::TimedOut => Error::timed_out("somebody to connect"),
                         _ => error,

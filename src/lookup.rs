@@ -39,6 +39,7 @@ fn look_up(
     patience: &Patience,
     deadline: Option<Instant>,
 ) -> Result<Vec<SocketAddr>, Error> {
+    patience.check()?;
     let (give, given) = bounded(1);
     let answered = Arc::new(Waker::new());
     // Weak, so that a thread that is left alone holds no descriptor.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fd::{WakeOnCancel, Waker};
 
 /// A wait that a token ends.
+#[derive(Debug)]
 pub(crate) struct Patience {
     pub(crate) waker: Waker,
     token: Option<CancelToken>,
@@ -31,6 +32,14 @@ impl Patience {
     /// Says whether nothing can end the wait.
     pub(crate) const fn is_endless(&self) -> bool {
         self.token.is_none()
+    }
+
+    /// Says no once the token was used.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.token {
+            Some(token) if token.is_cancelled() => Err(Error::interrupted()),
+            _ => Ok(()),
+        }
     }
 
     /// Makes of an error what the caller is to be told: of a cancel, its cause.

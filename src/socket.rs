@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -44,8 +44,10 @@ struct Shared {
     moved: Arc<Moved>,
     /// Whether a send is being made, and has not yet said how it went.
     sending: AtomicBool,
-    /// Whether a send was told of a reset.
-    reset: AtomicBool,
+    /// The same of a receive.
+    receiving: AtomicBool,
+    /// The number of the error by which the connection was broken, once a half was told; or 0.
+    broken: AtomicI32,
 }
 
 impl Shared {
@@ -55,7 +57,8 @@ impl Shared {
             name,
             moved: Arc::new(Moved::default()),
             sending: AtomicBool::new(false),
-            reset: AtomicBool::new(false),
+            receiving: AtomicBool::new(false),
+            broken: AtomicI32::new(0),
         })
     }
 
@@ -68,29 +71,58 @@ impl Shared {
             &mut SendAncillaryBuffer::default(),
             flags,
         );
-        if sent == Err(Errno::CONNRESET) {
-            self.reset.store(true, Ordering::SeqCst);
-        }
+        self.note(sent);
         self.sending.store(false, Ordering::SeqCst);
+        if sent == Err(Errno::PIPE) {
+            return Err(self
+                .broken_by(&self.receiving)
+                .unwrap_or(Errno::PIPE)
+                .into());
+        }
         let sent = sent?;
         self.moved.count_written(sent);
         Ok(sent)
     }
 
     fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
-        let (_, got) = recv(&self.socket, room, RecvFlags::DONTWAIT)?;
+        self.receiving.store(true, Ordering::SeqCst);
+        let got = recv(&self.socket, room, RecvFlags::DONTWAIT).map(|(_, got)| got);
+        self.note(got);
+        self.receiving.store(false, Ordering::SeqCst);
+        let got = got?;
+        if got == 0
+            && let Some(error) = self.broken_by(&self.sending)
+        {
+            return Err(error.into());
+        }
         self.moved.count_read(got);
         Ok(got)
     }
 
-    /// Says whether an end that was read is none: the system tells of a reset once, and if that was
-    /// in a send, what is read from then on is an end.
-    fn was_reset(&self) -> bool {
-        while self.sending.load(Ordering::SeqCst) {
+    /// Keeps an error that the system tells once, to the half that happens to ask first. To the
+    /// other one a connection that was broken looks as if it had ended.
+    fn note(&self, outcome: Result<usize, Errno>) {
+        let tells = [
+            Errno::CONNRESET,
+            Errno::TIMEDOUT,
+            Errno::HOSTUNREACH,
+            Errno::NETUNREACH,
+        ];
+        if let Err(error) = outcome
+            && tells.contains(&error)
+        {
+            self.broken.store(error.raw_os_error(), Ordering::SeqCst);
+        }
+    }
+
+    /// What the other half was told. `busy` says whether it is just being told something.
+    fn broken_by(&self, busy: &AtomicBool) -> Option<Errno> {
+        while busy.load(Ordering::SeqCst) {
             // It does not block.
             thread::yield_now();
         }
-        self.reset.load(Ordering::SeqCst)
+        let error = self.broken.load(Ordering::SeqCst);
+        (error != 0).then(|| Errno::from_raw_os_error(error))
     }
 }
 
@@ -263,9 +295,6 @@ impl Source<Bytes> for SocketSource {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     limits.wait(waker, &**shared, Ready::ToRead)?;
                 }
-                Ok(None) if shared.was_reset() => {
-                    return Err(io::Error::from(Errno::CONNRESET).into());
-                }
                 outcome => return Ok(outcome?),
             }
         }
@@ -339,11 +368,23 @@ impl SocketSink {
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         self.limits.check()?;
+        let mut late = None;
         loop {
             match write_vectored(batch, |slices| self.shared.send(slices)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.limits
-                        .wait(&self.waker, &*self.shared, Ready::ToWrite)?;
+                    // A socket is ready when a third of its buffer is free. A slow peer may have
+                    // taken less by the time that it is late, so it is tried once more.
+                    if let Some(late) = late {
+                        return Err(late);
+                    }
+                    let waited = self.limits.wait(&self.waker, &*self.shared, Ready::ToWrite);
+                    late = match waited {
+                        Err(error) if error.kind() == ErrorKind::TimedOut => Some(error),
+                        outcome => {
+                            outcome?;
+                            None
+                        }
+                    };
                 }
                 outcome => {
                     batch.advance(outcome?);

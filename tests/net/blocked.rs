@@ -153,7 +153,10 @@ fn accept<'a>(listener: Listener, within: Option<Duration>) -> Prepared<'a> {
 fn open<'a>(connect: Connect, within: Option<Duration>) -> Prepared<'a> {
     Box::new(move |token| {
         let connect = connect.cancel_with(token);
-        let connect = within.map_or(connect.clone(), |within| connect.timeout(within));
+        let connect = match within {
+            Some(within) => connect.timeout(within),
+            None => connect,
+        };
         connect.open().map(drop)
     })
 }

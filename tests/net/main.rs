@@ -4,6 +4,7 @@
 
 mod blocked;
 mod connect;
+mod faults;
 mod names;
 mod options;
 mod scene;

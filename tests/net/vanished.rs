@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use highwater::net::{self, KeepAlive, Socket, SocketOptions};
@@ -87,6 +88,22 @@ fn whoever_reads_or_writes_learns_that_its_peer_has_vanished() {
         drop(peer);
         assert!(lose(false));
     }
+    // The system tells it once, to one of the halves. The other one is not to see an end.
+    for _ in 0..5 {
+        let (ours, peer) = talked(&new().user_timeout(brief));
+        let (source, sink) = ours.split();
+        let reader = thread::spawn(|| pipeline(source).to(Vec::new()).run().unwrap_err());
+        assert!(lose(true));
+        let run = pipeline(fs::read("/dev/zero").unwrap()).to(sink);
+        let write = watched(|| run.run().unwrap_err());
+        let read = watched(move || reader.join().unwrap());
+        assert_eq!(
+            (write.error.kind(), read.error.kind()),
+            (TIMED_OUT, TIMED_OUT)
+        );
+        drop(peer);
+        assert!(lose(false));
+    }
     until("nothing is left", || held() == before);
 }
 
@@ -104,7 +121,7 @@ fn what_was_lost_on_the_way_is_sent_again_when_the_network_is_back() {
     let (tell, told) = std::sync::mpsc::channel();
     let report = interrupted("poll", call, || {
         assert!(lose(false));
-        let taker = std::thread::spawn(move || everything(&mut peer).unwrap());
+        let taker = thread::spawn(move || everything(&mut peer).unwrap());
         tell.send(taker).unwrap();
     });
     let got = told.recv().unwrap().join().unwrap();
