@@ -156,7 +156,15 @@ impl CancelToken {
     ///
     /// Does not wait. The first cause stays.
     pub fn abort(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
-        let cause = Error::caused(ErrorKind::Cancelled, "cancelled", cause.into());
+        self.abort_as(Error::caused(
+            ErrorKind::Cancelled,
+            "cancelled",
+            cause.into(),
+        ));
+    }
+
+    /// The same, with the error itself: that of another token.
+    pub(crate) fn abort_as(&self, cause: Error) {
         let targets = {
             let mut state = self.0.lock();
             if state.aborted.is_some() {

@@ -250,6 +250,16 @@ impl Listener {
         self.accept_until(Instant::now().checked_add(timeout))
     }
 
+    /// Fails if nothing could wake it out of an accept, for want of a descriptor.
+    pub(crate) fn check_waker(&self) -> Result<(), Error> {
+        self.patience.waker.fd().map(drop)
+    }
+
+    /// What errors call it.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
     fn accept_until(&self, deadline: Option<Instant>) -> Result<Socket, Error> {
         self.try_accept(deadline)
             .map_err(|error| self.patience.explain(error))
@@ -292,10 +302,14 @@ impl AsFd for Listener {
     }
 }
 
-/// Somebody who has left before being let in, or a signal.
+/// Somebody who has left before being let in, or whom the network has lost; or a signal.
 fn is_passing(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+    };
+
     matches!(
         kind,
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+        ConnectionAborted | Interrupted | HostUnreachable | NetworkDown | NetworkUnreachable
     )
 }

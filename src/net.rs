@@ -12,6 +12,9 @@ pub use crate::address::Address;
 pub use crate::connect::Connect;
 pub use crate::listen::{Listen, Listener};
 pub use crate::options::{KeepAlive, SocketOptions};
+pub use crate::server::{
+    Connection, RunningServer, Server, ServerCounts, ServerEvent, ServerHandle,
+};
 pub use crate::socket::{Socket, SocketSink, SocketSource};
 pub use crate::traffic::SocketMonitor;
 

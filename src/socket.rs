@@ -113,6 +113,11 @@ impl Socket {
         told.map_err(|error| Error::from(error).during("reset", self.shared.name()))
     }
 
+    /// Resets the connection if it is dropped before it was told not to.
+    pub(crate) fn reset_on_drop(&self) -> ResetOnDrop {
+        ResetOnDrop(Some(Arc::clone(&self.shared)))
+    }
+
     /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
     /// when both are gone.
     #[must_use]
@@ -151,6 +156,26 @@ impl IntoSink<Bytes> for Socket {
 
     fn into_sink(self) -> SocketSink {
         SocketSink::new(self.shared, self.limits)
+    }
+}
+
+/// Resets a connection that nobody has taken up: a close would look like an empty stream.
+#[derive(Debug)]
+pub(crate) struct ResetOnDrop(Option<Arc<Connection>>);
+
+impl ResetOnDrop {
+    /// Leaves the connection to whoever has it now.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ResetOnDrop {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            // Where the option is not known there is no more to be done.
+            let _ = shared.reset_on_close();
+        }
     }
 }
 

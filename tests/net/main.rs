@@ -4,10 +4,14 @@
 
 mod blocked;
 mod connect;
+mod crowd;
 mod faults;
 mod names;
 mod options;
 mod scene;
+mod server;
+mod server_faults;
+mod server_stops;
 mod stopped;
 mod vanished;
 #[allow(dead_code, reason = "shared with the tests of the ends")]

@@ -1,0 +1,199 @@
+//! Lets connections in, no more than there may be, and sees them out in the end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, at, never, select};
+
+use crate::error::{Error, ErrorKind};
+use crate::listen::Listener;
+use crate::server::connection::{Connection, Reins};
+use crate::server::event::ServerEvent;
+use crate::server::handle::{Control, ServerCounts};
+use crate::server::hands::{Hands, Job};
+use crate::socket::Socket;
+
+/// What is done with a connection for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    /// It is not accepted: the system has it wait in the backlog.
+    Wait,
+    /// It is accepted, and reset.
+    Drop,
+}
+
+/// The thread that accepts, and all that it alone knows.
+pub(super) struct Door {
+    pub(super) control: Arc<Control>,
+    pub(super) hands: Hands,
+    pub(super) connections: usize,
+    pub(super) when_full: WhenFull,
+    pub(super) grace: Duration,
+    /// How often it is looked whether threads have left.
+    pub(super) quiet: Duration,
+    /// The connections that have ended.
+    pub(super) ended: Receiver<u64>,
+    pub(super) open: HashMap<u64, Reins>,
+    pub(super) number: u64,
+    /// How long it waits after the next accept that fails.
+    pub(super) pause: Duration,
+}
+
+/// After an accept that has failed; doubled for each that follows it.
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(5);
+/// So that a server comes back within a second of when it can.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+impl Door {
+    /// Serves until it is told to stop, and every connection has ended.
+    pub(super) fn run(mut self, listener: Listener) -> ServerCounts {
+        while !self.control.is_told() {
+            self.sweep();
+            if self.is_full() && self.when_full == WhenFull::Wait {
+                self.wait(None);
+            } else {
+                self.accept(&listener);
+            }
+        }
+        // Whoever is in the backlog is turned away now, and not at the end of the grace time.
+        drop(listener);
+        self.see_out();
+        self.hands.join();
+        self.control.tally.snapshot()
+    }
+
+    fn is_full(&self) -> bool {
+        self.open.len() >= self.connections
+    }
+
+    fn accept(&mut self, listener: &Listener) {
+        // Threads that leave are joined after a while, also if nobody comes.
+        let accepted = if self.hands.has_any() {
+            listener.accept_timeout(self.quiet)
+        } else {
+            listener.accept()
+        };
+        match accepted {
+            Ok(socket) => {
+                self.pause = PAUSE_MIN;
+                self.control.tally.accepted.fetch_add(1, Ordering::SeqCst);
+                self.let_in(socket);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Cancelled) => {}
+            Err(error) => self.rest(error),
+        }
+    }
+
+    /// Waits before the next accept, which would fail at once for the same reason.
+    fn rest(&mut self, error: Error) {
+        let retry_in = self.pause;
+        self.pause = (retry_in * 2).min(PAUSE_MAX);
+        let tally = &self.control.tally;
+        tally.accept_failures.fetch_add(1, Ordering::SeqCst);
+        self.control
+            .report(&ServerEvent::AcceptFailed { error, retry_in });
+        self.wait(Instant::now().checked_add(retry_in));
+    }
+
+    fn let_in(&mut self, socket: Socket) {
+        // Some may have ended while nobody came.
+        self.sweep();
+        if self.is_full() {
+            let message = format!("{} connections are open already", self.connections);
+            return self.turn_away(&socket, Error::new(ErrorKind::LimitExceeded, message));
+        }
+        if let Err(error) = self.find_hand() {
+            return self.turn_away(&socket, error);
+        }
+        self.number += 1;
+        let reins = Reins::new();
+        self.open.insert(self.number, reins.clone());
+        self.control.tally.open();
+        let connection = Connection::new(self.number, socket, reins.clone());
+        self.hands.give(Job { connection, reins });
+    }
+
+    /// Finds a thread: one that is free, or a new one, or the next that comes free.
+    fn find_hand(&mut self) -> Result<(), Error> {
+        if self.hands.claim() {
+            return Ok(());
+        }
+        let Err(error) = self.hands.start() else {
+            return Ok(());
+        };
+        let error = Error::from(error).during("start a thread for", "a connection");
+        if self.open.is_empty() {
+            return Err(error);
+        }
+        self.control.report(&ServerEvent::NoThread {
+            error: error.clone(),
+        });
+        while !self.hands.claim() {
+            // Without anybody left to wait for; or for as long as those take who may have a grace.
+            if self.open.is_empty() || self.control.is_told() {
+                return Err(error);
+            }
+            self.wait(None);
+        }
+        Ok(())
+    }
+
+    fn turn_away(&self, socket: &Socket, error: Error) {
+        self.control.tally.dropped.fetch_add(1, Ordering::SeqCst);
+        let peer = socket.name().to_owned();
+        drop(socket.reset_on_drop());
+        self.control.report(&ServerEvent::Dropped { peer, error });
+    }
+
+    /// Waits until a connection ends, somebody stops the server, or a time has come.
+    fn wait(&mut self, until: Option<Instant>) {
+        let time = until.map_or_else(never, at);
+        select! {
+            recv(self.ended) -> number => {
+                if let Ok(number) = number {
+                    self.open.remove(&number);
+                }
+            }
+            recv(self.control.told) -> _ => {}
+            recv(time) -> _ => {}
+        }
+    }
+
+    /// Takes note of what has ended meanwhile.
+    fn sweep(&mut self) {
+        while let Ok(number) = self.ended.try_recv() {
+            self.open.remove(&number);
+        }
+        self.hands.join_left();
+    }
+
+    /// Waits until the connections have ended, and does not let them take longer than the grace
+    /// time.
+    fn see_out(&mut self) {
+        self.open.values().for_each(Reins::stop);
+        // A time that cannot be represented is no limit.
+        let deadline = Instant::now().checked_add(self.grace);
+        while !self.open.is_empty() {
+            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let cause = match self.control.aborted() {
+                Some(cause) => cause.clone(),
+                None if is_over => grace_is_over(),
+                None => {
+                    self.wait(deadline);
+                    continue;
+                }
+            };
+            self.open.values().for_each(|reins| reins.abort(&cause));
+            while !self.open.is_empty() {
+                self.wait(None);
+            }
+        }
+    }
+}
+
+fn grace_is_over() -> Error {
+    let cause = "the server has stopped, and the grace time is over";
+    Error::caused(ErrorKind::Cancelled, "cancelled", cause.into())
+}

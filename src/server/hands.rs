@@ -1,0 +1,189 @@
+//! The threads of a server, each of which serves one connection after another.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::error::{Error, ErrorKind};
+use crate::server::connection::{Connection, Reins};
+use crate::server::event::ServerEvent;
+use crate::server::handle::Control;
+use crate::worker::guard;
+
+pub(super) type Handler = Arc<dyn Fn(Connection) -> Result<(), Error> + Send + Sync>;
+
+/// A connection on its way to a thread.
+pub(super) struct Job {
+    pub(super) connection: Connection,
+    pub(super) reins: Reins,
+}
+
+/// Threads that serve connections, and are kept for the next ones for a while.
+///
+/// # Invariants
+///
+/// 1. `free` is how many threads wait for work that is not on the way to them yet. Whoever gives
+///    work takes one from it, and so does a thread that leaves: so work that was given is taken.
+/// 2. There are as many threads as connections are open, and `free` ones: if none is free, there is
+///    room for another one below the bound on connections.
+pub(super) struct Hands {
+    duty: Arc<Duty>,
+    jobs: Receiver<Job>,
+    work: Sender<Job>,
+    threads: Vec<JoinHandle<()>>,
+    stack_bytes: usize,
+}
+
+/// What each thread has to know.
+struct Duty {
+    handler: Handler,
+    control: Arc<Control>,
+    free: AtomicUsize,
+    /// For how long a thread waits for work before it leaves.
+    quiet: Duration,
+    ended: Sender<u64>,
+}
+
+/// How much work is on the way to threads that are about to take it.
+const ON_THE_WAY: usize = 16;
+
+impl Hands {
+    pub(super) fn new(
+        handler: Handler,
+        control: Arc<Control>,
+        ended: Sender<u64>,
+        quiet: Duration,
+        stack_bytes: usize,
+    ) -> Self {
+        let (work, jobs) = bounded(ON_THE_WAY);
+        Self {
+            duty: Arc::new(Duty {
+                handler,
+                control,
+                free: AtomicUsize::new(0),
+                quiet,
+                ended,
+            }),
+            jobs,
+            work,
+            threads: Vec::new(),
+            stack_bytes,
+        }
+    }
+
+    /// Takes a thread that is free, if there is one, for the work that is given next.
+    pub(super) fn claim(&self) -> bool {
+        self.duty.claim()
+    }
+
+    /// Starts a thread, for the work that is given next.
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        let (duty, jobs) = (Arc::clone(&self.duty), self.jobs.clone());
+        let builder = Builder::new()
+            .name("highwater-conn".to_owned())
+            .stack_size(self.stack_bytes);
+        let tally = &self.duty.control.tally;
+        // Before it starts, so that there are never more than are counted.
+        tally.threads.fetch_add(1, Ordering::SeqCst);
+        match builder.spawn(move || duty.run(&jobs)) {
+            Ok(thread) => {
+                self.threads.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                tally.threads.fetch_sub(1, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives work to the thread that was claimed or started for it.
+    pub(super) fn give(&self, job: Job) {
+        // There is a receiver here.
+        let _ = self.work.send(job);
+    }
+
+    /// Says whether there is a thread, or one that has left and is not joined yet.
+    pub(super) fn has_any(&self) -> bool {
+        !self.threads.is_empty()
+    }
+
+    /// Joins the threads that have left: until then the system keeps their stacks.
+    pub(super) fn join_left(&mut self) {
+        for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {
+            // It has caught the panics of the handlers.
+            let _ = thread.join();
+        }
+    }
+
+    /// Waits until every thread has left.
+    pub(super) fn join(self) {
+        drop(self.work);
+        for thread in self.threads {
+            // As above.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Duty {
+    fn claim(&self) -> bool {
+        let one_fewer = |free: usize| free.checked_sub(1);
+        let claimed = self
+            .free
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_fewer);
+        claimed.is_ok()
+    }
+
+    fn run(&self, jobs: &Receiver<Job>) {
+        loop {
+            match jobs.recv_timeout(self.quiet) {
+                Ok(job) => self.serve(job),
+                // If none is free, work is on the way to this one or to another, and this one is
+                // as good.
+                Err(RecvTimeoutError::Timeout) if !self.claim() => {}
+                Err(_) => break,
+            }
+        }
+        self.control.tally.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn serve(&self, job: Job) {
+        let Job { connection, reins } = job;
+        let (number, peer) = (connection.number(), connection.peer().to_owned());
+        let outcome = guard(|| (self.handler)(connection));
+        self.settle(outcome, peer, &reins);
+        self.control.tally.open.fetch_sub(1, Ordering::SeqCst);
+        // Free before it is told that the connection has ended, or the next one would be given a
+        // new thread.
+        self.free.fetch_add(1, Ordering::SeqCst);
+        // It has room for every connection that is open.
+        let _ = self.ended.send(number);
+    }
+
+    fn settle(&self, outcome: Result<(), Error>, peer: String, reins: &Reins) {
+        let tally = &self.control.tally;
+        let Err(mut error) = outcome else {
+            tally.finished.fetch_add(1, Ordering::SeqCst);
+            return;
+        };
+        let cause = reins.cause();
+        match cause {
+            Some(cause) if error.kind() == ErrorKind::Cancelled => {
+                tally.aborted.fetch_add(1, Ordering::SeqCst);
+                // That a call was woken is no news; why, is.
+                if error.is_echo() {
+                    error = cause;
+                }
+            }
+            _ => {
+                tally.failed.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        self.control.report(&ServerEvent::Failed { peer, error });
+    }
+}

@@ -1,0 +1,250 @@
+//! Servers: a thread for each connection, and no more connections than there may be.
+//!
+//! What comes beyond the bound is not accepted: it waits in the backlog of the system, which pushes
+//! back to whoever connects. Threads are kept for the next connection for a while. Whatever goes
+//! wrong, be it in accepting, in starting a thread or in a handler, is told and is not the end of
+//! the server.
+
+mod connection;
+mod door;
+mod event;
+mod handle;
+mod hands;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use crate::address::Address;
+use crate::cancel::CancelToken;
+use crate::error::Error;
+use crate::listen::Listener;
+use crate::worker::Worker;
+
+pub use connection::Connection;
+pub use event::ServerEvent;
+pub use handle::{RunningServer, ServerCounts, ServerHandle};
+
+use door::{Door, PAUSE_MIN, WhenFull};
+use handle::Control;
+use hands::{Handler, Hands};
+
+/// A server that is about to be.
+///
+/// Its handler is called on a thread of the connection's own, and has the connection to itself. An
+/// error of it, or a panic, ends this connection alone, and is told to
+/// [`on_event`](Self::on_event).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::{Shutdown, TcpStream};
+/// use highwater::net::{Connection, Server};
+/// use highwater::pipeline;
+///
+/// let echo = |connection: Connection| {
+///     let token = connection.token().clone();
+///     let (source, sink) = connection.split();
+///     pipeline(source).cancel_with(&token).to(sink).run()?;
+///     Ok(())
+/// };
+/// let server = Server::bind("127.0.0.1:0")?.connections(100).spawn(echo)?;
+///
+/// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+/// client.write_all(b"hello")?;
+/// client.shutdown(Shutdown::Write)?;
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert_eq!(answer, "hello");
+///
+/// let counts = server.stop(); // waits for the connections that run
+/// assert_eq!((counts.accepted, counts.finished, counts.open), (1, 1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nobody is let in before `serve` or `spawn`"]
+pub struct Server {
+    listener: Listener,
+    control: Arc<Control>,
+    connections: usize,
+    when_full: WhenFull,
+    grace: Duration,
+    quiet: Duration,
+    stack_bytes: usize,
+}
+
+/// As many threads as any system gives to a user.
+const CONNECTIONS: usize = 1024;
+/// Longer than an answer takes, and shorter than whoever stops a service waits before he kills it.
+const GRACE: Duration = Duration::from_secs(30);
+/// Long enough for a thread to be reused under any load, and then gone.
+const QUIET: Duration = Duration::from_secs(10);
+/// Of it only the pages that are used take memory: a pipeline between sockets uses a few.
+const STACK_BYTES: usize = 256 * 1024;
+
+impl Server {
+    /// Listens on `HOST:PORT`; port 0 takes one that is free.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from that, with the address.
+    pub fn bind(host: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self::on(Listener::on(Address::Tcp(host.into()))?))
+    }
+
+    /// Listens on a Unix socket: on a path, whose file is taken away again in the end, or by the
+    /// abstract name behind an `@`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from that, with the path.
+    pub fn bind_unix(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self::on(Listener::on(Address::unix(path))?))
+    }
+
+    /// Takes a listener that was told more. If it was given a token, that is forgotten: see
+    /// [`cancel_with`](Self::cancel_with).
+    pub fn on(listener: Listener) -> Self {
+        let control = Control::new(listener.local_addr().ok());
+        Self {
+            listener: listener.cancel_with(&control.door),
+            control,
+            connections: CONNECTIONS,
+            when_full: WhenFull::Wait,
+            grace: GRACE,
+            quiet: QUIET,
+            stack_bytes: STACK_BYTES,
+        }
+    }
+
+    /// Serves at most so many connections at once, one at least; 1024 by default. Those beyond are
+    /// not accepted, and wait in the backlog.
+    pub const fn connections(mut self, connections: usize) -> Self {
+        self.connections = if connections == 0 { 1 } else { connections };
+        self
+    }
+
+    /// Accepts the connections beyond the bound as well, and resets them at once: for peers that
+    /// had better try elsewhere. Each is counted, and told as [`ServerEvent::Dropped`].
+    pub const fn drop_when_full(mut self) -> Self {
+        self.when_full = WhenFull::Drop;
+        self
+    }
+
+    /// Lets the connections that run take so long to finish when the server is stopped; 30 seconds
+    /// by default.
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Keeps a thread that has nothing to do for so long; 10 seconds by default.
+    pub const fn idle_threads(mut self, quiet: Duration) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// Gives each thread a stack of so many bytes; 256 KiB by default. That is address space: only
+    /// what is used of it takes memory.
+    pub const fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Tells of accepts that failed, of connections that were dropped, and of handlers that failed
+    /// or panicked. It is called on the thread that it happens on, so on several at once. The first
+    /// one that is given stays.
+    pub fn on_event(self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
+        self.control.set_on_event(Box::new(on_event));
+        self
+    }
+
+    /// Puts the server under `token`, whose arms are those of [`ServerHandle`].
+    pub fn cancel_with(self, token: &CancelToken) -> Self {
+        let target: Weak<Control> = Arc::downgrade(&self.control);
+        token.register(target);
+        self
+    }
+
+    /// What the server is stopped and watched by, from other threads.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle(Arc::clone(&self.control))
+    }
+
+    /// Serves on the caller's thread.
+    ///
+    /// Comes back when the server was stopped, by a handle or a token, and every connection has
+    /// ended: by itself, or aborted at the end of the grace time. A handler that does not notice
+    /// that is waited for. Gives what the server has done in all.
+    ///
+    /// # Errors
+    ///
+    /// For want of the descriptor by which it could be stopped.
+    pub fn serve(
+        self,
+        handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<ServerCounts, Error> {
+        self.check()?;
+        Ok(self.run(Arc::new(handler)))
+    }
+
+    /// Serves on a thread that belongs to what it gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`serve`](Self::serve), and whatever keeps the thread from being started.
+    pub fn spawn(
+        self,
+        handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<RunningServer, Error> {
+        self.check()?;
+        let handle = self.handle();
+        let name = self.listener.address().to_string();
+        let handler: Handler = Arc::new(handler);
+        let mut thread = Worker::new("highwater-serve".to_owned(), move || self.run(handler));
+        let started = thread.start();
+        started.map_err(|error| Error::from(error).during("start a thread for", &name))?;
+        Ok(RunningServer::new(handle, thread))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let name = self.listener.address().to_string();
+        let checked = self.listener.check_waker();
+        checked.map_err(|error| error.during("serve on", &name))
+    }
+
+    fn run(self, handler: Handler) -> ServerCounts {
+        // A thread whose connection has ended never waits to tell.
+        let (tell, ended) = bounded(self.connections);
+        let control = Arc::clone(&self.control);
+        let door = Door {
+            hands: Hands::new(handler, control, tell, self.quiet, self.stack_bytes),
+            control: self.control,
+            connections: self.connections,
+            when_full: self.when_full,
+            grace: self.grace,
+            quiet: self.quiet,
+            ended,
+            open: HashMap::new(),
+            number: 0,
+            pause: PAUSE_MIN,
+        };
+        door.run(self.listener)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("listener", &self.listener)
+            .field("connections", &self.connections)
+            .field("when_full", &self.when_full)
+            .field("grace", &self.grace)
+            .finish_non_exhaustive()
+    }
+}
