@@ -80,6 +80,7 @@ impl AsFd for WakeFd {
 pub(crate) enum Ready {
     ToRead,
     ToWrite,
+    Either,
 }
 
 impl Waker {
@@ -116,6 +117,7 @@ impl Waker {
         let flags = match ready {
             Ready::ToRead => PollFlags::IN,
             Ready::ToWrite => PollFlags::OUT,
+            Ready::Either => PollFlags::IN | PollFlags::OUT,
         };
         let wake = self.0.as_ref().map_err(Error::clone)?;
         // A time that cannot be represented is no limit.
@@ -140,7 +142,7 @@ impl Waker {
             }
             return Err(Error::timed_out(match ready {
                 Ready::ToRead => "the peer to send",
-                Ready::ToWrite => "the peer to take what was sent",
+                Ready::ToWrite | Ready::Either => "the peer to take what was sent",
             }));
         }
     }

@@ -253,6 +253,8 @@ mod socket;
 pub mod net;
 #[cfg(unix)]
 pub mod process;
+#[cfg(unix)]
+pub mod wire;
 
 // Stages ready made.
 #[cfg(feature = "gzip")]

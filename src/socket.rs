@@ -119,6 +119,27 @@ impl Socket {
         &self.shared.name
     }
 
+    /// Sends what the kernel takes now. Does not wait.
+    pub(crate) fn try_send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        retry(|| self.shared.send(slices))
+    }
+
+    /// Reads what is there. Does not wait.
+    pub(crate) fn try_recv(&self, room: &mut [u8]) -> io::Result<usize> {
+        let mut read = || Ok(recv(&self.shared.socket, &mut *room, RecvFlags::DONTWAIT)?.1);
+        retry(&mut read)
+    }
+
+    /// How long it may go without moving a byte.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.shared.idle
+    }
+
+    /// Closes the writing half.
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        self.shared.socket.shutdown(Shutdown::Write)
+    }
+
     /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
     /// when both are gone.
     #[must_use]
@@ -138,6 +159,12 @@ impl Socket {
                 finished: false,
             },
         )
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.as_fd()
     }
 }
 
