@@ -9,7 +9,7 @@ use highwater::wire::{self, Frame, Role, WireSink, WireSource};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark, IntoSource, Source, fs, pipeline};
 
 use crate::kit::{Peer, both, tcp};
-use crate::watch::{pattern, watched};
+use crate::watch::{bounded, pattern, watched};
 
 #[test]
 fn everything_arrives_in_order_whatever_the_marks() {
@@ -51,6 +51,8 @@ fn pipelines_begin_and_end_in_a_wire() {
             assert!(got.into_inner() == pattern(BYTES));
             let sent = writer.join().unwrap().unwrap();
             assert_eq!((report.bytes(), sent.bytes()), (BYTES as u64, BYTES as u64));
+            bounded(&report);
+            bounded(&sent);
         }
     });
 }

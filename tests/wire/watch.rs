@@ -5,6 +5,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use highwater::{READ_BYTES, Report};
+
 /// What is ended from outside is ended within this, on a machine with other work.
 const PROMPT: Duration = Duration::from_secs(20);
 
@@ -69,6 +71,16 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(began.elapsed() < PROMPT, "never: {what}");
         thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// No buffer has held more than its mark and a chunk.
+#[track_caller]
+pub(crate) fn bounded(report: &Report) {
+    let buffers = report.stages().iter().filter_map(|stage| stage.buffer);
+    for buffer in buffers {
+        let most = buffer.high_water_mark + READ_BYTES;
+        assert!(buffer.peak <= most, "{buffer:?}");
     }
 }
 
