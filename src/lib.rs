@@ -162,6 +162,9 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
+//! and the cause of an error cross the network as they cross a channel.
+//!
 //! # Stopping
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through

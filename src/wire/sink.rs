@@ -22,9 +22,10 @@ use crate::socket::Socket;
 /// connection, with a cancel, or when nothing has moved for the idle time of the socket. What was
 /// written counts as confirmed once the kernel has it; that it was read is what `finish` tells.
 ///
-/// Whatever breaks the stream off here is told to the reader behind what was sent; one that is
-/// interrupted in the middle of a frame just closes the connection, which the reader does not
-/// mistake for an end.
+/// Whatever breaks the stream off here is told to the reader, behind what was sent. What `fail` has
+/// told is waited for until the reader has it all and closes, as a finish is. What tears the stream
+/// down at once is not: a writer that is stopped in the middle of a frame, or with its socket full,
+/// just closes the connection, which the reader does not mistake for an end.
 #[derive(Debug)]
 pub struct WireSink {
     link: Link,

@@ -27,8 +27,12 @@ use crate::source::Source;
 /// [`PrematureClose`](ErrorKind::PrematureClose).
 ///
 /// Its stream tells it when everything was read, and it tells the writer, whose `finish` waits for
-/// that; or why not, and that is the writer's error. One that is [read](Source::read) by hand says
-/// so when it is dropped, after its end.
+/// that; or why not, and that is the writer's error. In a pipeline it is the next stage that reads,
+/// and if that is the sink, everything was written and finished there. One that is
+/// [read](Source::read) by hand says so when it is dropped, after its end.
+///
+/// A reader that goes away says why without waiting for the writer to hear it. Where the network
+/// loses that, the writer learns only that its reader is gone.
 #[derive(Debug)]
 pub struct WireSource {
     link: Link,
