@@ -37,8 +37,6 @@ use crate::source::Source;
 pub struct WireSource {
     link: Link,
     state: Receiving,
-    /// What was handed out last, and counts as taken with the next read.
-    handed: usize,
     /// Data that came behind what was handed out last.
     next: Option<Bytes>,
     /// What is wrong with what came behind it.
@@ -67,7 +65,6 @@ impl WireSource {
         Self {
             link: Link::new(socket, Role::Reader, read_bytes),
             state: Receiving::new(mark),
-            handed: 0,
             next: None,
             wrong: None,
             lost: None,
@@ -147,9 +144,9 @@ fn premature(cause: Option<io::Error>) -> Error {
 
 impl Source<Bytes> for WireSource {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        // That it is asked for more is how the stream says that it has taken the last one.
-        self.state.take(std::mem::take(&mut self.handed));
         loop {
+            // That it is asked for more is how the stream says that there was room for the last: so
+            // credit for that is given here, and not when it is handed out.
             if let Some(credit) = self.state.grant() {
                 self.link.say(&Frame::Credit(credit));
             }
@@ -158,7 +155,7 @@ impl Source<Bytes> for WireSource {
                 self.lost = Some(error);
             }
             if let Some(chunk) = self.gather() {
-                self.handed = chunk.len();
+                self.state.take(chunk.len());
                 return Ok(Some(chunk));
             }
             if let Some(error) = self.wrong.take() {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use highwater::wire::{self, Frame, Role, WireSink, WireSource};
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Source, WriteError, fs, pipeline,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Readable, Source, WriteError, fs,
+    pipeline,
 };
 
 use crate::kit::{Peer, both, impatient, tcp};
-use crate::watch::{interrupted, watched};
+use crate::watch::{interrupted, until, watched};
 
 #[track_caller]
 fn alike(here: &Error, there: &Error) {
@@ -58,6 +59,46 @@ fn a_failure_arrives_behind_the_data() {
                 writer.join().unwrap();
             }
         }
+    });
+}
+
+#[test]
+fn a_failure_is_waited_for_until_its_reader_has_it_and_closes() {
+    watched(|| {
+        let (ours, theirs) = tcp();
+        let mut peer = Peer::new(theirs, Role::Reader);
+        peer.say(&Frame::Credit(10));
+        let mut reads = 0;
+        let fails = Readable::from_fn(
+            move || {
+                reads += 1;
+                if reads == 1 {
+                    Ok(Some(Bytes::from_static(b"half")))
+                } else {
+                    Err(full())
+                }
+            },
+            HighWaterMark::bytes(10),
+        );
+        let run = pipeline(fails).to(WireSink::new(ours.into()));
+        let run = thread::spawn(move || run.run().unwrap_err());
+        let Frame::Fail(told) = peer.hear_until(|frame| matches!(frame, Frame::Fail(_))) else {
+            unreachable!("it was waited for")
+        };
+        alike(&told, &full());
+        assert!(peer.hear().is_none(), "there is nothing behind a failure");
+        // What it still says would be a reset, if there were nobody any more.
+        let mut said = 0;
+        until("it has waited for some time", || {
+            peer.say(&Frame::Credit(4));
+            assert!(!run.is_finished());
+            said += 1;
+            said > 20
+        });
+        drop(peer);
+        let failure = run.join().unwrap();
+        assert_eq!(failure.report.bytes(), 4);
+        alike(&failure.error, &full());
     });
 }
 

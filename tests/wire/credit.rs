@@ -95,6 +95,12 @@ fn not_a_byte_is_sent_beyond_the_credit() {
         }
         assert!(got == pattern(200_000));
         peer.hear_until(|frame| matches!(frame, Frame::End));
+        // It has all, and has not read it.
+        peer.say(&Frame::Credit(1));
+        theirs.set_read_timeout(Some(quiet)).unwrap();
+        let silence = (&theirs).read(&mut [0; 1]).unwrap_err().kind();
+        assert_eq!(silence, Io::WouldBlock);
+        assert!(!writer.is_finished());
         peer.say(&Frame::Done);
         assert_eq!(writer.join().unwrap().bytes(), 200_000);
     });
