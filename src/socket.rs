@@ -135,6 +135,11 @@ impl Socket {
         self.shared.idle
     }
 
+    /// Sends small segments at once, where there is such an option.
+    pub(crate) fn send_at_once(&self) {
+        let _ = self.shared.socket.set_tcp_nodelay(true);
+    }
+
     /// Closes the writing half.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         self.shared.socket.shutdown(Shutdown::Write)

@@ -46,6 +46,9 @@ const LOOKS_MAX: usize = 64;
 impl Link {
     /// Says hello, with the first that is sent. At most `read_bytes` are read at once.
     pub(super) fn new(socket: Socket, role: Role, read_bytes: usize) -> Self {
+        // What ends a frame is a small segment, and so is credit. Held back until the last one is
+        // confirmed, which the peer's system puts off for 40 ms, each would cost that.
+        socket.send_at_once();
         let mut out = Vec::new();
         Frame::Hello(role).encode(&mut out);
         Self {
