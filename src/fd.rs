@@ -80,6 +80,7 @@ impl AsFd for WakeFd {
 pub(crate) enum Ready {
     ToRead,
     ToWrite,
+    Either,
 }
 
 impl Waker {
@@ -116,6 +117,7 @@ impl Waker {
         let flags = match ready {
             Ready::ToRead => PollFlags::IN,
             Ready::ToWrite => PollFlags::OUT,
+            Ready::Either => PollFlags::IN | PollFlags::OUT,
         };
         // A time that cannot be represented is no limit.
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
@@ -128,7 +130,7 @@ impl Waker {
         }
         Err(Error::timed_out(match ready {
             Ready::ToRead => "the peer to send",
-            Ready::ToWrite => "the peer to take what was sent",
+            Ready::ToWrite | Ready::Either => "the peer to take what was sent",
         }))
     }
 

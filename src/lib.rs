@@ -194,6 +194,9 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
+//! and the cause of an error cross the network as they cross a channel.
+//!
 //! # Stopping
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through
@@ -314,6 +317,8 @@ mod server;
 pub mod net;
 #[cfg(all(unix, not(loom)))]
 pub mod process;
+#[cfg(all(unix, not(loom)))]
+pub mod wire;
 
 // Stages ready made.
 #[cfg(all(feature = "gzip", not(loom)))]

@@ -369,7 +369,7 @@ impl Limits {
     pub(crate) fn wait(&self, waker: &Waker, fd: impl AsFd, ready: Ready) -> Result<(), Error> {
         let idle = match ready {
             Ready::ToRead => self.read,
-            Ready::ToWrite => self.write,
+            Ready::ToWrite | Ready::Either => self.write,
         };
         match self.left() {
             Some(left) if idle.is_none_or(|idle| left <= idle) => waker

@@ -113,6 +113,31 @@ impl Socket {
         told.map_err(|error| Error::from(error).during("reset", self.shared.name()))
     }
 
+    /// Sends what the kernel takes now. Does not wait.
+    pub(crate) fn try_send(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        retry(|| self.shared.send(slices))
+    }
+
+    /// Reads what is there. Does not wait.
+    pub(crate) fn try_recv(&self, room: &mut [u8]) -> io::Result<usize> {
+        retry(|| self.shared.receive(room))
+    }
+
+    /// Waits until it is ready, within its limits.
+    pub(crate) fn wait(&self, waker: &Waker, ready: Ready) -> Result<(), Error> {
+        self.limits.wait(waker, &*self.shared, ready)
+    }
+
+    /// Ends what is written.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        self.shared.end()
+    }
+
+    /// Sends small segments at once, where there is such an option.
+    pub(crate) fn send_at_once(&self) {
+        let _ = self.shared.socket().set_tcp_nodelay(true);
+    }
+
     /// Resets the connection if it is dropped before it was told not to.
     pub(crate) fn reset_on_drop(&self) -> ResetOnDrop {
         ResetOnDrop(Some(Arc::clone(&self.shared)))

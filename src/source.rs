@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::cancel::Interrupt;
 use crate::channel::{Join, Wait};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
 use crate::sink::retry;
@@ -25,6 +25,22 @@ pub trait Source<T>: Send {
     ///
     /// Whatever keeps it from reading. What was read before is delivered first.
     fn read(&mut self) -> Result<Option<T>, Error>;
+
+    /// Says that it wants to know when everything that it brought was read. Its thread then waits
+    /// for that behind the end, and calls [`finish`](Self::finish).
+    fn confirms(&self) -> bool {
+        false
+    }
+
+    /// Learns that everything was read, right before it is dropped. Only one that
+    /// [`confirms`](Self::confirms) is told.
+    fn finish(&mut self) {}
+
+    /// Learns why it is read no more, or why not everything was taken that it brought, right before
+    /// it is dropped: Node's `_destroy(error)`.
+    fn fail(&mut self, cause: &Error) {
+        let _ = cause;
+    }
 
     /// How to wake a [`read`](Self::read) that blocks in the kernel. None if it cannot.
     fn interrupt(&self) -> Option<Interrupt> {
@@ -178,19 +194,20 @@ pub(crate) fn run<T, S: Source<T>>(
         // A read only once there is room for what it brings: nothing is read ahead of the mark,
         // and with a mark of 0 nothing is read before somebody wants it.
         if let Err(error) = join.wait_drain(Wait::Forever) {
-            return join.outcome(error);
+            return leave(join, source, error);
         }
         let chunk = match guard(|| source.read()) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
                 join.end_producer();
+                confirm(join, source);
                 return Ok(());
             }
             Err(error) => {
                 let error = error.during("read from", &source.name());
                 let error = join.locate(error, join.tally().weight);
                 // An interrupted read of a stream that was stopped is its end.
-                return join.outcome(join.fail(error));
+                return leave(join, source, join.fail(error));
             }
         };
         if let Some(pace) = &mut pace {
@@ -199,14 +216,56 @@ pub(crate) fn run<T, S: Source<T>>(
         if let Err(refused) = join.write(chunk, Wait::Forever) {
             let (chunk, error) = refused.into_parts();
             join.give_back(chunk);
-            return join.outcome(error);
+            return leave(join, source, error);
         }
     }
+}
+
+/// Tells a source that wants to know whether what it brought was read. Waits until that is known.
+fn confirm<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
+    if !source.confirms() {
+        return;
+    }
+    let outcome = join.wait_closed(Wait::Forever);
+    // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
+    let _ = guard(|| {
+        match outcome {
+            Ok(()) => source.finish(),
+            Err(cause) => source.fail(&cause),
+        }
+        Ok(())
+    });
+}
+
+/// Tells a source why it is read no more, and its thread how the stream has ended.
+fn leave<T, S: Source<T>>(join: &Join<T>, source: &mut S, error: Error) -> Result<(), Error> {
+    let outcome = join.outcome(error);
+    let _ = guard(|| {
+        match &outcome {
+            Err(cause) => source.fail(cause),
+            Ok(()) if join.is_satisfied() => source.fail(&Error::enough()),
+            Ok(()) => source.fail(&Error::new(ErrorKind::Cancelled, "stopped")),
+        }
+        Ok(())
+    });
+    outcome
 }
 
 impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
     fn read(&mut self) -> Result<Option<T>, Error> {
         (**self).read()
+    }
+
+    fn confirms(&self) -> bool {
+        (**self).confirms()
+    }
+
+    fn finish(&mut self) {
+        (**self).finish();
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        (**self).fail(cause);
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

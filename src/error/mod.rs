@@ -1,8 +1,10 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+mod parts;
 mod write;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -10,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::{Cut, InvalidMarks, Misuse};
 
+pub(crate) use parts::Parts;
 pub use write::WriteError;
 
 /// What went wrong, in a word to match on.
@@ -69,10 +72,10 @@ struct Inner {
     kind: ErrorKind,
     /// What is said in place of "failed to ...".
     message: Option<Box<str>>,
-    operation: Option<&'static str>,
+    operation: Option<Cow<'static, str>>,
     stage: Option<Box<str>>,
     /// With the unit that it is in.
-    offset: Option<(u64, &'static str)>,
+    offset: Option<(u64, Cow<'static, str>)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
     /// It tells only that the stream is going down, which is never news to who took it down.
     echo: bool,
@@ -201,7 +204,7 @@ impl Error {
             return self;
         }
         self.edit(|inner| {
-            inner.operation = Some(operation);
+            inner.operation = Some(operation.into());
             inner.stage = Some(stage.into());
         })
     }
@@ -225,7 +228,7 @@ impl Error {
         if self.0.offset.is_some() {
             return self;
         }
-        self.edit(|inner| inner.offset = Some((offset, unit)))
+        self.edit(|inner| inner.offset = Some((offset, unit.into())))
     }
 
     /// Says something in place of what it said by itself; its kind and its cause stay.
@@ -257,13 +260,13 @@ impl Error {
     /// What the stage was doing.
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
-        self.0.operation
+        self.0.operation.as_deref()
     }
 
     /// How many bytes, or items, the stage had done when it failed.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
-        self.0.offset.map(|(offset, _)| offset)
+        self.0.offset.as_ref().map(|(offset, _)| *offset)
     }
 
     /// The [`io::Error`] behind it, if a system call failed.
@@ -307,7 +310,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        match (&inner.message, inner.operation, &inner.stage) {
+        match (&inner.message, &inner.operation, &inner.stage) {
             (Some(message), None, _) => write!(f, "{message}")?,
             (Some(message), Some(operation), Some(stage)) => {
                 write!(f, "failed to {operation} `{stage}`: {message}")?;
@@ -318,7 +321,7 @@ impl fmt::Display for Error {
                 _ => "the stream failed",
             })?,
         }
-        if let Some((offset, unit)) = inner.offset {
+        if let Some((offset, unit)) = &inner.offset {
             write!(f, " at {unit} {offset}")?;
         }
         if f.alternate() {

@@ -1,0 +1,86 @@
+//! An error taken to pieces, to be put together again in another process.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use super::{Error, ErrorKind};
+
+/// All that an [`Error`] says, as values. What failed later is not among it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) kind: ErrorKind,
+    /// It tells that all is well and no more is wanted.
+    pub(crate) enough: bool,
+    pub(crate) message: Option<String>,
+    /// What was being done, and to what.
+    pub(crate) during: Option<(String, String)>,
+    /// With the unit that it is in.
+    pub(crate) offset: Option<(u64, String)>,
+    /// What each cause says, the nearest first.
+    pub(crate) sources: Vec<String>,
+}
+
+impl Error {
+    /// Takes it to pieces.
+    pub(crate) fn parts(&self) -> Parts {
+        let inner = &*self.0;
+        let during = inner.operation.as_deref().zip(inner.stage.as_deref());
+        let sources = std::iter::successors(self.source(), |error| (*error).source());
+        Parts {
+            kind: inner.kind,
+            enough: inner.enough,
+            message: inner.message.as_deref().map(str::to_owned),
+            during: during.map(|(doing, stage)| (doing.to_owned(), stage.to_owned())),
+            offset: inner
+                .offset
+                .as_ref()
+                .map(|(offset, unit)| (*offset, unit.to_string())),
+            sources: sources.map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Puts one together that says the same. The causes are texts by now.
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        if parts.enough {
+            return Self::enough();
+        }
+        let told = parts.sources.into_iter().rev();
+        let cause = told.fold(None, |source, text| Some(Box::new(Told { text, source })));
+        let cause = match (cause, parts.kind) {
+            // So that `io_error` finds one, which says and has below it what the first one did.
+            (Some(told), ErrorKind::Io(kind)) => Some(io::Error::new(kind, told).into()),
+            (Some(told), _) => Some(told as Box<dyn StdError + Send + Sync>),
+            (None, _) => None,
+        };
+        Self::build(parts.kind, cause).edit(|inner| {
+            inner.message = parts.message.map(String::into_boxed_str);
+            if let Some((doing, stage)) = parts.during {
+                inner.operation = Some(doing.into());
+                inner.stage = Some(stage.into_boxed_str());
+            }
+            inner.offset = parts.offset.map(|(offset, unit)| (offset, unit.into()));
+        })
+    }
+}
+
+/// A cause whose type is known elsewhere.
+#[derive(Debug)]
+struct Told {
+    text: String,
+    source: Option<Box<Self>>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for Told {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}

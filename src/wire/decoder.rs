@@ -1,0 +1,209 @@
+//! Frames out of bytes, however those are cut.
+
+use bytes::{Buf, Bytes};
+
+use super::cause;
+use super::frame::{Frame, HEAD_BYTES, HELLO_BYTES, Kind, MAGIC, Role, VERSION};
+use super::refusal;
+use crate::error::{Error, ErrorKind};
+
+/// Reads what one side of a wire says. It does no I/O, and knows no more than the format: what may
+/// be said when is for [`Sending`](super::Sending) and [`Receiving`](super::Receiving).
+///
+/// # Invariants
+///
+/// `held` is the beginning of a hello, a head, or a body that is no data, and no more than
+/// [`CAUSE_BYTES_MAX`](super::CAUSE_BYTES_MAX) bytes.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::Bytes;
+/// use highwater::wire::{Decoder, Frame, Role};
+///
+/// let mut said = Vec::new();
+/// Frame::Hello(Role::Reader).encode(&mut said);
+/// Frame::Credit(65_536).encode(&mut said);
+///
+/// let mut decoder = Decoder::new();
+/// let mut input = Bytes::from(said);
+/// assert!(matches!(decoder.decode(&mut input)?, Some(Frame::Hello(Role::Reader))));
+/// assert!(matches!(decoder.decode(&mut input)?, Some(Frame::Credit(65_536))));
+/// assert!(decoder.decode(&mut input)?.is_none()); // more has to come
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    phase: Phase,
+    held: Vec<u8>,
+    /// Where in what came in the frame begins that is being read.
+    begins: u64,
+    /// How much has come in.
+    offset: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Hello,
+    Head,
+    /// So much data is still to come.
+    Data(usize),
+    Body(Kind, usize),
+}
+
+impl Decoder {
+    /// Makes one that nothing has come to.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Hello,
+            held: Vec::new(),
+            begins: 0,
+            offset: 0,
+        }
+    }
+
+    /// How many bytes it has taken in all.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Where the frame begins that was read last, or is being read.
+    #[must_use]
+    pub const fn begins(&self) -> u64 {
+        self.begins
+    }
+
+    /// Takes the next frame off the front of `input`, or all of it if more has to come.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for what is not in the
+    /// format, [`Unsupported`](std::io::ErrorKind::Unsupported) for another version of it, and
+    /// [`ErrorKind::LimitExceeded`] for a frame that is too long; each with the byte where that
+    /// begins. There is no way on after one.
+    pub fn decode(&mut self, input: &mut Bytes) -> Result<Option<Frame>, Error> {
+        loop {
+            match self.phase {
+                Phase::Hello => {
+                    if self.hold(input, HELLO_BYTES) < HELLO_BYTES {
+                        return self.check_magic().map(|()| None);
+                    }
+                    self.check_magic()?;
+                    let role = self.read_hello()?;
+                    self.turn(Phase::Head);
+                    return Ok(Some(Frame::Hello(role)));
+                }
+                Phase::Head => {
+                    if self.held.is_empty() {
+                        self.begins = self.offset;
+                    }
+                    if self.hold(input, HEAD_BYTES) < HEAD_BYTES {
+                        return Ok(None);
+                    }
+                    let (kind, len) = self.read_head()?;
+                    if kind == Kind::Data {
+                        self.turn(Phase::Data(len));
+                        return Ok(Some(Frame::Data(u32::try_from(len).unwrap_or(0))));
+                    }
+                    self.turn(Phase::Body(kind, len));
+                }
+                Phase::Data(0) => self.turn(Phase::Head),
+                Phase::Data(left) => {
+                    let piece = input.split_to(left.min(input.len()));
+                    self.offset += piece.len() as u64;
+                    self.phase = Phase::Data(left - piece.len());
+                    return Ok((!piece.is_empty()).then_some(Frame::Body(piece)));
+                }
+                Phase::Body(kind, len) => {
+                    if self.hold(input, len) < len {
+                        return Ok(None);
+                    }
+                    let frame = self.read_body(kind)?;
+                    self.turn(Phase::Head);
+                    return Ok(Some(frame));
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.held.clear();
+    }
+
+    /// Holds so much in all, or as much of it as there is. Says how much that is.
+    fn hold(&mut self, input: &mut Bytes, len: usize) -> usize {
+        let missing = (len - self.held.len()).min(input.len());
+        self.held.extend_from_slice(&input[..missing]);
+        input.advance(missing);
+        self.offset += missing as u64;
+        self.held.len()
+    }
+
+    /// Refuses a stranger with his first wrong byte: he may wait for an answer behind it.
+    fn check_magic(&self) -> Result<(), Error> {
+        let wrong = self.held.iter().zip(&MAGIC).position(|(a, b)| a != b);
+        match wrong {
+            Some(at) => Err(refusal("the peer speaks something else", at as u64)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_hello(&self) -> Result<Role, Error> {
+        let (version, role) = (self.held[MAGIC.len()], self.held[MAGIC.len() + 1]);
+        if version != VERSION {
+            let says = format!("version {version} of the format, which is {VERSION} here");
+            let kind = ErrorKind::Io(std::io::ErrorKind::Unsupported);
+            return Err(Error::new(kind, says).at(MAGIC.len() as u64));
+        }
+        let at = MAGIC.len() as u64 + 1;
+        Role::of_code(role).ok_or_else(|| refusal("a role that is not known", at))
+    }
+
+    fn read_head(&self) -> Result<(Kind, usize), Error> {
+        let [code, high, middle, low] = self.held[..] else {
+            return Err(refusal("a head that is not four bytes", self.begins));
+        };
+        let Some(kind) = Kind::of_code(code) else {
+            let says = format!("a frame of a kind that is not known: {code}");
+            return Err(refusal(says, self.begins));
+        };
+        let len = u32::from_be_bytes([0, high, middle, low]) as usize;
+        let (least, most) = kind.lengths();
+        if len > most {
+            let says = format!("a frame of {len} bytes, which may have {most}: {kind:?}");
+            return Err(Error::new(ErrorKind::LimitExceeded, says).at(self.begins));
+        }
+        if len < least {
+            let says = format!("a frame of {len} bytes, which has {least} at least: {kind:?}");
+            return Err(refusal(says, self.begins));
+        }
+        Ok((kind, len))
+    }
+
+    fn read_body(&self, kind: Kind) -> Result<Frame, Error> {
+        let error = || {
+            let body = Bytes::copy_from_slice(&self.held);
+            cause::decode(body).map_err(|says| refusal(says, self.begins))
+        };
+        Ok(match kind {
+            Kind::Data => Frame::Data(0),
+            Kind::End => Frame::End,
+            Kind::Done => Frame::Done,
+            Kind::Fail => Frame::Fail(error()?),
+            Kind::Closed => Frame::Closed(error()?),
+            Kind::Credit => match self.held.first_chunk() {
+                Some(bytes) => Frame::Credit(u32::from_be_bytes(*bytes)),
+                None => return Err(refusal("a credit that is not four bytes", self.begins)),
+            },
+        })
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,145 @@
+//! What is said on a wire, and how it is written.
+
+use bytes::{BufMut, Bytes};
+
+use super::cause;
+use crate::error::Error;
+
+/// The version of the format that this library speaks.
+pub const VERSION: u8 = 1;
+
+/// The most bytes of data in one frame.
+pub const DATA_BYTES_MAX: usize = 64 * 1024;
+
+/// The most bytes of an error in one frame. What an error says is cut to fit.
+pub const CAUSE_BYTES_MAX: usize = 16 * 1024;
+
+/// The most credit that a writer may have.
+pub const CREDIT_MAX: u32 = 1 << 31;
+
+/// The first bytes of either side, before its version and its role. The first is no text.
+pub(super) const MAGIC: [u8; 6] = *b"\x8Ahwire";
+
+pub(super) const HELLO_BYTES: usize = MAGIC.len() + 2;
+pub(super) const HEAD_BYTES: usize = 4;
+
+/// What one side of a wire does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It sends data.
+    Writer,
+    /// It takes data.
+    Reader,
+}
+
+impl Role {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Writer => 1,
+            Self::Reader => 2,
+        }
+    }
+
+    pub(super) const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Writer),
+            2 => Some(Self::Reader),
+            _ => None,
+        }
+    }
+}
+
+/// One thing that is said on a wire.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Frame {
+    /// The first of either side.
+    Hello(Role),
+    /// So many bytes of data follow.
+    Data(u32),
+    /// Some of the data that was announced: a piece, as it has come.
+    Body(Bytes),
+    /// That was all: no data follows.
+    End,
+    /// No data follows, because of this.
+    Fail(Error),
+    /// So many bytes more may be sent.
+    Credit(u32),
+    /// Everything was read, behind the end.
+    Done,
+    /// The reader has gone away, because of this.
+    Closed(Error),
+}
+
+/// The first byte of a frame behind the hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Data = 1,
+    End = 2,
+    Fail = 3,
+    Credit = 4,
+    Done = 5,
+    Closed = 6,
+}
+
+impl Kind {
+    pub(super) const fn of_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Data,
+            2 => Self::End,
+            3 => Self::Fail,
+            4 => Self::Credit,
+            5 => Self::Done,
+            6 => Self::Closed,
+            _ => return None,
+        })
+    }
+
+    /// How long what is behind the head may be: the least, and the most.
+    pub(super) const fn lengths(self) -> (usize, usize) {
+        match self {
+            Self::Data => (1, DATA_BYTES_MAX),
+            Self::End | Self::Done => (0, 0),
+            Self::Credit => (4, 4),
+            Self::Fail | Self::Closed => (cause::BYTES_MIN, CAUSE_BYTES_MAX),
+        }
+    }
+}
+
+impl Frame {
+    /// Writes the frame behind what is in `out`. Of [`Data`](Self::Data) that is the head alone,
+    /// which the data has to follow.
+    ///
+    /// An error that says more than there is room for is cut.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(role) => {
+                out.put_slice(&MAGIC);
+                out.put_u8(VERSION);
+                out.put_u8(role.code());
+            }
+            Self::Data(bytes) => put_head(out, Kind::Data, *bytes),
+            Self::Body(piece) => out.put_slice(piece),
+            Self::End => put_head(out, Kind::End, 0),
+            Self::Fail(error) => put_cause(out, Kind::Fail, error),
+            Self::Credit(bytes) => {
+                put_head(out, Kind::Credit, 4);
+                out.put_u32(*bytes);
+            }
+            Self::Done => put_head(out, Kind::Done, 0),
+            Self::Closed(error) => put_cause(out, Kind::Closed, error),
+        }
+    }
+}
+
+/// The kind in the highest byte, and the length in the three others.
+fn put_head(out: &mut Vec<u8>, kind: Kind, len: u32) {
+    out.put_u32((kind as u32) << 24 | len);
+}
+
+fn put_cause(out: &mut Vec<u8>, kind: Kind, error: &Error) {
+    let body = cause::encode(error);
+    // It is cut to far less than what three bytes can say.
+    put_head(out, kind, u32::try_from(body.len()).unwrap_or(0));
+    out.put_slice(&body);
+}

@@ -1,0 +1,16 @@
+//! A stream between two processes: what it promises, against every way in which it can break.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../properties/wire.rs"]
+mod properties;
+
+mod kit;
+mod watch;
+
+mod causes;
+mod credit;
+mod ends;
+mod formats;
+mod processes;
+mod refusals;
