@@ -174,6 +174,7 @@
 //! | --- | --- | --- |
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
+//! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
 //! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |
@@ -248,6 +249,9 @@ mod fd;
 pub mod fs;
 #[cfg(unix)]
 mod socket;
+
+#[cfg(unix)]
+mod relay;
 
 #[cfg(unix)]
 pub mod net;

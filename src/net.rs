@@ -19,6 +19,7 @@ use socket2::{Domain, SockAddr, Type};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, WakeOnCancel, Waker};
+pub use crate::relay::{Leg, LegEnd, Relay, RelayFailure, Relayed, relay};
 use crate::socket::Options;
 pub use crate::socket::{Socket, SocketSink, SocketSource};
 

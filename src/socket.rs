@@ -141,6 +141,59 @@ impl Socket {
     }
 }
 
+/// What a relay does with a socket that it has whole.
+impl Socket {
+    /// Reads what is there, without waiting; 0 is the end.
+    pub(crate) fn recv_now(&self, room: &mut [u8]) -> io::Result<usize> {
+        let flags = RecvFlags::DONTWAIT;
+        retry(|| Ok(recv(&self.shared.socket, &mut *room, flags)?.1))
+    }
+
+    /// Writes what the system takes, without waiting.
+    pub(crate) fn send_now(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        retry(|| self.shared.send(slices))
+    }
+
+    /// Says whether an end that was read is none.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.shared.was_reset()
+    }
+
+    /// What has become of the connection, if nobody was told of it. From then on it counts as reset.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        let error = self.shared.socket.take_error().ok()??;
+        self.shared.reset.store(true, Ordering::SeqCst);
+        Some(error)
+    }
+
+    /// Passes the end on.
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        self.shared.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Makes the close a reset, where there is one.
+    pub(crate) fn reset_on_close(&self) {
+        let _ = self.shared.socket.set_linger(Some(Duration::ZERO));
+    }
+
+    /// Sends every write at once.
+    pub(crate) fn set_no_delay(&self) {
+        // A Unix socket has no such option, and needs none.
+        let _ = self.shared.socket.set_tcp_nodelay(true);
+    }
+
+    /// How long a read or a write may go without moving a byte.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.shared.idle
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.as_fd()
+    }
+}
+
 impl IntoSource<Bytes> for Socket {
     type Source = SocketSource;
 
