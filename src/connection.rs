@@ -141,7 +141,7 @@ impl Connection {
     }
 
     /// What has broken the connection, if nobody was told so far.
-    fn ask(&self) -> Option<Errno> {
+    pub(crate) fn ask(&self) -> Option<Errno> {
         let error = self.socket.take_error().ok()??;
         let error = Errno::from_io_error(&error)?;
         self.note(error);

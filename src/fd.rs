@@ -59,6 +59,7 @@ struct WakeFd(io::PipeReader, io::PipeWriter);
 impl WakeFd {
     fn new() -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
         rustix::io::ioctl_fionbio(&writer, true)?;
         Ok(Self(reader, writer))
     }
@@ -97,6 +98,14 @@ impl Waker {
     pub(crate) fn wake(&self) {
         if let Ok(fd) = &self.0 {
             fd.wake();
+        }
+    }
+
+    /// Makes it as it was before it was woken.
+    pub(crate) fn clear(&self) {
+        if let Ok(fd) = &self.0 {
+            // It fails only when there is nothing to be read, and then it is as it was.
+            let _ = rustix::io::read(&**fd, &mut [0_u8; 8]);
         }
     }
 

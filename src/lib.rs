@@ -210,6 +210,7 @@
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
 //! | a server of *n* connections | at most *n*, reused | the stacks of its threads, and what the handlers hold |
+//! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
 //! | [`pipeline`] of *n* stages that are not light | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk; 64 KiB for a sink behind light stages |
@@ -310,6 +311,8 @@ mod connect;
 #[cfg(all(unix, not(loom)))]
 mod listen;
 
+#[cfg(all(unix, not(loom)))]
+mod relay;
 #[cfg(all(unix, not(loom)))]
 mod server;
 

@@ -382,6 +382,11 @@ impl Limits {
         }
     }
 
+    /// How long it may go without moving a byte either way.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        [self.read, self.write].into_iter().flatten().min()
+    }
+
     /// How long the socket lives from now on, if there is an end to it.
     pub(crate) fn left(&self) -> Option<Duration> {
         let end = self.end?;

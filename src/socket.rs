@@ -128,6 +128,22 @@ impl Socket {
         self.limits.wait(waker, &*self.shared, ready)
     }
 
+    /// What has broken the connection, if nobody was told so far.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        self.shared.ask().map(io::Error::from)
+    }
+
+    /// Makes the close a reset, where there is one.
+    pub(crate) fn reset_on_close(&self) {
+        // Where the option is not known there is no more to be done.
+        let _ = self.shared.reset_on_close();
+    }
+
+    /// How long it may go without moving a byte.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.limits.idle()
+    }
+
     /// Ends what is written.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.shared.end()

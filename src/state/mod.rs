@@ -19,7 +19,8 @@
 //! `fs` makes them: one request at a time, let go only while none runs). Above 0 there is
 //! hysteresis: a writer that was told to wait may go on when the length has fallen to `low`.
 //!
-//! [`FanoutState`] is a queue that many branches read, each at its own place.
+//! [`FanoutState`] is a queue that many branches read, each at its own place. [`RelayState`] is one
+//! direction of a relay between two sockets.
 //!
 //! # Examples
 //!
@@ -45,6 +46,7 @@
 
 mod fanout;
 mod readable;
+mod relay;
 mod writable;
 
 use std::error::Error;
@@ -52,6 +54,7 @@ use std::fmt;
 
 pub use fanout::{Answer, BranchId, BranchPolicy, Cut, Dropped, FanoutState};
 pub use readable::{OutOfRange, Pull, READ_MAX, ReadableState, Reads};
+pub use relay::{RelayState, Tail};
 pub use writable::{Batching, Refused, Request, WritableState};
 
 /// The level at which a writer is asked to wait, and the level at which it may go on.
