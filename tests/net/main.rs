@@ -8,6 +8,8 @@ mod crowd;
 mod faults;
 mod names;
 mod options;
+mod proxy;
+mod relay;
 mod scene;
 mod server;
 mod server_faults;
