@@ -174,6 +174,7 @@
 //! | --- | --- | --- |
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
+//! | [`Writable`] to a socket | none, and one while it would block | the same |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
 //! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |

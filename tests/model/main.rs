@@ -12,6 +12,7 @@
 #![cfg(loom)]
 
 mod books;
+mod direct;
 mod ends;
 mod fanout;
 mod flow;
