@@ -216,6 +216,12 @@ impl<F> FdSource<F> {
 }
 
 impl<F: AsFd> FdSource<F> {
+    /// What it reads, and what ends its waits.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn parts(&self) -> (&F, &Waker) {
+        (&self.file, &self.waker)
+    }
+
     /// Reads what is there, woken or not. A descriptor that does not block is `WouldBlock` when
     /// that is nothing.
     pub(crate) fn read_now(&self) -> io::Result<Option<Bytes>> {
@@ -307,6 +313,12 @@ impl PipeSink {
             name: name.into(),
             waker: Waker::new(),
         }
+    }
+
+    /// What it writes, if somebody reads that by now, and what ends its waits.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn parts(&self) -> Option<(&File, &Waker)> {
+        Some((self.file.as_ref()?, &self.waker))
     }
 
     /// The pipe, once somebody reads it.

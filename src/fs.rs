@@ -7,13 +7,19 @@ use std::ops::{Bound, RangeBounds};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
+#[cfg(target_os = "linux")]
+use crate::direct::{Direct, Offer, Why};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{FdSource, PipeSink, is_unread};
+#[cfg(target_os = "linux")]
+use crate::kernel::{self, End, ReadEnd};
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
 use crate::sink::{Sink, write_vectored};
@@ -91,10 +97,12 @@ pub struct FileSource {
     kind: Kind,
     /// Where the first read starts.
     start: u64,
-    /// How much is left of the range that was asked for.
-    left: Option<u64>,
+    /// How much is left of the range that was asked for. A copy in the kernel counts it down too.
+    left: Option<Arc<AtomicU64>>,
     /// How long a regular file was when it was opened.
     len: Option<u64>,
+    /// Nobody changes it.
+    stable: bool,
 }
 
 #[derive(Debug)]
@@ -122,6 +130,7 @@ impl FileSource {
             start: 0,
             left: None,
             len,
+            stable: false,
         }
     }
 
@@ -159,8 +168,44 @@ impl FileSource {
         file.seek(SeekFrom::Start(start))
             .map_err(|error| Error::from(error).during("seek in", name))?;
         self.start = start;
-        self.left = Some(end - start);
+        self.left = Some(Arc::new(AtomicU64::new(end - start)));
         Ok(self)
+    }
+
+    /// Promises that nobody changes what is read before it has arrived at whoever reads it in the
+    /// end. Then a pipeline from here into a socket or a pipe has the kernel send the pages of the
+    /// file, and no copy of them, which takes less of the processor. A change meanwhile may arrive
+    /// too, or a part of it. Into a file it is copied there and then, and no promise is needed.
+    ///
+    /// The socket must not block: those of [`net`](crate::net) do not, and no other one after
+    /// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
+    /// [`Report::path`](crate::Report::path) says which way was taken, and why not this one.
+    /// When a peer has gone the kernel raises `SIGPIPE`, which a Rust program ignores unless it has
+    /// changed that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use highwater::{fs, net, pipeline};
+    ///
+    /// let listener = net::listen("127.0.0.1:0")?;
+    /// let socket = net::connect(listener.local_addr()?.to_string()).open()?;
+    /// let peer = thread::spawn(move || {
+    ///     let (_, got) = pipeline(listener.accept()?).to(Vec::new()).run_into()?;
+    ///     Ok::<_, highwater::Error>(got.into_inner())
+    /// });
+    ///
+    /// let report = pipeline(fs::read("Cargo.toml")?.stable()).to(socket).run()?;
+    /// assert_eq!(peer.join().unwrap()?, std::fs::read("Cargo.toml").unwrap());
+    /// # #[cfg(target_os = "linux")]
+    /// assert_eq!(report.path().unwrap().to_string(), "sendfile");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn stable(mut self) -> Self {
+        self.stable = true;
+        self
     }
 
     fn refused(&self, said: &str) -> Error {
@@ -185,13 +230,14 @@ impl Source<Bytes> for FileSource {
             Kind::Polled(source) => return source.read(),
             Kind::Regular { file, pool } => (file, &*pool),
         };
-        let Some(left) = &mut self.left else {
+        let Some(range) = &self.left else {
             return Ok(read_chunk(pool, |room| file.read(room))?);
         };
-        if *left == 0 {
+        let left = range.load(Ordering::Relaxed);
+        if left == 0 {
             return Ok(None);
         }
-        let most = usize::try_from(*left).unwrap_or(usize::MAX);
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
         let chunk = read_chunk(pool, |room| {
             let most = most.min(room.len());
             file.read(&mut room[..most])
@@ -201,7 +247,7 @@ impl Source<Bytes> for FileSource {
         let Some(chunk) = chunk else {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         };
-        *left -= chunk.len() as u64;
+        range.fetch_sub(chunk.len() as u64, Ordering::Relaxed);
         Ok(Some(chunk))
     }
 
@@ -217,8 +263,23 @@ impl Source<Bytes> for FileSource {
     }
 
     fn len_hint(&self) -> Option<u64> {
-        self.left
-            .or_else(|| Some(self.len?.saturating_sub(self.start)))
+        match &self.left {
+            Some(left) => Some(left.load(Ordering::Relaxed)),
+            None => Some(self.len?.saturating_sub(self.start)),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn offer(&mut self) -> Option<Offer> {
+        let end = match &self.kind {
+            Kind::Regular { file, .. } => End::file(file, None),
+            Kind::Polled(source) => {
+                let (file, waker) = source.parts();
+                End::file(file, Some(waker))
+            }
+        };
+        let end = ReadEnd::new(end?).range(self.left.clone());
+        Some(end.stable(self.stable).offer())
     }
 }
 
@@ -373,5 +434,16 @@ impl Sink<Bytes> for FileSink {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn accept(&mut self, offer: Offer) -> Result<Direct<Bytes>, Why> {
+        let end = match &self.target {
+            Target::File(file) => End::file(file, None),
+            Target::Pipe(sink) => sink
+                .parts()
+                .and_then(|(file, waker)| End::file(file, Some(waker))),
+        };
+        kernel::pair(offer, end)
     }
 }

@@ -210,6 +210,7 @@ mod pool;
 mod worker;
 
 mod crew;
+mod direct;
 
 mod sink;
 mod source;
@@ -244,6 +245,9 @@ pub mod lines;
 #[cfg(unix)]
 mod fd;
 
+#[cfg(target_os = "linux")]
+mod kernel;
+
 #[cfg(unix)]
 pub mod fs;
 #[cfg(unix)]
@@ -264,6 +268,7 @@ pub use broadcast::{Branch, Broadcast, broadcast};
 pub use cancel::{CancelToken, Interrupt};
 pub use channel::Budget;
 pub use collect::{Collect, CollectBytes, Fold};
+pub use direct::{CopyPath, Direct, KernelCall, Offer, Why};
 pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};

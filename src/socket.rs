@@ -16,9 +16,13 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
+#[cfg(target_os = "linux")]
+use crate::direct::{Direct, Offer, Why};
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
+#[cfg(target_os = "linux")]
+use crate::kernel::{self, Descriptor, End, ReadEnd};
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
@@ -67,18 +71,28 @@ impl Shared {
 
     fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(self.sending(|| {
+            sendmsg(
+                &self.socket,
+                slices,
+                &mut SendAncillaryBuffer::default(),
+                flags,
+            )
+        })?)
+    }
+
+    /// Makes a call that sends, and keeps in mind whether that was told of a reset.
+    fn sending(
+        &self,
+        call: impl FnOnce() -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
         self.sending.store(true, Ordering::SeqCst);
-        let sent = sendmsg(
-            &self.socket,
-            slices,
-            &mut SendAncillaryBuffer::default(),
-            flags,
-        );
+        let sent = call();
         if sent == Err(Errno::CONNRESET) {
             self.reset.store(true, Ordering::SeqCst);
         }
         self.sending.store(false, Ordering::SeqCst);
-        Ok(sent?)
+        sent
     }
 
     /// Says whether an end that was read is none: the system tells of a reset once, and if that was
@@ -98,6 +112,23 @@ impl AsFd for Shared {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Descriptor for Shared {
+    fn writing(
+        &self,
+        call: &mut dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
+        self.sending(|| call(self.as_fd()))
+    }
+
+    fn ended(&self) -> io::Result<()> {
+        if self.was_reset() {
+            return Err(Errno::CONNRESET.into());
+        }
+        Ok(())
+    }
+}
+
 impl Socket {
     pub(crate) fn new(
         socket: socket2::Socket,
@@ -108,6 +139,8 @@ impl Socket {
         if socket.local_addr()?.as_socket().is_some() {
             socket.set_tcp_nodelay(!options.delay)?;
         }
+        // Nobody else has it, and a copy in the kernel knows no other way not to block.
+        socket.set_nonblocking(true)?;
         Ok(Self {
             shared: Shared::new(socket, name, options.idle),
         })
@@ -267,6 +300,12 @@ impl Source<Bytes> for SocketSource {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.shared.name)
     }
+
+    #[cfg(target_os = "linux")]
+    fn offer(&mut self) -> Option<Offer> {
+        let end = End::socket(self.shared.clone(), &self.waker, self.shared.idle);
+        Some(ReadEnd::new(end).offer())
+    }
 }
 
 /// The writing half of a [`Socket`].
@@ -346,6 +385,12 @@ impl Sink<Bytes> for SocketSink {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.shared.name)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn accept(&mut self, offer: Offer) -> Result<Direct<Bytes>, Why> {
+        let end = End::socket(self.shared.clone(), &self.waker, self.shared.idle);
+        kernel::pair(offer, Some(end))
     }
 }
 

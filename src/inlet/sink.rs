@@ -91,6 +91,26 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         self.staged
     }
 
+    /// So much was written by other means than its `write`.
+    pub(crate) fn passed_by(&mut self, weight: usize) -> Result<(), Error> {
+        self.counts.chunks.fetch_add(1, Ordering::Relaxed);
+        self.counts
+            .confirmed
+            .fetch_add(weight as u64, Ordering::Relaxed);
+        self.tell(weight)
+    }
+
+    /// It has failed, with the name and the place that belong to that.
+    pub(crate) fn broke(&mut self, doing: &'static str, error: Error) -> Error {
+        if error.is_enough() {
+            return error;
+        }
+        self.broken = true;
+        let confirmed = self.counts.confirmed.load(Ordering::Relaxed);
+        let error = error.during(doing, &self.sink.name());
+        error.at_unit(confirmed, self.gauge.unit())
+    }
+
     fn write_staged(&mut self) -> Result<(), Error> {
         let torn = Arc::clone(&self.torn);
         if torn.load(Ordering::Acquire) {
@@ -118,15 +138,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         doing: &'static str,
         work: impl FnOnce(&mut K) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        guard(|| work(self.sink)).map_err(|error| {
-            if error.is_enough() {
-                return error;
-            }
-            self.broken = true;
-            let confirmed = self.counts.confirmed.load(Ordering::Relaxed);
-            let error = error.during(doing, &self.sink.name());
-            error.at_unit(confirmed, self.gauge.unit())
-        })
+        guard(|| work(self.sink)).map_err(|error| self.broke(doing, error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Many streams, one result.
 
 mod all;
+mod direct;
 mod feed;
 mod operators;
 mod plan;

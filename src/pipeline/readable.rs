@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::{Pipeline, Settings, fixed};
 use crate::cancel::{Cancel, Interrupt};
 use crate::channel::{Join, Wait, Watch};
+use crate::direct::{CopyPath, Why};
 use crate::duplex::Duplex;
 use crate::error::{Error, ErrorKind};
 use crate::inlet::{Ended, Inlet};
@@ -65,7 +66,8 @@ impl<T: Send + 'static> Pipeline<T> {
         settings.token.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
-            monitor.begin(stages);
+            let path = CopyPath::Buffered(Why::Sink);
+            monitor.begin(stages, path);
             let last = bodies.pop();
             let threads = running.start(bodies, &monitor);
             if let Some(last) = last {
@@ -75,7 +77,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 // It has caught the panics of user code, and told its error.
                 let _ = thread.join();
             }
-            monitor.end(running.was_stopped());
+            monitor.end(running.was_stopped(), path);
         });
         Readable::of(output, worker, Some(all))
     }
