@@ -167,15 +167,6 @@ fn copy(way: &str, from: &str, to: &str) -> ExitCode {
     }
 }
 
-/// A source that offers nothing to the kernel.
-struct Plain(Box<dyn Source<Bytes>>);
-
-impl Source<Bytes> for Plain {
-    fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        self.0.read()
-    }
-}
-
 fn copied(way: &str, from: &str, to: &str) -> Result<String, Error> {
     if way == "io::copy" {
         io_copy(from, to)?;
@@ -193,16 +184,16 @@ fn copied(way: &str, from: &str, to: &str) -> Result<String, Error> {
     } else {
         Box::new(fs::read(from)?)
     };
-    let source: Box<dyn Source<Bytes>> = match way {
-        "buffered" => Box::new(Plain(source)),
-        _ => source,
-    };
     let sink: Box<dyn Sink<Bytes>> = if to.starts_with('/') {
         Box::new(fs::create(to)?)
     } else {
         Box::new(net::connect(to).open()?.into_sink())
     };
-    let report = pipeline(source).to(sink).run()?;
+    let mut start = pipeline(source);
+    if way == "buffered" {
+        start = start.in_buffers();
+    }
+    let report = start.to(sink).run()?;
     Ok(report
         .path()
         .map(|path| path.to_string())

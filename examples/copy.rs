@@ -44,6 +44,7 @@ options
   --idle-timeout SECONDS     gives up on a peer that moves no byte for so long
   --stable                   promises that nobody changes SRC meanwhile, so that the kernel may
                              send it as it is, which takes less of the processor
+  --buffered                 reads and writes, also where the kernel could copy by itself
   --append                   writes behind what is in DST
   --sync                     finishes only when DST is on the disk
   --progress                 shows a bar, if standard error is a terminal
@@ -66,6 +67,7 @@ struct Options {
     connect_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     stable: bool,
+    buffered: bool,
     append: bool,
     sync: bool,
     progress: bool,
@@ -152,7 +154,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut high, mut low) = (None, None);
     let (mut limit, mut connect_timeout, mut idle_timeout) = (None, None, None);
     let (mut stable, mut append, mut sync) = (false, false, false);
-    let (mut progress, mut report) = (false, false);
+    let (mut buffered, mut progress, mut report) = (false, false, false);
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
@@ -162,6 +164,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             Long("connect-timeout") => connect_timeout = Some(args.value()?.parse_with(seconds)?),
             Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(seconds)?),
             Long("stable") => stable = true,
+            Long("buffered") => buffered = true,
             Long("append") => append = true,
             Long("sync") => sync = true,
             Long("progress") => progress = true,
@@ -183,6 +186,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
         connect_timeout,
         idle_timeout,
         stable,
+        buffered,
         append,
         sync,
         progress,
@@ -236,6 +240,9 @@ fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
         .progress(move |progress: &Progress| moved.set_position(progress.bytes));
     if let Some(limit) = options.limit {
         pipeline = pipeline.limit(limit);
+    }
+    if options.buffered {
+        pipeline = pipeline.in_buffers();
     }
     let outcome = pipeline.to(sink).run();
     bar.finish_and_clear();

@@ -146,6 +146,8 @@ pub enum KernelCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Why {
+    /// It was asked for.
+    Asked,
     /// There is a stage, or a buffer that was asked for, between source and sink.
     Stage,
     /// The source is nothing that the kernel can read from.
@@ -190,6 +192,7 @@ impl fmt::Display for KernelCall {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Asked => "as was asked for",
             Self::Stage => "a stage looks at the bytes",
             Self::Source => "the source is no file, pipe or socket",
             Self::Sink => "the sink is no file, pipe or socket",

@@ -162,6 +162,11 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! Where nothing stands between two of them that looks at the bytes, the kernel copies them by
+//! itself, with all that a pipeline does otherwise; a file has to be promised not to change
+//! ([`stable`](fs::FileSource::stable)) before it is sent so. [`Report::path`] says which way was
+//! taken, and why.
+//!
 //! # Stopping
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through
@@ -176,6 +181,7 @@
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
+//! | [`pipeline`] whose bytes the kernel copies | none | at most the high-water mark, in the kernel |
 //! | [`pipeline`] of *n* stages | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk |
 //!
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is

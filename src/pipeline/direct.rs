@@ -32,6 +32,9 @@ pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
     feed: &dyn Feed<T>,
     sink: &mut K,
 ) -> Result<Direct<T>, Why> {
+    if plan.in_buffers {
+        return Err(Why::Asked);
+    }
     if plan.bodies.is_empty() {
         return Err(Why::Source);
     }

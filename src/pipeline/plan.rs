@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) per_second: Option<u64>,
     /// What the chunks are charged to.
     budget: Option<Budget>,
+    /// Every byte comes through the buffers.
+    pub(super) in_buffers: bool,
     /// What the source offers to a sink right behind it.
     pub(super) offer: Option<Offer>,
     pub(super) stages: Vec<Stage>,
@@ -67,6 +69,7 @@ impl Plan {
             mark: settings.mark,
             per_second: settings.per_second,
             budget: settings.budget.clone(),
+            in_buffers: settings.in_buffers,
             offer: None,
             stages: Vec::new(),
             bodies: Vec::new(),

@@ -64,6 +64,8 @@ fn whatever_looks_at_the_bytes_gets_them() {
     assert_eq!(path(&report), stage);
     assert!(fs::read(folder.path("to")).unwrap() == bytes);
 
+    let report = read().in_buffers().to(to()).run().unwrap();
+    assert_eq!(path(&report), "buffered: as was asked for");
     let (report, got) = read().to(Vec::new()).run_into().unwrap();
     assert!(got.into_inner() == bytes);
     let sink = "buffered: the sink is no file, pipe or socket";
