@@ -159,7 +159,7 @@ pub enum Why {
     /// The kernel would send pages of a file that may change before they have arrived, and
     /// nobody has promised that they do not.
     MayChange,
-    /// A write to the socket would block, where nothing can end it.
+    /// A call on one of the sockets would block, where nothing can end it.
     Blocks,
     /// The kernel found nothing to copy, which of some files only a read can tell.
     Empty,
@@ -198,7 +198,7 @@ impl fmt::Display for Why {
             Self::Sink => "the sink is no file, pipe or socket",
             Self::Unit => "chunks are not counted in bytes",
             Self::MayChange => "the source may change",
-            Self::Blocks => "a write to the socket would block",
+            Self::Blocks => "a call on a socket would block",
             Self::Empty => "the kernel found nothing to copy",
             Self::Refused(errno) => {
                 let error = io::Error::from_raw_os_error(*errno);

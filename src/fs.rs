@@ -102,6 +102,7 @@ pub struct FileSource {
     /// How long a regular file was when it was opened.
     len: Option<u64>,
     /// Nobody changes it.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     stable: bool,
 }
 

@@ -216,6 +216,8 @@ mod pool;
 mod worker;
 
 mod crew;
+// What offers are made of only Linux knows.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod direct;
 
 mod sink;

@@ -42,6 +42,10 @@ pub(crate) struct Options {
 /// As the source of a pipeline it is read to the end; as a sink, finishing it closes its writing
 /// half, so that the peer sees the end while it may still send. [`split`](Self::split) gives both
 /// halves.
+///
+/// From one socket to another, or to a file, a pipeline has the kernel move the bytes (`splice`) if
+/// no call on a socket blocks: those that are made here do not, and a
+/// [`TcpStream`] does not after [`set_nonblocking`](TcpStream::set_nonblocking).
 #[derive(Debug)]
 pub struct Socket {
     shared: Arc<Shared>,

@@ -103,9 +103,10 @@ impl End {
         }
     }
 
-    /// Says whether a call on it waits, unless it is told otherwise.
+    /// Says whether a call on it may wait for a peer, whatever flags it has. A pipe does not.
     fn blocks(&self) -> bool {
-        fcntl_getfl(&*self.fd).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
+        self.kind == Kind::Socket
+            && fcntl_getfl(&*self.fd).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
     }
 
     /// Makes a call that writes to it.
@@ -133,13 +134,8 @@ pub(crate) struct ReadEnd {
 
 impl ReadEnd {
     pub(crate) fn new(end: End) -> Self {
-        // A FIFO that nobody writes to yet looks as if it had ended, and a socket that blocks
-        // does not say that there is nothing.
-        let asks = match end.kind {
-            Kind::File => false,
-            Kind::Pipe => true,
-            Kind::Socket => end.blocks(),
-        };
+        // A FIFO that nobody writes to yet looks as if it had ended.
+        let asks = end.kind == Kind::Pipe;
         Self {
             end,
             stable: false,
@@ -216,7 +212,8 @@ pub(crate) fn pair(offer: Offer, to: Option<End>) -> Result<Direct<Bytes>, Why> 
     let room = offer.room();
     let from: ReadEnd = offer.into_end().ok_or(Why::Source)?;
     let to = to.ok_or(Why::Sink)?;
-    if to.kind == Kind::Socket && to.blocks() {
+    // It may be another's too, and is not told to do otherwise.
+    if [&from.end, &to].iter().any(|end| end.blocks()) {
         return Err(Why::Blocks);
     }
     Ok(Direct(match (from.end.kind, to.kind) {

@@ -1,9 +1,10 @@
 //! Where the kernel is not asked, or says no: the same bytes by the other way, and why.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
 
 use highwater::{
     Bytes, CopyPath, ErrorKind, HighWaterMark, IntoSink, KernelCall, Why, fs as ends, pipeline,
@@ -33,16 +34,29 @@ fn a_file_that_was_not_promised_to_be_stable_is_read() {
 }
 
 #[test]
-fn a_socket_that_blocks_is_written_as_ever() {
+fn a_socket_that_blocks_is_read_and_written_as_ever() {
+    const BLOCKS: &str = "buffered: a call on a socket would block";
     let folder = Folder::new();
     let bytes = pattern(BYTES);
+    let (ours, mut peer) = pair();
+    ours.set_nonblocking(false).unwrap();
+    let sent = bytes.clone();
+    let fed = thread::spawn(move || peer.write_all(&sent).unwrap());
+    let (sink, arrived) = Place::File.sink(&folder, bytes.len());
+    let run = pipeline(ours).to(sink);
+    let report = in_time(move || run.run().unwrap());
+    fed.join().unwrap();
+    assert!(arrived.bytes() == bytes);
+    assert_eq!(path(&report), BLOCKS);
+    bounded(&report);
+
     let (ours, peer) = pair();
     ours.set_nonblocking(false).unwrap();
     let arrived = taker(peer);
     let run = pipeline(Place::File.source(&folder, &bytes)).to(ours.into_sink());
     let report = in_time(move || run.run().unwrap());
     assert!(arrived.join().unwrap() == bytes);
-    assert_eq!(path(&report), "buffered: a write to the socket would block");
+    assert_eq!(path(&report), BLOCKS);
     bounded(&report);
 }
 

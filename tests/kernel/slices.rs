@@ -93,7 +93,7 @@ fn remains(mut peer: TcpStream) -> Vec<u8> {
 
 #[test]
 fn an_abort_reaches_a_sink_that_is_stalled_and_gives_back_what_it_held() {
-    let bytes = pattern(64 << 20);
+    let bytes = pattern(32 << 20);
     let (from, mut feeder) = pair();
     let (to, peer) = pair();
     let fed = std::thread::spawn({
@@ -122,7 +122,7 @@ fn an_abort_reaches_a_sink_that_is_stalled_and_gives_back_what_it_held() {
 
 #[test]
 fn a_stop_lets_through_what_was_read() {
-    let bytes = pattern(64 << 20);
+    let bytes = pattern(32 << 20);
     let (from, mut feeder) = pair();
     let (to, peer) = pair();
     let fed = std::thread::spawn({
@@ -208,7 +208,7 @@ fn a_peer_that_moves_nothing_is_given_up_on_either_side() {
     assert_eq!(path(&failure.report), "splice");
 
     let (deaf, _peer) = (connect(), listener.accept().unwrap());
-    let bytes = pattern(64 << 20);
+    let bytes = pattern(32 << 20);
     let source = Place::File.source(&folder, &bytes);
     let run = pipeline(source).to(deaf);
     let failure = in_time(move || run.run().unwrap_err());
