@@ -16,14 +16,14 @@ use crate::ends::{Folder, SLICE_BYTES, in_time, pattern};
 const BYTES: usize = 6 * SLICE_BYTES + 77;
 
 /// The built example: two folders up from this test, which cargo puts beside it.
-fn example() -> PathBuf {
+pub(crate) fn example() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it is");
     let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
     profile.join("examples").join("copy")
 }
 
 /// Says what is skipped, past what the test harness captures.
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     writeln!(io::stderr().lock(), "skipped: {why}").expect("somebody listens");
 }
 

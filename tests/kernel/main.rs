@@ -4,6 +4,7 @@
 
 mod ends;
 mod faults;
+mod full;
 mod injected;
 mod pairs;
 mod refusals;
