@@ -6,11 +6,11 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use highwater::{
-    Budget, CancelToken, ErrorKind, HighWaterMark, IntoSource, fs as ends, net, pipeline,
+    Budget, CancelToken, ErrorKind, HighWaterMark, IntoSource, Monitor, fs as ends, net, pipeline,
 };
 
 use crate::ends::{
-    Folder, Place, SLICE_BYTES, bounded, in_time, once_it_waits, pair, path, pattern, taker,
+    Folder, Place, SLICE_BYTES, bounded, in_time, once_it_waits, pair, path, pattern, taker, until,
 };
 
 #[test]
@@ -91,6 +91,14 @@ fn remains(mut peer: TcpStream) -> Vec<u8> {
     got
 }
 
+/// Waits until something has gone through, and the sink takes no more.
+fn until_blocked(monitor: &Monitor) {
+    until("the sink is waited for", || {
+        let seen = monitor.snapshot();
+        seen.bytes() > 0 && seen.stages()[0].blocked > Duration::ZERO
+    });
+}
+
 #[test]
 fn an_abort_reaches_a_sink_that_is_stalled_and_gives_back_what_it_held() {
     let bytes = pattern(32 << 20);
@@ -102,10 +110,15 @@ fn an_abort_reaches_a_sink_that_is_stalled_and_gives_back_what_it_held() {
         move || feeder.write_all(&bytes).is_ok()
     });
     let token = CancelToken::new();
-    let run = pipeline(from).cancel_with(&token).to(to);
+    let start = pipeline(from).cancel_with(&token);
+    let monitor = start.monitor();
+    let run = start.to(to);
     let failure = once_it_waits(
         move || run.run().unwrap_err(),
-        move || token.abort("enough"),
+        move || {
+            until_blocked(&monitor);
+            token.abort("enough");
+        },
     );
     assert_eq!(failure.error.kind(), ErrorKind::Cancelled);
     assert_eq!(path(&failure.report), "splice");
@@ -130,12 +143,15 @@ fn a_stop_lets_through_what_was_read() {
         move || feeder.write_all(&bytes).is_ok()
     });
     let token = CancelToken::new();
-    let run = pipeline(from).cancel_with(&token).to(to);
+    let start = pipeline(from).cancel_with(&token);
+    let monitor = start.monitor();
+    let run = start.to(to);
     let got = std::sync::Arc::new(std::sync::OnceLock::new());
     let took = std::sync::Arc::clone(&got);
     let report = once_it_waits(
         move || run.run().unwrap(),
         move || {
+            until_blocked(&monitor);
             token.stop();
             took.set(taker(peer)).unwrap();
         },
