@@ -83,8 +83,8 @@ pub struct Relay {
     progress: Teller,
 }
 
-/// How much each direction holds, if nothing else is said. Measured: less costs throughput, and more
-/// gains none.
+/// How much each direction holds, if nothing else is said: what a loop that copies into a socket
+/// does best with.
 const DEFAULT_BYTES: usize = 128 * 1024;
 
 impl Relay {
