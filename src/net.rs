@@ -2,7 +2,8 @@
 //!
 //! A socket is connected or accepted, and then given whole, or in its two halves, to streams and
 //! pipelines. Whatever a thread does with one, be it to connect, to accept, to read or to write,
-//! a [`CancelToken`](crate::CancelToken) ends it, and so does a timeout.
+//! a [`CancelToken`](crate::CancelToken) ends it, and so does a timeout. A [`Server`] gives each
+//! connection a thread, and has no more of them than it was told.
 
 use std::path::Path;
 
