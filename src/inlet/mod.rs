@@ -117,14 +117,14 @@ fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Re
 fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
     join.satisfy();
     match inlet.finish() {
-        Ok(()) => {
-            join.let_go();
-            Ok(Ended::WithEnough)
-        }
-        Err(error) => {
+        Err(error) if !error.is_enough() => {
             let first = join.abandoned(error, Batch::new());
             inlet.fail(&first);
             Err(first)
+        }
+        _ => {
+            join.let_go();
+            Ok(Ended::WithEnough)
         }
     }
 }

@@ -121,6 +121,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let filled = Arc::clone(&output);
             plan.thread(row, move || {
                 let ended = source::run(&filled, &mut second, None);
+                second.shared.enough.store(ended.is_ok(), Ordering::Release);
                 // The other half may know by that that it needs no more, and be asleep.
                 drop(second);
                 nudge();
@@ -198,6 +199,8 @@ struct Shared {
     cause: OnceLock<Error>,
     /// The half that is read was let go before its end.
     unread: AtomicBool,
+    /// And that was well, for nobody wanted more of it.
+    enough: AtomicBool,
 }
 
 /// What a stage in two halves is written to. It tells the other half why it was broken off.
@@ -207,13 +210,17 @@ struct FirstHalf<K> {
 }
 
 impl<K> FirstHalf<K> {
-    /// Fails with an echo, if the other half is gone: whatever took that down is the cause.
+    /// If the other half is gone, what fails here is no news: whatever took that down is the cause,
+    /// unless it has had enough.
     fn call(&mut self, work: impl FnOnce(&mut K) -> Result<(), Error>) -> Result<(), Error> {
         let outcome = work(&mut self.sink);
-        if outcome.is_err() && self.shared.unread.load(Ordering::Acquire) {
-            return Err(Error::interrupted());
+        if outcome.is_ok() || !self.shared.unread.load(Ordering::Acquire) {
+            return outcome;
         }
-        outcome
+        if self.shared.enough.load(Ordering::Acquire) {
+            return Err(Error::enough());
+        }
+        Err(Error::interrupted())
     }
 }
 
