@@ -209,6 +209,7 @@
 //! | --- | --- | --- |
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
+//! | [`Writable`] to a socket | none, and one while it would block | the same |
 //! | a server of *n* connections | at most *n*, reused | the stacks of its threads, and what the handlers hold |
 //! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
