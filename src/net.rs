@@ -13,7 +13,9 @@ pub use crate::address::Address;
 pub use crate::connect::Connect;
 pub use crate::listen::{Listen, Listener};
 pub use crate::options::{KeepAlive, SocketOptions};
-pub use crate::relay::{Leg, LegEnd, Relay, RelayFailure, Relayed, relay};
+pub use crate::relay::{
+    Leg, LegCounts, LegEnd, Relay, RelayCounts, RelayFailure, RelayMonitor, Relayed, relay,
+};
 pub use crate::server::{
     Connection, RunningServer, Server, ServerCounts, ServerEvent, ServerHandle,
 };

@@ -1,5 +1,7 @@
 //! A relay: two sockets, and what each sends passed on to the other.
 
+mod monitor;
+mod pace;
 mod poll;
 mod report;
 mod run;
@@ -12,6 +14,7 @@ use crate::mark::{HighWaterMark, InBytes};
 use crate::report::{Progress, Teller};
 use crate::socket::Socket;
 
+pub use monitor::{LegCounts, RelayCounts, RelayMonitor};
 pub use report::{Leg, LegEnd, RelayFailure, Relayed};
 
 /// Passes on what each of two sockets sends to the other, until both have ended; see [`Relay`].
@@ -79,6 +82,7 @@ pub struct Relay {
     mark: HighWaterMark<InBytes>,
     idle: Option<Duration>,
     within: Option<Duration>,
+    per_second: Option<u64>,
     token: Option<CancelToken>,
     progress: Teller,
 }
@@ -97,6 +101,7 @@ impl Relay {
             mark: HighWaterMark::bytes(DEFAULT_BYTES),
             idle: None,
             within: None,
+            per_second: None,
             token: None,
             progress: Teller::default(),
         }
@@ -120,6 +125,45 @@ impl Relay {
     pub const fn deadline(mut self, within: Duration) -> Self {
         self.within = Some(within);
         self
+    }
+
+    /// Reads no more than so many bytes a second from each side. What a side has not used for a
+    /// while it does not get later: no burst is longer than a tenth of a second.
+    ///
+    /// # Panics
+    ///
+    /// If `per_second` is 0, at which nothing would ever move.
+    pub fn limit(mut self, per_second: u64) -> Self {
+        assert!(per_second > 0, "a limit of 0 a second");
+        self.per_second = Some(per_second);
+        self
+    }
+
+    /// What tells, from any thread, what it has moved.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    /// use highwater::net::Relay;
+    ///
+    /// let (mut client, a) = UnixStream::pair()?;
+    /// let (b, server) = UnixStream::pair()?;
+    /// let relay = Relay::new(a, b);
+    /// let monitor = relay.monitor();
+    /// assert_eq!(monitor.snapshot().bytes(), 0);
+    ///
+    /// client.write_all(b"watched")?;
+    /// drop(client);
+    /// server.shutdown(std::net::Shutdown::Write)?;
+    /// relay.run()?;
+    /// assert_eq!(monitor.snapshot().a_to_b.confirmed, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn monitor(&self) -> RelayMonitor {
+        RelayMonitor::of(&self.a, &self.b)
     }
 
     /// Puts it under a token: `stop` reads no more and delivers what was read, as if both sides had

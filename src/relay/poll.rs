@@ -111,7 +111,7 @@ pub(super) fn wait(
 ) -> Result<Woken, Error> {
     let deadline = within.and_then(|within| Instant::now().checked_add(within));
     // One that hung up says so in every poll, and its wait would never wait: in its place the
-    // other one stands a second time, which is waited for or there would be nothing to do.
+    // other one stands a second time. If both have, only the time is waited for.
     let left_out = [0, 1].map(|side| told[side] && interests[side].is_none());
     let place = |side: usize| match left_out[side] {
         true => PollFd::new(sides[1 - side], PollFlags::empty()),
@@ -126,12 +126,13 @@ pub(super) fn wait(
         place(1),
         PollFd::from_borrowed_fd(wake, PollFlags::IN),
     ];
-    let watched = if orders.is_some() { 3 } else { 2 };
+    let first = if left_out == [true, true] { 2 } else { 0 };
+    let end = if orders.is_some() { 3 } else { 2 };
     loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // One too long for the system is no limit.
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut fds[..watched], timeout.as_ref()) {
+        match poll(&mut fds[first..end], timeout.as_ref()) {
             Err(Errno::INTR) => continue,
             Ok(0) => return Ok(Woken::Late),
             polled => polled.map_err(io::Error::from)?,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rustix::io::Errno;
 
 use super::Relay;
+use super::pace::Pace;
 use super::poll::{Interest, Order, Orders, Readiness, Woken, wait};
 use super::report::{Leg, LegEnd, RelayFailure, Relayed};
 use crate::error::Error;
@@ -44,6 +45,8 @@ struct Side {
 
 struct Way {
     state: RelayState,
+    /// How fast it may be read, if there is a limit.
+    pace: Option<Pace>,
     /// How it ends, as soon as that is known.
     end: Option<LegEnd>,
 }
@@ -68,6 +71,7 @@ impl Run {
             }),
             ways: [0, 1].map(|_| Way {
                 state: RelayState::new(marks),
+                pace: relay.per_second.map(|rate| Pace::new(rate, began)),
                 end: None,
             }),
             orders: relay.token.map(Orders::new),
@@ -118,19 +122,17 @@ impl Run {
 
     fn interest(&self, side: usize) -> Interest {
         Interest {
-            read: self.ways[side].state.wants_read(),
+            read: self.ways[side].may_read(),
             write: self.ways[1 - side].state.wants_write(),
         }
     }
 
     fn wait(&mut self) -> Result<Woken, Error> {
         let limit = self.limit()?;
-        let can_rest = self.ways.iter().any(|way| way.state.can_rest());
-        let within = match (limit, can_rest) {
-            (Some(limit), true) => Some(limit.min(QUIET)),
-            (None, true) => Some(QUIET),
-            (limit, false) => limit,
-        };
+        let can_rest = self.ways.iter().any(Way::can_rest);
+        let quiet = can_rest.then_some(QUIET);
+        let held = self.ways.iter().filter_map(Way::held).min();
+        let within = [limit, quiet, held].into_iter().flatten().min();
         let [a, b] = &self.sides;
         wait(
             [&a.socket, &b.socket],
@@ -168,9 +170,11 @@ impl Run {
         error.during("relay between", &pair)
     }
 
-    /// Nothing has moved for a while.
+    /// Nothing has moved for a while, or the time has come to read again.
     fn late(&mut self) -> Result<(), Error> {
-        self.ways.iter_mut().for_each(|way| way.state.rest());
+        for way in self.ways.iter_mut().filter(|way| way.can_rest()) {
+            way.state.rest();
+        }
         self.limit().map(drop)
     }
 
@@ -204,7 +208,7 @@ impl Run {
     fn advance(&mut self, way: usize, readable: bool, writable: bool) -> Result<(), Error> {
         // The system had no room for what is held, unless it says so: that need not be tried.
         let try_write = writable || self.ways[way].state.is_empty();
-        if readable && self.ways[way].state.wants_read() {
+        if readable && self.ways[way].may_read() {
             self.read(way);
         }
         if try_write && self.ways[way].state.wants_write() {
@@ -216,13 +220,13 @@ impl Run {
 
     fn read(&mut self, way: usize) {
         let side = &self.sides[way];
-        match side.socket.try_recv(self.ways[way].state.room()) {
+        match side.socket.try_recv(self.ways[way].room()) {
             Ok(0) if side.lost => {
                 self.read_failed(way, Errno::CONNRESET.into());
             }
             Ok(0) => self.end(way, Tail::End, LegEnd::End),
             Ok(bytes) => {
-                self.ways[way].state.received(bytes);
+                self.ways[way].received(bytes);
                 self.moved = true;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -331,7 +335,7 @@ impl Run {
     #[expect(clippy::result_large_err)]
     fn finish(self) -> Result<Relayed, RelayFailure> {
         let leg = |way: usize| {
-            let Way { state, end } = &self.ways[way];
+            let Way { state, end, .. } = &self.ways[way];
             Leg {
                 from: self.sides[way].socket.name().to_owned(),
                 to: self.sides[1 - way].socket.name().to_owned(),
@@ -360,5 +364,44 @@ impl Run {
             undelivered_to_b: to_b,
             undelivered_to_a: to_a,
         })
+    }
+}
+
+impl Way {
+    /// Says whether there is room for more, and it is time for it.
+    fn may_read(&self) -> bool {
+        self.state.wants_read() && self.held().is_none()
+    }
+
+    /// For how long a limit keeps it from reading what there is room for. The clock is read only if
+    /// there is one.
+    fn held(&self) -> Option<Duration> {
+        let pace = self.pace.as_ref()?;
+        let held = self.state.wants_read().then(|| pace.left(Instant::now()));
+        held.flatten()
+    }
+
+    /// Where to read to.
+    fn room(&mut self) -> &mut [u8] {
+        let room = self.state.room();
+        match &self.pace {
+            Some(pace) => {
+                let piece = pace.piece().min(room.len());
+                &mut room[..piece]
+            }
+            None => room,
+        }
+    }
+
+    fn received(&mut self, bytes: usize) {
+        self.state.received(bytes);
+        if let Some(pace) = &mut self.pace {
+            pace.took(bytes, Instant::now());
+        }
+    }
+
+    /// Says whether its memory is of no use. One that a limit holds needs it again soon.
+    fn can_rest(&self) -> bool {
+        self.state.can_rest() && self.held().is_none()
     }
 }

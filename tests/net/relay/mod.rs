@@ -4,6 +4,7 @@ mod any;
 mod ends;
 mod faults;
 mod left;
+mod paces;
 mod waits;
 
 use crate::watch;
