@@ -76,6 +76,9 @@ fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>, interrupt: O
 
 /// Reads one source after the other, each to its end.
 ///
+/// A source that [wants to know](Source::confirms) when everything was read is told behind the last
+/// one, and kept until then. What fails, fails for all that are not let go.
+///
 /// # Examples
 ///
 /// ```
@@ -88,14 +91,17 @@ fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>, interrupt: O
 pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Concat<S::Source> {
     Concat {
         sources: sources.into_iter().map(S::into_source).collect(),
+        ended: Vec::new(),
     }
 }
 
 /// See [`concat`](fn@concat).
 #[derive(Debug)]
 pub struct Concat<S> {
-    /// The one that is read, and those that are not yet. One that has ended is let go at once.
+    /// The one that is read, and those that are not yet. One that has ended is let go at once,
     sources: VecDeque<S>,
+    /// unless it wants to know when everything was read, which is known only behind the last.
+    ended: Vec<S>,
 }
 
 impl<T, S: Source<T>> Source<T> for Concat<S> {
@@ -104,9 +110,24 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
             if let Some(chunk) = current.read()? {
                 return Ok(Some(chunk));
             }
-            self.sources.pop_front();
+            let ended = self.sources.pop_front();
+            self.ended.extend(ended.filter(S::confirms));
         }
         Ok(None)
+    }
+
+    fn confirms(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    fn finish(&mut self) {
+        self.ended.iter_mut().for_each(S::finish);
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        for source in self.ended.iter_mut().chain(&mut self.sources) {
+            source.fail(cause);
+        }
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

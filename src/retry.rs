@@ -154,8 +154,25 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
             }
             // Let go before the next is opened: it may be the same connection or file.
             self.interrupt.set(None);
+            self.fail(&error);
             self.current = None;
             self.rest()?;
+        }
+    }
+
+    fn confirms(&self) -> bool {
+        self.current.as_ref().is_some_and(S::confirms)
+    }
+
+    fn finish(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.finish();
+        }
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        if let Some(current) = &mut self.current {
+            current.fail(cause);
         }
     }
 

@@ -132,7 +132,7 @@ impl Decompress {
     }
 
     /// Ends where the compressed data does, whatever stands behind it: `gzip` does so, with a
-    /// warning.
+    /// warning. No more is then read than the chunk in which that begins.
     #[must_use]
     pub const fn ignore_trailing(mut self) -> Self {
         self.ignore_trailing = true;
@@ -210,7 +210,8 @@ impl Decompress {
                 self.phase = Phase::Header;
                 Ok(data)
             }
-            Phase::Behind | Phase::Padding if *first == 0 => {
+            // What is padding and what is not makes no difference to one that passes over both.
+            Phase::Behind | Phase::Padding if *first == 0 && !self.ignore_trailing => {
                 self.phase = Phase::Padding;
                 self.taken += 1;
                 Ok(rest)

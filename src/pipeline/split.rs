@@ -273,6 +273,18 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
         }
     }
 
+    fn confirms(&self) -> bool {
+        self.source.confirms()
+    }
+
+    fn finish(&mut self) {
+        self.source.finish();
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        self.source.fail(cause);
+    }
+
     fn interrupt(&self) -> Option<Interrupt> {
         self.source.interrupt()
     }
