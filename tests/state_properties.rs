@@ -6,6 +6,7 @@
 mod properties {
     pub(crate) mod fanout;
     pub(crate) mod readable;
+    pub(crate) mod relay;
     pub(crate) mod writable;
 }
 
@@ -15,7 +16,7 @@ use std::fmt::Debug;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use properties::{fanout, readable, writable};
+use properties::{fanout, readable, relay, writable};
 
 proptest! {
     #![proptest_config(config())]
@@ -33,6 +34,11 @@ proptest! {
     #[test]
     fn a_fan_out_agrees_with_the_model(script in any_script(fanout::script)) {
         fanout::agrees_with_the_model(&script);
+    }
+
+    #[test]
+    fn a_relay_agrees_with_the_model(script in any_script(relay::script)) {
+        relay::agrees_with_the_model(&script);
     }
 }
 

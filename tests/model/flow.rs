@@ -68,7 +68,7 @@ fn a_finish_waits_for_the_reader() {
 
 #[test]
 fn two_producers_at_one_mark() {
-    for (high, each, bound) in [(1, 1, 3), (1, 2, 2), (2, 2, 2), (0, 1, 2)] {
+    for (high, each, bound) in [(1, 1, 3), (2, 2, 2), (0, 1, 2), (1, 2, 2)] {
         let what = format!("two writers of {each} at a mark of {high}");
         explore(&what, Bound::Preemptions(bound), move || {
             let books = Books::new(high);

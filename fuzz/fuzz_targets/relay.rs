@@ -1,0 +1,12 @@
+//! Whatever the bytes, the two ways of a relay and their models answer alike.
+//!
+//! Run it with `cargo +nightly fuzz run relay -s none -- -max_len=256`.
+
+#![no_main]
+
+#[path = "../../tests/properties/relay.rs"]
+mod relay;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| relay::agrees_with_the_model(&relay::script(bytes)));
