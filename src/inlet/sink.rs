@@ -96,6 +96,24 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         self.staged
     }
 
+    /// So much was written by other means than its `write`.
+    pub(crate) fn passed_by(&mut self, weight: usize) -> Result<(), Error> {
+        self.chunks += 1;
+        self.counts.chunks.store(self.chunks, Ordering::Relaxed);
+        self.confirm(weight);
+        self.tell(weight)
+    }
+
+    /// It has failed, with the name and the place that belong to that.
+    pub(crate) fn broke(&mut self, doing: &'static str, error: Error) -> Error {
+        if error.is_enough() {
+            return error;
+        }
+        self.broken = true;
+        let error = error.during(doing, &self.sink.name());
+        error.at_unit(self.confirmed, self.gauge.unit())
+    }
+
     fn write_staged(&mut self) -> Result<(), Error> {
         let torn = Arc::clone(&self.torn);
         if torn.load(Ordering::Acquire) {
@@ -107,6 +125,14 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         });
         self.staged = staged;
         outcome
+    }
+
+    fn confirm(&mut self, weight: usize) {
+        self.confirmed += weight as u64;
+        // Stored and not added: nobody else writes it, and this is done for every line.
+        self.counts
+            .confirmed
+            .store(self.confirmed, Ordering::Relaxed);
     }
 
     /// Tells what was written; that may be a user's closure.
@@ -123,15 +149,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         doing: &'static str,
         work: impl FnOnce(&mut K) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        guard(|| work(self.sink)).map_err(|error| {
-            if error.is_enough() {
-                return error;
-            }
-            self.broken = true;
-            let confirmed = self.confirmed;
-            let error = error.during(doing, &self.sink.name());
-            error.at_unit(confirmed, self.gauge.unit())
-        })
+        guard(|| work(self.sink)).map_err(|error| self.broke(doing, error))
     }
 }
 
@@ -165,11 +183,7 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
                 Ok(())
             })?;
             let weight = before.1 - batch.weight();
-            self.confirmed += weight as u64;
-            // Stored and not added: nobody else writes it, and this is done for every line.
-            self.counts
-                .confirmed
-                .store(self.confirmed, Ordering::Relaxed);
+            self.confirm(weight);
             let wanted = settle(weight);
             self.tell(weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.
