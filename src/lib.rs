@@ -280,6 +280,7 @@ mod pair;
 mod duplex;
 mod gather;
 mod retry;
+mod take;
 
 // Many streams, one result.
 mod broadcast;
@@ -372,6 +373,7 @@ pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
 pub use sync::model::Hints;
+pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
 

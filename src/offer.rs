@@ -7,6 +7,8 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::chunk::Batch;
 use crate::error::Error;
@@ -19,6 +21,8 @@ use crate::path::{KernelCall, Why};
 pub struct Offer {
     end: Box<dyn Any + Send>,
     room: usize,
+    /// How many bytes are still wanted, of each who has said so.
+    limits: Vec<Arc<AtomicU64>>,
 }
 
 impl Offer {
@@ -26,7 +30,19 @@ impl Offer {
         Self {
             end: Box::new(end),
             room: usize::MAX,
+            limits: Vec::new(),
         }
+    }
+
+    /// The same for no more bytes than `left` says, which is counted down with what arrives.
+    pub(crate) fn up_to(mut self, left: &Arc<AtomicU64>) -> Self {
+        self.limits.push(Arc::clone(left));
+        self
+    }
+
+    /// What is still wanted, taken out for whoever counts it down.
+    pub(crate) fn take_limits(&mut self) -> Vec<Arc<AtomicU64>> {
+        std::mem::take(&mut self.limits)
     }
 
     /// The same, for a copy that holds no more than so many bytes.

@@ -28,7 +28,8 @@ pub trait Source<T>: Send {
     fn read(&mut self) -> Result<Option<T>, Error>;
 
     /// Says that it wants to know when everything that it brought was read. Its thread then waits
-    /// for that behind the end, and calls [`finish`](Self::finish).
+    /// for that behind the end, and calls [`finish`](Self::finish). One that does is not asked for
+    /// an [`offer`](Self::offer).
     fn confirms(&self) -> bool {
         false
     }

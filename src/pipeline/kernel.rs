@@ -6,6 +6,7 @@
 //! on as ever: the source reads from where it stands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::all::All;
@@ -41,7 +42,8 @@ pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
     }
     let join = feed.join().filter(|_| plan.bodies.len() == 1);
     let gauge = join.ok_or(Why::Stage)?.gauge();
-    let offer = plan.offer.take().ok_or(Why::Source)?;
+    let mut offer = plan.offer.take().ok_or(Why::Source)?;
+    plan.wanted = offer.take_limits();
     if gauge.unit() != "byte" {
         return Err(Why::Unit);
     }
@@ -57,6 +59,8 @@ pub(super) struct Run<'a, 'k, T, K> {
     pub(super) monitor: &'a Monitor,
     pub(super) pace: Option<Pace>,
     pub(super) slice: usize,
+    /// How many bytes are still wanted, of each who has said so.
+    pub(super) wanted: Vec<Arc<AtomicU64>>,
 }
 
 /// How the kernel's part has ended.
@@ -113,8 +117,11 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
                 self.join.satisfy();
                 return Exit::End;
             }
-            let stepped = copy.step(self.slice).and_then(|step| self.take(copy, step));
-            match stepped {
+            let most = self.most();
+            if most == 0 {
+                return Exit::End;
+            }
+            match copy.step(most).and_then(|step| self.take(copy, step)) {
                 Ok(None) => {}
                 Ok(Some(exit)) => return exit,
                 Err(Broken { side, error }) => {
@@ -128,11 +135,20 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
         Exit::End
     }
 
+    /// How much is to be moved now.
+    fn most(&self) -> usize {
+        let wanted = self.wanted.iter().map(|left| left.load(Ordering::Relaxed));
+        wanted.fold(self.slice, |most, left| {
+            usize::try_from(left).map_or(most, |left| left.min(most))
+        })
+    }
+
     /// Does what a step asks for.
     fn take(&mut self, copy: &mut dyn SliceCopy<T>, step: Step) -> Result<Option<Exit>, Broken> {
         match step {
             Step::Moved(bytes) => {
                 self.join.pass_by(bytes, copy.peak());
+                count_down(&self.wanted, bytes);
                 if let Err(error) = self.inlet.passed_by(bytes) {
                     return Ok(Some(Exit::Sink(error)));
                 }
@@ -162,9 +178,10 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
         };
         let mut exit = exit;
         if !matches!(exit, Exit::Sink(_)) && !self.join.is_destroyed() {
-            let join = self.join;
+            let (join, wanted) = (self.join, &self.wanted);
             let written = self.inlet.push_all(&mut rest, &mut |weight| {
                 join.pass_by(weight, weight);
+                count_down(wanted, weight);
                 (!join.is_destroyed()).then_some(0)
             });
             if let Err(error) = written {
@@ -196,5 +213,12 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
             Exit::End | Exit::Refused(_) => {}
         }
         false
+    }
+}
+
+/// So many bytes have arrived.
+fn count_down(wanted: &[Arc<AtomicU64>], bytes: usize) {
+    for left in wanted {
+        left.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be run, put together stage by stage once everything is known.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::Settings;
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) in_buffers: bool,
     /// What the source offers to a sink right behind it.
     pub(super) offer: Option<Offer>,
+    /// How many bytes of that are wanted, of each who has said so.
+    pub(super) wanted: Vec<Arc<AtomicU64>>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
     /// Every join, and whatever else a cancel has to reach, from the source on.
@@ -71,6 +74,7 @@ impl Plan {
             budget: settings.budget.clone(),
             in_buffers: settings.in_buffers,
             offer: None,
+            wanted: Vec::new(),
             stages: Vec::new(),
             bodies: Vec::new(),
             joins: Vec::new(),

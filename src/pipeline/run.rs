@@ -97,6 +97,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
                 monitor: &monitor,
                 pace: settings.per_second.map(Pace::new),
                 slice: kernel::slice_bytes(settings.per_second),
+                wanted: plan.wanted,
             }
             .run(copy, plan.bodies),
             _ => (plan.bodies, path),

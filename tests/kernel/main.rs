@@ -9,3 +9,4 @@ mod injected;
 mod pairs;
 mod refusals;
 mod slices;
+mod wrapped;
