@@ -22,6 +22,8 @@ What it costs to copy inside the kernel.
   cargo bench --bench kernel -- [OPTIONS]
 
   --quick      few rounds of little: shows that it runs, not how fast
+  --rounds N   so many rounds, in place of 5
+  --mib N      so much in each copy, in place of 2048
   --only NAME  only the jobs whose name contains NAME
   --help       this text
 ";
@@ -35,13 +37,15 @@ fn main() -> ExitCode {
     {
         return copy(way, from, to);
     }
-    let (mut quick, mut only) = (false, String::new());
+    let (mut rounds, mut mib, mut only) = (5, 2048, String::new());
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // Cargo passes it to every benchmark.
             "--bench" => {}
-            "--quick" => quick = true,
+            "--quick" => (rounds, mib) = (1, 8),
+            "--rounds" => rounds = number(args.next(), rounds),
+            "--mib" => mib = number(args.next(), mib),
             "--only" => only = args.next().unwrap_or_default(),
             "--help" => {
                 print!("{HELP}");
@@ -53,8 +57,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let (rounds, bytes) = if quick { (1, 8 * MIB) } else { (5, 1024 * MIB) };
-    let bench = match Bench::prepare(rounds, bytes) {
+    let bench = match Bench::prepare(rounds as usize, mib * MIB) {
         Ok(bench) => bench,
         Err(error) => {
             eprintln!("failed to write a file to copy: {error}");
@@ -73,6 +76,12 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// What was asked for, if that is a number and not nothing.
+fn number(said: Option<String>, otherwise: u64) -> u64 {
+    let said = said.and_then(|said| said.parse().ok());
+    said.filter(|number| *number > 0).unwrap_or(otherwise)
 }
 
 /// A way to copy.
