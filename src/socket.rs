@@ -1,5 +1,7 @@
 //! A connected socket, and its two halves as a source and a sink.
 
+mod streams;
+
 use std::borrow::Cow;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -26,7 +28,7 @@ use crate::offer::{KernelCopy, Offer};
 use crate::options::{Limits, SocketOptions, domain_of};
 use crate::path::Why;
 use crate::pool::Pool;
-use crate::sink::{Sink, retry, write_vectored};
+use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
 use crate::traffic::SocketMonitor;
 
@@ -399,6 +401,10 @@ impl Sink<Bytes> for SocketSink {
         linger.map_or(Ok(()), |silence| self.see_off(silence))
     }
 
+    fn direct(&mut self) -> Option<&mut dyn Direct<Bytes>> {
+        Some(self)
+    }
+
     fn interrupt(&self) -> Option<Interrupt> {
         self.waker.interrupt()
     }
@@ -411,6 +417,26 @@ impl Sink<Bytes> for SocketSink {
     fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
         let end = End::socket(&self.shared, &self.waker, self.limits);
         kernel::pair(offer, Some(end))
+    }
+}
+
+impl Direct<Bytes> for SocketSink {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+        self.limits.check()?;
+        match write_vectored(batch, |slices| self.shared.send(slices)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Tried::WouldBlock),
+            outcome => {
+                batch.advance(outcome?);
+                Ok(Tried::Done)
+            }
+        }
+    }
+
+    fn try_finish(&mut self) -> Result<Tried, Error> {
+        if self.limits.linger.is_some() {
+            return Ok(Tried::WouldBlock);
+        }
+        self.finish().map(|()| Tried::Done)
     }
 }
 
