@@ -30,6 +30,7 @@ use crate::path::Why;
 use crate::pool::Pool;
 use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
+use crate::stall::Stall;
 use crate::traffic::SocketMonitor;
 
 /// A connected socket.
@@ -367,31 +368,11 @@ impl SocketSink {
 
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        self.limits.check()?;
-        let mut late = None;
-        loop {
-            match write_vectored(batch, |slices| self.shared.send(slices)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A socket is ready when a third of its buffer is free. A slow peer may have
-                    // taken less by the time that it is late, so it is tried once more.
-                    if let Some(late) = late {
-                        return Err(late);
-                    }
-                    let waited = self.limits.wait(&self.waker, &*self.shared, Ready::ToWrite);
-                    late = match waited {
-                        Err(error) if error.kind() == ErrorKind::TimedOut => Some(error),
-                        outcome => {
-                            outcome?;
-                            None
-                        }
-                    };
-                }
-                outcome => {
-                    batch.advance(outcome?);
-                    return Ok(());
-                }
-            }
+        let mut stall = Stall::default();
+        while self.try_write(batch)? == Tried::WouldBlock {
+            stall.wait(&self.limits, &self.waker, &*self.shared)?;
         }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Error> {
