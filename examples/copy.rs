@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use highwater::fs::FileSource;
 use highwater::net::{Address, Connect, Listener, Socket};
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, HighWaterMark, InBytes, IntoSink, IntoSource, Progress,
@@ -41,10 +42,14 @@ options
   --limit BYTES_PER_SECOND   reads no faster
   --connect-timeout SECONDS  gives up connecting
   --idle-timeout SECONDS     gives up on a peer that moves no byte for so long
+  --stable                   promises that nobody changes SRC meanwhile, so that the kernel may
+                             send it as it is, which takes less of the processor
+  --buffered                 reads and writes, also where the kernel could copy by itself
   --append                   writes behind what is in DST
   --sync                     finishes only when DST is on the disk
   --progress                 shows a bar, if standard error is a terminal
-  --report                   says what each stage did, on standard error
+  --report                   says what each stage did, and which way the bytes took, on
+                             standard error
   --help
 
 BYTES may end in K, M or G (1024, 1024^2, 1024^3).
@@ -61,6 +66,8 @@ struct Options {
     limit: Option<u64>,
     connect_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
+    stable: bool,
+    buffered: bool,
     append: bool,
     sync: bool,
     progress: bool,
@@ -146,7 +153,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
 
     let (mut high, mut low) = (None, None);
     let (mut limit, mut connect_timeout, mut idle_timeout) = (None, None, None);
-    let (mut append, mut sync, mut progress, mut report) = (false, false, false, false);
+    let (mut stable, mut append, mut sync) = (false, false, false);
+    let (mut buffered, mut progress, mut report) = (false, false, false);
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
@@ -155,6 +163,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             Long("limit") => limit = Some(args.value()?.parse_with(rate)?),
             Long("connect-timeout") => connect_timeout = Some(args.value()?.parse_with(seconds)?),
             Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(seconds)?),
+            Long("stable") => stable = true,
+            Long("buffered") => buffered = true,
             Long("append") => append = true,
             Long("sync") => sync = true,
             Long("progress") => progress = true,
@@ -175,6 +185,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
         limit,
         connect_timeout,
         idle_timeout,
+        stable,
+        buffered,
         append,
         sync,
         progress,
@@ -228,6 +240,9 @@ fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
         .progress(move |progress: &Progress| moved.set_position(progress.bytes));
     if let Some(limit) = options.limit {
         pipeline = pipeline.limit(limit);
+    }
+    if options.buffered {
+        pipeline = pipeline.in_buffers();
     }
     let outcome = pipeline.to(sink).run();
     bar.finish_and_clear();
@@ -287,15 +302,21 @@ fn boxed_sink(sink: impl Sink<Bytes> + 'static) -> Box<dyn Sink<Bytes>> {
 }
 
 fn open_source(options: &Options, token: &CancelToken) -> Result<Box<dyn Source<Bytes>>, Error> {
-    let chunk = chunk_bytes(options);
     let socket = match &options.from {
-        Place::Standard => return Ok(boxed_source(fs::stdin()?.chunk_bytes(chunk))),
-        Place::Path(path) => return Ok(boxed_source(fs::read(path)?.chunk_bytes(chunk))),
+        Place::Standard => return Ok(boxed_source(file_source(fs::stdin()?, options))),
+        Place::Path(path) => return Ok(boxed_source(file_source(fs::read(path)?, options))),
         Place::Connect(address) => connect(address, options, token)?,
         Place::Listen(address) => accept(address, options, token)?,
     };
     // Not one half of it: the other one, dropped unfinished, would reset the connection.
-    Ok(boxed_source(socket.into_source().chunk_bytes(chunk)))
+    Ok(boxed_source(
+        socket.into_source().chunk_bytes(chunk_bytes(options)),
+    ))
+}
+
+fn file_source(file: FileSource, options: &Options) -> FileSource {
+    let file = file.chunk_bytes(chunk_bytes(options));
+    if options.stable { file.stable() } else { file }
 }
 
 fn open_sink(options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<Bytes>>, Error> {
@@ -352,6 +373,9 @@ fn accept(address: &Address, options: &Options, token: &CancelToken) -> Result<S
 
 fn tell(report: &Report) {
     let _ = writeln!(stderr(), "{report}");
+    if let Some(path) = report.path() {
+        let _ = writeln!(stderr(), "path: {path}");
+    }
 }
 
 /// What to try, where that is clear.

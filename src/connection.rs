@@ -66,7 +66,21 @@ impl Connection {
     }
 
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.send_with(slices, SendFlags::empty())
+    }
+
+    /// The same for what more follows of at once, where the system has a word for that.
+    #[allow(dead_code)]
+    pub(crate) fn send_more(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        let flags = SendFlags::MORE;
+        #[cfg(not(target_os = "linux"))]
+        let flags = SendFlags::empty();
+        self.send_with(slices, flags)
+    }
+
+    fn send_with(&self, slices: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | flags;
         let mut nothing_else = SendAncillaryBuffer::default();
         Ok(self.sending(|| sendmsg(&self.socket, slices, &mut nothing_else, flags))?)
     }

@@ -1,24 +1,31 @@
 //! Files, and what stands among them: pipes, devices, the standard streams.
 
+mod sink;
+
 use std::borrow::Cow;
-use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::{Bound, RangeBounds};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::fd::{FdSource, PipeSink, is_unread};
+use crate::fd::FdSource;
+#[cfg(target_os = "linux")]
+use crate::kernel::{End, ReadEnd};
 use crate::mark::READ_BYTES;
+#[cfg(target_os = "linux")]
+use crate::offer::Offer;
 use crate::pool::Pool;
-use crate::sink::{Sink, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
+
+pub use sink::{FileSink, append, create, create_new, stdout};
 
 /// Opens a file to read: Node's `createReadStream`.
 ///
@@ -92,10 +99,13 @@ pub struct FileSource {
     kind: Kind,
     /// Where the first read starts.
     start: u64,
-    /// How much is left of the range that was asked for.
-    left: Option<u64>,
+    /// How much is left of the range that was asked for. A copy in the kernel counts it down too.
+    left: Option<Arc<AtomicU64>>,
     /// How long a regular file was when it was opened.
     len: Option<u64>,
+    /// Nobody changes it.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    stable: bool,
 }
 
 #[derive(Debug)]
@@ -123,6 +133,7 @@ impl FileSource {
             start: 0,
             left: None,
             len,
+            stable: false,
         }
     }
 
@@ -160,8 +171,44 @@ impl FileSource {
         file.seek(SeekFrom::Start(start))
             .map_err(|error| Error::from(error).during("seek in", name))?;
         self.start = start;
-        self.left = Some(end - start);
+        self.left = Some(Arc::new(AtomicU64::new(end - start)));
         Ok(self)
+    }
+
+    /// Promises that nobody changes what is read before it has arrived at whoever reads it in the
+    /// end. Then a pipeline from here into a socket or a pipe has the kernel send the pages of the
+    /// file, and no copy of them, which takes less of the processor. A change meanwhile may arrive
+    /// too, or a part of it. Into a file it is copied there and then, and no promise is needed.
+    ///
+    /// The socket must not block: those of [`net`](crate::net) do not, and no other one after
+    /// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
+    /// [`Report::path`](crate::Report::path) says which way was taken, and why not this one.
+    /// When a peer has gone the kernel raises `SIGPIPE`, which a Rust program ignores unless it has
+    /// changed that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use highwater::{fs, net, pipeline};
+    ///
+    /// let listener = net::listen("127.0.0.1:0")?;
+    /// let socket = net::connect(listener.local_addr()?.to_string()).open()?;
+    /// let peer = thread::spawn(move || {
+    ///     let (_, got) = pipeline(listener.accept()?).to(Vec::new()).run_into()?;
+    ///     Ok::<_, highwater::Error>(got.into_inner())
+    /// });
+    ///
+    /// let report = pipeline(fs::read("Cargo.toml")?.stable()).to(socket).run()?;
+    /// assert_eq!(peer.join().unwrap()?, std::fs::read("Cargo.toml").unwrap());
+    /// # #[cfg(target_os = "linux")]
+    /// assert_eq!(report.path().unwrap().to_string(), "sendfile");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn stable(mut self) -> Self {
+        self.stable = true;
+        self
     }
 
     fn refused(&self, said: &str) -> Error {
@@ -196,13 +243,14 @@ impl Source<Bytes> for FileSource {
             Kind::Polled(source) => return source.read(),
             Kind::Regular { file, pool } => (file, &*pool),
         };
-        let Some(left) = &mut self.left else {
+        let Some(range) = &self.left else {
             return Ok(read_chunk(pool, |room| file.read(room))?);
         };
-        if *left == 0 {
+        let left = range.load(Ordering::Relaxed);
+        if left == 0 {
             return Ok(None);
         }
-        let most = usize::try_from(*left).unwrap_or(usize::MAX);
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
         let chunk = read_chunk(pool, |room| {
             let most = most.min(room.len());
             file.read(&mut room[..most])
@@ -212,7 +260,7 @@ impl Source<Bytes> for FileSource {
         let Some(chunk) = chunk else {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         };
-        *left -= chunk.len() as u64;
+        range.fetch_sub(chunk.len() as u64, Ordering::Relaxed);
         Ok(Some(chunk))
     }
 
@@ -228,171 +276,22 @@ impl Source<Bytes> for FileSource {
     }
 
     fn len_hint(&self) -> Option<u64> {
-        self.left
-            .or_else(|| Some(self.len?.saturating_sub(self.start)))
+        match &self.left {
+            Some(left) => Some(left.load(Ordering::Relaxed)),
+            None => Some(self.len?.saturating_sub(self.start)),
+        }
     }
-}
 
-/// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
-///
-/// A FIFO that nobody reads is waited for in the first write, which can be interrupted.
-///
-/// # Errors
-///
-/// Whatever keeps it from being opened, with the path.
-///
-/// # Examples
-///
-/// ```
-/// use highwater::{fs, pipeline};
-///
-/// let path = std::env::temp_dir().join(format!("highwater-doc-{}", std::process::id()));
-/// pipeline(&b"one\n"[..]).to(fs::create(&path)?.sync()).run()?;
-/// pipeline(&b"two\n"[..]).to(fs::append(&path)?).run()?;
-/// assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
-/// std::fs::remove_file(&path).unwrap();
-/// # Ok::<(), highwater::Error>(())
-/// ```
-pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
-    FileSink::open(
-        path.as_ref(),
-        OpenOptions::new().write(true).create(true).truncate(true),
-    )
-}
-
-/// Creates a file to write, which must not be there.
-///
-/// # Errors
-///
-/// Whatever keeps it from being created, with the path.
-pub fn create_new(path: impl AsRef<Path>) -> Result<FileSink, Error> {
-    FileSink::open(
-        path.as_ref(),
-        OpenOptions::new().write(true).create_new(true),
-    )
-}
-
-/// Opens a file to write behind what is in it, or creates it.
-///
-/// # Errors
-///
-/// Whatever keeps it from being opened, with the path.
-pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
-    FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
-}
-
-/// Standard output as a sink. Nobody else should write to it meanwhile.
-///
-/// # Errors
-///
-/// Whatever keeps it from being looked at.
-pub fn stdout() -> Result<FileSink, Error> {
-    let file = File::from(rustix::stdio::stdout().try_clone_to_owned()?);
-    FileSink::new(file, "stdout".to_owned())
-}
-
-/// A file that is written.
-///
-/// One that is not finished stays as far as it was written.
-#[derive(Debug)]
-pub struct FileSink {
-    name: String,
-    target: Target,
-    sync: bool,
-}
-
-#[derive(Debug)]
-enum Target {
-    /// A write is waited for, whatever happens.
-    File(File),
-    /// A write can be interrupted.
-    Pipe(PipeSink),
-}
-
-impl FileSink {
-    fn open(path: &Path, options: &mut OpenOptions) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        let found = std::fs::metadata(path);
-        let opened = if found.is_ok_and(|found| found.file_type().is_fifo()) {
-            // Opening a pipe that nobody reads blocks, where nothing can interrupt it. Without
-            // blocking it fails, and the first write waits for the reader.
-            match options.custom_flags(NONBLOCK).open(path) {
-                Err(error) if is_unread(&error) => {
-                    let target = Target::Pipe(PipeSink::unread(path, name.clone()));
-                    let sync = false;
-                    return Ok(Self { name, target, sync });
-                }
-                opened => opened,
+    #[cfg(target_os = "linux")]
+    fn offer(&mut self) -> Option<Offer> {
+        let end = match &self.kind {
+            Kind::Regular { file, .. } => End::file(file, None),
+            Kind::Polled(source) => {
+                let (file, waker) = source.parts();
+                End::file(file, Some(waker)).map(|end| end.patient(source.idle()))
             }
-        } else {
-            options.open(path)
         };
-        opened
-            .map_err(Error::from)
-            .and_then(|file| Self::new(file, name.clone()))
-            .map_err(|error| error.during("open", &name))
-    }
-
-    fn new(file: File, name: String) -> Result<Self, Error> {
-        let kind: FileType = file.metadata()?.file_type();
-        let target = if kind.is_fifo() {
-            Target::Pipe(PipeSink::new(file.as_fd(), name.clone())?)
-        } else {
-            Target::File(file)
-        };
-        Ok(Self {
-            name,
-            target,
-            sync: false,
-        })
-    }
-
-    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel.
-    #[must_use]
-    pub const fn sync(mut self) -> Self {
-        self.sync = true;
-        self
-    }
-
-    /// Fails a write to a pipe when nobody has taken anything for so long, or reads it at all.
-    /// Without, it waits for ever. A regular file is waited for, whatever happens.
-    #[must_use]
-    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        if let Target::Pipe(sink) = &mut self.target {
-            sink.set_idle_timeout(timeout);
-        }
-        self
-    }
-}
-
-impl Sink<Bytes> for FileSink {
-    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        match &mut self.target {
-            Target::Pipe(sink) => sink.write(batch),
-            Target::File(file) => {
-                let written = write_vectored(batch, |slices| file.write_vectored(slices))?;
-                batch.advance(written);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<(), Error> {
-        match &mut self.target {
-            Target::File(file) if self.sync => Ok(file.sync_all()?),
-            Target::File(_) => Ok(()),
-            Target::Pipe(sink) => sink.finish(),
-        }
-    }
-
-    fn interrupt(&self) -> Option<Interrupt> {
-        match &self.target {
-            Target::Pipe(sink) => sink.interrupt(),
-            Target::File(_) => None,
-        }
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.name)
+        let end = ReadEnd::new(end?).range(self.left.clone());
+        Some(end.stable(self.stable).offer())
     }
 }

@@ -194,6 +194,11 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! Where nothing stands between two of them that looks at the bytes, the kernel copies them by
+//! itself, with all that a pipeline does otherwise; a file has to be promised not to change
+//! ([`stable`](fs::FileSource::stable)) before it is sent so. [`Report::path`] says which way was
+//! taken, and why.
+//!
 //! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
 //! and the cause of an error cross the network as they cross a channel.
 //!
@@ -214,6 +219,7 @@
 //! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
+//! | [`pipeline`] whose bytes the kernel copies | none | at most the high-water mark, in the kernel |
 //! | [`pipeline`] of *n* stages that are not light | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk; 64 KiB for a sink behind light stages |
 //! | [`par_map`](Pipeline::par_map) on *n* threads | *n* + 1 | 2 *n* + 2 items and results, or the mark before it if that is more |
 //! | [`tee`](Pipeline::tee), [`merge`] of *n* | one; *n* | a buffer; a buffer, and a chunk for each source |
@@ -250,6 +256,11 @@ mod pool;
 mod worker;
 
 mod crew;
+mod path;
+
+// What offers are made of only Linux knows.
+#[cfg_attr(any(not(target_os = "linux"), loom), allow(dead_code))]
+mod offer;
 
 mod sink;
 mod source;
@@ -270,6 +281,7 @@ mod pair;
 mod duplex;
 mod gather;
 mod retry;
+mod take;
 
 // Many streams, one result.
 mod broadcast;
@@ -297,6 +309,12 @@ mod options;
 mod patience;
 #[cfg(all(unix, not(loom)))]
 mod socket_file;
+
+#[cfg(all(unix, not(loom)))]
+mod stall;
+
+#[cfg(all(unix, not(loom)))]
+mod kernel;
 
 #[cfg(all(unix, not(loom)))]
 pub mod fs;
@@ -347,7 +365,9 @@ pub use mark::{
     DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
 };
 pub use monitor::Monitor;
+pub use offer::{KernelCopy, Offer};
 pub use pair::{channel, channel_within};
+pub use path::{CopyPath, KernelCall, Why};
 pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
 pub use pool::{Buffer, Pool};
 pub use readable::Readable;
@@ -358,6 +378,7 @@ pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
 pub use sync::model::Hints;
+pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
 

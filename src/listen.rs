@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::io::ioctl_fionbio;
 use socket2::{Domain, SockAddr, Type};
 
 use crate::address::{Address, invalid};
@@ -283,6 +284,8 @@ impl Listener {
         loop {
             match self.socket.accept() {
                 Ok((socket, peer)) => {
+                    // It is nobody else's, and a copy in the kernel knows no other way not to block.
+                    ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
                     let name = match peer.as_socket() {
                         Some(addr) => Address::Tcp(addr.to_string()),
                         None => self.address.clone(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Watch, Watched};
 use crate::inlet::Counts;
+use crate::path::CopyPath;
 use crate::report::{BufferReport, Report, StageReport};
 
 /// Tells, from any thread, what a pipeline is doing. A clone tells of the same pipeline.
@@ -36,6 +37,7 @@ struct Seen {
 struct Running {
     began: Instant,
     stages: Vec<Stage>,
+    path: CopyPath,
 }
 
 /// A stage with the joins on both sides of it, which are not kept alive by being watched.
@@ -126,6 +128,7 @@ impl Running {
             elapsed: now.saturating_duration_since(self.began),
             held: self.stages.iter().map(Stage::held).sum(),
             stopped,
+            path: Some(Box::new(self.path)),
         }
     }
 }
@@ -146,11 +149,13 @@ impl Monitor {
         }
     }
 
-    pub(crate) fn begin(&self, stages: Vec<Stage>) {
+    /// The pipeline begins, on such a path.
+    pub(crate) fn begin(&self, stages: Vec<Stage>, path: CopyPath) {
         // A pipeline runs once.
         let _ = self.0.running.set(Running {
             began: Instant::now(),
             stages,
+            path,
         });
     }
 
@@ -169,18 +174,19 @@ impl Monitor {
         }
     }
 
-    /// The pipeline has ended.
-    pub(crate) fn end(&self, stopped: bool) -> Report {
+    /// The pipeline has ended, after such a path.
+    pub(crate) fn end(&self, stopped: bool, path: CopyPath) -> Report {
         let now = Instant::now();
         let report = self
             .0
             .running
             .get()
             .map(|running| running.report(now, stopped));
-        self.0
-            .done
-            .get_or_init(|| report.unwrap_or_default())
-            .clone()
+        let report = Report {
+            path: Some(Box::new(path)),
+            ..report.unwrap_or_default()
+        };
+        self.0.done.get_or_init(|| report).clone()
     }
 }
 

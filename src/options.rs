@@ -353,6 +353,15 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Those of what only has to move a byte now and then.
+    pub(crate) fn idle_for(idle: Option<Duration>) -> Self {
+        Self {
+            read: idle,
+            write: idle,
+            ..Self::default()
+        }
+    }
+
     /// Says no when the life of the socket is over. Looks at the clock only if that can be.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.end {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::path::CopyPath;
+
 /// What a pipeline has done so far, or in all.
 ///
 /// Its [`Display`](fmt::Display) is a table for people.
@@ -12,6 +14,8 @@ pub struct Report {
     pub(crate) elapsed: Duration,
     pub(crate) held: Duration,
     pub(crate) stopped: bool,
+    /// Boxed, for a report goes into every failure.
+    pub(crate) path: Option<Box<CopyPath>>,
 }
 
 /// What one stage has done.
@@ -73,6 +77,13 @@ impl Report {
     #[must_use]
     pub const fn was_stopped(&self) -> bool {
         self.stopped
+    }
+
+    /// Which way the bytes went: inside the kernel, or through buffers, and why so. While the
+    /// pipeline runs, which way it has begun; `None` before that.
+    #[must_use]
+    pub fn path(&self) -> Option<CopyPath> {
+        self.path.as_deref().copied()
     }
 
     /// The stage that held the others up: the one that was busy for longest while they waited for

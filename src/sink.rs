@@ -8,6 +8,8 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::Error;
+use crate::offer::{KernelCopy, Offer};
+use crate::path::Why;
 
 /// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
 /// `_final`.
@@ -70,6 +72,17 @@ pub trait Sink<T>: Send {
     /// What errors and reports call it: a path, an address.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("sink")
+    }
+
+    /// Accepts the offer of a source, or says why it cannot. What the copy moves counts as written;
+    /// the sink is finished, or failed, after it as ever.
+    ///
+    /// # Errors
+    ///
+    /// Why the chunks of the source have to be written instead.
+    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<T>, Why> {
+        drop(offer);
+        Err(Why::Sink)
     }
 }
 
@@ -238,5 +251,9 @@ impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
 
     fn name(&self) -> Cow<'_, str> {
         (**self).name()
+    }
+
+    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<T>, Why> {
+        (**self).accept(offer)
     }
 }

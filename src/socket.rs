@@ -18,11 +18,19 @@ use crate::connection::Connection;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
+use crate::kernel::FileSend;
+#[cfg(target_os = "linux")]
+use crate::kernel::{self, End, ReadEnd};
 use crate::mark::READ_BYTES;
+use crate::offer::Broken;
+#[cfg(target_os = "linux")]
+use crate::offer::{KernelCopy, Offer};
 use crate::options::{Limits, SocketOptions, domain_of};
+use crate::path::Why;
 use crate::pool::Pool;
 use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
+use crate::stall::Stall;
 use crate::traffic::SocketMonitor;
 
 /// A connected socket.
@@ -30,6 +38,10 @@ use crate::traffic::SocketMonitor;
 /// As the source of a pipeline it is read to the end; as a sink, finishing it closes its writing
 /// half, so that the peer sees the end while it may still send. [`split`](Self::split) gives both
 /// halves.
+///
+/// From one socket to another, or to a file, a pipeline has the kernel move the bytes (`splice`) if
+/// no call on a socket blocks: those that are made here do not, and a
+/// [`TcpStream`] does not after [`set_nonblocking`](TcpStream::set_nonblocking).
 #[derive(Debug)]
 pub struct Socket {
     shared: Arc<Connection>,
@@ -118,6 +130,19 @@ impl Socket {
     /// Sends what the kernel takes now. Does not wait.
     pub(crate) fn try_send(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         retry(|| self.shared.send(slices))
+    }
+
+    /// Sends what the kernel takes now, of which more follows at once: a small piece then goes out
+    /// with that, and not in a segment of its own. Does not wait.
+    #[allow(dead_code)]
+    pub(crate) fn try_send_more(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        retry(|| self.shared.send_more(slices))
+    }
+
+    /// Sends a part of a file, within its limits; see [`FileSend::run`].
+    #[allow(dead_code)]
+    pub(crate) fn send_file(&self, waker: &Waker, part: &mut FileSend<'_>) -> Result<(), Broken> {
+        part.run(&self.shared, &self.limits, waker)
     }
 
     /// Reads what is there. Does not wait.
@@ -277,6 +302,12 @@ impl Source<Bytes> for SocketSource {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.shared.name())
     }
+
+    #[cfg(target_os = "linux")]
+    fn offer(&mut self) -> Option<Offer> {
+        let end = End::socket(&self.shared, &self.waker, self.limits);
+        Some(ReadEnd::new(end).offer())
+    }
 }
 
 /// The writing half of a [`Socket`].
@@ -337,31 +368,11 @@ impl SocketSink {
 
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        self.limits.check()?;
-        let mut late = None;
-        loop {
-            match write_vectored(batch, |slices| self.shared.send(slices)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A socket is ready when a third of its buffer is free. A slow peer may have
-                    // taken less by the time that it is late, so it is tried once more.
-                    if let Some(late) = late {
-                        return Err(late);
-                    }
-                    let waited = self.limits.wait(&self.waker, &*self.shared, Ready::ToWrite);
-                    late = match waited {
-                        Err(error) if error.kind() == ErrorKind::TimedOut => Some(error),
-                        outcome => {
-                            outcome?;
-                            None
-                        }
-                    };
-                }
-                outcome => {
-                    batch.advance(outcome?);
-                    return Ok(());
-                }
-            }
+        let mut stall = Stall::default();
+        while self.try_write(batch)? == Tried::WouldBlock {
+            stall.wait(&self.limits, &self.waker, &*self.shared)?;
         }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Error> {
@@ -381,6 +392,12 @@ impl Sink<Bytes> for SocketSink {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.shared.name())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
+        let end = End::socket(&self.shared, &self.waker, self.limits);
+        kernel::pair(offer, Some(end))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::cancel::Interrupt;
 use crate::channel::{Join, Wait};
 use crate::error::{Error, ErrorKind};
 use crate::mark::READ_BYTES;
+use crate::offer::Offer;
 use crate::pool::Pool;
 use crate::sink::retry;
 use crate::worker::guard;
@@ -27,7 +28,8 @@ pub trait Source<T>: Send {
     fn read(&mut self) -> Result<Option<T>, Error>;
 
     /// Says that it wants to know when everything that it brought was read. Its thread then waits
-    /// for that behind the end, and calls [`finish`](Self::finish).
+    /// for that behind the end, and calls [`finish`](Self::finish). One that does is not asked for
+    /// an [`offer`](Self::offer).
     fn confirms(&self) -> bool {
         false
     }
@@ -54,6 +56,12 @@ pub trait Source<T>: Send {
 
     /// How much there is to read in all, in the unit of the stream, where that is known.
     fn len_hint(&self) -> Option<u64> {
+        None
+    }
+
+    /// Offers its sink a copy that no chunk takes part in. After what such a copy has moved,
+    /// [`read`](Self::read) goes on, if it comes to that.
+    fn offer(&mut self) -> Option<Offer> {
         None
     }
 }
@@ -171,7 +179,7 @@ impl Pace {
     }
 
     /// Holds the source up for what it has read. Says whether its stream still takes it.
-    fn hold<T>(&mut self, join: &Join<T>, weight: u64) -> bool {
+    pub(crate) fn hold<T>(&mut self, join: &Join<T>, weight: u64) -> bool {
         let due = self.due(weight);
         let began = Instant::now();
         let open = began >= due || join.sleep_until(due);
@@ -278,5 +286,9 @@ impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
 
     fn len_hint(&self) -> Option<u64> {
         (**self).len_hint()
+    }
+
+    fn offer(&mut self) -> Option<Offer> {
+        (**self).offer()
     }
 }

@@ -72,6 +72,43 @@ impl<T> Join<T> {
         wanted
     }
 
+    /// Counts what went past the buffer, straight from the source to the sink; `held` is how much
+    /// was on its way at most.
+    pub(crate) fn pass_by(&self, weight: usize, held: usize) {
+        let tally = &mut self.back().tally;
+        tally.chunks += 1;
+        tally.weight += weight as u64;
+        tally.confirmed += weight as u64;
+        tally.peak = tally.peak.max(held);
+    }
+
+    /// Counts what a call takes as a wait for the source, of what goes past the buffer.
+    pub(crate) fn starve<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.back().tally.starved.begin();
+        let outcome = wait();
+        self.back().tally.starved.end();
+        outcome
+    }
+
+    /// Counts what a call takes as a wait for the sink, of what goes past the buffer.
+    pub(crate) fn block<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.back().tally.blocked.begin();
+        let outcome = wait();
+        self.back().tally.blocked.end();
+        outcome
+    }
+
+    /// Says whether it would still take something.
+    pub(crate) fn is_open(&self) -> bool {
+        self.back().state.is_writable()
+    }
+
+    /// Keeps what was taken from the source and did not reach the sink, of what went past the
+    /// buffer.
+    pub(crate) fn keep(&self, mut rest: Batch<T>) {
+        self.back().undelivered.append(&mut rest);
+    }
+
     /// The batch in hand is written.
     pub(crate) fn complete(&self, batch: Batch<T>) {
         let mut back = self.back();

@@ -4,25 +4,22 @@
 //! block in one: they poll the descriptor together with a second one, that an [`Interrupt`] writes
 //! to, and only then read what is known to be there.
 
+mod pipe;
 mod waker;
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
 use crate::error::Error;
 use crate::pool::Pool;
-use crate::sink::{Sink, retry, write_vectored};
 use crate::source::{Source, read_chunk};
 
+pub(crate) use pipe::{PipeSink, is_unread};
 pub(crate) use waker::{Ready, WakeOnCancel, Waker};
 
 /// A pipe, a terminal or a device as a source: everything that `poll` tells something about.
@@ -62,6 +59,18 @@ impl<F> FdSource<F> {
 }
 
 impl<F: AsFd> FdSource<F> {
+    /// What it reads, and what ends its waits.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn parts(&self) -> (&F, &Waker) {
+        (&self.file, &self.waker)
+    }
+
+    /// How long it waits for something to come.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn idle(&self) -> Option<Duration> {
+        self.idle
+    }
+
     /// Reads what is there, woken or not. A descriptor that does not block is `WouldBlock` when
     /// that is nothing.
     pub(crate) fn read_now(&self) -> io::Result<Option<Bytes>> {
@@ -79,151 +88,6 @@ impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
                 outcome => return Ok(outcome?),
             }
         }
-    }
-
-    fn interrupt(&self) -> Option<Interrupt> {
-        Some(self.waker.interrupt())
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.name)
-    }
-}
-
-/// A pipe as a sink.
-///
-/// A pipe that is ready takes a page, and a write of more than that would block for the rest. So
-/// it is opened anew, in this process only, to not block; whoever shares the pipe notices nothing.
-/// Where that cannot be done a page is written at a time.
-#[derive(Debug)]
-pub(crate) struct PipeSink {
-    /// None is a FIFO that nobody has read so far, and that cannot be opened before.
-    file: Option<File>,
-    path: PathBuf,
-    blocks: bool,
-    name: Cow<'static, str>,
-    waker: Waker,
-    idle: Option<Duration>,
-}
-
-/// How often it is looked whether somebody reads a FIFO by now: nothing can be waited on for that.
-const UNREAD_TICK: Duration = Duration::from_millis(20);
-
-/// What a pipe that is ready to be written takes without blocking: `PIPE_BUF` of Linux.
-const PIPE_BYTES: usize = 4096;
-
-impl PipeSink {
-    pub(crate) fn new(pipe: impl AsFd, name: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
-        let path = PathBuf::from(format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd()));
-        let (file, blocks) = match open_to_write(&path) {
-            Ok(file) => (file, false),
-            Err(_) => (File::from(pipe.as_fd().try_clone_to_owned()?), true),
-        };
-        Ok(Self {
-            file: Some(file),
-            path,
-            blocks,
-            name: name.into(),
-            waker: Waker::new(),
-            idle: None,
-        })
-    }
-
-    /// One end of a pipe that is nobody else's, so that it may be told not to block.
-    pub(crate) fn owned(
-        pipe: impl Into<OwnedFd>,
-        name: impl Into<Cow<'static, str>>,
-        waker: Waker,
-    ) -> Result<Self, Error> {
-        let pipe = pipe.into();
-        rustix::io::ioctl_fionbio(&pipe, true).map_err(io::Error::from)?;
-        Ok(Self {
-            file: Some(pipe.into()),
-            path: PathBuf::new(),
-            blocks: false,
-            name: name.into(),
-            waker,
-            idle: None,
-        })
-    }
-
-    /// A FIFO that nobody reads yet. The first write waits for somebody.
-    pub(crate) fn unread(path: &Path, name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            file: None,
-            path: path.to_owned(),
-            blocks: false,
-            name: name.into(),
-            waker: Waker::new(),
-            idle: None,
-        }
-    }
-
-    /// Waits no longer than that for somebody to take something.
-    pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
-        self.idle = Some(timeout);
-    }
-
-    /// The pipe, once somebody reads it.
-    fn open(&mut self) -> Result<&mut File, Error> {
-        Ok(match &mut self.file {
-            Some(file) => file,
-            unread => {
-                let deadline = self.idle.and_then(|idle| Instant::now().checked_add(idle));
-                loop {
-                    match open_to_write(&self.path) {
-                        Ok(file) => break unread.insert(file),
-                        Err(error) if !is_unread(&error) => return Err(error.into()),
-                        Err(_) if deadline.is_some_and(|at| at <= Instant::now()) => {
-                            return Err(Error::timed_out("somebody to read the pipe"));
-                        }
-                        Err(_) => self.waker.rest(UNREAD_TICK)?,
-                    }
-                }
-            }
-        })
-    }
-}
-
-/// Opens a pipe to write without blocking, be it in the opening or later.
-fn open_to_write(path: &Path) -> io::Result<File> {
-    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let mut options = OpenOptions::new();
-    options.write(true).custom_flags(nonblock).open(path)
-}
-
-/// Says whether a FIFO could not be opened to write because nobody reads it.
-pub(crate) fn is_unread(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
-}
-
-impl Sink<Bytes> for PipeSink {
-    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        let (waker, blocks, idle) = (self.waker.clone(), self.blocks, self.idle);
-        let file = self.open()?;
-        loop {
-            let written = if blocks {
-                waker.wait(&*file, Ready::ToWrite, idle)?;
-                let first = batch.first().map_or(&[][..], |first| first);
-                retry(|| file.write(&first[..first.len().min(PIPE_BYTES)]))
-            } else {
-                write_vectored(batch, |slices| file.write_vectored(slices))
-            };
-            match written {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waker.wait(&*file, Ready::ToWrite, idle)?;
-                }
-                outcome => {
-                    batch.advance(outcome?);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Whoever reads a FIFO shall see its end, also if that is all there is.
-    fn finish(&mut self) -> Result<(), Error> {
-        self.open().map(drop)
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

@@ -177,6 +177,14 @@ impl Waker {
         Ok(ready.map(|(index, _)| index).collect())
     }
 
+    /// Fails once it was woken. Does not wait, and asks nothing of the system.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.0.woken.load(Ordering::SeqCst) {
+            return Err(Error::interrupted());
+        }
+        Ok(())
+    }
+
     /// Waits for a wake, and fails with it; or comes back after so long.
     pub(crate) fn rest(&self, within: Duration) -> Result<(), Error> {
         match self.wait(self.fd()?, Ready::ToRead, Some(within)) {

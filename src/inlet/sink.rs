@@ -108,6 +108,27 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         self.staged
     }
 
+    /// So much was written by other means than its `write`.
+    pub(crate) fn passed_by(&mut self, weight: usize) -> Result<(), Error> {
+        self.count();
+        self.confirm(weight);
+        self.tell(weight)
+    }
+
+    /// It has failed, with the name and the place that belong to that.
+    pub(crate) fn broke(&mut self, doing: &'static str, error: Error) -> Error {
+        if error.is_enough() {
+            return error;
+        }
+        self.broken = true;
+        let error = error.during(doing, &self.sink.name());
+        if self.counts.is_some() {
+            error.at_unit(self.confirmed, self.gauge.unit())
+        } else {
+            error
+        }
+    }
+
     fn write_staged(&mut self) -> Result<(), Error> {
         let torn = self.torn.clone();
         let is_torn = || {
@@ -121,6 +142,23 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         let outcome = self.push_all(&mut staged, &mut |_| (!is_torn()).then_some(0));
         self.staged = staged;
         outcome
+    }
+
+    /// It was given something more.
+    fn count(&mut self) {
+        if let Some(counts) = &self.counts {
+            self.chunks += 1;
+            counts.chunks.store(self.chunks, Ordering::Relaxed);
+        }
+    }
+
+    /// It has written so much more.
+    fn confirm(&mut self, weight: usize) {
+        if let Some(counts) = &self.counts {
+            self.confirmed += weight as u64;
+            // Stored and not added: nobody else writes it, and this is done for every line.
+            counts.confirmed.store(self.confirmed, Ordering::Relaxed);
+        }
     }
 
     /// Tells what was written; that may be a user's closure.
@@ -137,19 +175,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         doing: &'static str,
         work: impl FnOnce(&mut K) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        guard(|| work(self.sink)).map_err(|error| {
-            if error.is_enough() {
-                return error;
-            }
-            self.broken = true;
-            let confirmed = self.confirmed;
-            let error = error.during(doing, &self.sink.name());
-            if self.counts.is_some() {
-                error.at_unit(confirmed, self.gauge.unit())
-            } else {
-                error
-            }
-        })
+        guard(|| work(self.sink)).map_err(|error| self.broke(doing, error))
     }
 }
 
@@ -159,10 +185,7 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
         if weight == 0 && self.gauge.drops_weightless() {
             return Ok(());
         }
-        if let Some(counts) = &self.counts {
-            self.chunks += 1;
-            counts.chunks.store(self.chunks, Ordering::Relaxed);
-        }
+        self.count();
         self.staged.push(chunk, weight);
         if self.staged.weight() >= self.most || self.staged.len() >= CHUNKS_MAX {
             self.write_staged()?;
@@ -185,11 +208,7 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
                 Ok(())
             })?;
             let weight = before.1 - batch.weight();
-            if let Some(counts) = &self.counts {
-                self.confirmed += weight as u64;
-                // Stored and not added: nobody else writes it, and this is done for every line.
-                counts.confirmed.store(self.confirmed, Ordering::Relaxed);
-            }
+            self.confirm(weight);
             let wanted = settle(weight);
             self.tell(weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.

@@ -93,8 +93,13 @@ impl All {
 
     /// Does what a thread does.
     pub(super) fn run(&self, body: Body, monitor: &Monitor) {
-        let Body { stage, before, run } = body;
-        let held = self.settle(before, run());
+        let Body {
+            stage,
+            before,
+            held,
+            run,
+        } = body;
+        let held = held + self.settle(before, run());
         monitor.ended(stage, held);
     }
 

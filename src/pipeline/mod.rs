@@ -2,6 +2,7 @@
 
 mod all;
 mod feed;
+mod kernel;
 mod operators;
 mod plan;
 mod readable;
@@ -97,6 +98,8 @@ struct Settings {
     per_second: Option<u64>,
     budget: Option<Budget>,
     total: Option<u64>,
+    /// Every byte comes through the buffers.
+    in_buffers: bool,
     token: CancelToken,
     progress: Option<Teller>,
     monitor: Monitor,
@@ -109,6 +112,7 @@ impl Settings {
             per_second: None,
             budget: None,
             total,
+            in_buffers: false,
             token: CancelToken::new(),
             progress: None,
             monitor: Monitor::default(),
@@ -234,6 +238,24 @@ impl<T: Send + 'static> Pipeline<T> {
     pub fn limit(mut self, per_second: u64) -> Self {
         assert!(per_second > 0, "a limit of 0 a second");
         self.settings.per_second = Some(per_second);
+        self
+    }
+
+    /// Has every byte come through the buffers, also where source and sink could have the kernel
+    /// copy it without: on a thread more, which reads while the other one writes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{CopyPath, Why, fs, pipeline};
+    ///
+    /// let copy = fs::create("/dev/null")?;
+    /// let report = pipeline(fs::read("Cargo.toml")?).in_buffers().to(copy).run()?;
+    /// assert_eq!(report.path(), Some(CopyPath::Buffered(Why::Asked)));
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn in_buffers(mut self) -> Self {
+        self.settings.in_buffers = true;
         self
     }
 

@@ -1,6 +1,7 @@
 //! What is to be run, put together stage by stage once everything is known.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::Settings;
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::inlet::{Ended, ToJoin};
 use crate::mark::{Gauge, HighWaterMark, InBytes};
 use crate::monitor::Stage;
+use crate::offer::Offer;
 use crate::source::{self, Pace, Source};
 
 /// What is to be run.
@@ -21,6 +23,12 @@ pub(super) struct Plan {
     pub(super) per_second: Option<u64>,
     /// What the chunks are charged to.
     budget: Option<Budget>,
+    /// Every byte comes through the buffers.
+    pub(super) in_buffers: bool,
+    /// What the source offers to a sink right behind it.
+    pub(super) offer: Option<Offer>,
+    /// How many bytes of that are wanted, of each who has said so.
+    pub(super) wanted: Vec<Arc<AtomicU64>>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
     /// Every join, and whatever else a cancel has to reach, from the source on.
@@ -34,6 +42,8 @@ pub(super) struct Body {
     /// How many joins are before it. When it ends before its time they are of no use any more;
     /// what is behind it is told in its turn.
     pub(super) before: usize,
+    /// For how long a limit has held it up before it was started.
+    pub(super) held: Duration,
     pub(super) run: Box<dyn FnOnce() -> Result<Done, Error> + Send>,
 }
 
@@ -62,6 +72,9 @@ impl Plan {
             mark: settings.mark,
             per_second: settings.per_second,
             budget: settings.budget.clone(),
+            in_buffers: settings.in_buffers,
+            offer: None,
+            wanted: Vec::new(),
             stages: Vec::new(),
             bodies: Vec::new(),
             joins: Vec::new(),
@@ -82,6 +95,7 @@ impl Plan {
         self.bodies.push(Body {
             stage: self.stages.len(),
             before: self.joins.len(),
+            held: Duration::ZERO,
             run: Box::new(run),
         });
         self.stages.push(stage);
@@ -96,6 +110,8 @@ impl Plan {
     ) -> Box<dyn Feed<T>> {
         let output = self.join(gauge);
         output.attach_source(source.interrupt());
+        // One that waits to hear how its chunks fared has to have brought some.
+        self.offer = (!source.confirms()).then(|| source.offer()).flatten();
         let mut pace = per_second.map(Pace::new);
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
         let filled = Arc::clone(&output);

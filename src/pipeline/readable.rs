@@ -14,6 +14,7 @@ use crate::inlet::{Ended, Inlet};
 use crate::mark::{HighWaterMark, Unit};
 use crate::monitor::Stage;
 use crate::pair::channel;
+use crate::path::{CopyPath, Why};
 use crate::readable::Readable;
 use crate::transform::Transform;
 use crate::worker::Worker;
@@ -65,7 +66,8 @@ impl<T: Send + 'static> Pipeline<T> {
         settings.token.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
-            monitor.begin(stages);
+            let path = CopyPath::Buffered(Why::Sink);
+            monitor.begin(stages, path);
             let last = bodies.pop();
             let threads = running.start(bodies, &monitor);
             if let Some(last) = last {
@@ -75,7 +77,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 // It has caught the panics of user code, and told its error.
                 let _ = thread.join();
             }
-            monitor.end(running.was_stopped());
+            monitor.end(running.was_stopped(), path);
         });
         Readable::of(output, worker, Some(all))
     }

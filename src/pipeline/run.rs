@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use super::Pipeline;
 use super::all::All;
+use super::kernel;
 use super::plan::{Done, Plan, named};
 use crate::cancel::Cancel;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::inlet::ToSink;
 use crate::monitor::Stage;
+use crate::path::CopyPath;
 use crate::report::Report;
 use crate::sink::Sink;
+use crate::source::Pace;
 use crate::worker::guard;
 
 /// A pipeline from end to end.
@@ -63,6 +66,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let mut plan = Plan::new(&settings);
         let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
+        let copy = kernel::agree(&mut plan, &*feed, &mut sink);
 
         let gauge = measure(plan.mark);
         let mut teller = settings.progress.unwrap_or_default();
@@ -79,9 +83,26 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let last = plan.stages.len() - 1;
         settings.token.register(all.target());
         let monitor = settings.monitor;
-        monitor.begin(plan.stages);
+        let path = match &copy {
+            Ok(copy) => CopyPath::Kernel(copy.0.call()),
+            Err(why) => CopyPath::Buffered(*why),
+        };
+        monitor.begin(plan.stages, path);
 
-        let threads = all.start(plan.bodies, &monitor);
+        let (bodies, path) = match (copy, feed.join()) {
+            (Ok(copy), Some(join)) => kernel::Run {
+                join,
+                inlet: &mut inlet,
+                all: &all,
+                monitor: &monitor,
+                pace: settings.per_second.map(Pace::new),
+                slice: kernel::slice_bytes(settings.per_second),
+                wanted: plan.wanted,
+            }
+            .run(copy, plan.bodies),
+            _ => (plan.bodies, path),
+        };
+        let threads = all.start(bodies, &monitor);
         let ended = feed.drive(&mut inlet);
         all.settle(all.joins.len(), ended.map(Done::from));
         monitor.ended(last, Duration::ZERO);
@@ -97,7 +118,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         if let Err(error) = told {
             all.settle(0, Err(error));
         }
-        let report = monitor.end(all.was_stopped());
+        let report = monitor.end(all.was_stopped(), path);
         match all.first() {
             None => Ok((report, sink)),
             Some(error) => Err(Failure {

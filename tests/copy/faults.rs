@@ -6,7 +6,7 @@ use crate::tool::{Folder, Outcome, PROMPT, copy, have, pattern, run, skip, under
 
 const BYTES: usize = 1_000_000;
 
-/// Copies a file while strace does this to the calls of the copy, in turn.
+/// Copies a file by reading and writing while strace does this to the calls of the copy, in turn.
 ///
 /// None if strace is not there, or may not trace.
 fn copy_under(inject: &[&str], options: &[&str], folder: &Folder) -> Option<Outcome> {
@@ -35,7 +35,12 @@ fn copy_under(inject: &[&str], options: &[&str], folder: &Folder) -> Option<Outc
     }
     let outcome = run(under(
         strace,
-        &copy(options.iter().copied().chain([&*from, &*to])),
+        &copy(
+            ["--buffered"]
+                .into_iter()
+                .chain(options.iter().copied())
+                .chain([&*from, &*to]),
+        ),
     ));
     if outcome.stderr.contains("strace: ") {
         skip(&outcome.stderr);

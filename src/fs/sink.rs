@@ -1,0 +1,200 @@
+//! Files that are written.
+
+use std::borrow::Cow;
+use std::fs::{File, FileType, OpenOptions};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::NONBLOCK;
+use crate::cancel::Interrupt;
+use crate::chunk::Batch;
+use crate::error::Error;
+use crate::fd::{PipeSink, is_unread};
+#[cfg(target_os = "linux")]
+use crate::kernel::{self, End};
+#[cfg(target_os = "linux")]
+use crate::offer::{KernelCopy, Offer};
+#[cfg(target_os = "linux")]
+use crate::path::Why;
+use crate::sink::{Sink, write_vectored};
+
+/// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
+///
+/// A FIFO that nobody reads is waited for in the first write, which can be interrupted.
+///
+/// # Errors
+///
+/// Whatever keeps it from being opened, with the path.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{fs, pipeline};
+///
+/// let path = std::env::temp_dir().join(format!("highwater-doc-{}", std::process::id()));
+/// pipeline(&b"one\n"[..]).to(fs::create(&path)?.sync()).run()?;
+/// pipeline(&b"two\n"[..]).to(fs::append(&path)?).run()?;
+/// assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+/// std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(
+        path.as_ref(),
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )
+}
+
+/// Creates a file to write, which must not be there.
+///
+/// # Errors
+///
+/// Whatever keeps it from being created, with the path.
+pub fn create_new(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(
+        path.as_ref(),
+        OpenOptions::new().write(true).create_new(true),
+    )
+}
+
+/// Opens a file to write behind what is in it, or creates it.
+///
+/// # Errors
+///
+/// Whatever keeps it from being opened, with the path.
+pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
+    FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
+}
+
+/// Standard output as a sink. Nobody else should write to it meanwhile.
+///
+/// # Errors
+///
+/// Whatever keeps it from being looked at.
+pub fn stdout() -> Result<FileSink, Error> {
+    let file = File::from(rustix::stdio::stdout().try_clone_to_owned()?);
+    FileSink::new(file, "stdout".to_owned())
+}
+
+/// A file that is written.
+///
+/// One that is not finished stays as far as it was written.
+#[derive(Debug)]
+pub struct FileSink {
+    name: String,
+    target: Target,
+    sync: bool,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A write is waited for, whatever happens.
+    File(File),
+    /// A write can be interrupted.
+    Pipe(PipeSink),
+}
+
+impl FileSink {
+    fn open(path: &Path, options: &mut OpenOptions) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let found = std::fs::metadata(path);
+        let opened = if found.is_ok_and(|found| found.file_type().is_fifo()) {
+            // Opening a pipe that nobody reads blocks, where nothing can interrupt it. Without
+            // blocking it fails, and the first write waits for the reader.
+            match options.custom_flags(NONBLOCK).open(path) {
+                Err(error) if is_unread(&error) => {
+                    let target = Target::Pipe(PipeSink::unread(path, name.clone()));
+                    let sync = false;
+                    return Ok(Self { name, target, sync });
+                }
+                opened => opened,
+            }
+        } else {
+            options.open(path)
+        };
+        opened
+            .map_err(Error::from)
+            .and_then(|file| Self::new(file, name.clone()))
+            .map_err(|error| error.during("open", &name))
+    }
+
+    fn new(file: File, name: String) -> Result<Self, Error> {
+        let kind: FileType = file.metadata()?.file_type();
+        let target = if kind.is_fifo() {
+            Target::Pipe(PipeSink::new(file.as_fd(), name.clone())?)
+        } else {
+            Target::File(file)
+        };
+        Ok(Self {
+            name,
+            target,
+            sync: false,
+        })
+    }
+
+    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel.
+    #[must_use]
+    pub const fn sync(mut self) -> Self {
+        self.sync = true;
+        self
+    }
+
+    /// Fails a write to a pipe when nobody has taken anything for so long, or reads it at all.
+    /// Without, it waits for ever. A regular file is waited for, whatever happens.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        if let Target::Pipe(sink) = &mut self.target {
+            sink.set_idle_timeout(timeout);
+        }
+        self
+    }
+}
+
+impl Sink<Bytes> for FileSink {
+    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        match &mut self.target {
+            Target::Pipe(sink) => sink.write(batch),
+            Target::File(file) => {
+                let written = write_vectored(batch, |slices| file.write_vectored(slices))?;
+                batch.advance(written);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        match &mut self.target {
+            Target::File(file) if self.sync => Ok(file.sync_all()?),
+            Target::File(_) => Ok(()),
+            Target::Pipe(sink) => sink.finish(),
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        match &self.target {
+            Target::Pipe(sink) => sink.interrupt(),
+            Target::File(_) => None,
+        }
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
+        let end = match &self.target {
+            Target::File(file) => End::file(file, None),
+            Target::Pipe(sink) => sink
+                .parts()
+                .and_then(|(file, waker)| End::file(file, Some(waker)))
+                .map(|end| end.patient(sink.idle())),
+        };
+        kernel::pair(offer, end)
+    }
+}

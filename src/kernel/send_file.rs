@@ -1,0 +1,382 @@
+//! A part of a file to a connection, for whoever drives that connection by himself.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::fd::Waker;
+use crate::offer::{Broken, Side};
+use crate::options::Limits;
+use crate::path::{CopyPath, KernelCall, Why};
+use crate::sink::retry;
+use crate::stall::Stall;
+
+/// A part of a regular file, on its way to a connection.
+///
+/// The kernel sends it where it can, and a change of the file meanwhile may then arrive too. Where
+/// it cannot, the rest is read and sent. The position of the file is neither used nor moved.
+///
+/// # Invariants
+///
+/// 1. What is before `at` was sent, and nothing from there on: `start <= at <= end`.
+/// 2. `read[from..]` is what the file has at `at`, as far as it was read ahead.
+#[derive(Debug)]
+pub(crate) struct FileSend<'a> {
+    file: &'a File,
+    start: u64,
+    at: u64,
+    end: u64,
+    /// Why the kernel sends it no more, and from where on.
+    refused: Option<(Why, u64)>,
+    read: Vec<u8>,
+    from: usize,
+}
+
+/// How much the kernel is to send at once: between two slices others are heard.
+const SLICE_BYTES: usize = 1024 * 1024;
+
+/// How much is read at once, where the kernel does not send.
+const READ_BYTES: usize = 128 * 1024;
+
+/// What came of a call that the kernel may refuse.
+enum Sent {
+    Bytes(usize),
+    Refused(Why),
+}
+
+impl<'a> FileSend<'a> {
+    pub(crate) const fn new(file: &'a File, range: Range<u64>) -> Self {
+        Self {
+            file,
+            start: range.start,
+            at: range.start,
+            end: range.end,
+            refused: None,
+            read: Vec::new(),
+            from: 0,
+        }
+    }
+
+    /// How many bytes the connection has taken, also after a failure.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.at - self.start
+    }
+
+    /// How many bytes it has not taken yet.
+    pub(crate) const fn left(&self) -> u64 {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// Which way it went so far.
+    pub(crate) const fn path(&self) -> CopyPath {
+        let call = KernelCall::Sendfile;
+        match self.refused {
+            None => CopyPath::Kernel(call),
+            Some((why, at)) if at == self.start => CopyPath::Buffered(why),
+            Some((why, at)) => CopyPath::Switched {
+                call,
+                at: at - self.start,
+                why,
+            },
+        }
+    }
+
+    /// Sends all of it.
+    ///
+    /// The wait ends then, with a wake, or by the limits, which are looked at between slices too. A
+    /// read of the file is waited for.
+    ///
+    /// # Errors
+    ///
+    /// That of the file, or of the connection. [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) is a
+    /// file that has become shorter than the range: what it had was sent.
+    pub(crate) fn run(
+        &mut self,
+        to: &Connection,
+        limits: &Limits,
+        waker: &Waker,
+    ) -> Result<(), Broken> {
+        let mut stall = Stall::default();
+        while self.left() > 0 {
+            let checked = limits.check().and_then(|()| waker.check());
+            checked.map_err(|error| broken(Side::Sink, error))?;
+            match self.slice(to) {
+                Ok(()) => stall.is_over(),
+                Err(Failed::Full) => {
+                    let waited = stall.wait(limits, waker, to);
+                    waited.map_err(|error| broken(Side::Sink, error))?;
+                }
+                Err(Failed::At(side, error)) => return Err(broken(side, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the connection takes now, up to a slice.
+    fn slice(&mut self, to: &Connection) -> Result<(), Failed> {
+        if self.refused.is_none() {
+            let sent = send_in_kernel(self.file, self.at, self.most(SLICE_BYTES), to);
+            match sent.map_err(failed_to_send)? {
+                Sent::Bytes(bytes) => {
+                    self.at += bytes as u64;
+                    return Ok(());
+                }
+                Sent::Refused(why) => self.refused = Some((why, self.at)),
+            }
+        }
+        if self.from == self.read.len() {
+            self.read_ahead()
+                .map_err(|error| Failed::At(Side::Source, error))?;
+        }
+        let ahead = IoSlice::new(&self.read[self.from..]);
+        let sent = retry(|| to.send(&[ahead])).map_err(failed_to_send)?;
+        self.from += sent;
+        self.at += sent as u64;
+        Ok(())
+    }
+
+    fn read_ahead(&mut self) -> io::Result<()> {
+        self.from = 0;
+        self.read.resize(self.most(READ_BYTES), 0);
+        let read = retry(|| self.file.read_at(&mut self.read, self.at));
+        self.read.truncate(*read.as_ref().unwrap_or(&0));
+        match read? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn most(&self, bytes: usize) -> usize {
+        usize::try_from(self.left()).map_or(bytes, |left| left.min(bytes))
+    }
+}
+
+/// Why a slice was not sent.
+enum Failed {
+    /// The connection takes nothing for now.
+    Full,
+    At(Side, io::Error),
+}
+
+fn failed_to_send(error: io::Error) -> Failed {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Failed::Full,
+        _ => Failed::At(Side::Sink, error),
+    }
+}
+
+fn broken(side: Side, error: impl Into<Error>) -> Broken {
+    let error = error.into();
+    Broken { side, error }
+}
+
+/// Has the kernel send a part of a file. Does not wait for the peer.
+#[cfg(target_os = "linux")]
+fn send_in_kernel(file: &File, at: u64, most: usize, to: &Connection) -> io::Result<Sent> {
+    use rustix::fs::sendfile;
+    use rustix::io::{Errno, retry_on_intr};
+
+    use super::end::{blocks, is_of_a_connection};
+
+    // It may be another's too, and is not told to do otherwise.
+    if blocks(to) {
+        return Ok(Sent::Refused(Why::Blocks));
+    }
+    let mut at = at;
+    match retry_on_intr(|| to.sending(|| sendfile(to, file, Some(&mut at), most))) {
+        // The end of the file; but of some files only a read can tell.
+        Ok(0) => Ok(Sent::Refused(Why::Empty)),
+        Ok(sent) => Ok(Sent::Bytes(sent)),
+        Err(errno @ (Errno::AGAIN | Errno::PIPE)) => Err(errno.into()),
+        Err(errno) if is_of_a_connection(errno) => Err(errno.into()),
+        // Anything else a read or a send meets again, and knows what to say of it.
+        Err(errno) => Ok(Sent::Refused(Why::Refused(errno.raw_os_error()))),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_in_kernel(_: &File, _: u64, _: usize, _: &Connection) -> io::Result<Sent> {
+    Ok(Sent::Refused(Why::Sink))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::env;
+    use std::fs;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use socket2::{SockRef, Socket};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// A file of one test, which has no name any more.
+    fn file(bytes: &[u8]) -> File {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("highwater-send-{}-{number}", std::process::id());
+        let path = env::temp_dir().join(name);
+        fs::write(&path, bytes).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        file
+    }
+
+    fn pattern(len: usize) -> Vec<u8> {
+        let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        words.flatten().take(len).collect()
+    }
+
+    /// A connection whose calls block or not, and its peer. There is little room between them.
+    fn connected(blocks: bool) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let room = SockRef::from(&listener).set_recv_buffer_size(64 * 1024);
+        room.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = Socket::from(ours);
+        ours.set_send_buffer_size(64 * 1024).unwrap();
+        ours.set_nonblocking(!blocks).unwrap();
+        let connection = Connection::new(ours, "tcp".to_owned());
+        (connection, listener.accept().unwrap().0)
+    }
+
+    fn taken(mut peer: TcpStream) -> thread::JoinHandle<Vec<u8>> {
+        thread::spawn(move || {
+            let mut got = Vec::new();
+            peer.read_to_end(&mut got).unwrap();
+            got
+        })
+    }
+
+    const BYTES: usize = 3 * SLICE_BYTES + 77;
+
+    #[test]
+    fn a_range_goes_by_either_way_and_is_counted() {
+        for (blocks, path) in [
+            (false, CopyPath::Kernel(KernelCall::Sendfile)),
+            (true, CopyPath::Buffered(Why::Blocks)),
+        ] {
+            let (bytes, (to, peer)) = (pattern(BYTES), connected(blocks));
+            let (file, taken) = (file(&bytes), taken(peer));
+            let range = 3..BYTES as u64 - 5;
+            let mut send = FileSend::new(&file, range.clone());
+            send.run(&to, &Limits::default(), &Waker::new()).unwrap();
+            assert_eq!((send.sent(), send.left()), (range.end - 3, 0));
+            if cfg!(target_os = "linux") {
+                assert_eq!(send.path(), path);
+            }
+            assert!(send.read.capacity() <= READ_BYTES);
+            assert_eq!(to.monitor().bytes_written(), send.sent());
+            to.end().unwrap();
+            assert!(taken.join().unwrap() == bytes[3..BYTES - 5]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_short_says_exactly_what_went() {
+        for blocks in [false, true] {
+            let (bytes, (to, peer)) = (pattern(BYTES), connected(blocks));
+            let (file, taken) = (file(&bytes), taken(peer));
+            let mut send = FileSend::new(&file, 10..BYTES as u64 + 1);
+            file.set_len(SLICE_BYTES as u64 + 9).unwrap();
+            let broken = send.run(&to, &Limits::default(), &Waker::new());
+            let Broken { side, error } = broken.unwrap_err();
+            assert_eq!(side, Side::Source);
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Io(io::ErrorKind::UnexpectedEof),
+                "{error}"
+            );
+            assert_eq!(send.sent(), SLICE_BYTES as u64 - 1);
+            to.end().unwrap();
+            assert!(taken.join().unwrap() == bytes[10..SLICE_BYTES + 9]);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_is_given_up_after_what_it_took() {
+        for blocks in [false, true] {
+            let (bytes, (to, mut peer)) = (pattern(BYTES), connected(blocks));
+            let file = file(&bytes);
+            let mut send = FileSend::new(&file, 0..bytes.len() as u64);
+            let limits = Limits::idle_for(Some(Duration::from_millis(50)));
+            let broken = send.run(&to, &limits, &Waker::new()).unwrap_err();
+            assert_eq!(broken.side, Side::Sink);
+            assert_eq!(broken.error.kind(), ErrorKind::TimedOut);
+            assert!(send.left() > 0);
+            to.end().unwrap();
+            let mut got = Vec::new();
+            peer.read_to_end(&mut got).unwrap();
+            assert_eq!(got.len() as u64, send.sent());
+            assert!(got == bytes[..got.len()]);
+        }
+    }
+
+    #[test]
+    fn a_wake_ends_it_before_a_slice_and_in_a_wait() {
+        for blocks in [false, true] {
+            let (bytes, (to, peer)) = (pattern(BYTES), connected(blocks));
+            let (file, waker) = (file(&bytes), Waker::new());
+            let mut send = FileSend::new(&file, 0..bytes.len() as u64);
+            let waiting = {
+                let (waker, written) = (waker.clone(), to.monitor());
+                thread::spawn(move || {
+                    // It may be between two slices or wait by then: it ends all the same.
+                    while written.bytes_written() == 0 {
+                        thread::yield_now();
+                    }
+                    waker.wake();
+                })
+            };
+            let broken = send.run(&to, &Limits::default(), &waker).unwrap_err();
+            assert_eq!(broken.error.kind(), ErrorKind::Cancelled);
+            waiting.join().unwrap();
+            let sent = send.sent();
+            assert!(0 < sent && sent < BYTES as u64);
+            assert!(send.run(&to, &Limits::default(), &waker).is_err());
+            assert_eq!(send.sent(), sent);
+            drop(peer);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_gone_is_the_fault_of_the_connection() {
+        for blocks in [false, true] {
+            let (bytes, (to, peer)) = (pattern(BYTES), connected(blocks));
+            let file = file(&bytes);
+            drop(peer);
+            let mut send = FileSend::new(&file, 0..bytes.len() as u64);
+            let broken = send.run(&to, &Limits::default(), &Waker::new());
+            let Broken { side, error } = broken.unwrap_err();
+            assert_eq!(side, Side::Sink);
+            assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+                ),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_a_read_can_tell_is_read() {
+        let Ok(version) = fs::read("/proc/version") else {
+            return;
+        };
+        let (to, peer) = connected(false);
+        let (file, taken) = (File::open("/proc/version").unwrap(), taken(peer));
+        let mut send = FileSend::new(&file, 0..version.len() as u64);
+        send.run(&to, &Limits::default(), &Waker::new()).unwrap();
+        to.end().unwrap();
+        assert_eq!(taken.join().unwrap(), version);
+    }
+}

@@ -1,0 +1,224 @@
+//! A pipeline of nothing but a source and a sink, whose bytes need not come by here.
+//!
+//! The two make the copy themselves, a slice at a time, on the thread that runs the pipeline.
+//! Between slices everything holds that holds between chunks: progress, cancel, a limit. The join
+//! between them stays empty, and keeps the books. Where the copy goes no further the pipeline goes
+//! on as ever: the source reads from where it stands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::all::All;
+use super::feed::Feed;
+use super::plan::{Body, Plan};
+use crate::cancel::Cancel;
+use crate::channel::Join;
+use crate::error::Error;
+use crate::inlet::{Inlet, ToSink};
+use crate::monitor::Monitor;
+use crate::offer::{Broken, KernelCopy, Side, SliceCopy, Step};
+use crate::path::{CopyPath, Why};
+use crate::sink::Sink;
+use crate::source::Pace;
+
+/// How much is moved at once, in bytes: between two slices others are heard.
+const SLICE_BYTES: usize = 1024 * 1024;
+
+/// The least that is moved at once under a limit, in bytes.
+const SLICE_BYTES_MIN: usize = 4096;
+
+/// Has source and sink agree on a copy, if nothing stands between them.
+pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
+    plan: &mut Plan,
+    feed: &dyn Feed<T>,
+    sink: &mut K,
+) -> Result<KernelCopy<T>, Why> {
+    if plan.in_buffers {
+        return Err(Why::Asked);
+    }
+    if plan.bodies.is_empty() {
+        return Err(Why::Source);
+    }
+    let join = feed.join().filter(|_| plan.bodies.len() == 1);
+    let gauge = join.ok_or(Why::Stage)?.gauge();
+    let mut offer = plan.offer.take().ok_or(Why::Source)?;
+    plan.wanted = offer.take_limits();
+    if gauge.unit() != "byte" {
+        return Err(Why::Unit);
+    }
+    // What is on its way between the two is bounded as it would be in the buffer.
+    sink.accept(offer.within(gauge.marks().high().max(SLICE_BYTES_MIN)))
+}
+
+/// A copy in the kernel, and what it is part of.
+pub(super) struct Run<'a, 'k, T, K> {
+    pub(super) join: &'a Arc<Join<T>>,
+    pub(super) inlet: &'a mut ToSink<'k, T, K>,
+    pub(super) all: &'a All,
+    pub(super) monitor: &'a Monitor,
+    pub(super) pace: Option<Pace>,
+    pub(super) slice: usize,
+    /// How many bytes are still wanted, of each who has said so.
+    pub(super) wanted: Vec<Arc<AtomicU64>>,
+}
+
+/// How the kernel's part has ended.
+enum Exit {
+    /// There is nothing more, or nothing more is wanted.
+    End,
+    /// The rest has to be read and written.
+    Refused(Why),
+    Source(Error),
+    Sink(Error),
+}
+
+/// As much as a tenth of a second allows, so that a limit does not come in lumps.
+pub(super) fn slice_bytes(per_second: Option<u64>) -> usize {
+    let tenth = per_second.map_or(usize::MAX, |rate| {
+        usize::try_from(rate / 10).unwrap_or(usize::MAX)
+    });
+    tenth.clamp(SLICE_BYTES_MIN, SLICE_BYTES)
+}
+
+impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
+    /// Makes the copy, as far as it goes. Says what is still to be run, which is nothing unless
+    /// the kernel has refused, and which way the bytes went.
+    pub(super) fn run(mut self, copy: KernelCopy<T>, source: Vec<Body>) -> (Vec<Body>, CopyPath) {
+        let mut copy = copy.0;
+        let call = copy.call();
+        let exit = self.slices(&mut *copy);
+        let at = self.join.tally().confirmed;
+        let exit = self.deliver_held(&mut *copy, exit);
+        // The descriptors that it has are not to be the last to be closed.
+        drop(copy);
+        let held = self.pace.as_ref().map_or(Duration::ZERO, |pace| pace.held);
+        let source = source.into_iter().map(|body| Body { held, ..body });
+        let path = match exit {
+            Exit::Refused(why) if at == 0 => CopyPath::Buffered(why),
+            Exit::Refused(why) => CopyPath::Switched { call, at, why },
+            exit => {
+                if !self.end(exit) {
+                    // It has nothing to read any more, and learns why.
+                    source.for_each(|body| self.all.run(body, self.monitor));
+                } else {
+                    self.monitor.ended(0, held);
+                }
+                return (Vec::new(), CopyPath::Kernel(call));
+            }
+        };
+        (source.collect(), path)
+    }
+
+    /// Moves slice after slice, for as long as that goes well and is wanted.
+    fn slices(&mut self, copy: &mut dyn SliceCopy<T>) -> Exit {
+        while self.join.is_open() {
+            if self.inlet.is_done() {
+                self.join.satisfy();
+                return Exit::End;
+            }
+            let most = self.most();
+            if most == 0 {
+                return Exit::End;
+            }
+            match copy.step(most).and_then(|step| self.take(copy, step)) {
+                Ok(None) => {}
+                Ok(Some(exit)) => return exit,
+                Err(Broken { side, error }) => {
+                    return match side {
+                        Side::Source => Exit::Source(error),
+                        Side::Sink => Exit::Sink(error),
+                    };
+                }
+            }
+        }
+        Exit::End
+    }
+
+    /// How much is to be moved now.
+    fn most(&self) -> usize {
+        let wanted = self.wanted.iter().map(|left| left.load(Ordering::Relaxed));
+        wanted.fold(self.slice, |most, left| {
+            usize::try_from(left).map_or(most, |left| left.min(most))
+        })
+    }
+
+    /// Does what a step asks for.
+    fn take(&mut self, copy: &mut dyn SliceCopy<T>, step: Step) -> Result<Option<Exit>, Broken> {
+        match step {
+            Step::Moved(bytes) => {
+                self.join.pass_by(bytes, copy.peak());
+                count_down(&self.wanted, bytes);
+                if let Err(error) = self.inlet.passed_by(bytes) {
+                    return Ok(Some(Exit::Sink(error)));
+                }
+                if let Some(pace) = &mut self.pace {
+                    self.join.starve(|| pace.hold(self.join, bytes as u64));
+                }
+            }
+            Step::Wait(side) => {
+                let waited = match side {
+                    Side::Source => self.join.starve(|| copy.wait(side)),
+                    Side::Sink => self.join.block(|| copy.wait(side)),
+                };
+                waited.map_err(|error| Broken { side, error })?;
+            }
+            Step::End => return Ok(Some(Exit::End)),
+            Step::Refused(why) => return Ok(Some(Exit::Refused(why))),
+        }
+        Ok(None)
+    }
+
+    /// Writes what the copy has read and not written, unless the sink cannot.
+    fn deliver_held(&mut self, copy: &mut dyn SliceCopy<T>, exit: Exit) -> Exit {
+        let mut rest = match copy.take_held() {
+            Ok(rest) if rest.is_empty() => return exit,
+            Ok(rest) => rest,
+            Err(error) => return Exit::Sink(error.into()),
+        };
+        let mut exit = exit;
+        if !matches!(exit, Exit::Sink(_)) && !self.join.is_destroyed() {
+            let (join, wanted) = (self.join, &self.wanted);
+            let written = self.inlet.push_all(&mut rest, &mut |weight| {
+                join.pass_by(weight, weight);
+                count_down(wanted, weight);
+                (!join.is_destroyed()).then_some(0)
+            });
+            if let Err(error) = written {
+                exit = Exit::Sink(error);
+            }
+        }
+        self.join.keep(rest);
+        exit
+    }
+
+    /// Has the join end as the copy has. Says whether that is the end of the source.
+    fn end(&mut self, exit: Exit) -> bool {
+        match exit {
+            Exit::Source(error) => {
+                let name = self.monitor.stage(0).map_or("source", |stage| &stage.name);
+                let error = error.during("read from", name);
+                let error = self.join.locate(error, self.join.tally().weight);
+                let _ = self.join.fail(error);
+            }
+            Exit::Sink(error) => {
+                let error = self.inlet.broke("write to", error);
+                self.join.abort(&error);
+            }
+            // A stop has ended it before.
+            Exit::End | Exit::Refused(_) if self.join.is_open() => {
+                self.join.end_producer();
+                return true;
+            }
+            Exit::End | Exit::Refused(_) => {}
+        }
+        false
+    }
+}
+
+/// So many bytes have arrived.
+fn count_down(wanted: &[Arc<AtomicU64>], bytes: usize) {
+    for left in wanted {
+        left.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+}
