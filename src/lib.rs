@@ -313,7 +313,7 @@ mod listen;
 
 #[cfg(all(unix, not(loom)))]
 mod relay;
-#[cfg(all(unix, not(loom)))]
+#[cfg(unix)]
 mod rota;
 
 #[cfg(all(unix, not(loom)))]
@@ -351,6 +351,8 @@ pub use pool::{Buffer, Pool};
 pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
+#[cfg(loom)]
+pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
 pub use sink::{Sink, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
@@ -358,6 +360,10 @@ pub use state::{BranchPolicy, Dropped, Pressure};
 pub use sync::model::Hints;
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
+
+/// The helpers of the tests call it so, which are here as well.
+#[cfg(test)]
+extern crate self as highwater;
 
 /// Keeps the README true.
 #[cfg(doctest)]
