@@ -332,6 +332,9 @@ mod listen;
 
 #[cfg(all(unix, not(loom)))]
 mod relay;
+#[cfg(unix)]
+mod rota;
+
 #[cfg(all(unix, not(loom)))]
 mod server;
 
@@ -373,6 +376,8 @@ pub use pool::{Buffer, Pool};
 pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
+#[cfg(loom)]
+pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
 pub use sink::{Direct, Sink, Tried, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
@@ -381,6 +386,10 @@ pub use sync::model::Hints;
 pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
+
+/// The helpers of the tests call it so, which are here as well.
+#[cfg(test)]
+extern crate self as highwater;
 
 /// Keeps the README true.
 #[cfg(doctest)]
