@@ -76,7 +76,6 @@ pub(crate) enum Ended {
 /// The first cause, if the stream did not end well.
 pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
     loop {
-        // Before it waits for more, too.
         if inlet.is_done() {
             return have_enough(join, inlet);
         }
@@ -93,7 +92,6 @@ pub(crate) fn see_to<T>(
     taken: Taken<T>,
 ) -> Option<Result<Ended, Error>> {
     let (error, remainder) = match taken {
-        Taken::Batch(_) if inlet.is_done() => return Some(have_enough(join, inlet)),
         Taken::Batch(mut batch) => match pass(join, inlet, &mut batch) {
             Ok(()) => {
                 join.complete(batch);
@@ -139,7 +137,7 @@ fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Re
 }
 
 /// Ends the join well, and what is behind it as if the join had ended.
-fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+pub(crate) fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
     join.satisfy();
     match inlet.finish() {
         Err(error) if !error.is_enough() => {

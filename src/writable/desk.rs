@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::channel::{Attendance, Desk, Held, Join, Seat, Served, Taken};
 use crate::error::Error;
-use crate::inlet::{self, Ended, Step, ToSink};
+use crate::inlet::{self, Ended, Inlet, Step, ToSink};
 use crate::mark::Gauge;
 use crate::sink::Sink;
 use crate::worker::Worker;
@@ -164,7 +164,12 @@ impl<T: Send + 'static, K: Sink<T>, S> Desk<T> for SinkDesk<T, K, S> {
                 return;
             };
             let mut inlet = ToSink::uncounted(sink, self.gauge, &mut ignore);
-            if let Some(ended) = inlet::see_to(join, &mut inlet, taken) {
+            let ended = if matches!(taken, Taken::Batch(_)) && inlet.is_done() {
+                Some(inlet::have_enough(join, &mut inlet))
+            } else {
+                inlet::see_to(join, &mut inlet, taken)
+            };
+            if let Some(ended) = ended {
                 put_away(kept, &ended);
                 return;
             }
