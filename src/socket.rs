@@ -280,7 +280,7 @@ impl Source<Bytes> for SocketSource {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -385,7 +385,7 @@ impl Sink<Bytes> for SocketSink {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {

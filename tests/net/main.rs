@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod blocked;
+mod calls;
 mod connect;
 mod crowd;
 mod faults;
