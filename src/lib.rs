@@ -315,6 +315,9 @@ mod listen;
 #[cfg(all(unix, not(loom)))]
 mod relay;
 #[cfg(all(unix, not(loom)))]
+mod rota;
+
+#[cfg(all(unix, not(loom)))]
 mod server;
 
 #[cfg(all(unix, not(loom)))]
