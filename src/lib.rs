@@ -331,6 +331,10 @@ pub mod wire;
 #[cfg(all(feature = "gzip", not(loom)))]
 pub mod gzip;
 
+// HTTP/1.1.
+#[cfg(all(unix, feature = "http", not(loom)))]
+pub mod http;
+
 pub use bytes::Bytes;
 
 pub use broadcast::{Branch, Broadcast, broadcast};
