@@ -81,11 +81,6 @@ impl Outlet {
         }
     }
 
-    /// Says whether the peer has a part of the answer.
-    pub(super) const fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// Keeps why it was cut.
     pub(super) fn noted<R>(&mut self, outcome: Result<R, Error>) -> Result<R, Error> {
         if let Err(error) = &outcome {

@@ -8,12 +8,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
-use super::bell::Bell;
 use super::link::Link;
 use super::proto::{BodyDecoder, Decoded, Refusal};
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
-use crate::fd::Ready;
+use crate::fd::{Ready, Waker};
 use crate::mark::{HighWaterMark, InBytes};
 use crate::readable::Readable;
 use crate::rota::Duty;
@@ -51,7 +50,7 @@ struct Tap {
     duty: Duty,
     inflow: Inflow,
     /// That of the stream that it is the source of. Without one, that of the connection.
-    bell: OnceLock<Bell>,
+    waker: OnceLock<Waker>,
 }
 
 /// How far a body was read.
@@ -115,9 +114,9 @@ impl Tap {
             link,
             duty,
             inflow,
-            bell,
+            waker,
         } = self;
-        let bell = bell.get().unwrap_or(&link.bell);
+        let waker = waker.get().unwrap_or(&link.waker);
         loop {
             if let Some(bytes) = link.receive_chunk()? {
                 if bytes.is_empty() {
@@ -133,7 +132,7 @@ impl Tap {
             if std::mem::take(&mut inflow.continue_due) {
                 link.send_continue(duty)?;
             }
-            link.wait(bell, duty, Ready::ToRead, link.rules.limits.body_idle)?;
+            link.wait(waker, duty, Ready::ToRead, link.rules.limits.body_idle)?;
         }
     }
 }
@@ -168,7 +167,7 @@ impl Body {
             link,
             duty,
             inflow,
-            bell: OnceLock::new(),
+            waker: OnceLock::new(),
         });
         body
     }
@@ -351,12 +350,12 @@ impl Source<Bytes> for Body {
 
     fn interrupt(&self) -> Option<Interrupt> {
         let tap = self.tap.as_ref()?;
-        let bell = tap.bell.get_or_init(|| {
-            let bell = Bell::default();
-            tap.link.reading.set(Some(bell.interrupt()));
-            bell
+        let waker = tap.waker.get_or_init(|| {
+            let waker = Waker::new();
+            tap.link.reading.set(Some(waker.interrupt()));
+            waker
         });
-        Some(bell.interrupt())
+        Some(waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {

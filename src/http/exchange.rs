@@ -66,7 +66,8 @@ impl Session {
                     BodyFraming::Length(length) => input.take(length),
                     _ => input.take(u64::MAX),
                 };
-                Some(Inflow::new(there, decoder, expects))
+                let waits = expects && there.is_empty();
+                Some(Inflow::new(there, decoder, waits))
             }
         };
         if expects || upgrades {

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::answering::Answered;
-use super::bell::Bell;
 use super::body::Inflow;
 use super::rules::Rules;
 use crate::cancel::{Cancel, LateInterrupt};
 use crate::error::{Error, ErrorKind};
-use crate::fd::Ready;
+use crate::fd::{Ready, Waker};
 use crate::rota::{Duty, Why};
 use crate::socket::Socket;
 use crate::source::read_chunk;
@@ -30,9 +29,9 @@ pub(super) struct Link {
     socket: Socket,
     pub(super) rules: Arc<Rules>,
     /// Wakes what waits for no stream.
-    pub(super) bell: Bell,
+    pub(super) waker: Waker,
     /// Wakes it while it is idle.
-    idling: Bell,
+    idling: Waker,
     /// What else is to be woken: a stream that reads, and one that writes, have bells of their own.
     pub(super) reading: LateInterrupt,
     pub(super) writing: LateInterrupt,
@@ -81,8 +80,8 @@ impl Link {
         Self {
             socket,
             rules,
-            bell: Bell::default(),
-            idling: Bell::default(),
+            waker: Waker::new(),
+            idling: Waker::new(),
             reading: LateInterrupt::default(),
             writing: LateInterrupt::default(),
             stopping: AtomicBool::new(false),
@@ -142,13 +141,13 @@ impl Link {
     /// to end now, or when the time is up. Somebody else keeps the watch meanwhile.
     pub(super) fn wait(
         &self,
-        bell: &Bell,
+        waker: &Waker,
         duty: &Duty,
         ready: Ready,
         within: Duration,
     ) -> Result<(), Error> {
         duty.step_down();
-        bell.waker()
+        waker
             .wait(&self.socket, ready, Some(within))
             .map_err(|error| match ready {
                 Ready::ToRead => self.failed("read from", error),
@@ -192,7 +191,7 @@ impl Link {
             match (self.send(slices)?, late.take()) {
                 (Some(sent), _) => IoSlice::advance_slices(&mut slices, sent),
                 (None, Some(late)) => return Err(late),
-                (None, None) => late = self.wait_for_room(&self.bell, duty)?,
+                (None, None) => late = self.wait_for_room(&self.waker, duty)?,
             }
         }
         Ok(())
@@ -201,9 +200,9 @@ impl Link {
     /// Waits until the kernel takes something. If that takes too long it may take something all the
     /// same: a socket is ready when a third of its buffer is free, and a slow client has taken less
     /// by then. So that it is late is no failure yet, and is given.
-    pub(super) fn wait_for_room(&self, bell: &Bell, duty: &Duty) -> Result<Option<Error>, Error> {
+    pub(super) fn wait_for_room(&self, waker: &Waker, duty: &Duty) -> Result<Option<Error>, Error> {
         let stall = self.rules.limits.write_stall;
-        match self.wait(bell, duty, Ready::ToWrite, stall) {
+        match self.wait(waker, duty, Ready::ToWrite, stall) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Some(error)),
             outcome => outcome.map(|()| None),
         }
@@ -288,15 +287,11 @@ impl Link {
     /// Waits until something comes, on a thread of the connection's own.
     pub(super) fn idle(&self, until: Option<Instant>) -> Result<Why, Error> {
         let within = until.map(|until| until.saturating_duration_since(Instant::now()));
-        match self
-            .idling
-            .waker()
-            .wait(&self.socket, Ready::ToRead, within)
-        {
+        match self.idling.wait(&self.socket, Ready::ToRead, within) {
             Ok(()) => Ok(Why::Ready),
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Why::TimedOut),
             Err(error) if error.kind() == ErrorKind::Cancelled => {
-                self.idling.waker().clear();
+                self.idling.clear();
                 match self.aborted.get() {
                     Some(cause) => Err(cause.clone()),
                     None => Ok(Why::Stopping),
@@ -316,14 +311,14 @@ impl AsFd for Link {
 impl Cancel for Link {
     fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.idling.ring();
+        self.idling.wake();
     }
 
     fn abort(&self, cause: &Error) {
         // Nothing else sets it but an earlier cause, which stays.
         let _ = self.aborted.set(cause.clone());
         self.stop();
-        self.bell.ring();
+        self.waker.wake();
         self.reading.interrupt().wake();
         self.writing.interrupt().wake();
     }

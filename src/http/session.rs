@@ -46,7 +46,7 @@ enum Phase {
     Reading { by: Option<Instant>, owed: bool },
     /// The rest of a body that nobody wants.
     Skipping {
-        inflow: Inflow,
+        inflow: Box<Inflow>,
         left: u64,
         by: Option<Instant>,
     },
@@ -205,7 +205,7 @@ impl Session {
             }
             Skipped::There => {
                 self.phase = Phase::Skipping {
-                    inflow,
+                    inflow: Box::new(inflow),
                     left,
                     by: after(limits.body_idle),
                 };

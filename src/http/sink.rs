@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::answering::Outlet;
-use super::bell::Bell;
 use super::proto::{BodyPlan, Framing, encode_chunk_head, encode_last_chunk};
 use super::response::Sent;
 use super::trailers::Trailers;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
+use crate::fd::Waker;
 use crate::sink::{Direct, Sink, Tried};
 
 /// Where the body of an answer goes.
@@ -29,7 +29,7 @@ pub(super) struct BodySink {
     /// None once the answer is whole.
     outlet: Option<Outlet>,
     /// Wakes it out of a wait for room.
-    bell: Bell,
+    waker: Waker,
     way: Way,
     keep_alive: bool,
     /// What was taken of the body.
@@ -89,11 +89,11 @@ impl BodySink {
         trailers: Option<Trailers>,
     ) -> Self {
         let before = mem::take(&mut outlet.head);
-        let bell = Bell::default();
-        outlet.link.writing.set(Some(bell.interrupt()));
+        let waker = Waker::new();
+        outlet.link.writing.set(Some(waker.interrupt()));
         Self {
             outlet: Some(outlet),
-            bell,
+            waker,
             way,
             keep_alive,
             taken: 0,
@@ -112,7 +112,7 @@ impl BodySink {
     pub(super) fn refused(error: Error) -> Self {
         Self {
             outlet: None,
-            bell: Bell::default(),
+            waker: Waker::new(),
             way: Way::UntilClose,
             keep_alive: false,
             taken: 0,
@@ -268,7 +268,7 @@ impl BodySink {
             if let Some(late) = late {
                 return outlet.noted(Err(late));
             }
-            let waited = outlet.link.wait_for_room(&self.bell, &outlet.duty);
+            let waited = outlet.link.wait_for_room(&self.waker, &outlet.duty);
             late = outlet.noted(waited)?;
         }
         Ok(())
@@ -323,7 +323,7 @@ impl Sink<Bytes> for BodySink {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        Some(self.bell.interrupt())
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -1,8 +1,5 @@
 //! Who serves which connection: a thread each while there is something to do, and none while it is idle.
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "what is served by it stands further down")
-)]
+#![allow(dead_code, reason = "what is served by it stands further down")]
 
 mod guest;
 

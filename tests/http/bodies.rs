@@ -179,7 +179,7 @@ fn a_body_that_is_too_long_answers_413() {
         assert_eq!(client.say(request).answer().status, 413);
         client.is_over();
     }
-    drop(server);
+    assert_eq!(server.stop().failed, 2);
     assert_eq!(kinds(&told), [ErrorKind::LimitExceeded; 2]);
     // A handler may ask for less than the server lets in.
     let server = serve(|mut request, response| {
@@ -201,6 +201,7 @@ fn a_body_that_is_malformed_answers_400() {
     let smuggled = format!("{CHUNKED}5\r\nhello!\r\n0\r\n\r\n{}", get("/smuggled"));
     assert_eq!(client.say(smuggled).answer().status, 400);
     client.is_over();
-    drop(server);
+    drop(client);
+    assert_eq!(server.stop().failed, 1);
     assert_eq!(kinds(&told), [ErrorKind::InvalidInput]);
 }
