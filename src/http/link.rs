@@ -17,7 +17,7 @@ use super::rules::Rules;
 use crate::cancel::{Cancel, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
-use crate::rota::{Duty, Why};
+use crate::rota::Duty;
 use crate::socket::Socket;
 use crate::source::read_chunk;
 use crate::sync::{Condvar, Mutex};
@@ -31,8 +31,6 @@ pub(super) struct Link {
     pub(super) rules: Arc<Rules>,
     /// Wakes what waits for no stream.
     pub(super) waker: Waker,
-    /// Wakes it while it is idle.
-    idling: Waker,
     /// What else is to be woken: a stream that reads, and one that writes, have bells of their own.
     pub(super) reading: LateInterrupt,
     pub(super) writing: LateInterrupt,
@@ -82,7 +80,6 @@ impl Link {
             socket,
             rules,
             waker: Waker::new(),
-            idling: Waker::new(),
             reading: LateInterrupt::default(),
             writing: LateInterrupt::default(),
             stopping: AtomicBool::new(false),
@@ -309,25 +306,6 @@ impl Link {
     }
 }
 
-impl Link {
-    /// Waits until something comes, on a thread of the connection's own.
-    pub(super) fn idle(&self, until: Option<Instant>) -> Result<Why, Error> {
-        let within = until.map(|until| until.saturating_duration_since(Instant::now()));
-        match self.idling.wait(&self.socket, Ready::ToRead, within) {
-            Ok(()) => Ok(Why::Ready),
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Why::TimedOut),
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
-                self.idling.clear();
-                match self.aborted.get() {
-                    Some(cause) => Err(cause.clone()),
-                    None => Ok(Why::Stopping),
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -337,7 +315,6 @@ impl AsFd for Link {
 impl Cancel for Link {
     fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.idling.wake();
     }
 
     fn abort(&self, cause: &Error) {
