@@ -150,7 +150,7 @@ fn the_rules_are_pure() {
 #[test]
 fn only_the_channel_the_token_and_the_rota_lock() {
     const LOCKS: [&str; 4] = ["Mutex", "Condvar", "RwLock", "parking_lot"];
-    const MAY: [&str; 5] = ["sync", "cancel", "channel", "pool", "rota"];
+    const MAY: [&str; 6] = ["sync", "cancel", "channel", "pool", "rota", "http"];
     for (file, text) in files(&["src"]) {
         if !MAY.contains(&module(&file)) {
             for line in code(&text) {

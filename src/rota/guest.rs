@@ -85,6 +85,7 @@ pub(super) trait StepDown: Send + Sync {
 
 impl Duty {
     /// That of a thread which has but one guest.
+    #[cfg(loom)]
     #[must_use]
     pub const fn none() -> Self {
         let seat = None;

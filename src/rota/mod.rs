@@ -11,7 +11,10 @@
 //! allocation. Nothing ticks while nothing happens.
 
 #![cfg_attr(not(loom), allow(unreachable_pub, reason = "a model reaches it"))]
-#![allow(dead_code, reason = "what it serves stands further down")]
+#![cfg_attr(
+    any(loom, not(feature = "http")),
+    allow(dead_code, reason = "what it serves is not built")
+)]
 
 mod crew;
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
@@ -32,7 +35,7 @@ use rules::{Entered, Rules};
 
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 pub(crate) use epoll::Epoll as SystemWatch;
-#[cfg_attr(not(any(test, loom)), allow(unused_imports, reason = "as above"))]
+#[cfg_attr(not(feature = "http"), allow(unused_imports, reason = "as above"))]
 pub use guest::{Duty, Guest, Stay, Why};
 #[cfg(loom)]
 pub use rules::Key;

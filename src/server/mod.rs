@@ -221,7 +221,10 @@ impl Server {
     /// # Errors
     ///
     /// For want of a descriptor.
-    #[allow(dead_code, reason = "for what is served further down")]
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(dead_code, reason = "what it serves is not built")
+    )]
     pub(crate) fn serve_guests<G: Guest + 'static>(
         self,
         make_guest: impl Fn(Connection) -> G + Send + 'static,
@@ -237,7 +240,10 @@ impl Server {
     ///
     /// Those of [`serve_guests`](Self::serve_guests), and whatever keeps the thread from being
     /// started.
-    #[allow(dead_code, reason = "for what is served further down")]
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(dead_code, reason = "what it serves is not built")
+    )]
     pub(crate) fn spawn_guests<G: Guest + 'static>(
         self,
         make_guest: impl Fn(Connection) -> G + Send + 'static,
