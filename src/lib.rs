@@ -327,6 +327,10 @@ pub mod wire;
 #[cfg(all(feature = "gzip", not(loom)))]
 pub mod gzip;
 
+// What a server of pages is made of.
+#[cfg(all(unix, feature = "http", not(loom)))]
+pub mod http;
+
 pub use bytes::Bytes;
 
 pub use broadcast::{Branch, Broadcast, broadcast};

@@ -1,0 +1,3 @@
+//! HTTP/1.1: what a server of it is made of.
+
+pub mod files;
