@@ -327,7 +327,7 @@ pub mod wire;
 #[cfg(all(feature = "gzip", not(loom)))]
 pub mod gzip;
 
-// What a server of pages is made of.
+// HTTP/1.1.
 #[cfg(all(unix, feature = "http", not(loom)))]
 pub mod http;
 

@@ -1,0 +1,181 @@
+//! The lines between the data of a chunked body: read byte by byte, and written.
+
+use http::HeaderMap;
+
+use super::diagnosis::is_token_byte;
+use super::limits::BodyLimits;
+use super::refusal::RefusalKind;
+
+/// What ends a chunked body that has no trailers.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Hexadecimal digits of a size. More would be zeros, or more than there can be.
+const DIGITS_MAX: u8 = 16;
+
+/// Reads the size of a chunk, a byte at a time.
+///
+/// Sixteen digits, extensions that are counted, and at least one byte of data: what stands around
+/// the data cannot be more than twenty times as much, so no more than that is asked of a chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SizeLine {
+    size: u64,
+    digits: u8,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// In the size.
+    #[default]
+    Size,
+    /// In space behind the size, which only a semicolon may end.
+    SpaceBefore,
+    /// Behind a semicolon, before a name.
+    NameStart,
+    Name,
+    /// In space behind a name.
+    NameSpace,
+    /// Behind an equals sign, before a value.
+    ValueStart,
+    Value,
+    Quoted,
+    /// Behind a backslash in quotes.
+    Escaped,
+    /// Behind a closing quote, or in space behind a value.
+    ValueEnd,
+    /// Behind CR.
+    Lf,
+}
+
+impl SizeLine {
+    /// Takes the next byte; says the size, if this ends its line.
+    pub(super) fn take(
+        &mut self,
+        byte: u8,
+        extension_bytes: &mut usize,
+        limits: &BodyLimits,
+    ) -> Result<Option<u64>, RefusalKind> {
+        if self.place == Place::Size {
+            return self.take_digit(byte).map(|()| None);
+        }
+        if self.place == Place::Lf {
+            let kind = RefusalKind::BareCr;
+            return if byte == b'\n' {
+                Ok(Some(self.size))
+            } else {
+                Err(kind)
+            };
+        }
+        self.place = self.place.after(byte)?;
+        if self.place != Place::Lf {
+            *extension_bytes += 1;
+            if *extension_bytes > limits.extension_bytes {
+                return Err(RefusalKind::ExtensionsTooLarge);
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_digit(&mut self, byte: u8) -> Result<(), RefusalKind> {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\n' if self.digits > 0 => return Err(RefusalKind::BareLf),
+            _ if self.digits == 0 => return Err(RefusalKind::ChunkSize),
+            b'\r' => return self.go(Place::Lf),
+            b';' => return self.go(Place::NameStart),
+            b' ' | b'\t' => return self.go(Place::SpaceBefore),
+            _ => return Err(RefusalKind::ChunkSize),
+        };
+        if self.digits == DIGITS_MAX {
+            return Err(RefusalKind::ChunkSize);
+        }
+        self.digits += 1;
+        self.size = self.size << 4 | u64::from(digit);
+        Ok(())
+    }
+
+    fn go(&mut self, place: Place) -> Result<(), RefusalKind> {
+        self.place = place;
+        Ok(())
+    }
+
+    /// What the digits say so far.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl Place {
+    /// `;name`, `;name=value` or `;name="value"`, with spaces around that RFC 9112 calls bad, and
+    /// has everyone take.
+    fn after(self, byte: u8) -> Result<Self, RefusalKind> {
+        let is_space = matches!(byte, b' ' | b'\t');
+        Ok(match (self, byte) {
+            (_, b'\n') => return Err(RefusalKind::BareLf),
+            (Self::Quoted, b'"') => Self::ValueEnd,
+            (Self::Quoted, b'\\') => Self::Escaped,
+            (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Self::Quoted,
+            (Self::Quoted | Self::Escaped, _) => return Err(RefusalKind::ChunkExtension),
+            (Self::SpaceBefore | Self::NameStart | Self::ValueStart, _) if is_space => self,
+            (Self::SpaceBefore, b';') => Self::NameStart,
+            (Self::SpaceBefore, _) => return Err(RefusalKind::ChunkSize),
+            (Self::NameStart | Self::Name, _) if is_token_byte(byte) => Self::Name,
+            (Self::Name | Self::NameSpace, b'=') => Self::ValueStart,
+            (Self::Name | Self::NameSpace, _) if is_space => Self::NameSpace,
+            (Self::Value | Self::ValueEnd, _) if is_space => Self::ValueEnd,
+            (Self::ValueStart, b'"') => Self::Quoted,
+            (Self::ValueStart | Self::Value, _) if is_token_byte(byte) => Self::Value,
+            (Self::Name | Self::NameSpace | Self::Value | Self::ValueEnd, b';') => Self::NameStart,
+            (Self::Name | Self::Value | Self::ValueEnd, b'\r') => Self::Lf,
+            _ => return Err(RefusalKind::ChunkExtension),
+        })
+    }
+}
+
+/// Writes what comes before the data of a chunk, which `\r\n` follows. A chunk of 0 bytes would end
+/// the body: nothing is written for one.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::http::proto::{LAST_CHUNK, encode_chunk_head};
+///
+/// let mut out = Vec::new();
+/// encode_chunk_head(&mut out, 26);
+/// assert_eq!(out, b"1a\r\n");
+/// assert_eq!(LAST_CHUNK, b"0\r\n\r\n");
+/// ```
+pub fn encode_chunk_head(out: &mut Vec<u8>, size: u64) {
+    if size == 0 {
+        return;
+    }
+    let first = (u64::BITS - size.leading_zeros()).div_ceil(4);
+    for place in (0..first).rev() {
+        let digit = (size >> (4 * place) & 15) as usize;
+        out.push(b"0123456789abcdef"[digit]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the end of a chunked body, with trailers. What may not be one is left out.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::http::{HeaderMap, HeaderValue, proto::encode_last_chunk};
+///
+/// let mut trailers = HeaderMap::new();
+/// trailers.insert("digest", HeaderValue::from_static("sha-256=x"));
+/// let mut out = Vec::new();
+/// encode_last_chunk(&mut out, &trailers);
+/// assert_eq!(out, b"0\r\ndigest: sha-256=x\r\n\r\n");
+/// ```
+pub fn encode_last_chunk(out: &mut Vec<u8>, trailers: &HeaderMap) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.iter().filter(|(name, _)| super::is_trailer(name)) {
+        super::answer::encode_header(out, name.as_str(), value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}

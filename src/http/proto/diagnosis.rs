@@ -1,0 +1,129 @@
+//! Says exactly what is wrong with a head that `httparse` did not take, and where.
+//!
+//! It runs only on the way to a refusal, so it may look at every byte again.
+
+use super::refusal::{Refusal, RefusalKind};
+
+/// Says whether a byte may be in a token (RFC 9110 5.6.2).
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// A request line, with its line end.
+pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Refusal {
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    let Some(method) = text.iter().position(|byte| !is_token_byte(*byte)) else {
+        return Refusal::new(RefusalKind::RequestLine, text.len());
+    };
+    match text[method] {
+        b'\r' => return Refusal::new(RefusalKind::BareCr, method),
+        b' ' if method > 0 => {}
+        b'\t' => return Refusal::new(RefusalKind::RequestLine, method),
+        _ => return Refusal::new(RefusalKind::Method, method),
+    }
+    let target = method + 1;
+    let rest = &text[target..];
+    let len = rest
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(rest.len());
+    if let Some(bad) = rest[..len]
+        .iter()
+        .position(|byte| !matches!(byte, 0x21..=0x7e))
+    {
+        let kind = match rest[bad] {
+            b'\r' => RefusalKind::BareCr,
+            b'\t' => RefusalKind::RequestLine,
+            _ => RefusalKind::Target,
+        };
+        return Refusal::new(kind, target + bad);
+    }
+    if len == 0 || len == rest.len() {
+        return Refusal::new(RefusalKind::RequestLine, target + len);
+    }
+    let version = target + len + 1;
+    match &text[version..] {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Refusal::new(RefusalKind::Version, version)
+        }
+        after if after.contains(&b'\r') => Refusal::new(RefusalKind::BareCr, version),
+        _ if error == httparse::Error::Token => Refusal::new(RefusalKind::Target, target),
+        _ => Refusal::new(RefusalKind::RequestLine, version),
+    }
+}
+
+/// A whole head, whose lines all end with CR LF.
+pub(super) fn of_head(head: &[u8], error: httparse::Error) -> Refusal {
+    let line = head
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(head.len(), |lf| lf + 1);
+    if let Err(refusal) = super::parser::check_line(&head[..line]) {
+        return refusal;
+    }
+    of_headers(&head[line..], error).after(line as u64)
+}
+
+/// Header lines, or trailers, with the empty line that ends them.
+pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Refusal {
+    if error == httparse::Error::TooManyHeaders {
+        return Refusal::new(RefusalKind::TooManyHeaders, lines.len());
+    }
+    let mut at = 0;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(refusal) = of_header(line.strip_suffix(b"\r\n").unwrap_or(line), at == 0) {
+            return refusal.after(at as u64);
+        }
+        at += line.len();
+    }
+    let kind = match error {
+        httparse::Error::HeaderValue => RefusalKind::HeaderValue,
+        _ => RefusalKind::HeaderName,
+    };
+    Refusal::new(kind, 0)
+}
+
+fn of_header(line: &[u8], is_first: bool) -> Option<Refusal> {
+    if line.is_empty() {
+        return None;
+    }
+    if matches!(line[0], b' ' | b'\t') && !is_first {
+        return Some(Refusal::new(RefusalKind::HeaderFold, 0));
+    }
+    let name = line.iter().position(|byte| !is_token_byte(*byte));
+    let Some(colon) = name.filter(|at| *at > 0 && line[*at] == b':') else {
+        let at = name.unwrap_or(line.len());
+        let kind = match line.get(at) {
+            Some(b'\r') => RefusalKind::BareCr,
+            _ => RefusalKind::HeaderName,
+        };
+        return Some(Refusal::new(kind, at));
+    };
+    let value = &line[colon + 1..];
+    let is_bad = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+    let bad = value.iter().position(is_bad)?;
+    let kind = match value[bad] {
+        b'\r' => RefusalKind::BareCr,
+        _ => RefusalKind::HeaderValue,
+    };
+    Some(Refusal::new(kind, colon + 1 + bad))
+}

@@ -1,0 +1,250 @@
+//! Finds where a head ends, and reads it once it is whole.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+use memchr::memchr;
+
+use super::diagnosis::{self, is_token_byte};
+use super::head::{Head, Line};
+use super::limits::HeadLimits;
+use super::refusal::{Refusal, RefusalKind};
+
+/// How many empty lines may stand before a request: old clients end a body with one.
+const EMPTY_LINES_MAX: usize = 2;
+
+/// How many headers are read without asking for memory.
+const HEADERS_INLINE: usize = 100;
+
+/// Reads the heads of requests, one after another.
+///
+/// It holds no bytes: whoever reads keeps what has come of a head, and pushes all of it each time.
+/// A byte is looked at once while the end is searched for, and once more when the head is whole,
+/// however small the pieces are in which it comes.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::http::{Method, proto::{HeadParser, Limits}};
+///
+/// let input = b"GET /a?b HTTP/1.1\r\nHost: c\r\n\r\nwhat follows";
+/// let mut parser = HeadParser::new(Limits::default().head());
+/// assert!(parser.push(&input[..20])?.is_none());
+/// let (head, len) = parser.push(input)?.unwrap();
+/// assert_eq!(&input[len..], b"what follows");
+/// assert_eq!((head.method(), head.host()), (&Method::GET, Some("c")));
+/// # Ok::<(), highwater::http::proto::Refusal>(())
+/// ```
+#[derive(Debug)]
+pub struct HeadParser {
+    limits: HeadLimits,
+    search: Search,
+}
+
+/// How far the search for the end has come.
+#[derive(Debug, Default)]
+struct Search {
+    /// Where the request line begins, behind empty lines.
+    start: usize,
+    /// How many empty lines those are.
+    empty_lines: usize,
+    /// Where the first line of headers begins, once the request line is whole.
+    headers: Option<usize>,
+    /// Whether the request line was looked at, before the head was whole.
+    line_checked: bool,
+    /// Where the line begins that is not whole yet.
+    line: usize,
+    /// What is before this has no end of that line.
+    scanned: usize,
+}
+
+impl HeadParser {
+    /// Makes a parser of heads within `limits`.
+    #[must_use]
+    pub fn new(limits: HeadLimits) -> Self {
+        Self {
+            limits,
+            search: Search::default(),
+        }
+    }
+
+    /// Takes what has come of a head, all from its first byte on; says what it is and how many of
+    /// the bytes belong to it, or `None` if it is not whole. Behind a head the parser is ready for
+    /// the next one.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`], as early as it is certain: it never takes more than the limits to say so.
+    pub fn push(&mut self, buffer: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
+        let found = self.search.find_end(buffer, &self.limits);
+        if matches!(found, Ok(Some(_))) {
+            return self.read(buffer, found?.unwrap_or_default()).map(Some);
+        }
+        // What is wrong with the request line is told first, however much of the rest is there.
+        if let (Some(headers), false) = (self.search.headers, self.search.line_checked) {
+            let start = self.search.start;
+            check_line(&buffer[start..headers]).map_err(|refusal| refusal.after(start as u64))?;
+            self.search.line_checked = true;
+        }
+        found.map(|_| None)
+    }
+
+    /// Says whether a byte of a head has come, so that its client owes the rest.
+    ///
+    /// ```
+    /// use highwater::http::proto::{HeadParser, Limits};
+    ///
+    /// let mut parser = HeadParser::new(Limits::default().head());
+    /// parser.push(b"\r\n")?;
+    /// assert!(!parser.is_within()); // an empty line is none of it
+    /// parser.push(b"\r\nG")?;
+    /// assert!(parser.is_within());
+    /// # Ok::<(), highwater::http::proto::Refusal>(())
+    /// ```
+    #[must_use]
+    pub fn is_within(&self) -> bool {
+        self.search.scanned > self.search.start
+    }
+
+    fn read(&mut self, buffer: &[u8], end: usize) -> Result<(Head, usize), Refusal> {
+        let start = std::mem::take(&mut self.search).start;
+        let head = read_head(&buffer[start..end], &self.limits)
+            .map_err(|refusal| refusal.after(start as u64))?;
+        Ok((head, end))
+    }
+}
+
+impl Search {
+    /// Looks for the empty line that ends the head, from where it was left.
+    fn find_end(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
+        loop {
+            if self.headers.is_none() {
+                self.check_start(buffer)?;
+            }
+            let (bound, too_long) = self.bound(limits);
+            let searched = buffer.len().min(bound);
+            let Some(found) = memchr(b'\n', &buffer[self.scanned.min(searched)..searched]) else {
+                self.scanned = searched;
+                if buffer.len() >= bound {
+                    return Err(self.over(buffer, bound, too_long));
+                }
+                return Ok(None);
+            };
+            let lf = self.scanned + found;
+            if lf == self.line || buffer[lf - 1] != b'\r' {
+                return Err(Refusal::new(RefusalKind::BareLf, lf));
+            }
+            let is_empty = lf == self.line + 1;
+            self.line = lf + 1;
+            self.scanned = lf + 1;
+            match (self.headers, is_empty) {
+                (Some(_), true) => return Ok(Some(self.line)),
+                (Some(_), false) => {}
+                (None, true) => self.skip_empty_line()?,
+                (None, false) => self.headers = Some(self.line),
+            }
+        }
+    }
+
+    /// What cannot be a request is known by its first byte: no need to wait for a line.
+    fn check_start(&self, buffer: &[u8]) -> Result<(), Refusal> {
+        match buffer.get(self.start..).unwrap_or_default() {
+            [] | [b'\r'] | [b'\r', b'\n', ..] => Ok(()),
+            [b'\r', ..] => Err(Refusal::new(RefusalKind::BareCr, self.start)),
+            [b'\n', ..] => Err(Refusal::new(RefusalKind::BareLf, self.start)),
+            [first, ..] if is_token_byte(*first) => Ok(()),
+            _ => Err(Refusal::new(RefusalKind::Method, self.start)),
+        }
+    }
+
+    fn skip_empty_line(&mut self) -> Result<(), Refusal> {
+        self.empty_lines += 1;
+        if self.empty_lines > EMPTY_LINES_MAX {
+            return Err(Refusal::new(RefusalKind::EmptyLines, self.start));
+        }
+        self.start = self.line;
+        Ok(())
+    }
+
+    /// Where the search must have come to an end, and what it is if it has not.
+    fn bound(&self, limits: &HeadLimits) -> (usize, RefusalKind) {
+        let head = self.start.saturating_add(limits.bytes);
+        let line = self
+            .start
+            .saturating_add(limits.line_bytes)
+            .saturating_add(2);
+        if self.headers.is_none() && line < head {
+            (line, RefusalKind::RequestLineTooLong)
+        } else {
+            (head, RefusalKind::HeadTooLarge)
+        }
+    }
+
+    fn over(&self, buffer: &[u8], bound: usize, kind: RefusalKind) -> Refusal {
+        let line = &buffer[self.start..bound];
+        let method = line.iter().take_while(|byte| is_token_byte(**byte)).count();
+        // All of it is a method that nobody knows, or it is no request at all.
+        match line.get(method) {
+            _ if self.headers.is_some() => Refusal::new(kind, bound),
+            None => Refusal::new(RefusalKind::MethodTooLong, bound),
+            Some(b' ') => Refusal::new(kind, bound),
+            Some(_) => Refusal::new(RefusalKind::Method, self.start + method),
+        }
+    }
+}
+
+/// Looks at a request line, with its line end, before the head is whole.
+pub(super) fn check_line(line: &[u8]) -> Result<(), Refusal> {
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse(line) {
+        Ok(_) => Line::read(&request, &Bytes::copy_from_slice(line)).map(|_| ()),
+        Err(error) => Err(diagnosis::of_line(line, error)),
+    }
+}
+
+/// Reads a whole head, with the empty line that ends it.
+fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Refusal> {
+    // Target and values are slices of this one copy, and what was read into is free again.
+    let bytes = Bytes::copy_from_slice(bytes);
+    if limits.headers <= HEADERS_INLINE {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_INLINE];
+        read_into(&bytes, &mut headers[..limits.headers])
+    } else {
+        read_into(&bytes, &mut vec![httparse::EMPTY_HEADER; limits.headers])
+    }
+}
+
+fn read_into<'a>(bytes: &'a Bytes, headers: &mut [httparse::Header<'a>]) -> Result<Head, Refusal> {
+    let mut request = httparse::Request::new(headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}
+        Ok(_) => return Err(Refusal::new(RefusalKind::RequestLine, 0)),
+        Err(error) => return Err(diagnosis::of_head(bytes, error)),
+    }
+    let line = Line::read(&request, bytes)?;
+    let map = read_headers(bytes, request.headers)?;
+    Head::new(line, map)
+}
+
+/// Puts headers into a map, whose values are slices of `bytes`.
+pub(super) fn read_headers(
+    bytes: &Bytes,
+    headers: &[httparse::Header<'_>],
+) -> Result<HeaderMap, Refusal> {
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for header in headers {
+        let at = offset(bytes, header.name.as_bytes());
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| Refusal::new(RefusalKind::HeaderName, at))?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(header.value))
+            .map_err(|_| Refusal::new(RefusalKind::HeaderValue, at))?;
+        map.try_append(name, value)
+            .map_err(|_| Refusal::new(RefusalKind::TooManyHeaders, at))?;
+    }
+    Ok(map)
+}
+
+/// Where a part of `whole` begins in it.
+fn offset(whole: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+}

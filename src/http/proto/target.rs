@@ -1,0 +1,144 @@
+//! What a request is for: the four forms of a target, and the host.
+
+use bytes::Bytes;
+use http::{Method, Uri};
+
+use super::refusal::RefusalKind;
+
+/// The form in which a target was given (RFC 9112 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetForm {
+    /// `/path?query`, as nearly all are.
+    Origin,
+    /// `http://host/path`, as to a proxy.
+    Absolute,
+    /// `host:port`, only with CONNECT.
+    Authority,
+    /// `*`, only with OPTIONS.
+    Asterisk,
+}
+
+/// Reads a target, a slice of a head that `httparse` took.
+pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), RefusalKind> {
+    // A URI would drop a fragment without a word; a backslash is a slash to some and not to others.
+    if target
+        .iter()
+        .any(|byte| matches!(byte, b'#' | b'\\') || !byte.is_ascii_graphic())
+    {
+        return Err(RefusalKind::Target);
+    }
+    let form = match (&target[..], method) {
+        (_, &Method::CONNECT) => TargetForm::Authority,
+        ([b'/', ..], _) => TargetForm::Origin,
+        (b"*", &Method::OPTIONS) => TargetForm::Asterisk,
+        (b"*", _) => return Err(RefusalKind::TargetForm),
+        _ => TargetForm::Absolute,
+    };
+    let uri = Uri::from_maybe_shared(target).map_err(|_| RefusalKind::Target)?;
+    match form {
+        TargetForm::Absolute => check_absolute(&uri)?,
+        TargetForm::Authority => check_authority(&uri)?,
+        TargetForm::Origin | TargetForm::Asterisk => {}
+    }
+    Ok((uri, form))
+}
+
+fn check_absolute(uri: &Uri) -> Result<(), RefusalKind> {
+    let (Some(_), Some(authority)) = (uri.scheme(), uri.authority()) else {
+        return Err(RefusalKind::TargetForm);
+    };
+    // A user's name before the host is how a link hides where it goes (RFC 9110 4.2.4).
+    if authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
+        return Err(RefusalKind::Target);
+    }
+    Ok(())
+}
+
+fn check_authority(uri: &Uri) -> Result<(), RefusalKind> {
+    let Some(authority) = uri.authority() else {
+        return Err(RefusalKind::TargetForm);
+    };
+    if uri.scheme().is_some() || uri.path_and_query().is_some() {
+        return Err(RefusalKind::TargetForm);
+    }
+    // There is no port that a tunnel goes to by itself (RFC 9110 9.3.6).
+    let has_port = authority.port_u16().is_some_and(|port| port > 0);
+    if !has_port || authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
+        return Err(RefusalKind::Target);
+    }
+    Ok(())
+}
+
+/// Says whether this is `uri-host [":" port]` (RFC 9110 7.2), without the comma that would make two
+/// of one. An empty one is: a client sends it when its target has no host.
+pub(super) fn is_host(text: &[u8]) -> bool {
+    let (host, port) = match text.first() {
+        Some(b'[') => {
+            let Some(end) = text.iter().position(|byte| *byte == b']') else {
+                return false;
+            };
+            if !is_literal(&text[1..end]) {
+                return false;
+            }
+            (&[][..], &text[end + 1..])
+        }
+        _ => text.split_at(
+            text.iter()
+                .position(|byte| *byte == b':')
+                .unwrap_or(text.len()),
+        ),
+    };
+    is_name(host) && is_port(port)
+}
+
+fn is_literal(text: &[u8]) -> bool {
+    let is_known = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'-' | b'_' | b'~')
+    };
+    !text.is_empty() && text.iter().all(is_known)
+}
+
+fn is_name(mut text: &[u8]) -> bool {
+    loop {
+        text = match text {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest
+            }
+            [byte, rest @ ..] if is_name_byte(*byte) => rest,
+            _ => return false,
+        };
+    }
+}
+
+const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b';'
+                | b'='
+        )
+}
+
+/// Nothing, or a colon and a number that may be empty.
+fn is_port(text: &[u8]) -> bool {
+    match text {
+        [] | [b':'] => true,
+        [b':', digits @ ..] => {
+            digits.iter().all(u8::is_ascii_digit)
+                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,93 @@
+//! The headers behind a chunked body.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{self, HeaderName};
+
+use super::diagnosis;
+use super::parser::read_headers;
+use super::refusal::Refusal;
+
+/// Says whether a header may come behind a body.
+///
+/// What frames, routes, authenticates or describes a message must be known before it (RFC 9110
+/// 6.5.1): behind it, it would get past whoever looked at the head.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::http::{HeaderName, header, proto::is_trailer};
+///
+/// assert!(is_trailer(&HeaderName::from_static("digest")));
+/// assert!(!is_trailer(&header::CONTENT_LENGTH));
+/// ```
+#[must_use]
+pub fn is_trailer(name: &HeaderName) -> bool {
+    !FORBIDDEN.contains(name) && !name.as_str().starts_with("if-")
+}
+
+const FORBIDDEN: [HeaderName; 42] = [
+    header::ACCEPT,
+    header::ACCEPT_CHARSET,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::AGE,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_LOCATION,
+    header::CONTENT_RANGE,
+    header::CONTENT_SECURITY_POLICY,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::DATE,
+    header::EXPECT,
+    header::EXPIRES,
+    header::FORWARDED,
+    header::HOST,
+    header::LOCATION,
+    header::MAX_FORWARDS,
+    header::ORIGIN,
+    header::PRAGMA,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::RANGE,
+    header::REFERER,
+    header::RETRY_AFTER,
+    header::SET_COOKIE,
+    header::STRICT_TRANSPORT_SECURITY,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::USER_AGENT,
+    header::VARY,
+    header::VIA,
+    header::WARNING,
+    header::WWW_AUTHENTICATE,
+];
+
+/// Reads a trailer section with the empty line that ends it; drops what may not be there.
+pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Refusal> {
+    let section = Bytes::copy_from_slice(section);
+    let mut headers = vec![httparse::EMPTY_HEADER; most];
+    let headers = match httparse::parse_headers(&section, &mut headers) {
+        Ok(httparse::Status::Complete((len, headers))) if len == section.len() => headers,
+        Ok(_) => return Err(diagnosis::of_headers(&section, httparse::Error::HeaderName)),
+        Err(error) => return Err(diagnosis::of_headers(&section, error)),
+    };
+    let mut trailers = read_headers(&section, headers)?;
+    let forbidden: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| !is_trailer(name))
+        .cloned()
+        .collect();
+    for name in forbidden {
+        trailers.remove(name);
+    }
+    Ok(trailers)
+}
