@@ -209,6 +209,7 @@
 //! | --- | --- | --- |
 //! | [`channel`] | none | high-water mark and a chunk |
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
+//! | [`Writable`] to a socket | none, and one while it would block | the same |
 //! | a server of *n* connections | at most *n*, reused | the stacks of its threads, and what the handlers hold |
 //! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
@@ -314,6 +315,9 @@ mod listen;
 #[cfg(all(unix, not(loom)))]
 mod relay;
 #[cfg(all(unix, not(loom)))]
+mod rota;
+
+#[cfg(all(unix, not(loom)))]
 mod server;
 
 #[cfg(all(unix, not(loom)))]
@@ -352,7 +356,7 @@ pub use pool::{Buffer, Pool};
 pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
-pub use sink::{Sink, WriteSink};
+pub use sink::{Direct, Sink, Tried, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]

@@ -121,6 +121,7 @@ impl Listen {
                             |port| Address::Tcp(port.to_string()),
                         ),
                         options: self.options.clone(),
+                        told_late: false,
                         patience: Patience::new(None),
                     });
                 }
@@ -179,6 +180,9 @@ pub struct Listener {
     domain: Domain,
     address: Address,
     options: SocketOptions,
+    /// Whether it was told other options while it listened: who was in the backlog by then has not
+    /// got them.
+    told_late: bool,
     /// One for all accepts: what a token has ended stays so.
     patience: Patience,
 }
@@ -202,6 +206,7 @@ impl Listener {
         let told = options.apply(&self.socket, self.domain);
         told.map_err(|error| error.during("set an option of", &self.address.to_string()))?;
         self.options = options.clone();
+        self.told_late = true;
         Ok(self)
     }
 
@@ -266,6 +271,12 @@ impl Listener {
             .map_err(|error| error.during("accept on", &self.address.to_string()))
     }
 
+    /// Whether the system gives the options of what listens to what is accepted. Linux does, with
+    /// those of TCP, and so saves a call for each connection.
+    fn hands_on(&self) -> bool {
+        cfg!(target_os = "linux") && self.domain != Domain::UNIX
+    }
+
     fn try_accept(&self, deadline: Option<Instant>) -> Result<Socket, Error> {
         // Or those who wait already would keep a server going that was told to stop.
         self.patience.check()?;
@@ -276,7 +287,9 @@ impl Listener {
                         Some(addr) => Address::Tcp(addr.to_string()),
                         None => self.address.clone(),
                     };
-                    self.options.apply(&socket, self.domain)?;
+                    if self.told_late || !self.hands_on() {
+                        self.options.apply(&socket, self.domain)?;
+                    }
                     let limits = self.options.limits();
                     return Ok(Socket::new(socket, name.to_string(), limits));
                 }

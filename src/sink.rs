@@ -12,8 +12,9 @@ use crate::error::Error;
 /// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
 /// `_final`.
 ///
-/// Its stream calls it from one thread, never again after an error, and drops it when the stream
-/// has ended: so a sink that is dropped without [`finish`](Self::finish) was broken off.
+/// Its stream calls it from one thread, unless it is [`direct`](Self::direct), and never again after
+/// an error. It drops it when the stream has ended: so a sink that is dropped without
+/// [`finish`](Self::finish) was broken off.
 pub trait Sink<T>: Send {
     /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
     /// was written, to the byte. It is called again for what it leaves.
@@ -53,6 +54,14 @@ pub trait Sink<T>: Send {
         false
     }
 
+    /// What of it can be done without blocking. None, if a call may always block.
+    ///
+    /// A [`Writable`](crate::Writable) calls such a sink from whatever thread writes, and starts one
+    /// only for what would block.
+    fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
+        None
+    }
+
     /// How to wake a [`write`](Self::write) that blocks in the kernel. None if it cannot.
     fn interrupt(&self) -> Option<Interrupt> {
         None
@@ -62,6 +71,37 @@ pub trait Sink<T>: Send {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("sink")
     }
+}
+
+/// What came of a call that must not block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It is done, of a write at least a part.
+    Done,
+    /// Nothing was done, for it would have blocked.
+    WouldBlock,
+}
+
+/// A sink that can say that it would block, as a socket can.
+///
+/// Like those of a [`Sink`], its calls never overlap, but they may come from different threads.
+/// [`Sink::flush`] is called for a [`flush`](crate::Writable::flush) of its stream alone, on the
+/// thread that flushes, and not when nothing more is at hand: so it holds back only what can wait
+/// for more.
+pub trait Direct<T> {
+    /// Writes as [`Sink::write`] does, if it can without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::write`].
+    fn try_write(&mut self, batch: &mut Batch<T>) -> Result<Tried, Error>;
+
+    /// Finishes as [`Sink::finish`] does, if it can without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::finish`].
+    fn try_finish(&mut self) -> Result<Tried, Error>;
 }
 
 /// Any [`io::Write`] as a sink of bytes.
@@ -188,6 +228,10 @@ impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
 
     fn is_done(&self) -> bool {
         (**self).is_done()
+    }
+
+    fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
+        (**self).direct()
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

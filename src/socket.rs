@@ -1,5 +1,7 @@
 //! A connected socket, and its two halves as a source and a sink.
 
+mod streams;
+
 use std::borrow::Cow;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -19,7 +21,7 @@ use crate::fd::{Ready, Waker};
 use crate::mark::READ_BYTES;
 use crate::options::{Limits, SocketOptions, domain_of};
 use crate::pool::Pool;
-use crate::sink::{Sink, retry, write_vectored};
+use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
 use crate::source::{Source, read_chunk, read_pool};
 use crate::traffic::SocketMonitor;
 
@@ -154,6 +156,15 @@ impl Socket {
         let _ = self.shared.socket().set_tcp_nodelay(true);
     }
 
+    /// The same connection, for somebody else.
+    #[cfg(feature = "http")]
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            limits: self.limits,
+        }
+    }
+
     /// Resets the connection if it is dropped before it was told not to.
     pub(crate) fn reset_on_drop(&self) -> ResetOnDrop {
         ResetOnDrop(Some(Arc::clone(&self.shared)))
@@ -269,7 +280,7 @@ impl Source<Bytes> for SocketSource {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -369,12 +380,36 @@ impl Sink<Bytes> for SocketSink {
         linger.map_or(Ok(()), |silence| self.see_off(silence))
     }
 
+    fn direct(&mut self) -> Option<&mut dyn Direct<Bytes>> {
+        Some(self)
+    }
+
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.shared.name())
+    }
+}
+
+impl Direct<Bytes> for SocketSink {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+        self.limits.check()?;
+        match write_vectored(batch, |slices| self.shared.send(slices)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Tried::WouldBlock),
+            outcome => {
+                batch.advance(outcome?);
+                Ok(Tried::Done)
+            }
+        }
+    }
+
+    fn try_finish(&mut self) -> Result<Tried, Error> {
+        if self.limits.linger.is_some() {
+            return Ok(Tried::WouldBlock);
+        }
+        self.finish().map(|()| Tried::Done)
     }
 }
 

@@ -33,6 +33,12 @@ pub(super) struct Back<T> {
     pub(super) producers: usize,
     /// A thread of the join's own takes the chunks to a sink.
     pub(super) has_sink: bool,
+    /// A thread takes what is due, or a reader does. If not, whoever makes it due sees to it.
+    pub(super) attended: bool,
+    /// The sink can be tried without blocking, by whoever makes something due.
+    pub(super) direct: bool,
+    /// What was taken and tried, and is left to the thread. It is the running request still.
+    pub(super) hand: Option<Taken<T>>,
     /// How much the sink had confirmed when a batch of it was done.
     completed: u64,
     /// What was taken from a writer and did not reach the sink.
@@ -115,6 +121,9 @@ impl<T> Back<T> {
             flushing: 0,
             producers: 1,
             has_sink: false,
+            attended: true,
+            direct: false,
+            hand: None,
             completed: 0,
             undelivered: Batch::new(),
             interrupt_source: None,
@@ -127,7 +136,7 @@ impl<T> Back<T> {
     #[inline]
     pub(super) fn admits(&self) -> bool {
         let room = if self.state.marks().high() == 0 {
-            self.reader_waits && self.state.is_queue_empty()
+            (self.reader_waits || self.is_idle()) && self.state.is_queue_empty()
         } else {
             !self.state.needs_drain()
         };
@@ -138,7 +147,12 @@ impl<T> Back<T> {
     /// destroy leaves no request behind, so the one is not enough to wait for.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
-        self.state.is_request_due() || self.state.is_closed() || self.nudged
+        self.state.is_request_due() || self.state.is_closed() || self.nudged || self.hand.is_some()
+    }
+
+    /// Says whether a chunk could be taken to the sink by its writer.
+    fn is_idle(&self) -> bool {
+        (self.direct || !self.attended) && !self.state.is_running()
     }
 
     /// Takes a chunk, or gives it back if the stream takes none.
@@ -170,6 +184,9 @@ impl<T> Back<T> {
 
     /// Takes what is due for the sink, or the reader.
     pub(super) fn take(&mut self) -> Option<Taken<T>> {
+        if self.hand.is_some() {
+            return self.hand.take();
+        }
         Some(match self.state.next_request()? {
             Request::Write(batch) => Taken::Batch(batch),
             Request::Final => match self.failure.clone() {

@@ -19,6 +19,7 @@
 
 mod back;
 mod budget;
+mod desk;
 mod fanout;
 mod front;
 mod life;
@@ -43,6 +44,7 @@ use back::Back;
 pub(crate) use back::Tally;
 pub use budget::Budget;
 use budget::Door;
+pub(crate) use desk::{Attendance, Desk, Held, Seat, Served};
 pub(crate) use fanout::{Fanout, Outlet};
 use front::Front;
 pub(crate) use reader::Amount;
@@ -79,6 +81,14 @@ pub(crate) enum Taken<T> {
     Gone(Option<Error>),
 }
 
+/// What came of waking the reader.
+enum Woken {
+    /// It will look.
+    Told,
+    /// There was no need to: see [`Desk::serve`].
+    Served(Served),
+}
+
 /// Why a wait ended without what was waited for.
 enum Unmet {
     /// The call was not to wait.
@@ -106,6 +116,8 @@ pub(crate) struct Join<T> {
     gauge: Gauge<T>,
     /// Where its chunks are charged, if there is a budget.
     door: Option<Door<T>>,
+    /// Who takes what is due to a sink from the thread that has made it due.
+    desk: Option<Arc<dyn Desk<T>>>,
 }
 
 impl<T> Join<T> {
@@ -132,6 +144,7 @@ impl<T> Join<T> {
             is_rendezvous: marks.high() == 0,
             gauge,
             door: None,
+            desk: None,
         }
     }
 
@@ -164,14 +177,23 @@ impl<T> Join<T> {
 
     /// Lets the reader look again, and wakes it if it sleeps. After the lock, so that it does not
     /// wake up only to wait for it; whether it sleeps was read under the lock, so no wake is lost.
+    ///
+    /// Where there is a desk, what is due may be seen to here instead.
     #[inline]
-    fn wake_reader(&self, back: MutexGuard<'_, Back<T>>) {
+    fn wake_reader(&self, mut back: MutexGuard<'_, Back<T>>) -> Woken {
+        if let Some(desk) = &self.desk
+            && let Some(taken) = back.take_here()
+        {
+            drop(back);
+            return Woken::Served(desk.serve(self, taken));
+        }
         let parked = back.reader_parked;
         drop(back);
         self.filled_flag.raise();
         if parked {
             self.filled.notify_one();
         }
+        Woken::Told
     }
 
     /// Lets writers look again, and wakes those that sleep.
@@ -186,12 +208,17 @@ impl<T> Join<T> {
     }
 
     /// Lets both sides look again: something has ended.
-    fn wake_all(&self, back: MutexGuard<'_, Back<T>>) {
+    fn wake_all(&self, mut back: MutexGuard<'_, Back<T>>) {
+        let desk = self.desk.as_ref();
+        let due = desk.and_then(|desk| Some((desk, back.take_here()?)));
         drop(back);
         self.filled_flag.raise();
         self.drained_flag.raise();
         self.filled.notify_all();
         self.drained.notify_all();
+        if let Some((desk, taken)) = due {
+            desk.serve(self, taken);
+        }
     }
 
     /// Waits, on the writers' condvar, until `met`.

@@ -80,7 +80,7 @@ impl<T> Join<T> {
         self.after_progress(back, events);
     }
 
-    fn after_progress(&self, back: MutexGuard<'_, Back<T>>, events: Events) {
+    pub(super) fn after_progress(&self, back: MutexGuard<'_, Back<T>>, events: Events) {
         if events.contains(Event::Drain) || back.flushing > 0 {
             self.wake_writers(back);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Lease;
-use super::{Back, Door, Join, Unmet, WRITER_PAUSES, Wait};
+use super::{Back, Door, Join, Served, Unmet, WRITER_PAUSES, Wait, Woken};
 use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
@@ -53,7 +53,12 @@ impl<T> Join<T> {
                     self.drained_flag.lower();
                 }
                 if was_empty {
-                    self.wake_reader(back);
+                    let woken = self.wake_reader(back);
+                    match woken {
+                        Woken::Served(Served::Tried(now)) => return Ok(now),
+                        Woken::Served(Served::Over) => return self.answer(weight),
+                        Woken::Served(Served::Left) | Woken::Told => {}
+                    }
                 }
                 Ok(pressure)
             }
@@ -128,6 +133,7 @@ impl<T> Join<T> {
             }
             self.wake_reader(back);
         }
+        self.survived()?;
         Ok(self.pressure())
     }
 
@@ -143,7 +149,7 @@ impl<T> Join<T> {
         Ok(())
     }
 
-    fn pressure(&self) -> Pressure {
+    pub(crate) fn pressure(&self) -> Pressure {
         if self.back().admits() {
             Pressure::Below
         } else {

@@ -4,6 +4,7 @@
 //! next join, or a sink; or a transform with another inlet behind it, so that any number of light
 //! stages share a thread, with nothing between them but a call.
 
+mod direct;
 mod sink;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::transform::{Out, Transform};
 use crate::worker::guard;
 
+pub(crate) use direct::{Step, try_to};
 pub(crate) use sink::{Counts, ToSink};
 
 /// What a thread hands its chunks to.
@@ -77,35 +79,56 @@ pub(crate) fn run<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, 
         if inlet.is_done() {
             return have_enough(join, inlet);
         }
-        let (error, remainder) = match join.take() {
-            Taken::Batch(mut batch) => match pass(join, inlet, &mut batch) {
-                Ok(()) => {
-                    join.complete(batch);
-                    continue;
-                }
-                Err(error) if error.is_enough() || join.is_satisfied() => {
-                    return have_enough(join, inlet);
-                }
-                Err(error) => (error, batch),
-            },
-            // Somebody further down has had enough, and said so for all that is before him.
-            Taken::Gone(None) if join.is_satisfied() => return have_enough(join, inlet),
-            Taken::Nudge => continue,
-            Taken::End => match inlet.finish() {
-                Ok(()) => return join.finished().map(|()| Ended::AtTheEnd),
-                Err(error) => (error, Batch::new()),
-            },
-            Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
-        };
-        let error = join.locate(error, join.tally().confirmed);
-        // It travels behind what was passed on before it.
-        if let Err(later) = inlet.rest(true) {
-            error.attach(later);
+        if let Some(ended) = see_to(join, inlet, join.take()) {
+            return ended;
         }
-        let first = join.abandoned(error, remainder);
-        inlet.fail(&first);
-        return Err(first);
     }
+}
+
+/// Takes one thing to an inlet that was taken out of its join. Says how that has ended, if it has.
+pub(crate) fn see_to<T>(
+    join: &Join<T>,
+    inlet: &mut dyn Inlet<T>,
+    taken: Taken<T>,
+) -> Option<Result<Ended, Error>> {
+    let (error, remainder) = match taken {
+        Taken::Batch(mut batch) => match pass(join, inlet, &mut batch) {
+            Ok(()) => {
+                join.complete(batch);
+                return None;
+            }
+            Err(error) if error.is_enough() || join.is_satisfied() => {
+                return Some(have_enough(join, inlet));
+            }
+            Err(error) => (error, batch),
+        },
+        // Somebody further down has had enough, and said so for all that is before him.
+        Taken::Gone(None) if join.is_satisfied() => return Some(have_enough(join, inlet)),
+        Taken::Nudge => return None,
+        Taken::End => match inlet.finish() {
+            Ok(()) => return Some(join.finished().map(|()| Ended::AtTheEnd)),
+            Err(error) => (error, Batch::new()),
+        },
+        Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
+    };
+    Some(Err(break_off(join, inlet, error, remainder)))
+}
+
+/// Ends the join and what is behind it with an error, and says what the first cause was.
+fn break_off<T>(
+    join: &Join<T>,
+    inlet: &mut dyn Inlet<T>,
+    error: Error,
+    remainder: Batch<T>,
+) -> Error {
+    let error = join.locate(error, join.tally().confirmed);
+    // It travels behind what was passed on before it.
+    if let Err(later) = inlet.rest(true) {
+        error.attach(later);
+    }
+    let first = join.abandoned(error, remainder);
+    inlet.fail(&first);
+    first
 }
 
 fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Result<(), Error> {
@@ -114,7 +137,7 @@ fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Re
 }
 
 /// Ends the join well, and what is behind it as if the join had ended.
-fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+pub(crate) fn have_enough<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
     join.satisfy();
     match inlet.finish() {
         Err(error) if !error.is_enough() => {

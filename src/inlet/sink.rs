@@ -27,12 +27,12 @@ pub(crate) struct ToSink<'a, T, K> {
     most: usize,
     chunks: u64,
     confirmed: u64,
-    /// The same two, for others to look at.
-    counts: Arc<Counts>,
+    /// The same two, for others to look at. None where its join counts just the same.
+    counts: Option<Arc<Counts>>,
     /// The sink has failed, and is not called again.
     broken: bool,
     /// The stream is torn down, which a stage that makes much of little would not notice.
-    torn: Arc<AtomicBool>,
+    torn: Option<Arc<AtomicBool>>,
     written: &'a mut dyn FnMut(usize),
 }
 
@@ -63,22 +63,34 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     /// Wraps a sink. `written` is told how much each call of it has written.
     pub(crate) fn new(sink: &'a mut K, gauge: Gauge<T>, written: &'a mut dyn FnMut(usize)) -> Self {
         Self {
+            counts: Some(Arc::default()),
+            ..Self::uncounted(sink, gauge, written)
+        }
+    }
+
+    /// Wraps a sink that takes straight out of a join, which says what was confirmed.
+    pub(crate) fn uncounted(
+        sink: &'a mut K,
+        gauge: Gauge<T>,
+        written: &'a mut dyn FnMut(usize),
+    ) -> Self {
+        Self {
             sink,
             gauge,
             staged: Batch::new(),
             most: gauge.marks().high().clamp(1, STAGED_MAX),
             chunks: 0,
             confirmed: 0,
-            counts: Arc::default(),
+            counts: None,
             broken: false,
-            torn: Arc::default(),
+            torn: None,
             written,
         }
     }
 
     /// Asks, between two writes of what was staged, whether the stream was torn down.
     pub(crate) fn unless(mut self, torn: Arc<AtomicBool>) -> Self {
-        self.torn = torn;
+        self.torn = Some(torn);
         self
     }
 
@@ -87,8 +99,8 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 
     /// What the sink was given and has confirmed, for others to look at.
-    pub(crate) fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+    pub(crate) fn counts(&mut self) -> Arc<Counts> {
+        Arc::clone(self.counts.get_or_insert_default())
     }
 
     /// What was staged and not written.
@@ -97,14 +109,16 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 
     fn write_staged(&mut self) -> Result<(), Error> {
-        let torn = Arc::clone(&self.torn);
-        if torn.load(Ordering::Acquire) {
+        let torn = self.torn.clone();
+        let is_torn = || {
+            torn.as_ref()
+                .is_some_and(|torn| torn.load(Ordering::Acquire))
+        };
+        if is_torn() {
             return Err(Error::interrupted());
         }
         let mut staged = std::mem::take(&mut self.staged);
-        let outcome = self.push_all(&mut staged, &mut |_| {
-            (!torn.load(Ordering::Acquire)).then_some(0)
-        });
+        let outcome = self.push_all(&mut staged, &mut |_| (!is_torn()).then_some(0));
         self.staged = staged;
         outcome
     }
@@ -118,7 +132,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 
     /// Has the sink do something, with the name and the place of whatever goes wrong.
-    fn call<R>(
+    pub(super) fn call<R>(
         &mut self,
         doing: &'static str,
         work: impl FnOnce(&mut K) -> Result<R, Error>,
@@ -130,7 +144,11 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
             self.broken = true;
             let confirmed = self.confirmed;
             let error = error.during(doing, &self.sink.name());
-            error.at_unit(confirmed, self.gauge.unit())
+            if self.counts.is_some() {
+                error.at_unit(confirmed, self.gauge.unit())
+            } else {
+                error
+            }
         })
     }
 }
@@ -141,8 +159,10 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
         if weight == 0 && self.gauge.drops_weightless() {
             return Ok(());
         }
-        self.chunks += 1;
-        self.counts.chunks.store(self.chunks, Ordering::Relaxed);
+        if let Some(counts) = &self.counts {
+            self.chunks += 1;
+            counts.chunks.store(self.chunks, Ordering::Relaxed);
+        }
         self.staged.push(chunk, weight);
         if self.staged.weight() >= self.most || self.staged.len() >= CHUNKS_MAX {
             self.write_staged()?;
@@ -165,11 +185,11 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
                 Ok(())
             })?;
             let weight = before.1 - batch.weight();
-            self.confirmed += weight as u64;
-            // Stored and not added: nobody else writes it, and this is done for every line.
-            self.counts
-                .confirmed
-                .store(self.confirmed, Ordering::Relaxed);
+            if let Some(counts) = &self.counts {
+                self.confirmed += weight as u64;
+                // Stored and not added: nobody else writes it, and this is done for every line.
+                counts.confirmed.store(self.confirmed, Ordering::Relaxed);
+            }
             let wanted = settle(weight);
             self.tell(weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.

@@ -101,7 +101,7 @@ impl Source<Bytes> for ChildSource {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -203,7 +203,7 @@ impl Sink<Bytes> for ChildSink {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -73,7 +73,8 @@ impl Connection {
     }
 
     /// Takes the two halves apart, so as to be read and written by this very thread: that takes no
-    /// other one, and two descriptors beside that of the socket. A read or a write that blocks ends when the token is aborted by the server.
+    /// other one, and a descriptor more for each half from its first wait on. A read or a write
+    /// that blocks ends when the token is aborted by the server.
     #[must_use]
     pub fn split(self) -> (SocketSource, SocketSink) {
         self.unused.disarm();

@@ -160,7 +160,7 @@ impl Link {
     }
 
     pub(super) fn interrupt(&self) -> Option<Interrupt> {
-        self.waker.interrupt()
+        Some(self.waker.interrupt())
     }
 
     pub(super) fn name(&self) -> &str {

@@ -1,5 +1,6 @@
 //! The writing end of a stream, and the thread that takes what is written to its sink.
 
+mod desk;
 mod parts;
 
 use std::collections::VecDeque;
@@ -13,13 +14,12 @@ use crate::cancel::{Cancel, CancelToken};
 use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
-use crate::inlet::{self, ToSink};
 use crate::mark::{HighWaterMark, InBytes, Unit};
 use crate::pool::{Buffer, Pool};
 use crate::sink::{ForEach, Sink, WriteSink};
 use crate::state::Pressure;
-use crate::worker::Worker;
 
+use desk::{Home, SinkDesk};
 pub use parts::Cork;
 
 /// The writing end of a stream: Node's `Writable`.
@@ -27,7 +27,8 @@ pub use parts::Cork;
 /// Chunks are taken in order and never refused for want of room: a [`write`](Self::write) into a
 /// buffer that has reached its high-water mark waits until it is down at the low one. What is
 /// written goes to a reader, if this is one end of a [`channel`](crate::channel), or to a sink,
-/// which a thread of this handle's own takes it to. That thread starts with the first chunk.
+/// which a thread of this handle's own takes it to. That thread starts with the first chunk; or, if
+/// the sink can be tried without blocking ([`Sink::direct`]), with the first that would block.
 ///
 /// # Ending
 ///
@@ -60,7 +61,7 @@ pub struct Writable<T, S = ()> {
     segment: Option<Segment<T>>,
     /// Where segments come from, once there was one.
     pool: Option<Pool>,
-    far: Far<S>,
+    far: Far<T, S>,
 }
 
 enum Segment<T> {
@@ -83,11 +84,11 @@ impl<T> Segment<T> {
 }
 
 /// What is at the other end.
-enum Far<S> {
+enum Far<T, S> {
     /// A reader, who lives on its own. This is what `finish` gives back.
     Reader(S),
     /// A sink, with a thread that is this handle's own.
-    Sink(Worker<Result<S, Error>>),
+    Sink(Arc<dyn Home<T, S>>),
     /// It was finished.
     Gone,
 }
@@ -144,26 +145,19 @@ impl<T> Writable<T> {
 }
 
 impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
-    fn spawn<K, U>(mut sink: K, mark: &HighWaterMark<U>, inner: fn(K) -> S) -> Self
+    /// Makes one of a sink that is given back as something else.
+    pub(crate) fn spawn<K, U>(sink: K, mark: &HighWaterMark<U>, inner: fn(K) -> S) -> Self
     where
         K: Sink<T> + 'static,
         U: Unit<T>,
     {
-        let gauge = mark.gauge();
-        let join = Arc::new(Join::new(gauge));
-        join.attach_sink(sink.interrupt());
-        let name = format!("highwater-write {}", sink.name());
-        let taken_from = Arc::clone(&join);
-        let worker = Worker::new(name, move || {
-            inlet::run(&taken_from, &mut ToSink::new(&mut sink, gauge, &mut |_| {}))?;
-            Ok(inner(sink))
-        });
+        let (join, home) = SinkDesk::open(sink, mark.gauge(), inner);
         Self {
             join,
             ended: false,
             segment: None,
             pool: None,
-            far: Far::Sink(worker),
+            far: Far::Sink(home),
         }
     }
 }
@@ -179,7 +173,8 @@ impl<T, S> Writable<T, S> {
     /// # Errors
     ///
     /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
-    /// gone, with the first cause. Either has the chunk.
+    /// gone, with the first cause. Either has the chunk, or what is left of one that a sink has
+    /// taken in part from this very call before it failed.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
         self.write_within(chunk, Wait::Forever)
@@ -212,29 +207,17 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(WriteError::Ended(chunk));
         }
-        if !self.is_ready()
-            && let Err(error) = self.get_ready(wait)
+        if self.segment.is_some()
+            && let Err(error) = self.hand_segment(wait)
         {
             return Err(error.with(chunk));
         }
         self.join.write(chunk, wait)
     }
 
-    /// Nothing has to be done before a chunk can be written.
-    #[inline]
-    const fn is_ready(&self) -> bool {
-        let started = match &self.far {
-            Far::Sink(worker) => !worker.is_idle(),
-            Far::Reader(_) | Far::Gone => true,
-        };
-        self.segment.is_none() && started
-    }
-
-    /// Starts the sink's thread, and hands over what was staged before.
+    /// Hands over what was staged before.
     #[cold]
-    fn get_ready(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
-        self.start()
-            .map_err(|error| WriteError::Closed((), error))?;
+    fn hand_segment(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
         let Some(segment) = self.segment.take() else {
             return Ok(());
         };
@@ -251,18 +234,6 @@ impl<T, S> Writable<T, S> {
         Err(without)
     }
 
-    /// Starts the sink's thread, if it has not started.
-    fn start(&mut self) -> Result<(), Error> {
-        if let Far::Sink(worker) = &mut self.far
-            && let Err(error) = worker.start()
-        {
-            let error = Error::from(error).during("start the thread of", "writable");
-            // The sink went with its thread, so nobody else will say that it was let go.
-            return Err(self.join.abandoned(error, Batch::new()));
-        }
-        Ok(())
-    }
-
     /// Writes all of `chunks`, waiting for room as often as it takes.
     ///
     /// Cheaper than as many writes: what there is room for goes in at once. The name
@@ -275,7 +246,7 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(Error::ended());
         }
-        self.get_ready(Wait::Forever)?;
+        self.hand_segment(Wait::Forever)?;
         self.join.write_all(chunks)
     }
 
@@ -323,8 +294,12 @@ impl<T, S> Writable<T, S> {
     ///
     /// The first cause, if the stream is gone.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.get_ready(Wait::Forever)?;
-        self.join.wait_written(Wait::Forever)
+        self.hand_segment(Wait::Forever)?;
+        self.join.wait_written(Wait::Forever)?;
+        match &self.far {
+            Far::Sink(home) => home.flush(&self.join),
+            Far::Reader(_) | Far::Gone => Ok(()),
+        }
     }
 
     /// Says that nothing more will be written: Node's `end()`. May be called again.
@@ -336,7 +311,7 @@ impl<T, S> Writable<T, S> {
             return;
         }
         // An error stays with the stream, and `finish` tells it.
-        let _ = self.get_ready(Wait::Forever);
+        let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
         self.join.end_producer();
     }
@@ -357,10 +332,12 @@ impl<T, S> Writable<T, S> {
         let closed = || self.join.wait_closed(Wait::Forever);
         match std::mem::replace(&mut self.far, Far::Gone) {
             Far::Reader(nothing) => closed().map(|()| nothing),
-            Far::Sink(mut worker) => match worker.join() {
-                Some(outcome) => outcome,
-                None => Err(closed().err().unwrap_or_else(Error::closed)),
-            },
+            Far::Sink(home) => {
+                home.let_go(&self.join);
+                let closed = closed();
+                home.close()
+                    .ok_or_else(|| closed.err().unwrap_or_else(Error::closed))
+            }
             Far::Gone => Err(Error::closed()),
         }
     }
@@ -388,16 +365,17 @@ impl<T, S> Writable<T, S> {
 
     fn begin_finish(&mut self) {
         self.end();
-        // A stream that was destroyed before its first byte has a sink that is to be let go. An
-        // error stays with the stream.
-        let _ = self.start();
+        // A stream that was destroyed before its first byte has a sink that is to be let go.
+        if let Far::Sink(home) = &self.far {
+            home.let_go(&self.join);
+        }
     }
 
     /// Ends the stream with an error that travels behind the data: the other side gets everything
     /// that was written, and then this. Does not wait.
     pub fn fail(&mut self, error: impl Into<Error>) {
         // What cannot be handed over any more has a first cause, which wins over this one.
-        let _ = self.get_ready(Wait::Forever);
+        let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
         let _ = self.join.fail(error.into());
     }

@@ -112,7 +112,7 @@ impl<S> io::Write for Writable<Bytes, S> {
             if !buffer.is_full() {
                 return Ok(copied);
             }
-            self.get_ready(Wait::Forever).map_err(Error::from)?;
+            self.hand_segment(Wait::Forever).map_err(Error::from)?;
             return Ok(copied);
         }
         self.begin_segment(data)
@@ -121,9 +121,10 @@ impl<S> io::Write for Writable<Bytes, S> {
     /// Hands over what is held back. If a sink is at the other end it also waits until that has
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
-        self.get_ready(Wait::Forever).map_err(Error::from)?;
-        if matches!(self.far, Far::Sink(_)) {
+        self.hand_segment(Wait::Forever).map_err(Error::from)?;
+        if let Far::Sink(home) = &self.far {
             self.join.wait_written(Wait::Forever)?;
+            home.flush(&self.join)?;
         }
         Ok(())
     }
@@ -139,7 +140,7 @@ impl<S> Writable<Bytes, S> {
             return Ok(0);
         }
         // One that found no room before goes first.
-        self.get_ready(Wait::Forever).map_err(Error::from)?;
+        self.hand_segment(Wait::Forever).map_err(Error::from)?;
         let high = self.high_water_mark();
         let pool = self
             .pool
@@ -152,7 +153,7 @@ impl<S> Writable<Bytes, S> {
             seal: |buffer| buffer.freeze(),
         });
         if full {
-            self.get_ready(Wait::Forever).map_err(Error::from)?;
+            self.hand_segment(Wait::Forever).map_err(Error::from)?;
         }
         Ok(copied)
     }
@@ -181,10 +182,12 @@ impl<T, S> Drop for Writable<T, S> {
         if !self.ended {
             self.join.abandon();
         }
-        if let Far::Sink(worker) = &mut self.far {
+        if let Far::Sink(home) = &self.far {
             // After `end` this is where its promise is kept; otherwise the sink's thread is
             // waited for, so that it does not outlive its handle.
-            worker.join();
+            home.let_go(&self.join);
+            let _ = self.join.wait_closed(Wait::Forever);
+            home.close();
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod books;
 mod budget;
+mod direct;
 mod ends;
 mod fanout;
 mod flow;

@@ -3,9 +3,11 @@
 #![cfg(target_os = "linux")]
 
 mod blocked;
+mod calls;
 mod connect;
 mod crowd;
 mod faults;
+mod journey;
 mod names;
 mod options;
 mod proxy;
@@ -15,6 +17,10 @@ mod server;
 mod server_faults;
 mod server_stops;
 mod stopped;
+#[allow(dead_code, reason = "what other tests share")]
+#[path = "../contract/support.rs"]
+mod support;
+mod traced;
 mod vanished;
 #[allow(dead_code, reason = "shared with the tests of the ends")]
 #[path = "../endpoints/watch.rs"]

@@ -62,7 +62,8 @@ pub(crate) fn everything(mut from: impl Read) -> io::Result<Vec<u8>> {
     from.read_to_end(&mut got).map(|_| got)
 }
 
-const ALONE: &str = "HIGHWATER_TEST_ALONE";
+/// Set in a process that a test has to itself.
+pub(crate) const ALONE: &str = "HIGHWATER_TEST_ALONE";
 
 /// Says whether this is the process that a test has to itself. If not, runs the test in one, and
 /// the answer is no. What it prints is printed.

@@ -87,8 +87,10 @@ fn a_writer_of_fifty_chunks_that_heeds_the_mark_of_fifty_bytes_waits_for_sevente
 #[test]
 fn a_write_after_the_end_is_refused_and_what_came_before_it_arrives() {
     let mut out = Writable::to(Vec::new(), HighWaterMark::bytes(64));
+    let cork = out.cork();
     let _ = out.write(bytes("this is the end")).unwrap();
     assert_eq!(out.len(), 15);
+    drop(cork);
     out.end();
     let refused = out.write(bytes("and so is this")).unwrap_err();
     assert!(matches!(&refused, WriteError::Ended(chunk) if chunk == "and so is this"));
@@ -233,8 +235,10 @@ fn an_end_may_be_called_again_before_and_after_the_finish() {
         let sink = Keeper::new(&log).ending(Ending::Waits(gate.clone()));
         let kept = sink.kept();
         let mut out = Writable::from_sink(sink, HighWaterMark::bytes(64));
+        let cork = out.cork();
         let _ = out.write(bytes("testing ended state")).unwrap();
         assert_eq!(out.len(), 19);
+        drop(cork);
         out.end();
         out.end();
         gate.until_arrived(1);

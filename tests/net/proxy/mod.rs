@@ -1,6 +1,6 @@
 //! The example `proxy`, as a user runs it, and the tools of others through it.
 
-mod tool;
+pub(crate) mod tool;
 mod tools;
 
 use std::io::{ErrorKind, Read, Write};
