@@ -1,0 +1,231 @@
+//! What a request for a file is answered with: status, headers, and which bytes.
+//!
+//! All of it is decided here, out of what was asked and what was found, and nothing is sent. This
+//! module is pure: the time and what nobody may foretell are arguments.
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, LAST_MODIFIED, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::conditional::{Validators, Verdict, allows_range, judge};
+use super::etag::Stamp;
+use super::multipart::{Multipart, content_range};
+use super::range::{Selection, select};
+
+/// A file that was found, in the form in which it is to be sent.
+#[derive(Clone, Debug)]
+pub struct Representation {
+    /// What tells this state of it from others.
+    pub stamp: Stamp,
+    /// What its content is.
+    pub content_type: &'static str,
+    /// Says whether it is compressed with gzip.
+    pub is_gzip: bool,
+    /// Says whether another client could get another form of it.
+    pub varies: bool,
+    /// How long whom may keep it.
+    pub cache_control: Option<HeaderValue>,
+}
+
+/// An answer, before it is sent.
+///
+/// Neither `Content-Length` nor `Date` is among the headers: who sends it knows them.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// What follows them.
+    pub body: Body,
+}
+
+/// What follows the head of an answer, unless that was all that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing, not even a length: 304.
+    None,
+    /// What is here.
+    Text(Bytes),
+    /// These bytes of the file.
+    Range(Range<u64>),
+    /// These, one after the other.
+    Parts(Multipart),
+}
+
+impl Body {
+    /// How long it is.
+    #[must_use]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "an empty file and no body are two things"
+    )]
+    pub const fn len(&self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Text(text) => text.len() as u64,
+            Self::Range(range) => range.end.saturating_sub(range.start),
+            Self::Parts(parts) => parts.len(),
+        }
+    }
+}
+
+/// Decides what a `GET` or a `HEAD` of this file is answered with.
+///
+/// `boundary` is called if several ranges are to be sent, for a number that nobody can foretell.
+#[must_use]
+pub fn plan(
+    method: &Method,
+    headers: &HeaderMap,
+    file: &Representation,
+    now: SystemTime,
+    boundary: impl FnOnce() -> u128,
+) -> Plan {
+    let validators = Validators::of(&file.stamp, file.is_gzip.then_some("gz"), now);
+    match judge(method, headers, &validators) {
+        Verdict::Failed => return Plan::of_status(StatusCode::PRECONDITION_FAILED),
+        Verdict::NotModified => {
+            let mut plan = Plan::new(StatusCode::NOT_MODIFIED, Body::None);
+            plan.describe_for_caches(file, &validators);
+            return plan;
+        }
+        Verdict::Proceed => {}
+    }
+    match selection(method, headers, file, &validators) {
+        Selection::Whole => Plan::whole(file, &validators),
+        Selection::Parts(ranges) => Plan::partial(file, &validators, &ranges, boundary),
+        Selection::Unsatisfiable => {
+            let mut plan = Plan::of_status(StatusCode::RANGE_NOT_SATISFIABLE);
+            plan.set(CONTENT_RANGE, format!("bytes */{}", file.stamp.len));
+            plan
+        }
+    }
+}
+
+/// Which bytes are asked for. A `Range` means something to a `GET` alone, and only once.
+fn selection(
+    method: &Method,
+    headers: &HeaderMap,
+    file: &Representation,
+    validators: &Validators,
+) -> Selection {
+    let mut values = headers.get_all(RANGE).iter();
+    match (values.next(), values.next()) {
+        (Some(range), None) if method == Method::GET && allows_range(headers, validators) => {
+            select(range.as_bytes(), file.stamp.len)
+        }
+        _ => Selection::Whole,
+    }
+}
+
+impl Plan {
+    fn new(status: StatusCode, body: Body) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::with_capacity(HEADERS),
+            body,
+        }
+    }
+
+    /// An answer that says its status and nothing more.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        let mut plan = Self::new(status, Body::Text(format!("{status}\n").into()));
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        plan.headers.insert(CONTENT_TYPE, text);
+        plan
+    }
+
+    /// A page that was made for this answer.
+    pub(super) fn of_page(page: String, cache_control: Option<&HeaderValue>) -> Self {
+        let mut plan = Self::new(StatusCode::OK, Body::Text(page.into()));
+        plan.describe("text/html; charset=utf-8");
+        if let Some(value) = cache_control {
+            plan.headers.insert(CACHE_CONTROL, value.clone());
+        }
+        plan
+    }
+
+    fn whole(file: &Representation, validators: &Validators) -> Self {
+        let mut plan = Self::new(StatusCode::OK, Body::Range(0..file.stamp.len));
+        plan.describe_file(file, validators);
+        plan
+    }
+
+    fn partial(
+        file: &Representation,
+        validators: &Validators,
+        ranges: &[Range<u64>],
+        boundary: impl FnOnce() -> u128,
+    ) -> Self {
+        let complete = file.stamp.len;
+        if let [range] = ranges {
+            let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Body::Range(range.clone()));
+            plan.describe_file(file, validators);
+            plan.set(CONTENT_RANGE, content_range(range, complete));
+            return plan;
+        }
+        // Parts that take more than everything would be a way to make a server send more than it
+        // has, for the price of a header. So everything is sent in their place.
+        let parts = Multipart::new(ranges, complete, file.content_type, boundary());
+        let Some(parts) = parts.filter(|parts| parts.len() <= complete) else {
+            return Self::whole(file, validators);
+        };
+        let content_type = parts.content_type();
+        let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Body::Parts(parts));
+        plan.describe_file(file, validators);
+        plan.set(CONTENT_TYPE, content_type);
+        plan
+    }
+
+    fn describe_file(&mut self, file: &Representation, validators: &Validators) {
+        self.describe(file.content_type);
+        self.describe_for_caches(file, validators);
+        self.headers
+            .insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if file.is_gzip {
+            self.headers
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(time) = validators.last_modified() {
+            self.set(LAST_MODIFIED, httpdate::fmt_http_date(time));
+        }
+    }
+
+    fn describe(&mut self, content_type: &'static str) {
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // A name alone says what a file is. A browser that looks into it and knows better would run
+        // what somebody was allowed to store as a picture.
+        self.headers
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+
+    /// What a 304 has to say as well.
+    fn describe_for_caches(&mut self, file: &Representation, validators: &Validators) {
+        self.set(ETAG, validators.etag().to_string());
+        if file.varies {
+            self.headers
+                .insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+        }
+        if let Some(value) = &file.cache_control {
+            self.headers.insert(CACHE_CONTROL, value.clone());
+        }
+    }
+
+    pub(super) fn set(&mut self, name: HeaderName, text: String) {
+        // Nothing that is given to it has a line end or another control character.
+        if let Ok(value) = HeaderValue::try_from(text) {
+            self.headers.insert(name, value);
+        }
+    }
+}
+
+/// As many headers as an answer has, without those that are added when it is sent.
+const HEADERS: usize = 8;

@@ -1,0 +1,19 @@
+//! Files of a folder, served: what is decided, in tables; what is found, on a real file system.
+
+#![cfg(all(target_os = "linux", feature = "http"))]
+
+#[path = "../properties/http_files.rs"]
+mod properties;
+
+mod codings;
+mod conditions;
+mod escapes;
+mod found;
+mod kit;
+mod listings;
+mod models;
+mod paths;
+mod plans;
+mod ranges;
+mod swapped;
+mod types;
