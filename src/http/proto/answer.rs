@@ -60,26 +60,17 @@ impl BodyPlan {
         headers: &HeaderMap,
         length: Option<u64>,
     ) -> Result<Self, Error> {
-        if headers.contains_key(TRANSFER_ENCODING) {
-            return Err(invalid(
-                "how an answer is framed is not for a header to say",
-            ));
-        }
-        let length = agreed_length(headers, length)?;
+        let Told { length, closes } = Told::by(headers, length)?;
         let is_tunnel = method == Method::CONNECT && status.is_success();
         let has_none = status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let is_empty = has_none || is_tunnel || status == StatusCode::RESET_CONTENT;
+        // What a 304 and an answer to HEAD tell is how long it would be.
+        let is_told_only = status == StatusCode::NOT_MODIFIED || method == Method::HEAD;
+        if is_empty && !is_told_only && length.is_some_and(|length| length > 0) {
+            return Err(invalid(&format!("an answer of {status} has no body")));
+        }
         let framing = match length {
-            Some(1..) if status == StatusCode::NOT_MODIFIED && method != Method::HEAD => {
-                return Err(no_body(status));
-            }
-            Some(1..)
-                if (has_none && status != StatusCode::NOT_MODIFIED)
-                    || status == StatusCode::RESET_CONTENT
-                    || is_tunnel =>
-            {
-                return Err(no_body(status));
-            }
             _ if has_none || is_tunnel => Framing::Absent,
             // The only one that must say that it has none (RFC 9110 15.3.6).
             _ if status == StatusCode::RESET_CONTENT => Framing::Length(0),
@@ -87,15 +78,11 @@ impl BodyPlan {
             None if version == Version::HTTP_11 => Framing::Chunked,
             None => Framing::UntilClose,
         };
-        let asked = framing::list(headers.get_all(CONNECTION).iter());
         let sent = method != Method::HEAD && framing != Framing::Absent;
         Ok(Self {
             framing,
             sent,
-            closes: asked
-                .into_iter()
-                .any(|option| option.eq_ignore_ascii_case(b"close"))
-                || (sent && framing == Framing::UntilClose),
+            closes: closes || (sent && framing == Framing::UntilClose),
         })
     }
 
@@ -123,27 +110,45 @@ fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-fn no_body(status: StatusCode) -> Error {
-    invalid(&format!(
-        "an answer of status {} has no body",
-        status.as_u16()
-    ))
+/// What headers tell that is not theirs alone to tell.
+struct Told {
+    length: Option<u64>,
+    closes: bool,
 }
 
-/// The length that the headers and the caller agree on.
-fn agreed_length(headers: &HeaderMap, known: Option<u64>) -> Result<Option<u64>, Error> {
-    let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(value) = values.next() else {
-        return Ok(known);
-    };
-    let told = framing::read_length(value).map_err(|_| invalid("a malformed Content-Length"))?;
-    match known {
-        _ if values.next().is_some() => Err(invalid("more than one Content-Length")),
-        Some(known) if known != told => Err(invalid(&format!(
-            "a Content-Length of {told} for a body of {known} bytes"
-        ))),
-        _ => Ok(Some(told)),
+impl Told {
+    fn by(headers: &HeaderMap, length: Option<u64>) -> Result<Self, Error> {
+        let (mut told, mut closes) = (None, false);
+        for (name, value) in headers {
+            if *name == CONTENT_LENGTH {
+                let read = framing::read_length(value.as_bytes());
+                let read = read.map_err(|_| invalid("a malformed Content-Length"))?;
+                if told.replace(read).is_some() {
+                    return Err(invalid("more than one Content-Length"));
+                }
+            } else if *name == TRANSFER_ENCODING {
+                return Err(invalid(
+                    "how an answer is framed is not for a header to say",
+                ));
+            } else if *name == CONNECTION {
+                closes |= names(value.as_bytes(), "close");
+            }
+        }
+        match (told, length) {
+            (Some(told), Some(length)) if told != length => Err(invalid(&format!(
+                "a Content-Length of {told} for a body of {length} bytes"
+            ))),
+            _ => Ok(Self {
+                length: told.or(length),
+                closes,
+            }),
+        }
     }
+}
+
+/// Says whether a list names an option.
+fn names(list: &[u8], option: &str) -> bool {
+    framing::list(list).any(|element| element.eq_ignore_ascii_case(option.as_bytes()))
 }
 
 /// Writes the head of an answer behind what is in `out`, with the empty line that ends it.
@@ -193,15 +198,14 @@ pub fn encode_head(
         }
         Framing::Chunked => encode_header(out, "transfer-encoding", b"chunked"),
     }
-    let asked = || framing::list(headers.get_all(CONNECTION).iter());
-    let is_asked = |option: &str| asked().any(|own| own.eq_ignore_ascii_case(option.as_bytes()));
     let option = match (keep_alive && !plan.closes, version) {
         _ if status == StatusCode::SWITCHING_PROTOCOLS => Some("upgrade"),
         (false, _) => Some("close"),
         (true, Version::HTTP_10) => Some("keep-alive"),
         (true, _) => None,
     };
-    if let Some(option) = option.filter(|option| !is_asked(option)) {
+    let mut own = headers.get_all(CONNECTION).iter();
+    if let Some(option) = option.filter(|option| !own.any(|own| names(own.as_bytes(), option))) {
         encode_header(out, "connection", option.as_bytes());
     }
     out.extend_from_slice(b"\r\n");

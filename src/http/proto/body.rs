@@ -137,11 +137,8 @@ impl BodyDecoder {
                         .take_trailers(rest, at)
                         .map_err(|refusal| self.refuse(refusal))?;
                 }
-                _ => match self.take(rest[0]) {
-                    Ok(state) => {
-                        self.state = state;
-                        consumed += 1;
-                    }
+                _ => match self.take_framing(rest) {
+                    Ok(len) => consumed += len,
                     Err(kind) => {
                         let refusal = Refusal::new(kind, consumed).after(self.taken);
                         return Err(self.refuse(refusal));
@@ -162,6 +159,41 @@ impl BodyDecoder {
         };
     }
 
+    /// Takes framing: what is between two chunks at once if it is all there and plain, as it nearly
+    /// always is, else a byte.
+    fn take_framing(&mut self, input: &[u8]) -> Result<usize, RefusalKind> {
+        let (line, before) = match (self.state, input) {
+            (State::ChunkCr, [b'\r', b'\n', line @ ..]) => (line, 2),
+            (State::Size(size), line) if size.is_new() => (line, 0),
+            _ => {
+                self.state = self.take(input[0])?;
+                return Ok(1);
+            }
+        };
+        self.state = State::Size(SizeLine::default());
+        match SizeLine::plain(line) {
+            Some((size, len)) if size <= self.limits.bytes - self.data => {
+                self.state = self.begin(size);
+                Ok(before + len)
+            }
+            _ if before > 0 => Ok(before),
+            _ => {
+                self.state = self.take(input[0])?;
+                Ok(1)
+            }
+        }
+    }
+
+    /// The state behind the line of a size.
+    fn begin(&mut self, size: u64) -> State {
+        self.data += size;
+        if size == 0 {
+            State::Trailers
+        } else {
+            State::Chunk(size)
+        }
+    }
+
     /// Takes a byte of framing.
     fn take(&mut self, byte: u8) -> Result<State, RefusalKind> {
         Ok(match (self.state, byte) {
@@ -173,11 +205,7 @@ impl BodyDecoder {
                 }
                 match size {
                     None => State::Size(line),
-                    Some(0) => State::Trailers,
-                    Some(size) => {
-                        self.data += size;
-                        State::Chunk(size)
-                    }
+                    Some(size) => self.begin(size),
                 }
             }
             (State::ChunkCr, b'\r') => State::ChunkLf,

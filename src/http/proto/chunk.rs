@@ -48,6 +48,27 @@ enum Place {
 }
 
 impl SizeLine {
+    /// Reads a whole line that has no extensions: its size, and how long it is.
+    pub(super) fn plain(input: &[u8]) -> Option<(u64, usize)> {
+        let mut size = 0;
+        for (len, byte) in input.iter().enumerate().take(DIGITS_MAX as usize + 1) {
+            match hex(*byte) {
+                Some(_) if len == DIGITS_MAX as usize => return None,
+                Some(digit) => size = size << 4 | u64::from(digit),
+                None if len > 0 && input[len..].starts_with(b"\r\n") => {
+                    return Some((size, len + 2));
+                }
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// Says whether nothing was taken.
+    pub(super) const fn is_new(&self) -> bool {
+        self.digits == 0
+    }
+
     /// Takes the next byte; says the size, if this ends its line.
     pub(super) fn take(
         &mut self,
@@ -77,16 +98,16 @@ impl SizeLine {
     }
 
     fn take_digit(&mut self, byte: u8) -> Result<(), RefusalKind> {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'\n' if self.digits > 0 => return Err(RefusalKind::BareLf),
-            _ if self.digits == 0 => return Err(RefusalKind::ChunkSize),
-            b'\r' => return self.go(Place::Lf),
-            b';' => return self.go(Place::NameStart),
-            b' ' | b'\t' => return self.go(Place::SpaceBefore),
-            _ => return Err(RefusalKind::ChunkSize),
+        let Some(digit) = hex(byte) else {
+            self.place = match byte {
+                _ if self.digits == 0 => return Err(RefusalKind::ChunkSize),
+                b'\r' => Place::Lf,
+                b';' => Place::NameStart,
+                b' ' | b'\t' => Place::SpaceBefore,
+                b'\n' => return Err(RefusalKind::BareLf),
+                _ => return Err(RefusalKind::ChunkSize),
+            };
+            return Ok(());
         };
         if self.digits == DIGITS_MAX {
             return Err(RefusalKind::ChunkSize);
@@ -96,14 +117,18 @@ impl SizeLine {
         Ok(())
     }
 
-    fn go(&mut self, place: Place) -> Result<(), RefusalKind> {
-        self.place = place;
-        Ok(())
-    }
-
     /// What the digits say so far.
     pub(super) const fn size(&self) -> u64 {
         self.size
+    }
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where a request's body ends, and whether another request may follow: RFC 9112 6 and 9.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{Method, Version};
 
 use super::diagnosis::is_token_byte;
+use super::fields::Notes;
 use super::refusal::RefusalKind;
 
 /// How the end of a request's body is known.
@@ -21,30 +21,22 @@ pub enum BodyFraming {
 pub(super) fn of_request(
     method: &Method,
     version: Version,
-    headers: &HeaderMap,
+    notes: &Notes<'_>,
 ) -> Result<BodyFraming, RefusalKind> {
-    let framing = match (headers.get(CONTENT_LENGTH), headers.get(TRANSFER_ENCODING)) {
+    let framing = match (notes.length.value, notes.coding.value) {
         (None, None) => return Ok(BodyFraming::None),
         (Some(_), Some(_)) => return Err(RefusalKind::TwoFramings),
+        (None, Some(_)) if version != Version::HTTP_11 => return Err(RefusalKind::CodingTooOld),
+        (None, Some(_)) if notes.coding.is_repeated => return Err(RefusalKind::TransferEncoding),
         (None, Some(coding)) => {
-            if version != Version::HTTP_11 {
-                return Err(RefusalKind::CodingTooOld);
-            }
-            if headers.get_all(TRANSFER_ENCODING).iter().nth(1).is_some() {
-                return Err(RefusalKind::TransferEncoding);
-            }
-            check_coding(coding.as_bytes())?;
+            check_coding(coding)?;
             BodyFraming::Chunked
         }
-        (Some(length), None) => {
-            if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
-                return Err(RefusalKind::ContentLengthTwice);
-            }
-            match read_length(length)? {
-                0 => BodyFraming::None,
-                length => BodyFraming::Length(length),
-            }
-        }
+        (Some(_), None) if notes.length.is_repeated => return Err(RefusalKind::ContentLengthTwice),
+        (Some(length), None) => match read_length(length)? {
+            0 => BodyFraming::None,
+            length => BodyFraming::Length(length),
+        },
     };
     if method == Method::CONNECT && framing != BodyFraming::None {
         return Err(RefusalKind::ConnectBody);
@@ -53,8 +45,7 @@ pub(super) fn of_request(
 }
 
 /// Digits and nothing else (RFC 9110 8.6): neither a sign nor a list of equal ones.
-pub(super) fn read_length(value: &HeaderValue) -> Result<u64, RefusalKind> {
-    let digits = value.as_bytes();
+pub(super) fn read_length(digits: &[u8]) -> Result<u64, RefusalKind> {
     if digits.contains(&b',') {
         return Err(RefusalKind::ContentLengthTwice);
     }
@@ -86,35 +77,10 @@ fn check_coding(value: &[u8]) -> Result<(), RefusalKind> {
     Err(RefusalKind::TransferEncoding)
 }
 
-/// The elements of a list that may be on several lines (RFC 9110 5.6.1), without the spaces around.
-pub(super) fn list<'a>(
-    values: impl Iterator<Item = &'a HeaderValue>,
-) -> impl Iterator<Item = &'a [u8]> {
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+/// The elements of a list (RFC 9110 5.6.1), without the spaces around.
+pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|element| !element.is_empty())
-}
-
-/// What `Connection` asks for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wishes {
-    /// The connection is to be kept, by what the version says and the header changes.
-    pub(super) keep_alive: bool,
-    /// The protocols in `Upgrade` are meant for the next hop, which we are.
-    pub(super) upgrade: bool,
-}
-
-pub(super) fn wishes(version: Version, headers: &HeaderMap) -> Wishes {
-    let (mut close, mut keep_alive, mut upgrade) = (false, false, false);
-    for option in list(headers.get_all(CONNECTION).iter()) {
-        close |= option.eq_ignore_ascii_case(b"close");
-        keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-        upgrade |= option.eq_ignore_ascii_case(b"upgrade");
-    }
-    let is_11 = version == Version::HTTP_11;
-    Wishes {
-        keep_alive: !close && (is_11 || keep_alive),
-        upgrade: upgrade && is_11,
-    }
 }

@@ -1,15 +1,23 @@
 //! The head of a request that is in order: what is asked for, and what comes behind it.
 
-use bytes::Bytes;
-use http::header::{EXPECT, HOST, UPGRADE};
-use http::{HeaderMap, Method, Uri, Version};
+use std::ops::Range;
+use std::sync::OnceLock;
 
+use bytes::Bytes;
+use http::header::UPGRADE;
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use memchr::memchr;
+
+use super::fields::{self, Notes};
 use super::framing::{self, BodyFraming};
 use super::refusal::{Refusal, RefusalKind};
 use super::target::{self, TargetForm};
 
 /// The longest method that is taken. The longest that is registered has 17 letters.
 const METHOD_MAX: usize = 32;
+
+/// The longest target that `http` has, under any limits.
+const TARGET_MAX: usize = u16::MAX as usize - 1;
 
 /// The head of a request.
 ///
@@ -32,7 +40,13 @@ const METHOD_MAX: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Head {
     line: Line,
-    headers: HeaderMap,
+    /// All of it, as it came.
+    bytes: Bytes,
+    count: usize,
+    /// The headers, once they are asked for: that costs as much again as all the rest, and many a
+    /// handler only looks at the path.
+    headers: OnceLock<HeaderMap>,
+    host: Option<Range<usize>>,
     framing: BodyFraming,
     keep_alive: bool,
     expects_continue: bool,
@@ -60,6 +74,9 @@ impl Line {
             return Err(Refusal::new(RefusalKind::MethodTooLong, METHOD_MAX));
         }
         let at = method.len() + 1;
+        if target.len() > TARGET_MAX {
+            return Err(Refusal::new(RefusalKind::RequestLineTooLong, TARGET_MAX));
+        }
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Refusal::new(RefusalKind::Method, 0))?;
         let (uri, form) = target::read(&method, bytes.slice(at..at + target.len()))
@@ -79,19 +96,41 @@ impl Line {
 }
 
 impl Head {
-    pub(super) fn new(line: Line, headers: HeaderMap) -> Result<Self, Refusal> {
-        let whole = |kind| Refusal::new(kind, 0);
-        check_host(&headers, line.version).map_err(whole)?;
-        let framing = framing::of_request(&line.method, line.version, &headers).map_err(whole)?;
-        let expects = expects_continue(&headers, line.version).map_err(whole)?;
-        let wishes = framing::wishes(line.version, &headers);
+    /// Applies the rules to the headers that `httparse` found in `bytes`, which are copied in
+    /// `copy`.
+    pub(super) fn read(
+        line: Line,
+        (bytes, copy): (&[u8], Bytes),
+        headers: &[httparse::Header<'_>],
+    ) -> Result<Self, Refusal> {
+        let notes = Notes::of(headers).map_err(|kind| Refusal::new(kind, 0))?;
+        let refuse = |kind| {
+            let blamed = notes.blamed(kind);
+            Refusal::new(
+                kind,
+                blamed.map_or(bytes.len(), |value| offset(bytes, value)),
+            )
+        };
+        let host = check_host(&notes, line.version).map_err(refuse)?;
+        let framing = framing::of_request(&line.method, line.version, &notes).map_err(refuse)?;
+        // HTTP/1.0 has no expectations, and what it sends is not looked at.
+        let is_11 = line.version == Version::HTTP_11;
+        if is_11 && notes.expectation.is_some() {
+            return Err(refuse(RefusalKind::Expectation));
+        }
         Ok(Self {
-            wants_upgrade: wishes.upgrade && headers.contains_key(UPGRADE),
-            keep_alive: wishes.keep_alive,
-            expects_continue: expects && framing != BodyFraming::None,
+            host: host.map(|host| {
+                let at = offset(bytes, host);
+                at..at + host.len()
+            }),
             framing,
+            keep_alive: !notes.close && (is_11 || notes.keep_alive),
+            expects_continue: is_11 && notes.expects_continue && framing != BodyFraming::None,
+            wants_upgrade: is_11 && notes.upgrade && notes.has_upgrade,
             line,
-            headers,
+            bytes: copy,
+            count: headers.len(),
+            headers: OnceLock::new(),
         })
     }
 
@@ -121,8 +160,14 @@ impl Head {
 
     /// The headers, in the order in which each name came first.
     #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> &HeaderMap {
+        self.headers.get_or_init(|| self.read_headers())
+    }
+
+    fn read_headers(&self) -> HeaderMap {
+        let line = memchr(b'\n', &self.bytes).map_or(self.bytes.len(), |lf| lf + 1);
+        // They have been read once, so there is nothing in them that could fail now.
+        fields::read(&self.bytes.slice(line..), self.count).unwrap_or_default()
     }
 
     /// How the end of the body is known.
@@ -163,8 +208,10 @@ impl Head {
     /// # Ok::<(), highwater::http::proto::Refusal>(())
     /// ```
     pub fn upgrades(&self) -> impl Iterator<Item = &str> {
-        let named = self.wants_upgrade.then(|| self.headers.get_all(UPGRADE));
-        framing::list(named.into_iter().flatten())
+        let named = self.wants_upgrade.then(|| self.headers().get_all(UPGRADE));
+        let protocols = named.into_iter().flatten().map(HeaderValue::as_bytes);
+        protocols
+            .flat_map(framing::list)
             .filter_map(|protocol| std::str::from_utf8(protocol).ok())
     }
 
@@ -174,44 +221,28 @@ impl Head {
     pub fn host(&self) -> Option<&str> {
         match self.line.uri.authority() {
             Some(authority) => Some(authority.as_str()),
-            None => self.headers.get(HOST)?.to_str().ok(),
+            None => std::str::from_utf8(&self.bytes[self.host.clone()?]).ok(),
         }
     }
 
     /// Gives the parts away.
     #[must_use]
-    pub fn into_parts(self) -> (Method, Uri, Version, HeaderMap) {
-        (
-            self.line.method,
-            self.line.uri,
-            self.line.version,
-            self.headers,
-        )
+    pub fn into_parts(mut self) -> (Method, Uri, Version, HeaderMap) {
+        let headers = self.headers.take().unwrap_or_else(|| self.read_headers());
+        (self.line.method, self.line.uri, self.line.version, headers)
     }
 }
 
-fn check_host(headers: &HeaderMap, version: Version) -> Result<(), RefusalKind> {
-    let mut hosts = headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if version == Version::HTTP_10 => Ok(()),
-        (None, _) => Err(RefusalKind::HostMissing),
-        (Some(_), Some(_)) => Err(RefusalKind::HostTwice),
-        (Some(host), None) if target::is_host(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(RefusalKind::Host),
+fn check_host<'a>(notes: &Notes<'a>, version: Version) -> Result<Option<&'a [u8]>, RefusalKind> {
+    match notes.host.value {
+        _ if notes.host.is_repeated => Err(RefusalKind::HostTwice),
+        Some(host) if !target::is_host(host) => Err(RefusalKind::Host),
+        None if version == Version::HTTP_11 => Err(RefusalKind::HostMissing),
+        host => Ok(host),
     }
 }
 
-/// There is one expectation. HTTP/1.0 has none, and what it sends is not looked at.
-fn expects_continue(headers: &HeaderMap, version: Version) -> Result<bool, RefusalKind> {
-    if version == Version::HTTP_10 {
-        return Ok(false);
-    }
-    let mut expects = false;
-    for expectation in framing::list(headers.get_all(EXPECT).iter()) {
-        if !expectation.eq_ignore_ascii_case(b"100-continue") {
-            return Err(RefusalKind::Expectation);
-        }
-        expects = true;
-    }
-    Ok(expects)
+/// Where a part of `whole` begins in it.
+fn offset(whole: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }

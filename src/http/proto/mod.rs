@@ -26,6 +26,7 @@ mod answer;
 mod body;
 mod chunk;
 mod diagnosis;
+mod fields;
 mod framing;
 mod head;
 mod limits;

@@ -1,8 +1,8 @@
 //! Finds where a head ends, and reads it once it is whole.
 
+use std::mem::{self, MaybeUninit};
+
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
 use memchr::memchr;
 
 use super::diagnosis::{self, is_token_byte};
@@ -15,6 +15,9 @@ const EMPTY_LINES_MAX: usize = 2;
 
 /// How many headers are read without asking for memory.
 const HEADERS_INLINE: usize = 100;
+
+/// How many there may be under any limits: no more fit into a map for certain.
+pub(super) const HEADERS_MAX: usize = 10_000;
 
 /// Reads the heads of requests, one after another.
 ///
@@ -107,7 +110,7 @@ impl HeadParser {
     }
 
     fn read(&mut self, buffer: &[u8], end: usize) -> Result<(Head, usize), Refusal> {
-        let start = std::mem::take(&mut self.search).start;
+        let start = mem::take(&mut self.search).start;
         let head = read_head(&buffer[start..end], &self.limits)
             .map_err(|refusal| refusal.after(start as u64))?;
         Ok((head, end))
@@ -204,47 +207,29 @@ pub(super) fn check_line(line: &[u8]) -> Result<(), Refusal> {
 
 /// Reads a whole head, with the empty line that ends it.
 fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Refusal> {
-    // Target and values are slices of this one copy, and what was read into is free again.
-    let bytes = Bytes::copy_from_slice(bytes);
-    if limits.headers <= HEADERS_INLINE {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_INLINE];
-        read_into(&bytes, &mut headers[..limits.headers])
-    } else {
-        read_into(&bytes, &mut vec![httparse::EMPTY_HEADER; limits.headers])
+    let most = limits.headers.min(HEADERS_MAX);
+    if most > HEADERS_INLINE {
+        return read_into(bytes, &mut vec![MaybeUninit::uninit(); most]);
     }
+    read_into(
+        bytes,
+        &mut [const { MaybeUninit::uninit() }; HEADERS_INLINE][..most],
+    )
 }
 
-fn read_into<'a>(bytes: &'a Bytes, headers: &mut [httparse::Header<'a>]) -> Result<Head, Refusal> {
-    let mut request = httparse::Request::new(headers);
-    match request.parse(bytes) {
+fn read_into<'a>(
+    bytes: &'a [u8],
+    headers: &mut [MaybeUninit<httparse::Header<'a>>],
+) -> Result<Head, Refusal> {
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(bytes, headers) {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}
         Ok(_) => return Err(Refusal::new(RefusalKind::RequestLine, 0)),
         Err(error) => return Err(diagnosis::of_head(bytes, error)),
     }
-    let line = Line::read(&request, bytes)?;
-    let map = read_headers(bytes, request.headers)?;
-    Head::new(line, map)
-}
-
-/// Puts headers into a map, whose values are slices of `bytes`.
-pub(super) fn read_headers(
-    bytes: &Bytes,
-    headers: &[httparse::Header<'_>],
-) -> Result<HeaderMap, Refusal> {
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for header in headers {
-        let at = offset(bytes, header.name.as_bytes());
-        let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| Refusal::new(RefusalKind::HeaderName, at))?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(header.value))
-            .map_err(|_| Refusal::new(RefusalKind::HeaderValue, at))?;
-        map.try_append(name, value)
-            .map_err(|_| Refusal::new(RefusalKind::TooManyHeaders, at))?;
-    }
-    Ok(map)
-}
-
-/// Where a part of `whole` begins in it.
-fn offset(whole: &[u8], part: &[u8]) -> usize {
-    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+    // The target, and the headers if they are asked for, are slices of this one copy, and what was
+    // read into is free again.
+    let copy = Bytes::copy_from_slice(bytes);
+    let line = Line::read(&request, &copy)?;
+    Head::read(line, (bytes, copy), request.headers)
 }

@@ -5,7 +5,8 @@ use http::HeaderMap;
 use http::header::{self, HeaderName};
 
 use super::diagnosis;
-use super::parser::read_headers;
+use super::fields;
+use super::parser::HEADERS_MAX;
 use super::refusal::Refusal;
 
 /// Says whether a header may come behind a body.
@@ -74,13 +75,9 @@ const FORBIDDEN: [HeaderName; 42] = [
 /// Reads a trailer section with the empty line that ends it; drops what may not be there.
 pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Refusal> {
     let section = Bytes::copy_from_slice(section);
-    let mut headers = vec![httparse::EMPTY_HEADER; most];
-    let headers = match httparse::parse_headers(&section, &mut headers) {
-        Ok(httparse::Status::Complete((len, headers))) if len == section.len() => headers,
-        Ok(_) => return Err(diagnosis::of_headers(&section, httparse::Error::HeaderName)),
-        Err(error) => return Err(diagnosis::of_headers(&section, error)),
-    };
-    let mut trailers = read_headers(&section, headers)?;
+    let most = most.min(HEADERS_MAX);
+    let mut trailers =
+        fields::read(&section, most).map_err(|error| diagnosis::of_headers(&section, error))?;
     let forbidden: Vec<HeaderName> = trailers
         .keys()
         .filter(|name| !is_trailer(name))
