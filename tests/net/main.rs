@@ -16,6 +16,10 @@ mod server_faults;
 mod server_stops;
 mod stopped;
 mod vanished;
-#[allow(dead_code, reason = "shared with the tests of the ends")]
-#[path = "../endpoints/watch.rs"]
+
+#[path = "../support/alone.rs"]
+mod alone;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/watch.rs"]
 mod watch;
