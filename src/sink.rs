@@ -84,8 +84,10 @@ pub enum Tried {
 
 /// A sink that can say that it would block, as a socket can.
 ///
-/// Like those of a [`Sink`], its calls never overlap, but they may come from different threads. It
-/// holds nothing back, and is not flushed.
+/// Like those of a [`Sink`], its calls never overlap, but they may come from different threads.
+/// [`Sink::flush`] is called for a [`flush`](crate::Writable::flush) of its stream alone, on the
+/// thread that flushes, and not when nothing more is at hand: so it holds back only what can wait
+/// for more.
 pub trait Direct<T> {
     /// Writes as [`Sink::write`] does, if it can without blocking.
     ///

@@ -156,6 +156,15 @@ impl Socket {
         let _ = self.shared.socket().set_tcp_nodelay(true);
     }
 
+    /// The same connection, for somebody else.
+    #[cfg(feature = "http")]
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            limits: self.limits,
+        }
+    }
+
     /// Resets the connection if it is dropped before it was told not to.
     pub(crate) fn reset_on_drop(&self) -> ResetOnDrop {
         ResetOnDrop(Some(Arc::clone(&self.shared)))

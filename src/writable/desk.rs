@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::channel::{Attendance, Desk, Held, Join, Seat, Served, Taken};
+use crate::chunk::Batch;
 use crate::error::Error;
 use crate::inlet::{self, Ended, Inlet, Step, ToSink};
 use crate::mark::Gauge;
 use crate::sink::Sink;
-use crate::worker::Worker;
+use crate::worker::{Worker, guard};
 
 /// For how long the thread of a sink that can be tried waits for more that would block.
 const QUIET: Duration = Duration::from_secs(1);
@@ -18,6 +19,10 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) trait Home<T, S>: Send + Sync {
     /// Lets go of a sink that nobody attends to, of a stream that was torn down.
     fn let_go(&self, join: &Join<T>);
+
+    /// Has a sink that is tried by whoever writes pass on what it holds back. Any other was told so
+    /// by its thread.
+    fn flush(&self, join: &Join<T>) -> Result<(), Error>;
 
     /// Waits for the thread to end, and gives the sink back if it was finished. The stream is
     /// over, or ends whatever its thread does.
@@ -190,6 +195,24 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
                 put_away(kept, &ended);
             }
         }
+    }
+
+    fn flush(&self, join: &Join<T>) -> Result<(), Error> {
+        if !self.direct {
+            return Ok(());
+        }
+        let mut kept = self.seat.hold();
+        let Kept::Open(sink) = &mut *kept else {
+            return Ok(());
+        };
+        let Err(error) = guard(|| sink.flush()) else {
+            return Ok(());
+        };
+        let error = error.during("flush", &sink.name());
+        let first = join.abandoned(error, Batch::new());
+        sink.fail(&first);
+        put_away(kept, &Err(first.clone()));
+        Err(first)
     }
 
     fn close(&self) -> Option<S> {

@@ -295,7 +295,11 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if the stream is gone.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.hand_segment(Wait::Forever)?;
-        self.join.wait_written(Wait::Forever)
+        self.join.wait_written(Wait::Forever)?;
+        match &self.far {
+            Far::Sink(home) => home.flush(&self.join),
+            Far::Reader(_) | Far::Gone => Ok(()),
+        }
     }
 
     /// Says that nothing more will be written: Node's `end()`. May be called again.

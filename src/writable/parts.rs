@@ -122,8 +122,9 @@ impl<S> io::Write for Writable<Bytes, S> {
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_segment(Wait::Forever).map_err(Error::from)?;
-        if matches!(self.far, Far::Sink(_)) {
+        if let Far::Sink(home) = &self.far {
             self.join.wait_written(Wait::Forever)?;
+            home.flush(&self.join)?;
         }
         Ok(())
     }

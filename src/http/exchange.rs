@@ -1,0 +1,175 @@
+//! One request and its answer.
+
+use std::io::IoSlice;
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+
+use super::answering::{Outlet, Verdict};
+use super::body::{Body, Inflow};
+use super::clock::date;
+use super::input::Input;
+use super::link::Returned;
+use super::proto::{BodyDecoder, BodyFraming, BodyPlan, Head, Refusal, encode_head};
+use super::request::Request;
+use super::response::{About, Response};
+use super::session::{Next, Session};
+use crate::error::{Error, ErrorKind};
+use crate::rota::Duty;
+use crate::worker::guard;
+
+impl Session {
+    /// Has a request answered, and says what comes next.
+    pub(super) fn serve(&mut self, head: Head, input: &mut Input, duty: &Duty) -> Next {
+        self.served += 1;
+        let limits = &self.link.rules.limits;
+        let about = About {
+            method: head.method().clone(),
+            version: head.version(),
+            keep_alive: head.keep_alive() && self.served < limits.requests,
+            has_body: head.framing() != BodyFraming::None,
+            expects_continue: head.expects_continue(),
+        };
+        let with_body = about.has_body;
+        let body = match self.body_of(&head, input, duty) {
+            Ok(body) => body,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let outlet = Outlet::new(
+            Arc::clone(&self.link),
+            duty.clone(),
+            mem::take(&mut self.head),
+        );
+        let request = Request::new(head, body, Arc::clone(&self.link));
+        let response = Response::new(about, outlet);
+        let outcome = guard(|| (self.handler)(request, response));
+        let returned = self.link.collect(with_body, duty);
+        self.settle(returned, outcome, input, duty)
+    }
+
+    /// Takes what has come of a body along with its head.
+    fn body_of(&self, head: &Head, input: &mut Input, duty: &Duty) -> Result<Body, Refusal> {
+        let (expects, upgrades) = (head.expects_continue(), head.wants_upgrade());
+        let mut early = Bytes::new();
+        let inflow = match head.framing() {
+            BodyFraming::None => {
+                if upgrades {
+                    early = input.take(u64::MAX);
+                }
+                None
+            }
+            framing => {
+                let decoder = BodyDecoder::new(framing, self.link.rules.limits.body())?;
+                // No further than the body, where that is known, so that what is behind it stays.
+                let there = match framing {
+                    BodyFraming::Length(length) => input.take(length),
+                    _ => input.take(u64::MAX),
+                };
+                let waits = expects && there.is_empty();
+                Some(Inflow::new(there, decoder, waits))
+            }
+        };
+        if expects || upgrades {
+            let waits = inflow.as_ref().is_some_and(Inflow::waits_to_be_asked);
+            self.link.open(early, waits);
+        }
+        let length = match head.framing() {
+            BodyFraming::Length(length) => Some(length),
+            _ => None,
+        };
+        Ok(match inflow {
+            Some(inflow) => Body::of(Arc::clone(&self.link), duty.clone(), inflow, length),
+            None => Body::none(),
+        })
+    }
+
+    /// Sees to what comes behind an answer, or instead of one.
+    fn settle(
+        &mut self,
+        returned: Returned,
+        outcome: Result<(), Error>,
+        input: &mut Input,
+        duty: &Duty,
+    ) -> Next {
+        let Returned {
+            inflow,
+            answered,
+            early,
+        } = returned;
+        self.head = answered.head;
+        input.put(&early);
+        match answered.verdict {
+            Verdict::Unanswered => {
+                // If it is the client who has failed, it is told so.
+                let broken = inflow.and_then(|inflow| inflow.broken);
+                self.say(broken.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+                self.report(outcome.err().unwrap_or_else(unanswered));
+                self.leave()
+            }
+            Verdict::Cut(cause) => {
+                // The client must not take what it has for everything.
+                self.link.socket().reset_on_close();
+                self.fail(outcome.err().or(cause).unwrap_or_else(cut))
+            }
+            Verdict::Upgraded(over) => {
+                duty.step_down();
+                // Nothing ever comes: that fails when both halves are gone.
+                let _ = over.recv();
+                self.outcome = outcome;
+                Next::Over
+            }
+            Verdict::Kept | Verdict::Last if outcome.is_err() => {
+                self.outcome = outcome;
+                self.leave()
+            }
+            Verdict::Last => self.leave(),
+            Verdict::Kept => match inflow {
+                None => self.next_request(),
+                Some(inflow) if inflow.broken.is_some() => self.leave(),
+                Some(inflow) => self.skip(inflow, input),
+            },
+        }
+    }
+
+    /// Answers what is no request that could be served, and closes: where the next one would begin
+    /// is not known.
+    pub(super) fn refuse(&mut self, refusal: Refusal) -> Next {
+        self.say(refusal.status());
+        self.report(refusal.into());
+        self.leave()
+    }
+
+    /// Answers for want of a handler's answer, as far as the client takes it at once. The connection
+    /// is closed behind it.
+    pub(super) fn say(&self, status: StatusCode) {
+        let text = format!("{status}\n");
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_static("text/plain");
+        headers.insert(header::CONTENT_TYPE, value);
+        let (version, length) = (Version::HTTP_11, Some(text.len() as u64));
+        let plan = BodyPlan::new(&Method::GET, version, status, &headers, length);
+        let Ok(plan) = plan else {
+            return;
+        };
+        let mut head = Vec::new();
+        encode_head(&mut head, version, status, &headers, plan, false, &date());
+        // Who does not take this little is not waited for.
+        let _ = self
+            .link
+            .send(&[IoSlice::new(&head), IoSlice::new(text.as_bytes())]);
+    }
+}
+
+fn unanswered() -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        "the handler has dropped the answer unsent",
+    )
+}
+
+fn cut() -> Error {
+    let message = "the body of the answer was dropped before its end";
+    Error::new(ErrorKind::PrematureClose, message)
+}

@@ -1,0 +1,158 @@
+//! Who listens, and has each request answered.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::link::Link;
+use super::proto::Limits;
+use super::request::Request;
+use super::response::Response;
+use super::rules::Rules;
+use super::session::Session;
+use crate::cancel::{Cancel, CancelToken};
+use crate::error::Error;
+use crate::net;
+use crate::net::{Connection, RunningServer, ServerCounts, ServerEvent, ServerHandle};
+
+pub(super) type Handler = Arc<dyn Fn(Request, Response) -> Result<(), Error> + Send + Sync>;
+
+/// An HTTP server that is about to be.
+///
+/// Its handler is called for each request, with the answer to be given. It may take its time, and
+/// wait for whatever it likes: it has a thread to itself until it returns. What it has given away of
+/// the request or of the answer, to other threads, is waited for.
+///
+/// An error of a handler, or a panic, answers 500 if nothing was answered so far, and else cuts the
+/// answer short, so that the client can tell. It ends the connection, and nobody else's, and is told
+/// to [`on_event`](Self::on_event).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use highwater::http::{Request, Response, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.spawn(|request: Request, mut response: Response| {
+///     response.header("content-type", "text/plain")?;
+///     response.send(format!("you want {}\n", request.path()))
+/// })?;
+///
+/// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+/// client.write_all(b"GET /tea HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")?;
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+/// assert!(answer.ends_with("\r\n\r\nyou want /tea\n"), "{answer}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nobody is let in before `serve` or `spawn`"]
+pub struct Server {
+    server: net::Server,
+    limits: Limits,
+}
+
+impl Server {
+    /// Listens on `HOST:PORT`; port 0 takes one that is free.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from that, with the address.
+    pub fn bind(host: impl Into<String>) -> Result<Self, Error> {
+        net::Server::bind(host).map(Self::on)
+    }
+
+    /// Takes a server that was told more, such as how many connections there may be at once, how
+    /// long they may take to finish when it is stopped, or to listen on a Unix socket.
+    pub fn on(server: net::Server) -> Self {
+        Self {
+            server,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Serves at most so many connections at once; see [`net::Server::connections`].
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.server = self.server.connections(connections);
+        self
+    }
+
+    /// Holds every connection to these limits.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tells of what goes wrong; see [`net::Server::on_event`]. A request that is refused is among
+    /// it, and a handler that fails.
+    pub fn on_event(mut self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
+        self.server = self.server.on_event(on_event);
+        self
+    }
+
+    /// Puts the server under `token`, whose arms are those of [`ServerHandle`].
+    pub fn cancel_with(mut self, token: &CancelToken) -> Self {
+        self.server = self.server.cancel_with(token);
+        self
+    }
+
+    /// What the server is stopped and watched by, from other threads.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves on the caller's thread, and on others.
+    ///
+    /// Comes back when the server was stopped, by a handle or a token, and every connection has
+    /// ended: one that is idle at once, one that is served with what it is being answered, or at the
+    /// end of the grace time.
+    ///
+    /// # Errors
+    ///
+    /// For want of the descriptor by which it could be stopped.
+    pub fn serve(
+        self,
+        handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<ServerCounts, Error> {
+        let (server, make) = self.ready(Arc::new(handler));
+        server.serve_guests(make)
+    }
+
+    /// Serves on threads that belong to what it gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`serve`](Self::serve), and whatever keeps a thread from being started.
+    pub fn spawn(
+        self,
+        handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<RunningServer, Error> {
+        let (server, make) = self.ready(Arc::new(handler));
+        server.spawn_guests(make)
+    }
+
+    fn ready(
+        self,
+        handler: Handler,
+    ) -> (net::Server, impl Fn(Connection) -> Session + Send + 'static) {
+        let rules = Arc::new(Rules::new(self.limits));
+        let make = move |connection: Connection| {
+            let stopping = connection.stopping().clone();
+            let link = Arc::new(Link::new(connection.into_socket(), Arc::clone(&rules)));
+            let target: Weak<Link> = Arc::downgrade(&link);
+            stopping.register(target as Weak<dyn Cancel>);
+            Session::new(link, Arc::clone(&handler))
+        };
+        (self.server, make)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("server", &self.server)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}

@@ -1,0 +1,9 @@
+//! The HTTP server, by its sockets: what is sent to it, and what must come back.
+
+#![cfg(all(target_os = "linux", feature = "http"))]
+
+mod answers;
+mod bodies;
+mod failing;
+mod kit;
+mod persistence;
