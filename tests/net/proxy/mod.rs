@@ -160,7 +160,7 @@ fn a_signal_lets_connections_finish_within_the_grace_and_then_resets_them() {
         } else {
             let error = everything(&client).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-            proxy.says("the time to finish is over");
+            proxy.says("the grace time is over");
         }
         assert_eq!(proxy.finish().0, Some(130));
     }
