@@ -353,7 +353,7 @@ pub use sink::{Direct, Sink, Tried, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
-pub use sync::model::Hints;
+pub use sync::model::{Deadlines, Hints};
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
 

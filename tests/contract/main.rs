@@ -8,6 +8,7 @@ mod broadcast;
 mod broadcast_ends;
 mod budget;
 mod cancels;
+mod direct;
 mod drains;
 mod duplexes;
 mod endpoints;
