@@ -194,6 +194,12 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! What is written to a socket need not cost a thread: [`net::Socket::writable`], [`net::Socket::duplex`]
+//! and [`Writable::from_sink`] of any sink that is [direct](Sink::direct), as a [`net::SocketSink`] is,
+//! hand it to the system from the thread that writes, and start a thread only for what would block.
+//! [`Writable::to`] takes any [`Write`](std::io::Write), which cannot say that it would block, and
+//! always has one.
+//!
 //! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
 //! and the cause of an error cross the network as they cross a channel.
 //!

@@ -203,7 +203,7 @@ fn what_does_not_block_is_framed_and_finished_by_the_thread_that_writes() {
             let _ = out.write(chunk.into()).unwrap();
             assert_eq!(out.len(), 0, "it is out before the write is over");
         }
-        write!(out, "a {} one", "small").unwrap();
+        write!(out, "a small one").unwrap();
         assert!(own_threads().is_empty());
         let sink = out.finish().unwrap().inner;
         assert!(own_threads().is_empty());
