@@ -50,7 +50,7 @@ impl Request {
 
     /// The header.
     #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         self.head.headers()
     }
 

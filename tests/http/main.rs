@@ -6,4 +6,6 @@ mod answers;
 mod bodies;
 mod failing;
 mod kit;
+mod load;
+mod peers;
 mod persistence;
