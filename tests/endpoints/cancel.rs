@@ -11,8 +11,9 @@ use highwater::{
     Bytes, CancelToken, Error, ErrorKind, IntoSink, IntoSource, Sink, Source, fs, pipeline,
 };
 
+use crate::folder::Folder;
 use crate::sockets::pair;
-use crate::watch::{Folder, bounded, interrupted, watched};
+use crate::watch::{bounded, interrupted, watched};
 
 /// The two arms of a token.
 const ARMS: [fn(&CancelToken); 2] = [|token| token.stop(), |token| token.abort("enough")];

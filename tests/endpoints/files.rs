@@ -6,7 +6,8 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use highwater::{ErrorKind, HighWaterMark, Source, fs as ends, pipeline};
 
-use crate::watch::{Folder, bounded, pattern, watched};
+use crate::folder::Folder;
+use crate::watch::{bounded, pattern, watched};
 
 #[test]
 fn a_range_gives_what_a_slice_gives() {

@@ -1,57 +1,40 @@
 //! What is left when it is over: no thread, and no descriptor.
 
-use std::collections::BTreeSet;
-use std::process::Command;
+use std::thread;
 use std::time::Duration;
-use std::{env, fs, thread};
 
 use highwater::net::{self, Socket};
 use highwater::{CancelToken, IntoSink, Readable, Writable, fs as ends, pipeline};
 
+use crate::alone::{alone, listed};
+use crate::folder::Folder;
 use crate::sockets::pair;
-use crate::watch::{Folder, bounded, interrupted, pattern, until, watched};
-
-const ALONE: &str = "HIGHWATER_TEST_ALONE";
-
-fn listed(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).unwrap().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
+use crate::watch::{bounded, interrupted, pattern, until, watched};
 
 /// Threads and descriptors are those of a process, so it is looked at in one of its own.
 #[test]
 fn no_thread_and_no_descriptor_outlives_its_stream() {
-    if env::var_os(ALONE).is_none() {
-        let name = "left::no_thread_and_no_descriptor_outlives_its_stream";
-        let alone = Command::new(env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&alone.stderr);
-        assert!(alone.status.success(), "{said}");
-        return;
-    }
-    let scenarios: [(&str, fn()); 8] = [
-        ("files", files),
-        ("sockets", sockets),
-        ("halves", halves),
-        ("failures", failures),
-        ("refusals", refusals),
-        ("cancels", cancels),
-        ("fifos", fifos),
-        ("handles dropped early", dropped),
-    ];
-    for (what, scenario) in scenarios {
-        let before = (listed("/proc/self/fd"), listed("/proc/self/task"));
-        scenario();
-        // The kernel forgets a thread a moment after it was joined.
-        until(what, || {
-            before == (listed("/proc/self/fd"), listed("/proc/self/task"))
-        });
-    }
+    let name = "left::no_thread_and_no_descriptor_outlives_its_stream";
+    alone(name, || {
+        let scenarios: [(&str, fn()); 8] = [
+            ("files", files),
+            ("sockets", sockets),
+            ("halves", halves),
+            ("failures", failures),
+            ("refusals", refusals),
+            ("cancels", cancels),
+            ("fifos", fifos),
+            ("handles dropped early", dropped),
+        ];
+        for (what, scenario) in scenarios {
+            let before = (listed("/proc/self/fd"), listed("/proc/self/task"));
+            scenario();
+            // The kernel forgets a thread a moment after it was joined.
+            until(what, || {
+                before == (listed("/proc/self/fd"), listed("/proc/self/task"))
+            });
+        }
+    });
 }
 
 fn files() {

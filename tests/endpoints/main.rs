@@ -6,4 +6,12 @@ mod cancel;
 mod files;
 mod left;
 mod sockets;
+
+#[path = "../support/alone.rs"]
+mod alone;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/prepared.rs"]
+mod prepared;
+#[path = "../support/watch.rs"]
 mod watch;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use highwater::net::{self, Socket};
 use highwater::{ErrorKind, HighWaterMark, IntoSink, Sink, pipeline};
 
-use crate::watch::{Folder, bounded, pattern, watched};
+use crate::folder::Folder;
+use crate::watch::{bounded, pattern, watched};
 
 /// Two ends of one connection.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {

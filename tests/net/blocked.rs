@@ -11,8 +11,8 @@ use highwater::{
     Source, Writable, fs, pipeline,
 };
 
+use crate::folder::Folder;
 use crate::scene::{Full, ours_and_peer};
-use crate::watch::Folder;
 
 /// What a call that was ended came back with.
 pub(crate) type Outcome = Result<(), Error>;

@@ -22,6 +22,10 @@ mod stopped;
 mod support;
 mod traced;
 mod vanished;
-#[allow(dead_code, reason = "shared with the tests of the ends")]
-#[path = "../endpoints/watch.rs"]
+
+#[path = "../support/alone.rs"]
+mod alone;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/watch.rs"]
 mod watch;

@@ -8,7 +8,8 @@ use std::thread;
 use highwater::net::{self, Address, Listen};
 use highwater::{Error, ErrorKind, pipeline};
 
-use crate::watch::{Folder, bounded, pattern, watched};
+use crate::folder::Folder;
+use crate::watch::{bounded, pattern, watched};
 
 const IN_USE: ErrorKind = ErrorKind::Io(io::ErrorKind::AddrInUse);
 

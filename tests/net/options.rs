@@ -9,8 +9,9 @@ use highwater::net::{self, Address, KeepAlive, Listen, Socket, SocketOptions};
 use highwater::{ErrorKind, HighWaterMark, fs, pipeline};
 use socket2::SockRef;
 
+use crate::folder::Folder;
 use crate::scene::{everything, ours_and_peer};
-use crate::watch::{Folder, bounded, pattern, watched};
+use crate::watch::{bounded, pattern, watched};
 
 const KIB: usize = 1 << 10;
 

@@ -13,8 +13,9 @@ use highwater::chunk::Batch;
 use highwater::net::{Connection, RunningServer, Server, ServerEvent};
 use highwater::{Error, ErrorKind, Sink, Source, pipeline};
 
+use crate::folder::Folder;
 use crate::scene::everything;
-use crate::watch::{Folder, bounded, pattern, until, watched};
+use crate::watch::{bounded, pattern, until, watched};
 
 /// What an echo reads at once, and so all that it holds of a connection.
 const ECHO_BYTES: usize = 4096;

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use highwater::net::{Connection, Server, ServerEvent};
 use highwater::{CancelToken, Error, ErrorKind, pipeline};
 
+use crate::folder::Folder;
 use crate::scene::{everything, held, is_alone};
 use crate::server::{addr_of, client_of, echo, ping, piped_echo};
-use crate::watch::{Folder, until, watched};
+use crate::watch::{until, watched};
 
 #[test]
 fn a_connection_that_runs_finishes_after_a_stop() {

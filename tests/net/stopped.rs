@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use highwater::{CancelToken, ErrorKind, fs, pipeline};
 
 use crate::blocked::{CALLS, Outcome, Place};
+use crate::folder::Folder;
 use crate::scene::{held, is_alone};
-use crate::watch::{Folder, bounded, until, watched};
+use crate::watch::{bounded, until, watched};
 
 const CANCELS: usize = 10_000;
 

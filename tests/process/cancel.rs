@@ -9,8 +9,9 @@ use highwater::{
     Bytes, CancelToken, Error, ErrorKind, Out, Readable, Source, Writable, fs as ends, pipeline,
 };
 
+use crate::folder::Folder;
 use crate::kin::{idle, printed, reaped, runs, sh, sh_with};
-use crate::watch::{Folder, bounded, interrupted, until, watched};
+use crate::watch::{bounded, interrupted, until, watched};
 
 /// The two arms of a token.
 const ARMS: [fn(&CancelToken); 2] = [|token| token.stop(), |token| token.abort("enough")];

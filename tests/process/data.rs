@@ -9,8 +9,9 @@ use highwater::{
     Bytes, ErrorKind, HighWaterMark, READ_BYTES, Readable, Source, Writable, pipeline,
 };
 
+use crate::folder::Folder;
 use crate::kin::{idle, reaped, sh, sh_with};
-use crate::watch::{Folder, bounded, interrupted, pattern, until, watched};
+use crate::watch::{bounded, interrupted, pattern, until, watched};
 
 /// More than all buffers on the way hold together, and no multiple of any of them.
 const BYTES: usize = (11 << 20) + 17;

@@ -7,8 +7,9 @@ use std::process::Command;
 use highwater::process::{self, Spawn};
 use highwater::{ErrorKind, Sink, Source, fs as ends, pipeline};
 
+use crate::folder::Folder;
 use crate::kin::{code, failed, idle, reaped, sh};
-use crate::watch::{Folder, bounded, pattern, watched};
+use crate::watch::{bounded, pattern, watched};
 
 #[test]
 fn an_exit_status_fails_the_stream_behind_the_data() {

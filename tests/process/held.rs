@@ -5,8 +5,9 @@ use std::path::Path;
 
 use highwater::{Readable, Source, fs as ends, pipeline, process};
 
+use crate::folder::Folder;
 use crate::kin::{code, printed, put_down, reaped, runs, sh, sh_with};
-use crate::watch::{Folder, bounded, until, watched};
+use crate::watch::{bounded, until, watched};
 
 /// Waits until the child has exited, and was reaped behind our back.
 fn exited(id: u32) {

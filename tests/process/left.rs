@@ -2,41 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::process::{self as std_process, Command};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use highwater::process::{self, Halves, Spawn};
 use highwater::{CancelToken, ErrorKind, Readable, Writable, fs as ends, pipeline};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::alone::{alone, listed};
 use crate::kin::{idle, sh};
 use crate::watch::{bounded, interrupted, pattern, until, watched};
-
-const ALONE: &str = "HIGHWATER_TEST_ALONE";
-
-/// Runs a test in a process of its own: threads, descriptors and children are those of a process.
-/// Gives what that said on its standard error to the one that it was run from.
-pub(crate) fn alone(name: &str, body: impl FnOnce()) -> Option<String> {
-    if env::var_os(ALONE).is_some() {
-        body();
-        return None;
-    }
-    let alone = Command::new(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&alone.stderr).into_owned();
-    assert!(alone.status.success(), "{said}");
-    assert!(String::from_utf8_lossy(&alone.stdout).contains("1 passed"));
-    Some(said)
-}
-
-fn listed(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).unwrap().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
 
 /// The children of this process, with those that nobody has reaped.
 fn children() -> BTreeSet<String> {

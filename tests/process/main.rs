@@ -12,5 +12,12 @@ mod left;
 mod stage;
 mod stderr;
 mod via;
-#[path = "../endpoints/watch.rs"]
+
+#[path = "../support/alone.rs"]
+mod alone;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/prepared.rs"]
+mod prepared;
+#[path = "../support/watch.rs"]
 mod watch;

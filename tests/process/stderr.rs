@@ -8,9 +8,10 @@ use highwater::{ErrorKind, pipeline};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::alone::alone;
+use crate::folder::Folder;
 use crate::kin::{code, failed, reaped, sh, sh_with};
-use crate::left::alone;
-use crate::watch::{Folder, bounded, until, watched};
+use crate::watch::{bounded, until, watched};
 
 #[test]
 fn of_megabytes_the_last_four_kilobytes_are_kept() {

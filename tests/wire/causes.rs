@@ -179,7 +179,11 @@ fn a_writer_that_waits_for_credit_can_be_cancelled_and_says_so() {
     let token = CancelToken::new();
     let run = pipeline(fs::read("/dev/zero").unwrap()).cancel_with(&token);
     let run = run.to(WireSink::new(ours.into()));
-    let failure = interrupted(move || run.run().unwrap_err(), || token.abort("went home"));
+    let failure = interrupted(
+        "poll",
+        move || run.run().unwrap_err(),
+        || token.abort("went home"),
+    );
     assert_eq!(failure.error.kind(), ErrorKind::Cancelled);
     assert_eq!(failure.report.bytes(), 10, "all that there was credit for");
     let Frame::Fail(told) = peer.hear_until(|frame| matches!(frame, Frame::Fail(_))) else {
@@ -197,7 +201,11 @@ fn a_writer_that_waits_for_the_reader_to_finish_can_be_cancelled() {
     let token = CancelToken::new();
     let run = pipeline(&b"short"[..]).cancel_with(&token);
     let run = run.to(WireSink::new(ours.into()));
-    let failure = interrupted(move || run.run().unwrap_err(), || token.abort("went home"));
+    let failure = interrupted(
+        "poll",
+        move || run.run().unwrap_err(),
+        || token.abort("went home"),
+    );
     assert_eq!(failure.error.kind(), ErrorKind::Cancelled);
     peer.hear_until(|frame| matches!(frame, Frame::End));
     assert!(peer.hear().is_none(), "there is nothing behind an end");
@@ -208,7 +216,7 @@ fn a_reader_that_waits_for_data_can_be_cancelled_and_says_so() {
     let (ours, theirs) = tcp();
     let mut source = WireSource::new(ours.into(), HighWaterMark::default());
     let wake = source.interrupt().unwrap();
-    let error = interrupted(move || source.read().unwrap_err(), || wake.wake());
+    let error = interrupted("poll", move || source.read().unwrap_err(), || wake.wake());
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     drop(theirs);
 

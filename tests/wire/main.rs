@@ -6,6 +6,7 @@
 mod properties;
 
 mod kit;
+#[path = "../support/watch.rs"]
 mod watch;
 
 mod causes;

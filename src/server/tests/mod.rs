@@ -7,7 +7,7 @@ mod ends;
 #[allow(dead_code, reason = "shared with the tests of the network")]
 mod scene;
 mod takeover;
-#[path = "../../../tests/endpoints/watch.rs"]
+#[path = "../../../tests/support/watch.rs"]
 #[allow(dead_code, reason = "as above")]
 mod watch;
 

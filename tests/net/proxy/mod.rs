@@ -1,5 +1,6 @@
 //! The example `proxy`, as a user runs it, and the tools of others through it.
 
+mod talks;
 pub(crate) mod tool;
 mod tools;
 

@@ -114,9 +114,31 @@ pub(crate) struct Proxy {
 impl Proxy {
     #[track_caller]
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut running = Running::start(example().args(args), false);
+        Self::listening(example().args(args))
+    }
+
+    /// The same with a program before it, which becomes it: that has its process.
+    #[track_caller]
+    pub(crate) fn start_under(before: &[&str], args: &[&str]) -> Self {
+        let mut command = Command::new(before[0]);
+        command.args(&before[1..]).arg(example().get_program());
+        Self::listening(command.args(args))
+    }
+
+    #[track_caller]
+    fn listening(command: &mut Command) -> Self {
+        let mut running = Running::start(command, false);
         let place = running.says("listening on ");
         Self { running, place }
+    }
+
+    /// The most memory that it has had.
+    pub(crate) fn peak_bytes(&self) -> usize {
+        let status = format!("/proc/{}/status", self.running.child.id());
+        let status = fs::read_to_string(status).expect("it runs");
+        let peak = status.split_once("VmHWM:").expect("it is Linux").1;
+        let kib = peak.split_whitespace().next().map(str::parse::<usize>);
+        kib.expect("a figure").expect("a number") * 1024
     }
 
     #[track_caller]

@@ -1,52 +1,32 @@
 //! What is left when it is over: no thread, and no descriptor; and what it costs while it runs.
 
-use std::collections::BTreeSet;
-use std::process::Command;
-use std::{env, fs};
-
 use highwater::CancelToken;
 use highwater::net::Relay;
 
 use super::watch::until;
 use super::{KINDS, Kind, Rig, end, everything, hear, pair, reset, say};
-
-const ALONE: &str = "HIGHWATER_TEST_ALONE";
-
-fn listed(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).unwrap().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
+use crate::alone::{alone, listed};
 
 /// Threads and descriptors are those of a process, so it is looked at in one of its own.
 #[test]
 fn a_relay_costs_no_thread_and_one_descriptor_and_leaves_neither() {
-    if env::var_os(ALONE).is_none() {
-        let name = "relay::left::a_relay_costs_no_thread_and_one_descriptor_and_leaves_neither";
-        let alone = Command::new(env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&alone.stderr);
-        assert!(alone.status.success(), "{said}");
-        return;
-    }
-    let scenarios: [(&str, fn()); 4] = [
-        ("in peace", in_peace),
-        ("resets", resets),
-        ("cancels", cancels),
-        ("never run", never_run),
-    ];
-    for (what, scenario) in scenarios {
-        let before = (listed("/proc/self/fd"), listed("/proc/self/task"));
-        scenario();
-        // The kernel forgets a thread a moment after it was joined.
-        until(what, || {
-            before == (listed("/proc/self/fd"), listed("/proc/self/task"))
-        });
-    }
+    let name = "relay::left::a_relay_costs_no_thread_and_one_descriptor_and_leaves_neither";
+    alone(name, || {
+        let scenarios: [(&str, fn()); 4] = [
+            ("in peace", in_peace),
+            ("resets", resets),
+            ("cancels", cancels),
+            ("never run", never_run),
+        ];
+        for (what, scenario) in scenarios {
+            let before = (listed("/proc/self/fd"), listed("/proc/self/task"));
+            scenario();
+            // The kernel forgets a thread a moment after it was joined.
+            until(what, || {
+                before == (listed("/proc/self/fd"), listed("/proc/self/task"))
+            });
+        }
+    });
 }
 
 fn in_peace() {

@@ -6,6 +6,7 @@ mod faults;
 mod left;
 mod paces;
 mod waits;
+mod window;
 
 use crate::watch;
 

@@ -138,7 +138,12 @@ fn a_monitor_sees_what_is_held_while_nobody_reads_and_what_came_of_it() {
         }
     }
     let seen = monitor.snapshot();
-    assert_eq!(seen.a_to_b.read - seen.a_to_b.confirmed, high as u64);
+    let held = seen.a_to_b.read - seen.a_to_b.confirmed;
+    // Below its low mark it would have read again.
+    assert!(
+        (high as u64 / 2 + 1..=high as u64).contains(&held),
+        "{held}"
+    );
     assert_eq!((seen.b_to_a.read, seen.b_to_a.confirmed), (0, 0));
     client.set_nonblocking(false).unwrap();
     end(&client);

@@ -1,4 +1,4 @@
-//! `tiny ADDR FILE`: tiny_http, with a few threads that take requests.
+//! `tiny ADDR FILE THREADS`: tiny_http, with so many threads that make answers.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -8,12 +8,13 @@ use tiny_http::{Header, Response, Server};
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [addr, path] = &args[..] else {
-        panic!("usage: tiny ADDR FILE");
+    let [addr, path, threads] = &args[..] else {
+        panic!("usage: tiny ADDR FILE THREADS");
     };
+    let threads: u32 = threads.parse().expect("a number of threads");
     let server = Arc::new(Server::http(addr).expect("it listens"));
     // tiny_http reads each connection on a thread of its own pool; these make the answers.
-    let threads = (0..4).map(|_| {
+    let threads = (0..threads).map(|_| {
         let (server, path) = (Arc::clone(&server), path.clone());
         thread::spawn(move || {
             let kind = Header::from_bytes("content-type", "text/plain").expect("it is a header");

@@ -1,15 +1,14 @@
-//! Calls that must come back, folders, and the bound on memory.
+//! Calls that must come back, and what only waiting can tell.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use highwater::{READ_BYTES, Report};
 
 /// What is ended from outside is ended within this, on a machine with other work.
-const PROMPT: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(20);
 
 /// Makes a call on a thread of its own. It has to come back.
 #[track_caller]
@@ -43,9 +42,16 @@ fn once_blocked_in<R: Send + 'static>(
     });
     let task = told.recv().expect("the thread starts");
     if let Some(function) = function {
+        // For some time, so that it is no wait on the way to the one that is meant.
+        let mut seen = 0;
         until(function, || {
             let waits = fs::read_to_string(task.join("wchan")).unwrap_or_default();
-            waits.contains(function)
+            seen = if waits.contains(function) {
+                seen + 1
+            } else {
+                0
+            };
+            seen > 20
         });
     }
     act();
@@ -74,47 +80,8 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub(crate) fn bounded(report: &Report) {
     let buffers = report.stages().iter().filter_map(|stage| stage.buffer);
     for buffer in buffers {
-        assert!(
-            buffer.peak <= buffer.high_water_mark + READ_BYTES,
-            "{buffer:?}"
-        );
-    }
-}
-
-/// A folder of one test, gone with it.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("highwater-ends-{}-{number}", std::process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        path
-    }
-
-    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        let made = std::process::Command::new("mkfifo").arg(&path).status();
-        assert!(made.expect("mkfifo runs").success());
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let most = buffer.high_water_mark + READ_BYTES;
+        assert!(buffer.peak <= most, "{buffer:?}");
     }
 }
 

@@ -3,18 +3,24 @@
 //! Each copy is made by a process of its own, which is this one or somebody else's, between two
 //! ends that the benchmark holds: so the processor time is that of the copy alone, and not of its
 //! peers. Contestants take turns, a copy each a round; figures are medians of the rounds, and
-//! ratios are medians of the ratios within each round. Every copy is checked for its length.
+//! ratios are medians of the ratios within each round. Every copy is checked for its length, and one
+//! that hangs is killed. What a program takes to start is in its figures.
+
+mod figures;
+mod ways;
 
 use std::env;
-use std::fs::{self as std_fs, File};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Bytes, Error, IntoSink, IntoSource, Sink, Source, fs, net, pipeline};
+use figures::{Cost, Run, table, verdicts};
+use ways::{Way, copy};
 
 const HELP: &str = "\
 What it costs to copy inside the kernel.
@@ -29,6 +35,9 @@ What it costs to copy inside the kernel.
 ";
 
 const MIB: u64 = 1024 * 1024;
+
+/// How long one copy may take before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -84,166 +93,6 @@ fn number(said: Option<String>, otherwise: u64) -> u64 {
     said.filter(|number| *number > 0).unwrap_or(otherwise)
 }
 
-/// A way to copy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Way {
-    /// Ours, with the promise that the source does not change.
-    Stable,
-    /// Ours, as it comes.
-    Default,
-    /// Ours, never in the kernel.
-    Buffered,
-    IoCopy,
-    /// Read and write in turn, with a buffer of so many KiB.
-    Loop(usize),
-    Node,
-    Socat,
-}
-
-impl Way {
-    const ALL: [Self; 8] = [
-        Self::Stable,
-        Self::Default,
-        Self::Buffered,
-        Self::IoCopy,
-        Self::Loop(64),
-        Self::Loop(256),
-        Self::Node,
-        Self::Socat,
-    ];
-
-    fn name(self) -> String {
-        match self {
-            Self::Stable => "stable".to_owned(),
-            Self::Default => "default".to_owned(),
-            Self::Buffered => "buffered".to_owned(),
-            Self::IoCopy => "io::copy".to_owned(),
-            Self::Loop(kib) => format!("loop-{kib}"),
-            Self::Node => "node".to_owned(),
-            Self::Socat => "socat".to_owned(),
-        }
-    }
-
-    /// The program that makes the copy, between two of `PATH` and `HOST:PORT`.
-    fn command(self, from: &str, to: &str) -> Option<Command> {
-        let is_here = |program: &str| {
-            let path = env::var_os("PATH").unwrap_or_default();
-            env::split_paths(&path).any(|folder| folder.join(program).is_file())
-        };
-        Some(match self {
-            Self::Node if is_here("node") => {
-                let script = "const fs = require('fs'), s = require('stream'), n = require('net');
-                    const host = (at) => at.startsWith('/') ? null : at.split(':');
-                    const [from, to] = process.argv.slice(1), [a, b] = [host(from), host(to)];
-                    s.pipeline(a ? n.connect(+a[1], a[0]) : fs.createReadStream(from),
-                               b ? n.connect(+b[1], b[0]) : fs.createWriteStream(to),
-                               (e) => { if (e) throw e; });";
-                let mut node = Command::new("node");
-                node.args(["-e", script, from, to]);
-                node
-            }
-            Self::Socat if is_here("socat") => {
-                let place = |at: &str, options: &str| match at.starts_with('/') {
-                    true => format!("OPEN:{at}{options}"),
-                    false => format!("TCP:{at}"),
-                };
-                let mut socat = Command::new("socat");
-                socat.args(["-u", "-b", "65536"]);
-                socat.args([place(from, ",rdonly"), place(to, ",wronly,creat,trunc")]);
-                socat
-            }
-            Self::Node | Self::Socat => return None,
-            own => {
-                let mut ours = Command::new(env::current_exe().ok()?);
-                ours.args(["--copy", &own.name(), from, to]);
-                ours
-            }
-        })
-    }
-}
-
-/// Makes a copy, in the process that is measured.
-fn copy(way: &str, from: &str, to: &str) -> ExitCode {
-    match copied(way, from, to) {
-        Ok(path) => {
-            println!("{path}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("failed to copy: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn copied(way: &str, from: &str, to: &str) -> Result<String, Error> {
-    if way == "io::copy" {
-        io_copy(from, to)?;
-        return Ok(String::new());
-    }
-    if let Some(kib) = way.strip_prefix("loop-") {
-        let kib: usize = kib.parse().map_err(Error::other)?;
-        in_turns(from, to, kib * 1024)?;
-        return Ok(String::new());
-    }
-    let source: Box<dyn Source<Bytes>> = if !from.starts_with('/') {
-        Box::new(net::connect(from).open()?.into_source())
-    } else if way == "stable" {
-        Box::new(fs::read(from)?.stable())
-    } else {
-        Box::new(fs::read(from)?)
-    };
-    let sink: Box<dyn Sink<Bytes>> = if to.starts_with('/') {
-        Box::new(fs::create(to)?)
-    } else {
-        Box::new(net::connect(to).open()?.into_sink())
-    };
-    let mut start = pipeline(source);
-    if way == "buffered" {
-        start = start.in_buffers();
-    }
-    let report = start.to(sink).run()?;
-    Ok(report
-        .path()
-        .map(|path| path.to_string())
-        .unwrap_or_default())
-}
-
-/// With the types that it knows, and not through a trait object.
-fn io_copy(from: &str, to: &str) -> io::Result<u64> {
-    match (from.starts_with('/'), to.starts_with('/')) {
-        (true, true) => io::copy(&mut File::open(from)?, &mut File::create(to)?),
-        (true, false) => io::copy(&mut File::open(from)?, &mut TcpStream::connect(to)?),
-        (false, true) => io::copy(&mut TcpStream::connect(from)?, &mut File::create(to)?),
-        (false, false) => io::copy(&mut TcpStream::connect(from)?, &mut TcpStream::connect(to)?),
-    }
-}
-
-fn in_turns(from: &str, to: &str, bytes: usize) -> io::Result<()> {
-    let mut input: Box<dyn Read> = match from.starts_with('/') {
-        true => Box::new(File::open(from)?),
-        false => Box::new(TcpStream::connect(from)?),
-    };
-    let mut output: Box<dyn Write> = match to.starts_with('/') {
-        true => Box::new(File::create(to)?),
-        false => Box::new(TcpStream::connect(to)?),
-    };
-    let mut buffer = vec![0; bytes];
-    loop {
-        match input.read(&mut buffer)? {
-            0 => return output.flush(),
-            read => output.write_all(&buffer[..read])?,
-        }
-    }
-}
-
-/// What one copy took.
-#[derive(Clone, Copy)]
-struct Cost {
-    seconds: f64,
-    processor: f64,
-}
-
 /// The files that are copied from and to, which are gone afterwards.
 struct Bench {
     rounds: usize,
@@ -278,52 +127,35 @@ impl Bench {
 
     fn run(&self, name: &str, from_file: bool, to_file: bool) {
         println!("\n{name}, {} MiB, {} rounds", self.bytes / MIB, self.rounds);
-        let mut ways: Vec<(Way, String, Vec<Cost>)> = Vec::new();
+        let mut runs = Vec::new();
         for way in Way::ALL {
-            let promise = from_file && !to_file;
             if way.command("/", "/").is_none() {
                 println!("  {:9} is not installed", way.name());
-            } else if way != Way::Stable || promise {
-                ways.push((way, String::new(), Vec::new()));
+            } else if way.is_for(from_file, to_file) {
+                runs.push(Run {
+                    way,
+                    path: String::new(),
+                    costs: Vec::new(),
+                });
             }
         }
         // The round before the first warms up.
         for round in 0..=self.rounds {
-            for (way, path, costs) in &mut ways {
-                match self.copy(*way, from_file, to_file) {
+            for run in &mut runs {
+                match self.copy(run.way, from_file, to_file) {
                     Ok((cost, said)) => {
-                        *path = said;
+                        run.path = said;
                         if round > 0 {
-                            costs.push(cost);
+                            run.costs.push(cost);
                         }
                     }
-                    Err(error) => panic!("{way:?} failed: {error}"),
+                    Err(error) => panic!("{:?} failed: {error}", run.way),
                 }
             }
         }
-        println!(
-            "  {:9} {:>7} {:>9}  {:>10} {:>9}  way",
-            "", "GiB/s", "CPU s/GiB", "time ratio", "CPU ratio"
-        );
-        let base = ways.iter().position(|(way, ..)| *way == Way::Buffered);
-        let base = ways[base.expect("it is one of them")].2.clone();
         let gib = self.bytes as f64 / f64::from(1 << 30);
-        for (way, path, costs) in &ways {
-            let seconds = median(costs.iter().map(|cost| cost.seconds));
-            let processor = median(costs.iter().map(|cost| cost.processor));
-            let against = |figure: fn(&Cost) -> f64| {
-                let ratios = costs.iter().zip(&base);
-                median(ratios.map(|(cost, base)| figure(cost) / figure(base)))
-            };
-            println!(
-                "  {:9} {:7.2} {:9.3}  {:10.2} {:9.2}  {path}",
-                way.name(),
-                gib / seconds,
-                processor / gib,
-                against(|cost| cost.seconds),
-                against(|cost| cost.processor),
-            );
-        }
+        table(&runs, gib);
+        verdicts(&runs);
     }
 
     /// Makes one copy, in another process, with whatever stands at its ends in this one.
@@ -346,7 +178,15 @@ impl Bench {
         let before = children()?;
         let began = Instant::now();
         let child = command.stdout(Stdio::piped()).spawn()?;
+        let pid = rustix::process::Pid::from_child(&child);
+        let (tell, told) = channel::<()>();
         let (said, arrived) = thread::scope(|scope| {
+            scope.spawn(move || {
+                if told.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                    // It fails only if that has ended just now.
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            });
             let fed = scope.spawn(|| {
                 if from_file {
                     Ok(())
@@ -355,7 +195,15 @@ impl Bench {
                 }
             });
             let eaten = scope.spawn(|| if to_file { Ok(0) } else { eat(&eater) });
-            let said = end(child)?;
+            let said = end(child);
+            drop(tell);
+            if said.is_err() {
+                // Whoever still waits to be connected to need not wait any longer.
+                for listener in [&feeder, &eater] {
+                    drop(TcpStream::connect(listener.local_addr()?));
+                }
+            }
+            let said = said?;
             fed.join()
                 .expect("a peer that only writes does not panic")?;
             let eaten = eaten
@@ -366,7 +214,7 @@ impl Bench {
         let seconds = began.elapsed().as_secs_f64();
         let processor = (children()? - before).as_secs_f64();
         let arrived = if to_file {
-            std_fs::metadata(&self.to)?.len()
+            fs::metadata(&self.to)?.len()
         } else {
             arrived
         };
@@ -378,8 +226,8 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         // Whatever was not made need not be taken away.
-        let _ = std_fs::remove_file(&self.from);
-        let _ = std_fs::remove_file(&self.to);
+        let _ = fs::remove_file(&self.from);
+        let _ = fs::remove_file(&self.to);
     }
 }
 
@@ -419,16 +267,10 @@ fn end(child: Child) -> io::Result<String> {
 /// The processor time of all children that have ended, in steps of 10 ms.
 fn children() -> io::Result<Duration> {
     const TICK: Duration = Duration::from_millis(10);
-    let stat = std_fs::read_to_string("/proc/self/stat")?;
+    let stat = fs::read_to_string("/proc/self/stat")?;
     // The name of the program, in brackets, may have blanks in it; 13 fields on are the two times.
     let fields = stat.rsplit(") ").next().unwrap_or_default();
     let ticks = fields.split(' ').skip(13).take(2);
     let ticks: u32 = ticks.filter_map(|field| field.parse::<u32>().ok()).sum();
     Ok(TICK * ticks)
-}
-
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
