@@ -112,6 +112,7 @@ pub(super) fn read(lines: &Bytes, most: usize) -> Result<HeaderMap, httparse::Er
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
