@@ -16,6 +16,7 @@ mod budget;
 mod ends;
 mod fanout;
 mod flow;
+mod rota;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
