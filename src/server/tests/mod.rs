@@ -1,8 +1,10 @@
 //! Guests on the rota of a server, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod cost;
 mod echo;
 mod ends;
+mod refused;
 #[path = "../../../tests/net/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network")]
 mod scene;
