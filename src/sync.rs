@@ -46,6 +46,18 @@ pub(crate) fn start(
     Ok(loom::thread::spawn(body))
 }
 
+/// Says whether a thread has ended, so that to join it does not wait.
+#[cfg(not(loom))]
+pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
+    thread.is_finished()
+}
+
+/// A model joins its threads in the end.
+#[cfg(loom)]
+pub(crate) fn has_ended(_thread: &JoinHandle<()>) -> bool {
+    false
+}
+
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the
 /// guard by reference.
 #[cfg(loom)]
