@@ -6,8 +6,9 @@ use std::io::Read;
 use std::process::Command;
 use std::time::Duration;
 
+use super::folder::Folder;
 use super::scene::is_alone;
-use super::watch::{Folder, until, watched};
+use super::watch::{until, watched};
 use super::{Echo, client_of, on_both, ping, server, spawn};
 
 const REQUESTS: usize = 2000;

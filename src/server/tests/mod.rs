@@ -4,6 +4,9 @@
 mod cost;
 mod echo;
 mod ends;
+#[path = "../../../tests/support/folder.rs"]
+#[allow(dead_code, reason = "shared with the tests of what stands at the ends")]
+mod folder;
 mod refused;
 #[path = "../../../tests/net/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network")]
