@@ -97,7 +97,7 @@ fn openssl_talks_to_openssl() {
         return;
     }
     let folder = Folder::new();
-    let (key, cert) = (folder.path("key"), folder.path("cert"));
+    let [key, cert] = ["key", "cert"].map(|name| folder.path(name).display().to_string());
     let made = Command::new("openssl")
         .args([
             "req",
