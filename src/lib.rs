@@ -314,7 +314,7 @@ mod listen;
 
 #[cfg(all(unix, not(loom)))]
 mod relay;
-#[cfg(all(unix, not(loom)))]
+#[cfg(unix)]
 mod rota;
 
 #[cfg(all(unix, not(loom)))]
@@ -356,6 +356,8 @@ pub use pool::{Buffer, Pool};
 pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
+#[cfg(loom)]
+pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
 pub use sink::{Direct, Sink, Tried, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
@@ -363,6 +365,10 @@ pub use state::{BranchPolicy, Dropped, Pressure};
 pub use sync::model::Hints;
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};
+
+/// The helpers of the tests call it so, which are here as well.
+#[cfg(test)]
+extern crate self as highwater;
 
 /// Keeps the README true.
 #[cfg(doctest)]

@@ -8,10 +8,14 @@ pub(crate) use parking_lot::{
     Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
 };
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::thread::JoinHandle;
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(loom)]
+pub(crate) use loom::thread::JoinHandle;
 #[cfg(loom)]
 pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMutexGuard};
 
@@ -20,6 +24,27 @@ pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMute
 #[derive(Debug, Default)]
 #[repr(align(128))] // Two lines of 64 bytes: processors fetch them in pairs.
 pub(crate) struct Padded<T>(pub(crate) T);
+
+/// Starts a thread.
+#[cfg(not(loom))]
+pub(crate) fn start(
+    name: &str,
+    stack_bytes: usize,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.stack_size(stack_bytes).spawn(body)
+}
+
+/// The same, for a model.
+#[cfg(loom)]
+pub(crate) fn start(
+    _name: &str,
+    _stack_bytes: usize,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    Ok(loom::thread::spawn(body))
+}
 
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the
 /// guard by reference.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use super::link::Link;
+use super::pace::Pace;
 use crate::error::Error;
 use crate::rota::Duty;
 
@@ -19,6 +20,8 @@ pub(super) struct Outlet {
     pub(super) duty: Duty,
     /// Heads are made in here. The next answer of the connection has its memory.
     pub(super) head: Vec<u8>,
+    /// How fast the client takes the answer.
+    pub(super) pace: Pace,
     verdict: Verdict,
     /// Bytes of the answer were sent.
     begun: bool,
@@ -46,11 +49,12 @@ pub(super) struct Answered {
 }
 
 impl Outlet {
-    pub(super) const fn new(link: Arc<Link>, duty: Duty, head: Vec<u8>) -> Self {
+    pub(super) fn new(link: Arc<Link>, duty: Duty, head: Vec<u8>) -> Self {
         Self {
             link,
             duty,
             head,
+            pace: Pace::default(),
             verdict: Verdict::Unanswered,
             begun: false,
         }
@@ -60,9 +64,11 @@ impl Outlet {
     pub(super) fn send_with_head(&mut self, body: &[u8]) -> Result<(), Error> {
         self.begun();
         let head = mem::take(&mut self.head);
-        let sent = self
-            .link
-            .send_all(&mut [IoSlice::new(&head), IoSlice::new(body)], &self.duty);
+        let sent = self.link.send_all(
+            &mut [IoSlice::new(&head), IoSlice::new(body)],
+            &self.duty,
+            &mut self.pace,
+        );
         self.head = head;
         self.head.clear();
         self.noted(sent)
@@ -70,7 +76,9 @@ impl Outlet {
 
     /// Sends what comes behind the head. Waits for room.
     pub(super) fn send(&mut self, body: &[u8]) -> Result<(), Error> {
-        let sent = self.link.send_all(&mut [IoSlice::new(body)], &self.duty);
+        let sent = self
+            .link
+            .send_all(&mut [IoSlice::new(body)], &self.duty, &mut self.pace);
         self.noted(sent)
     }
 

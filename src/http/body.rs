@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
 use super::link::Link;
+use super::pace::Pace;
 use super::proto::{BodyDecoder, Decoded, Refusal};
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
@@ -51,6 +52,8 @@ struct Tap {
     inflow: Inflow,
     /// That of the stream that it is the source of. Without one, that of the connection.
     waker: OnceLock<Waker>,
+    /// How fast the client sends.
+    pace: Pace,
 }
 
 /// How far a body was read.
@@ -87,6 +90,11 @@ impl Inflow {
         self.continue_due
     }
 
+    /// Says whether what is left of it, as far as that is known, is little enough to be skipped.
+    pub(super) fn is_worth_skipping(&self, most: u64) -> bool {
+        self.broken.is_none() && self.decoder.left() <= most
+    }
+
     /// Takes the next piece out of what was read.
     pub(super) fn next_piece(&mut self) -> Result<Piece, Refusal> {
         Ok(match self.decoder.decode(&self.rest)? {
@@ -115,6 +123,7 @@ impl Tap {
             duty,
             inflow,
             waker,
+            pace,
         } = self;
         let waker = waker.get().unwrap_or(&link.waker);
         loop {
@@ -126,13 +135,14 @@ impl Tap {
                     // It did not wait to be asked.
                     link.asked();
                 }
+                pace.moved(bytes.len());
                 inflow.rest = bytes;
                 return Ok(());
             }
             if std::mem::take(&mut inflow.continue_due) {
                 link.send_continue(duty)?;
             }
-            link.wait(waker, duty, Ready::ToRead, link.rules.limits.body_idle)?;
+            link.wait(waker, duty, Ready::ToRead, pace)?;
         }
     }
 }
@@ -168,6 +178,7 @@ impl Body {
             duty,
             inflow,
             waker: OnceLock::new(),
+            pace: Pace::default(),
         });
         body
     }

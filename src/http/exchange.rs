@@ -29,9 +29,10 @@ impl Session {
             method: head.method().clone(),
             version: head.version(),
             keep_alive: head.keep_alive() && self.served < limits.requests,
+            has_body: head.framing() != BodyFraming::None,
             expects_continue: head.expects_continue(),
         };
-        let with_body = head.framing() != BodyFraming::None;
+        let with_body = about.has_body;
         let body = match self.body_of(&head, input, duty) {
             Ok(body) => body,
             Err(refusal) => return self.refuse(refusal),

@@ -6,17 +6,18 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::answering::Answered;
 use super::body::Inflow;
+use super::pace::Pace;
 use super::rules::Rules;
 use crate::cancel::{Cancel, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
-use crate::rota::{Duty, Why};
+use crate::rota::Duty;
 use crate::socket::Socket;
 use crate::source::read_chunk;
 use crate::sync::{Condvar, Mutex};
@@ -30,8 +31,6 @@ pub(super) struct Link {
     pub(super) rules: Arc<Rules>,
     /// Wakes what waits for no stream.
     pub(super) waker: Waker,
-    /// Wakes it while it is idle.
-    idling: Waker,
     /// What else is to be woken: a stream that reads, and one that writes, have bells of their own.
     pub(super) reading: LateInterrupt,
     pub(super) writing: LateInterrupt,
@@ -81,7 +80,6 @@ impl Link {
             socket,
             rules,
             waker: Waker::new(),
-            idling: Waker::new(),
             reading: LateInterrupt::default(),
             writing: LateInterrupt::default(),
             stopping: AtomicBool::new(false),
@@ -137,22 +135,27 @@ impl Link {
         }
     }
 
-    /// Waits until the connection is ready. The wait ends then, with a ring, when the connection is
-    /// to end now, or when the time is up. Somebody else keeps the watch meanwhile.
+    /// Waits until the connection is ready. The wait ends then, with a wake, when the connection is
+    /// to end now, or when the client has moved nothing for too long, or too little in all. Somebody
+    /// else keeps the watch meanwhile.
     pub(super) fn wait(
         &self,
         waker: &Waker,
         duty: &Duty,
         ready: Ready,
-        within: Duration,
+        pace: &mut Pace,
     ) -> Result<(), Error> {
         duty.step_down();
+        let limits = &self.rules.limits;
+        let (within, doing) = match ready {
+            Ready::ToRead => (limits.body_idle, "read from"),
+            Ready::ToWrite | Ready::Either => (limits.write_stall, "write to"),
+        };
+        let began = Instant::now();
         waker
             .wait(&self.socket, ready, Some(within))
-            .map_err(|error| match ready {
-                Ready::ToRead => self.failed("read from", error),
-                Ready::ToWrite | Ready::Either => self.failed("write to", error),
-            })
+            .and_then(|()| pace.waited(began.elapsed(), within, limits.least_rate))
+            .map_err(|error| self.failed(doing, error))
     }
 
     /// What is to be told of an error: that it was to end now wins over what came of that.
@@ -171,7 +174,7 @@ impl Link {
         if desk.begun {
             return Ok(());
         }
-        self.send_all(&mut [IoSlice::new(bytes)], duty)
+        self.send_all(&mut [IoSlice::new(bytes)], duty, &mut Pace::default())
     }
 
     /// Asks for the body of a request that waits to be asked.
@@ -183,15 +186,23 @@ impl Link {
 
     /// Sends everything, waiting for room as often as it takes, unless nothing is taken for too
     /// long.
-    pub(super) fn send_all(&self, slices: &mut [IoSlice<'_>], duty: &Duty) -> Result<(), Error> {
+    pub(super) fn send_all(
+        &self,
+        slices: &mut [IoSlice<'_>],
+        duty: &Duty,
+        pace: &mut Pace,
+    ) -> Result<(), Error> {
         let mut slices = slices;
         IoSlice::advance_slices(&mut slices, 0);
         let mut late = None;
         while !slices.is_empty() {
             match (self.send(slices)?, late.take()) {
-                (Some(sent), _) => IoSlice::advance_slices(&mut slices, sent),
+                (Some(sent), _) => {
+                    pace.moved(sent);
+                    IoSlice::advance_slices(&mut slices, sent);
+                }
                 (None, Some(late)) => return Err(late),
-                (None, None) => late = self.wait_for_room(&self.waker, duty)?,
+                (None, None) => late = self.wait_for_room(&self.waker, duty, pace)?,
             }
         }
         Ok(())
@@ -200,9 +211,13 @@ impl Link {
     /// Waits until the kernel takes something. If that takes too long it may take something all the
     /// same: a socket is ready when a third of its buffer is free, and a slow client has taken less
     /// by then. So that it is late is no failure yet, and is given.
-    pub(super) fn wait_for_room(&self, waker: &Waker, duty: &Duty) -> Result<Option<Error>, Error> {
-        let stall = self.rules.limits.write_stall;
-        match self.wait(waker, duty, Ready::ToWrite, stall) {
+    pub(super) fn wait_for_room(
+        &self,
+        waker: &Waker,
+        duty: &Duty,
+        pace: &mut Pace,
+    ) -> Result<Option<Error>, Error> {
+        match self.wait(waker, duty, Ready::ToWrite, pace) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Some(error)),
             outcome => outcome.map(|()| None),
         }
@@ -233,6 +248,14 @@ impl Link {
     /// Takes what was read behind the head of a request that asks for an upgrade.
     pub(super) fn take_early(&self) -> Bytes {
         std::mem::take(&mut self.desk.lock().early)
+    }
+
+    /// Says whether the connection can go on behind a body, as far as that is known: it was given
+    /// back, and too much of it is left to be skipped, or it has failed.
+    pub(super) fn may_skip_body(&self) -> bool {
+        let desk = self.desk.lock();
+        let inflow = desk.inflow.as_ref();
+        inflow.is_none_or(|inflow| inflow.is_worth_skipping(self.rules.limits.drain_bytes))
     }
 
     /// Gives back what is left of a body.
@@ -283,25 +306,6 @@ impl Link {
     }
 }
 
-impl Link {
-    /// Waits until something comes, on a thread of the connection's own.
-    pub(super) fn idle(&self, until: Option<Instant>) -> Result<Why, Error> {
-        let within = until.map(|until| until.saturating_duration_since(Instant::now()));
-        match self.idling.wait(&self.socket, Ready::ToRead, within) {
-            Ok(()) => Ok(Why::Ready),
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Why::TimedOut),
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
-                self.idling.clear();
-                match self.aborted.get() {
-                    Some(cause) => Err(cause.clone()),
-                    None => Ok(Why::Stopping),
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -311,7 +315,6 @@ impl AsFd for Link {
 impl Cancel for Link {
     fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.idling.wake();
     }
 
     fn abort(&self, cause: &Error) {

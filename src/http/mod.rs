@@ -12,6 +12,7 @@ mod field;
 mod file;
 mod input;
 mod link;
+mod pace;
 mod request;
 mod response;
 mod rules;

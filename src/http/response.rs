@@ -54,6 +54,7 @@ pub(super) struct About {
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
+    pub(super) has_body: bool,
     pub(super) expects_continue: bool,
 }
 
@@ -342,6 +343,9 @@ impl Response {
         let plan = BodyPlan::new(&about.method, about.version, *status, headers, length)?;
         let mut outlet = self.outlet.take().ok_or_else(Error::ended)?;
         about.keep_alive &= !plan.closes() && !outlet.link.is_stopping();
+        if about.has_body && about.keep_alive {
+            about.keep_alive = outlet.link.may_skip_body();
+        }
         if about.expects_continue && outlet.link.begin() {
             // Whether the body comes all the same is for the client to decide, and cannot be known.
             about.keep_alive = false;

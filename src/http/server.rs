@@ -13,7 +13,6 @@ use crate::cancel::{Cancel, CancelToken};
 use crate::error::Error;
 use crate::net;
 use crate::net::{Connection, RunningServer, ServerCounts, ServerEvent, ServerHandle};
-use crate::rota::{Duty, Guest, Stay, Why};
 
 pub(super) type Handler = Arc<dyn Fn(Request, Response) -> Result<(), Error> + Send + Sync>;
 
@@ -116,8 +115,8 @@ impl Server {
         self,
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
-        let (server, attend) = self.ready(Arc::new(handler));
-        server.serve(attend)
+        let (server, make) = self.ready(Arc::new(handler));
+        server.serve_guests(make)
     }
 
     /// Serves on threads that belong to what it gives.
@@ -129,36 +128,23 @@ impl Server {
         self,
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<RunningServer, Error> {
-        let (server, attend) = self.ready(Arc::new(handler));
-        server.spawn(attend)
+        let (server, make) = self.ready(Arc::new(handler));
+        server.spawn_guests(make)
     }
 
     fn ready(
         self,
         handler: Handler,
-    ) -> (
-        net::Server,
-        impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
-    ) {
+    ) -> (net::Server, impl Fn(Connection) -> Session + Send + 'static) {
         let rules = Arc::new(Rules::new(self.limits));
-        let attend = move |connection| serve(connection, Arc::clone(&rules), Arc::clone(&handler));
-        (self.server, attend)
-    }
-}
-
-/// Serves a connection on this thread until it is over.
-fn serve(connection: Connection, rules: Arc<Rules>, handler: Handler) -> Result<(), Error> {
-    let stopping = connection.stopping().clone();
-    let link = Arc::new(Link::new(connection.into_socket(), rules));
-    let target: Weak<Link> = Arc::downgrade(&link);
-    stopping.register(target as Weak<dyn Cancel>);
-    let mut session = Session::new(Arc::clone(&link), handler);
-    let mut why = Why::Ready;
-    loop {
-        match session.attend(&Duty::none(), why) {
-            Stay::Idle { until } => why = link.idle(until)?,
-            Stay::Gone(outcome) => return outcome,
-        }
+        let make = move |connection: Connection| {
+            let stopping = connection.stopping().clone();
+            let link = Arc::new(Link::new(connection.into_socket(), Arc::clone(&rules)));
+            let target: Weak<Link> = Arc::downgrade(&link);
+            stopping.register(target as Weak<dyn Cancel>);
+            Session::new(link, Arc::clone(&handler))
+        };
+        (self.server, make)
     }
 }
 

@@ -313,6 +313,14 @@ impl Guest for Session {
         self.link.as_fd()
     }
 
+    fn until(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Reading { by, .. } | Phase::Skipping { by, .. } | Phase::Leaving { by, .. } => {
+                by
+            }
+        }
+    }
+
     fn attend(&mut self, duty: &Duty, why: Why) -> Stay {
         let mut why = why;
         loop {
@@ -324,12 +332,9 @@ impl Guest for Session {
             match next {
                 Next::More => why = Why::Ready,
                 Next::Wait => {
-                    let until = match self.phase {
-                        Phase::Reading { by, .. }
-                        | Phase::Skipping { by, .. }
-                        | Phase::Leaving { by, .. } => by,
+                    return Stay::Idle {
+                        until: self.until(),
                     };
-                    return Stay::Idle { until };
                 }
                 Next::Over => return Stay::Gone(mem::replace(&mut self.outcome, Ok(()))),
             }

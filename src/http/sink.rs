@@ -217,9 +217,11 @@ impl BodySink {
         put(self.behind);
         outlet.begun();
         let sent = outlet.link.send(&slices[..used]);
-        if let Ok(None) = sent {
-            // Whoever waits now does so without us.
-            outlet.duty.step_down();
+        match &sent {
+            Ok(Some(sent)) => outlet.pace.moved(*sent),
+            // Whoever waits for room now, it is not the watch of the others.
+            Ok(None) => outlet.duty.step_down(),
+            Err(_) => {}
         }
         outlet.noted(sent)
     }
@@ -268,7 +270,9 @@ impl BodySink {
             if let Some(late) = late {
                 return outlet.noted(Err(late));
             }
-            let waited = outlet.link.wait_for_room(&self.waker, &outlet.duty);
+            let waited = outlet
+                .link
+                .wait_for_room(&self.waker, &outlet.duty, &mut outlet.pace);
             late = outlet.noted(waited)?;
         }
         Ok(())

@@ -6,14 +6,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Error;
+use crate::sync::{AtomicU64, Ordering};
 
 /// A connection on the rota: it has a thread only while something is to be done for it.
 ///
 /// Whatever it holds while it is idle, it holds for as long as its peer likes: so it had better
 /// hold no buffer.
-pub(crate) trait Guest: Send {
+pub trait Guest: Send {
     /// What is watched while it is idle. Always the same, for as long as the guest lives.
     fn fd(&self) -> BorrowedFd<'_>;
+
+    /// When its patience is over if nothing comes at all. It is asked once, when it is let in.
+    fn until(&self) -> Option<Instant> {
+        None
+    }
 
     /// Sees to what has come, and whatever follows it at once, on the thread that it is called on
     /// and has to itself.
@@ -29,7 +35,7 @@ pub(crate) trait Guest: Send {
 
 /// Why a guest is attended to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub enum Why {
     /// Something may have come: bytes, the end, or an error.
     Ready,
     /// Its patience was over, and nothing has come.
@@ -40,7 +46,7 @@ pub(crate) enum Why {
 
 /// What becomes of a guest that was attended to.
 #[derive(Debug)]
-pub(crate) enum Stay {
+pub enum Stay {
     /// It would have to wait for the next thing to come, until then at the latest.
     ///
     /// Only what comes anew is noticed. So its last read has to have found less than there was room
@@ -59,44 +65,63 @@ pub(crate) enum Stay {
 /// A clone is of the same duty, for parts that move to other threads; one that outlives the call it
 /// was made for does nothing.
 #[derive(Clone)]
-pub(crate) struct Duty {
-    posts: Option<Arc<dyn StepDown>>,
+pub struct Duty {
+    seat: Option<Arc<Seat>>,
     round: u64,
 }
 
+/// What one thread of a rota has of it.
+struct Seat {
+    posts: Arc<dyn StepDown>,
+    /// The last round of this thread that has stepped down.
+    stepped: AtomicU64,
+}
+
 /// What hands the watch over to another thread.
-pub(crate) trait StepDown: Send + Sync {
+pub(super) trait StepDown: Send + Sync {
     /// Does so, if it is held by whoever attends in this round.
     fn step_down(&self, round: u64);
 }
 
 impl Duty {
     /// That of a thread which has but one guest.
-    pub(crate) const fn none() -> Self {
-        let posts = None;
-        Self { posts, round: 0 }
+    #[cfg(loom)]
+    #[must_use]
+    pub const fn none() -> Self {
+        let seat = None;
+        Self { seat, round: 0 }
     }
 
-    /// That of a thread on the rota, which counts its rounds.
-    pub(crate) const fn new(posts: Arc<dyn StepDown>) -> Self {
+    /// That of a thread on the rota.
+    pub(super) fn new(posts: Arc<dyn StepDown>) -> Self {
+        let stepped = AtomicU64::new(0);
         Self {
-            posts: Some(posts),
+            seat: Some(Arc::new(Seat { posts, stepped })),
             round: 0,
         }
     }
 
-    /// Takes it up for another round.
-    pub(crate) const fn begin(&mut self, round: u64) {
+    /// Takes it up for another round, whose number is higher than any before.
+    pub(super) const fn begin(&mut self, round: u64) {
         self.round = round;
     }
 
     /// Has another thread watch the other guests from now on: to be called right before anything
     /// that may block. Does not wait, costs a wake of a thread the first time, and nothing when it
     /// was done already.
-    pub(crate) fn step_down(&self) {
-        if let Some(posts) = &self.posts {
-            posts.step_down(self.round);
+    pub fn step_down(&self) {
+        let Some(seat) = &self.seat else { return };
+        // The thread itself sees what it has stored. One of its parts elsewhere that does not see
+        // it yet asks for what is done.
+        if seat.stepped.fetch_max(self.round, Ordering::Relaxed) < self.round {
+            seat.posts.step_down(self.round);
         }
+    }
+
+    /// Says whether that was done in this round.
+    pub(super) fn has_stepped_down(&self) -> bool {
+        let seat = self.seat.as_ref();
+        seat.is_some_and(|seat| seat.stepped.load(Ordering::Relaxed) >= self.round)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::listen::Listener;
 use crate::server::connection::{Connection, Reins};
 use crate::server::event::ServerEvent;
 use crate::server::handle::{Control, ServerCounts};
-use crate::server::hands::{Hands, Job};
+use crate::server::staff::Staff;
 use crate::socket::Socket;
 
 /// What is done with a connection for which there is no room.
@@ -27,7 +27,7 @@ pub(super) enum WhenFull {
 /// The thread that accepts, and all that it alone knows.
 pub(super) struct Door {
     pub(super) control: Arc<Control>,
-    pub(super) hands: Hands,
+    pub(super) staff: Box<dyn Staff>,
     pub(super) connections: usize,
     pub(super) when_full: WhenFull,
     pub(super) grace: Duration,
@@ -60,7 +60,7 @@ impl Door {
         // Whoever is in the backlog is turned away now, and not at the end of the grace time.
         drop(listener);
         self.see_out();
-        self.hands.join();
+        self.staff.join();
         self.control.tally.snapshot()
     }
 
@@ -70,7 +70,7 @@ impl Door {
 
     fn accept(&mut self, listener: &Listener) {
         // Threads that leave are joined after a while, also if nobody comes.
-        let accepted = if self.hands.has_any() {
+        let accepted = if self.staff.has_any() {
             listener.accept_timeout(self.quiet)
         } else {
             listener.accept()
@@ -112,15 +112,15 @@ impl Door {
         self.open.insert(self.number, reins.clone());
         self.control.tally.open();
         let connection = Connection::new(self.number, socket, reins.clone());
-        self.hands.give(Job { connection, reins });
+        self.staff.give(connection, reins);
     }
 
     /// Finds a thread: one that is free, or a new one, or the next that comes free.
     fn find_hand(&mut self) -> Result<(), Error> {
-        if self.hands.claim() {
+        if self.staff.claim() {
             return Ok(());
         }
-        let Err(error) = self.hands.start() else {
+        let Err(error) = self.staff.start() else {
             return Ok(());
         };
         let error = Error::from(error).during("start a thread for", "a connection");
@@ -130,7 +130,7 @@ impl Door {
         self.control.report(&ServerEvent::NoThread {
             error: error.clone(),
         });
-        while !self.hands.claim() {
+        while !self.staff.claim() {
             // Without anybody left to wait for; or for as long as those take who may have a grace.
             if self.open.is_empty() || self.control.is_told() {
                 return Err(error);
@@ -166,13 +166,14 @@ impl Door {
         while let Ok(number) = self.ended.try_recv() {
             self.open.remove(&number);
         }
-        self.hands.join_left();
+        self.staff.tend();
     }
 
     /// Waits until the connections have ended, and does not let them take longer than the grace
     /// time.
     fn see_out(&mut self) {
         self.open.values().for_each(Reins::stop);
+        self.staff.stop();
         // A time that cannot be represented is no limit.
         let deadline = Instant::now().checked_add(self.grace);
         while !self.open.is_empty() {
@@ -186,6 +187,7 @@ impl Door {
                 }
             };
             self.open.values().for_each(|reins| reins.abort(&cause));
+            self.staff.abort();
             while !self.open.is_empty() {
                 self.wait(None);
             }

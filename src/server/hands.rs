@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::server::connection::{Connection, Reins};
-use crate::server::event::ServerEvent;
 use crate::server::handle::Control;
+use crate::server::staff::{Staff, settle};
 use crate::worker::guard;
 
 pub(super) type Handler = Arc<dyn Fn(Connection) -> Result<(), Error> + Send + Sync>;
 
 /// A connection on its way to a thread.
-pub(super) struct Job {
-    pub(super) connection: Connection,
-    pub(super) reins: Reins,
+struct Job {
+    connection: Connection,
+    reins: Reins,
 }
 
 /// Threads that serve connections, and are kept for the next ones for a while.
@@ -74,14 +74,16 @@ impl Hands {
             stack_bytes,
         }
     }
+}
 
+impl Staff for Hands {
     /// Takes a thread that is free, if there is one, for the work that is given next.
-    pub(super) fn claim(&self) -> bool {
+    fn claim(&self) -> bool {
         self.duty.claim()
     }
 
     /// Starts a thread, for the work that is given next.
-    pub(super) fn start(&mut self) -> io::Result<()> {
+    fn start(&mut self) -> io::Result<()> {
         let (duty, jobs) = (Arc::clone(&self.duty), self.jobs.clone());
         let builder = Builder::new()
             .name("highwater-conn".to_owned())
@@ -102,26 +104,32 @@ impl Hands {
     }
 
     /// Gives work to the thread that was claimed or started for it.
-    pub(super) fn give(&self, job: Job) {
+    fn give(&mut self, connection: Connection, reins: Reins) {
         // There is a receiver here.
-        let _ = self.work.send(job);
+        let _ = self.work.send(Job { connection, reins });
     }
 
     /// Says whether there is a thread, or one that has left and is not joined yet.
-    pub(super) fn has_any(&self) -> bool {
+    fn has_any(&self) -> bool {
         !self.threads.is_empty()
     }
 
     /// Joins the threads that have left: until then the system keeps their stacks.
-    pub(super) fn join_left(&mut self) {
+    fn tend(&mut self) {
         for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {
             // It has caught the panics of the handlers.
             let _ = thread.join();
         }
     }
 
+    /// Every connection has its own token for that.
+    fn stop(&self) {}
+
+    /// As above.
+    fn abort(&self) {}
+
     /// Waits until every thread has left.
-    pub(super) fn join(self) {
+    fn join(self: Box<Self>) {
         drop(self.work);
         for thread in self.threads {
             // As above.
@@ -156,34 +164,11 @@ impl Duty {
         let Job { connection, reins } = job;
         let (number, peer) = (connection.number(), connection.peer().to_owned());
         let outcome = guard(|| (self.handler)(connection));
-        self.settle(outcome, peer, &reins);
-        self.control.tally.open.fetch_sub(1, Ordering::SeqCst);
+        settle(&self.control, outcome, peer, &reins);
         // Free before it is told that the connection has ended, or the next one would be given a
         // new thread.
         self.free.fetch_add(1, Ordering::SeqCst);
         // It has room for every connection that is open.
         let _ = self.ended.send(number);
-    }
-
-    fn settle(&self, outcome: Result<(), Error>, peer: String, reins: &Reins) {
-        let tally = &self.control.tally;
-        let Err(mut error) = outcome else {
-            tally.finished.fetch_add(1, Ordering::SeqCst);
-            return;
-        };
-        let cause = reins.cause();
-        match cause {
-            Some(cause) if error.kind() == ErrorKind::Cancelled => {
-                tally.aborted.fetch_add(1, Ordering::SeqCst);
-                // That a call was woken is no news; why, is.
-                if error.is_echo() {
-                    error = cause;
-                }
-            }
-            _ => {
-                tally.failed.fetch_add(1, Ordering::SeqCst);
-            }
-        }
-        self.control.report(&ServerEvent::Failed { peer, error });
     }
 }

@@ -8,8 +8,12 @@
 mod connection;
 mod door;
 mod event;
+mod guests;
 mod handle;
 mod hands;
+mod staff;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,12 +21,13 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::address::Address;
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::listen::Listener;
+use crate::rota::{Guest, SystemWatch, Watch};
 use crate::worker::Worker;
 
 pub use connection::Connection;
@@ -30,8 +35,10 @@ pub use event::ServerEvent;
 pub use handle::{RunningServer, ServerCounts, ServerHandle};
 
 use door::{Door, PAUSE_MIN, WhenFull};
+use guests::Guests;
 use handle::Control;
 use hands::{Handler, Hands};
+use staff::Staff;
 
 /// A server that is about to be.
 ///
@@ -190,7 +197,7 @@ impl Server {
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
         self.check()?;
-        Ok(self.run(Arc::new(handler)))
+        Ok(self.run(|settings| settings.hands(Arc::new(handler))))
     }
 
     /// Serves on a thread that belongs to what it gives.
@@ -203,13 +210,47 @@ impl Server {
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<RunningServer, Error> {
         self.check()?;
-        let handle = self.handle();
-        let name = self.listener.address().to_string();
         let handler: Handler = Arc::new(handler);
-        let mut thread = Worker::new("highwater-serve".to_owned(), move || self.run(handler));
-        let started = thread.start();
-        started.map_err(|error| Error::from(error).during("start a thread for", &name))?;
-        Ok(RunningServer::new(handle, thread))
+        self.start(|settings| settings.hands(handler))
+    }
+
+    /// Serves guests on the caller's thread: what [`serve`](Self::serve) does, but that a
+    /// connection has a thread only while something is to be done for it. `make_guest` is called on
+    /// the thread that accepts, so it had better be quick.
+    ///
+    /// # Errors
+    ///
+    /// For want of a descriptor.
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(dead_code, reason = "what it serves is not built")
+    )]
+    pub(crate) fn serve_guests<G: Guest + 'static>(
+        self,
+        make_guest: impl Fn(Connection) -> G + Send + 'static,
+    ) -> Result<ServerCounts, Error> {
+        self.check()?;
+        let watch = self.watch()?;
+        Ok(self.run(|settings| settings.guests(watch, make_guest)))
+    }
+
+    /// The same on a thread that belongs to what it gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`serve_guests`](Self::serve_guests), and whatever keeps the thread from being
+    /// started.
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(dead_code, reason = "what it serves is not built")
+    )]
+    pub(crate) fn spawn_guests<G: Guest + 'static>(
+        self,
+        make_guest: impl Fn(Connection) -> G + Send + 'static,
+    ) -> Result<RunningServer, Error> {
+        self.check()?;
+        let watch = self.watch()?;
+        self.start(|settings| settings.guests(watch, make_guest))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -218,12 +259,35 @@ impl Server {
         checked.map_err(|error| error.during("serve on", &name))
     }
 
-    fn run(self, handler: Handler) -> ServerCounts {
+    fn watch(&self) -> Result<SystemWatch, Error> {
+        let name = self.listener.address().to_string();
+        SystemWatch::new().map_err(|error| Error::from(error).during("serve on", &name))
+    }
+
+    /// Runs on a thread of its own.
+    fn start(
+        self,
+        staff: impl FnOnce(Settings) -> Box<dyn Staff> + Send + 'static,
+    ) -> Result<RunningServer, Error> {
+        let handle = self.handle();
+        let name = self.listener.address().to_string();
+        let mut thread = Worker::new("highwater-serve".to_owned(), move || self.run(staff));
+        let started = thread.start();
+        started.map_err(|error| Error::from(error).during("start a thread for", &name))?;
+        Ok(RunningServer::new(handle, thread))
+    }
+
+    fn run(self, staff: impl FnOnce(Settings) -> Box<dyn Staff>) -> ServerCounts {
         // A thread whose connection has ended never waits to tell.
         let (tell, ended) = bounded(self.connections);
-        let control = Arc::clone(&self.control);
+        let settings = Settings {
+            control: Arc::clone(&self.control),
+            ended: tell,
+            quiet: self.quiet,
+            stack_bytes: self.stack_bytes,
+        };
         let door = Door {
-            hands: Hands::new(handler, control, tell, self.quiet, self.stack_bytes),
+            staff: staff(settings),
             control: self.control,
             connections: self.connections,
             when_full: self.when_full,
@@ -235,6 +299,42 @@ impl Server {
             pause: PAUSE_MIN,
         };
         door.run(self.listener)
+    }
+}
+
+/// What the staff has to be told.
+struct Settings {
+    control: Arc<Control>,
+    ended: Sender<u64>,
+    quiet: Duration,
+    stack_bytes: usize,
+}
+
+impl Settings {
+    fn hands(self, handler: Handler) -> Box<dyn Staff> {
+        Box::new(Hands::new(
+            handler,
+            self.control,
+            self.ended,
+            self.quiet,
+            self.stack_bytes,
+        ))
+    }
+
+    fn guests<W: Watch, G: Guest + 'static>(
+        self,
+        watch: W,
+        make_guest: impl Fn(Connection) -> G + Send + 'static,
+    ) -> Box<dyn Staff> {
+        let make_guest = move |connection| Box::new(make_guest(connection)) as Box<dyn Guest>;
+        Box::new(Guests::new(
+            watch,
+            Box::new(make_guest),
+            self.control,
+            self.ended,
+            self.quiet,
+            self.stack_bytes,
+        ))
     }
 }
 

@@ -4,5 +4,6 @@
 
 mod answers;
 mod bodies;
+mod failing;
 mod kit;
 mod persistence;
