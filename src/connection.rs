@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// The same for what more follows of at once, where the system has a word for that.
-    #[allow(dead_code)]
+    #[cfg(feature = "http")]
     pub(crate) fn send_more(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         #[cfg(target_os = "linux")]
         let flags = SendFlags::MORE;

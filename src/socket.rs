@@ -18,10 +18,12 @@ use crate::connection::Connection;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
+#[cfg(feature = "http")]
 use crate::kernel::FileSend;
 #[cfg(target_os = "linux")]
 use crate::kernel::{self, End, ReadEnd};
 use crate::mark::READ_BYTES;
+#[cfg(feature = "http")]
 use crate::offer::Broken;
 #[cfg(target_os = "linux")]
 use crate::offer::{KernelCopy, Offer};
@@ -134,15 +136,15 @@ impl Socket {
 
     /// Sends what the kernel takes now, of which more follows at once: a small piece then goes out
     /// with that, and not in a segment of its own. Does not wait.
-    #[allow(dead_code)]
+    #[cfg(feature = "http")]
     pub(crate) fn try_send_more(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         retry(|| self.shared.send_more(slices))
     }
 
-    /// Sends a part of a file, within its limits; see [`FileSend::run`].
-    #[allow(dead_code)]
-    pub(crate) fn send_file(&self, waker: &Waker, part: &mut FileSend<'_>) -> Result<(), Broken> {
-        part.run(&self.shared, &self.limits, waker)
+    /// Sends of a part of a file what the kernel takes now; see [`FileSend::try_slice`].
+    #[cfg(feature = "http")]
+    pub(crate) fn try_send_file(&self, part: &mut FileSend<'_>) -> Result<Tried, Broken> {
+        part.try_slice(&self.shared)
     }
 
     /// Reads what is there. Does not wait.

@@ -74,12 +74,29 @@ impl Outlet {
         self.noted(sent)
     }
 
-    /// Sends what comes behind the head. Waits for room.
-    pub(super) fn send(&mut self, body: &[u8]) -> Result<(), Error> {
-        let sent = self
-            .link
-            .send_all(&mut [IoSlice::new(body)], &self.duty, &mut self.pace);
-        self.noted(sent)
+    /// Sends the head, which the first of what follows at once is to go out with. Waits for room.
+    pub(super) fn send_head_before_more(&mut self) -> Result<(), Error> {
+        self.begun();
+        let (mut sent, mut late) = (0, None);
+        while sent < self.head.len() {
+            let more = self.link.send_more(&self.head[sent..]);
+            match (self.noted(more)?, late.take()) {
+                (Some(bytes), _) => sent += bytes,
+                (None, Some(late)) => return self.noted(Err(late)),
+                (None, None) => late = self.wait_for_room()?,
+            }
+        }
+        self.head.clear();
+        Ok(())
+    }
+
+    /// Waits until the client takes more. That it is late is given, for it may take something yet.
+    pub(super) fn wait_for_room(&mut self) -> Result<Option<Error>, Error> {
+        let Self {
+            link, duty, pace, ..
+        } = self;
+        let waited = link.wait_for_room(&link.waker, duty, pace);
+        self.noted(waited)
     }
 
     /// From now on the peer has a part of an answer.

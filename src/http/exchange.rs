@@ -32,6 +32,12 @@ impl Session {
             has_body: head.framing() != BodyFraming::None,
             expects_continue: head.expects_continue(),
         };
+        if let Some(status) = declined(head.method()) {
+            self.say(status);
+            let message = format!("`{}` is not served", head.method());
+            self.report(Error::new(ErrorKind::InvalidInput, message));
+            return self.leave();
+        }
         let with_body = about.has_body;
         let body = match self.body_of(&head, input, duty) {
             Ok(body) => body,
@@ -148,6 +154,10 @@ impl Session {
         let mut headers = HeaderMap::new();
         let value = HeaderValue::from_static("text/plain");
         headers.insert(header::CONTENT_TYPE, value);
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // RFC 9110 15.5.6: it has to be there, and each resource has its own.
+            headers.insert(header::ALLOW, HeaderValue::from_static(""));
+        }
         let (version, length) = (Version::HTTP_11, Some(text.len() as u64));
         let plan = BodyPlan::new(&Method::GET, version, status, &headers, length);
         let Ok(plan) = plan else {
@@ -159,6 +169,15 @@ impl Session {
         let _ = self
             .link
             .send(&[IoSlice::new(&head), IoSlice::new(text.as_bytes())]);
+    }
+}
+
+/// What is never served: a tunnel, and what would show a script the cookies that are hidden from it.
+fn declined(method: &Method) -> Option<StatusCode> {
+    match *method {
+        Method::CONNECT => Some(StatusCode::NOT_IMPLEMENTED),
+        Method::TRACE => Some(StatusCode::METHOD_NOT_ALLOWED),
+        _ => None,
     }
 }
 

@@ -6,40 +6,76 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use super::answering::Outlet;
-use crate::error::Error;
-use crate::sink::retry;
+use crate::error::{Error, ErrorKind};
+use crate::kernel::FileSend;
+use crate::offer::{Broken, Side};
+use crate::sink::{Tried, retry};
+
+/// Up to here a read costs less than a call of its own to send what the kernel has.
+const SMALL_BYTES: u64 = 16 * 1024;
 
 /// Sends a head, and behind it a part of a file.
 pub(super) fn send(outlet: &mut Outlet, file: &File, range: Range<u64>) -> Result<(), Error> {
-    let mut buffer = outlet.link.rules.pool.take();
-    let mut at = range.start;
-    let mut has_head = true;
-    while has_head || at < range.end {
-        let left = usize::try_from(range.end.saturating_sub(at)).unwrap_or(usize::MAX);
-        let room = buffer.room();
-        let room_bytes = room.len().min(left);
-        let read = retry(|| file.read_at(&mut room[..room_bytes], at));
-        let read = match read {
-            Ok(0) if left > 0 => Err(shorter()),
+    if range.end.saturating_sub(range.start) <= SMALL_BYTES {
+        return send_small(outlet, file, range);
+    }
+    outlet.send_head_before_more()?;
+    let mut part = FileSend::new(file, range);
+    let sent = send_all(outlet, &mut part);
+    let at = part.sent();
+    outlet.noted(sent.map_err(|error| error.at(at)))
+}
+
+/// Sends it along with the head.
+fn send_small(outlet: &mut Outlet, file: &File, range: Range<u64>) -> Result<(), Error> {
+    let mut small = [0; SMALL_BYTES as usize];
+    let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
+    let small = &mut small[..length];
+    let mut filled = 0;
+    while filled < length {
+        let at = range.start + filled as u64;
+        // Nothing was sent: the answer is still for the handler to give, or 500.
+        let read = match retry(|| file.read_at(&mut small[filled..], at)) {
+            Ok(0) => Err(shorter()),
             read => read.map_err(Error::from),
         };
-        let read = read.map_err(|error| error.during("read from", "the file").at(at));
-        let bytes = outlet.noted(read)?;
-        at += bytes as u64;
-        let piece = &buffer.room()[..bytes];
-        if std::mem::take(&mut has_head) {
-            outlet.send_with_head(piece)?;
-        } else {
-            outlet.send(piece)?;
+        filled += read.map_err(|error| of_file(error).at(at))?;
+    }
+    outlet.send_with_head(small)
+}
+
+fn send_all(outlet: &mut Outlet, part: &mut FileSend<'_>) -> Result<(), Error> {
+    let mut late = None;
+    while part.left() > 0 {
+        outlet.link.check()?;
+        let before = part.sent();
+        let tried = outlet.link.socket().try_send_file(part);
+        outlet
+            .pace
+            .moved(part.sent().saturating_sub(before) as usize);
+        match (tried, late.take()) {
+            (Ok(Tried::Done), _) => {}
+            (Ok(Tried::WouldBlock), Some(late)) => return Err(late),
+            (Ok(Tried::WouldBlock), None) => late = outlet.wait_for_room()?,
+            (Err(Broken { side, error }), _) => {
+                return Err(match (side, error.kind()) {
+                    (Side::Source, ErrorKind::Io(io::ErrorKind::UnexpectedEof)) => {
+                        of_file(shorter())
+                    }
+                    (Side::Source, _) => of_file(error),
+                    (Side::Sink, _) => outlet.link.failed("write to", error),
+                });
+            }
         }
     }
     Ok(())
 }
 
+fn of_file(error: Error) -> Error {
+    error.during("read from", "the file")
+}
+
 fn shorter() -> Error {
-    let error = io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        "the file has become shorter than what was promised of it",
-    );
-    error.into()
+    let message = "the file has become shorter than what was promised of it";
+    io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
 }

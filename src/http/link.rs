@@ -128,11 +128,27 @@ impl Link {
 
     /// Sends what the kernel takes now; nothing, if it takes none. Does not wait.
     pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> Result<Option<usize>, Error> {
-        match self.socket.try_send(slices) {
+        self.taken(self.socket.try_send(slices))
+    }
+
+    /// The same for a head that more follows of at once.
+    pub(super) fn send_more(&self, head: &[u8]) -> Result<Option<usize>, Error> {
+        self.taken(self.socket.try_send_more(&[IoSlice::new(head)]))
+    }
+
+    fn taken(&self, sent: io::Result<usize>) -> Result<Option<usize>, Error> {
+        match sent {
             Ok(sent) => Ok(Some(sent)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.failed("write to", error.into())),
         }
+    }
+
+    /// Says no once the connection is to end now.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.aborted
+            .get()
+            .map_or(Ok(()), |cause| Err(cause.clone()))
     }
 
     /// Waits until the connection is ready. The wait ends then, with a wake, when the connection is
@@ -159,7 +175,7 @@ impl Link {
     }
 
     /// What is to be told of an error: that it was to end now wins over what came of that.
-    fn failed(&self, doing: &'static str, error: Error) -> Error {
+    pub(super) fn failed(&self, doing: &'static str, error: Error) -> Error {
         match self.aborted.get() {
             Some(cause) => cause.clone(),
             None => error.during(doing, self.peer()),

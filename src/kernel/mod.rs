@@ -20,10 +20,10 @@ mod copies;
 #[cfg(target_os = "linux")]
 mod end;
 // For whoever drives a connection by himself, as a server of files does.
-#[cfg_attr(not(test), allow(dead_code))]
+#[cfg(feature = "http")]
 mod send_file;
 
 #[cfg(target_os = "linux")]
 pub(crate) use end::{End, ReadEnd, pair};
-#[cfg_attr(not(test), allow(unused_imports))]
+#[cfg(feature = "http")]
 pub(crate) use send_file::FileSend;

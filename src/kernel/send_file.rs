@@ -7,12 +7,9 @@ use std::os::unix::fs::FileExt;
 
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::fd::Waker;
 use crate::offer::{Broken, Side};
-use crate::options::Limits;
-use crate::path::{CopyPath, KernelCall, Why};
-use crate::sink::retry;
-use crate::stall::Stall;
+use crate::path::Why;
+use crate::sink::{Tried, retry};
 
 /// A part of a regular file, on its way to a connection.
 ///
@@ -70,52 +67,21 @@ impl<'a> FileSend<'a> {
         self.end.saturating_sub(self.at)
     }
 
-    /// Which way it went so far.
-    pub(crate) const fn path(&self) -> CopyPath {
-        let call = KernelCall::Sendfile;
-        match self.refused {
-            None => CopyPath::Kernel(call),
-            Some((why, at)) if at == self.start => CopyPath::Buffered(why),
-            Some((why, at)) => CopyPath::Switched {
-                call,
-                at: at - self.start,
-                why,
-            },
-        }
-    }
-
-    /// Sends all of it.
-    ///
-    /// The wait ends then, with a wake, or by the limits, which are looked at between slices too. A
-    /// read of the file is waited for.
+    /// Sends what the connection takes now, up to a slice. Does not wait for the peer; a read of the
+    /// file is waited for.
     ///
     /// # Errors
     ///
     /// That of the file, or of the connection. [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) is a
     /// file that has become shorter than the range: what it had was sent.
-    pub(crate) fn run(
-        &mut self,
-        to: &Connection,
-        limits: &Limits,
-        waker: &Waker,
-    ) -> Result<(), Broken> {
-        let mut stall = Stall::default();
-        while self.left() > 0 {
-            let checked = limits.check().and_then(|()| waker.check());
-            checked.map_err(|error| broken(Side::Sink, error))?;
-            match self.slice(to) {
-                Ok(()) => stall.is_over(),
-                Err(Failed::Full) => {
-                    let waited = stall.wait(limits, waker, to);
-                    waited.map_err(|error| broken(Side::Sink, error))?;
-                }
-                Err(Failed::At(side, error)) => return Err(broken(side, error)),
-            }
+    pub(crate) fn try_slice(&mut self, to: &Connection) -> Result<Tried, Broken> {
+        match self.slice(to) {
+            Ok(()) => Ok(Tried::Done),
+            Err(Failed::Full) => Ok(Tried::WouldBlock),
+            Err(Failed::At(side, error)) => Err(broken(side, error)),
         }
-        Ok(())
     }
 
-    /// Sends what the connection takes now, up to a slice.
     fn slice(&mut self, to: &Connection) -> Result<(), Failed> {
         if self.refused.is_none() {
             let sent = send_in_kernel(self.file, self.at, self.most(SLICE_BYTES), to);
@@ -217,6 +183,10 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
+    use crate::fd::Waker;
+    use crate::options::Limits;
+    use crate::path::{CopyPath, KernelCall};
+    use crate::stall::Stall;
 
     /// A file of one test, which has no name any more.
     fn file(bytes: &[u8]) -> File {
@@ -228,6 +198,42 @@ mod tests {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         fs::remove_file(path).unwrap();
         file
+    }
+
+    /// Which way it went so far.
+    fn path_of(send: &FileSend<'_>) -> CopyPath {
+        let call = KernelCall::Sendfile;
+        match send.refused {
+            None => CopyPath::Kernel(call),
+            Some((why, at)) if at == send.start => CopyPath::Buffered(why),
+            Some((why, at)) => CopyPath::Switched {
+                call,
+                at: at - send.start,
+                why,
+            },
+        }
+    }
+
+    /// Sends all of it, as who drives a connection does.
+    fn run(
+        send: &mut FileSend<'_>,
+        to: &Connection,
+        limits: &Limits,
+        waker: &Waker,
+    ) -> Result<(), Broken> {
+        let mut stall = Stall::default();
+        while send.left() > 0 {
+            let checked = limits.check().and_then(|()| waker.check());
+            checked.map_err(|error| broken(Side::Sink, error))?;
+            match send.try_slice(to)? {
+                Tried::Done => stall.is_over(),
+                Tried::WouldBlock => {
+                    let waited = stall.wait(limits, waker, to);
+                    waited.map_err(|error| broken(Side::Sink, error))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn pattern(len: usize) -> Vec<u8> {
@@ -268,10 +274,10 @@ mod tests {
             let (file, taken) = (file(&bytes), taken(peer));
             let range = 3..BYTES as u64 - 5;
             let mut send = FileSend::new(&file, range.clone());
-            send.run(&to, &Limits::default(), &Waker::new()).unwrap();
+            run(&mut send, &to, &Limits::default(), &Waker::new()).unwrap();
             assert_eq!((send.sent(), send.left()), (range.end - 3, 0));
             if cfg!(target_os = "linux") {
-                assert_eq!(send.path(), path);
+                assert_eq!(path_of(&send), path);
             }
             assert!(send.read.capacity() <= READ_BYTES);
             assert_eq!(to.monitor().bytes_written(), send.sent());
@@ -287,7 +293,7 @@ mod tests {
             let (file, taken) = (file(&bytes), taken(peer));
             let mut send = FileSend::new(&file, 10..BYTES as u64 + 1);
             file.set_len(SLICE_BYTES as u64 + 9).unwrap();
-            let broken = send.run(&to, &Limits::default(), &Waker::new());
+            let broken = run(&mut send, &to, &Limits::default(), &Waker::new());
             let Broken { side, error } = broken.unwrap_err();
             assert_eq!(side, Side::Source);
             assert_eq!(
@@ -308,7 +314,7 @@ mod tests {
             let file = file(&bytes);
             let mut send = FileSend::new(&file, 0..bytes.len() as u64);
             let limits = Limits::idle_for(Some(Duration::from_millis(50)));
-            let broken = send.run(&to, &limits, &Waker::new()).unwrap_err();
+            let broken = run(&mut send, &to, &limits, &Waker::new()).unwrap_err();
             assert_eq!(broken.side, Side::Sink);
             assert_eq!(broken.error.kind(), ErrorKind::TimedOut);
             assert!(send.left() > 0);
@@ -336,12 +342,12 @@ mod tests {
                     waker.wake();
                 })
             };
-            let broken = send.run(&to, &Limits::default(), &waker).unwrap_err();
+            let broken = run(&mut send, &to, &Limits::default(), &waker).unwrap_err();
             assert_eq!(broken.error.kind(), ErrorKind::Cancelled);
             waiting.join().unwrap();
             let sent = send.sent();
             assert!(0 < sent && sent < BYTES as u64);
-            assert!(send.run(&to, &Limits::default(), &waker).is_err());
+            assert!(run(&mut send, &to, &Limits::default(), &waker).is_err());
             assert_eq!(send.sent(), sent);
             drop(peer);
         }
@@ -354,7 +360,7 @@ mod tests {
             let file = file(&bytes);
             drop(peer);
             let mut send = FileSend::new(&file, 0..bytes.len() as u64);
-            let broken = send.run(&to, &Limits::default(), &Waker::new());
+            let broken = run(&mut send, &to, &Limits::default(), &Waker::new());
             let Broken { side, error } = broken.unwrap_err();
             assert_eq!(side, Side::Sink);
             assert!(
@@ -375,7 +381,7 @@ mod tests {
         let (to, peer) = connected(false);
         let (file, taken) = (File::open("/proc/version").unwrap(), taken(peer));
         let mut send = FileSend::new(&file, 0..version.len() as u64);
-        send.run(&to, &Limits::default(), &Waker::new()).unwrap();
+        run(&mut send, &to, &Limits::default(), &Waker::new()).unwrap();
         to.end().unwrap();
         assert_eq!(taken.join().unwrap(), version);
     }

@@ -4,6 +4,10 @@
 
 mod answers;
 mod bodies;
+mod checklist;
 mod failing;
 mod kit;
+mod load;
+mod peers;
 mod persistence;
+mod upgrades;

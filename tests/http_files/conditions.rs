@@ -35,8 +35,9 @@ fn validators() -> Validators {
 fn a_condition_is_judged_in_the_order_of_the_rfc() {
     use Verdict::{Failed, NotModified, Proceed};
     let list = format!("\"a\", {TAG}");
+    let commas = format!("\"a,b\",W/\"c,\", {TAG}");
     let weak_list = format!("\"a\",{WEAK} ,\"b\"");
-    let table: [(Lines<'_>, Verdict, Verdict); 37] = [
+    let table: [(Lines<'_>, Verdict, Verdict); 38] = [
         // What is sent, what a GET comes to, and what a DELETE would.
         (&[], Proceed, Proceed),
         // 13.1.1, strong comparison
@@ -61,6 +62,7 @@ fn a_condition_is_judged_in_the_order_of_the_rfc() {
             NotModified,
             Failed,
         ),
+        (&[("if-none-match", &commas)], NotModified, Failed),
         (&[("if-none-match", "*")], NotModified, Failed),
         (&[("if-none-match", "\"a\"")], Proceed, Proceed),
         (&[("if-none-match", "\"a,\", \"b")], Proceed, Proceed),

@@ -5,6 +5,7 @@
 #[path = "../properties/http_files.rs"]
 mod properties;
 
+mod clients;
 mod codings;
 mod conditions;
 mod escapes;
@@ -12,8 +13,11 @@ mod found;
 mod kit;
 mod listings;
 mod models;
+mod nginx;
 mod paths;
 mod plans;
 mod ranges;
+mod sent;
+mod site;
 mod swapped;
 mod types;

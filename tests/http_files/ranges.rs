@@ -55,6 +55,8 @@ fn what_overlaps_or_touches_is_sent_once() {
     sent("bytes=0-,0-,0-,0-", &[0..100]);
     sent("bytes=50-59,0-0,55-69,1-1", &[50..70, 0..2]);
     sent("bytes=0-0,2-2,1-1", &[0..3]);
+    sent("bytes=0-50,10-19", &[0..51]);
+    sent("bytes=55-69,0-0,50-59", &[50..70, 0..1]);
     let many = vec!["0-"; RANGES_MAX].join(",");
     sent(&format!("bytes={many}"), &[0..100]);
 }
@@ -64,7 +66,14 @@ fn what_lies_behind_the_end_cannot_be_satisfied() {
     for header in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=-000"] {
         assert_eq!(select(header.as_bytes(), 100), Selection::Unsatisfiable);
     }
-    for header in ["bytes=100-,200-300,-0", "bytes=18446744073709551615-"] {
+    // Multiplied on and on without a bound, this number is 0 in any number of bits.
+    let wraps = format!("bytes=2{}-", "0".repeat(90));
+    assert_eq!(select(wraps.as_bytes(), 100), Selection::Unsatisfiable);
+    for header in [
+        "bytes=100-,200-300,-0",
+        "bytes=18446744073709551615-",
+        "bytes=18446744073709551616-", // which is 0 to a number that wraps
+    ] {
         assert_eq!(select(header.as_bytes(), 100), Selection::Unsatisfiable);
     }
 }

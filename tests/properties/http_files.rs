@@ -56,27 +56,32 @@ pub(crate) fn goes_down(bytes: &[u8]) {
     }
 }
 
-const OF_RANGES: [&str; 20] = [
-    "0",
-    "1",
+/// Mostly whole ranges, for one wrong letter makes a header of many as good as none.
+const OF_RANGES: [&str; 24] = [
+    "0-,",
+    "0-40,",
+    "1-2,",
+    "1-1,",
+    "3-8,",
+    "9-20,",
+    "15-30,",
+    "30-33,",
+    "50-,",
+    "64-70,",
+    "-1,",
+    "-9,",
+    "-0,",
+    "99-,",
+    "7-7 ,",
+    ",\t",
     "2",
-    "3",
-    "9",
     "-",
-    "-",
-    "-",
-    ",",
-    ",",
-    " ",
-    "\t",
-    "0-",
-    "-1",
-    "10",
-    "64",
-    "99",
-    "18446744073709551615",
-    "00",
+    "10-",
+    "0",
+    "20-18446744073709551615,",
+    "18446744073709551616-,",
     "x",
+    "4-3,",
 ];
 
 /// Whatever the ranges, exactly those bytes are sent that a model has, each once, and in order.

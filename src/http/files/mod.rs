@@ -15,5 +15,6 @@ pub mod multipart;
 pub mod path;
 pub mod plan;
 pub mod range;
+mod send;
 
 pub use folder::{Folder, Prepared};

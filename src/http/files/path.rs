@@ -132,12 +132,15 @@ impl Relative {
     /// The path from a folder that it goes through, or that it is. None if it does not.
     #[must_use]
     pub fn below(&self, folder: &Self) -> Option<Self> {
+        if folder.path.is_empty() {
+            return Some(self.clone());
+        }
         let rest = self.path.strip_prefix(folder.as_str())?;
-        let rest = match rest.strip_prefix('/') {
-            Some(rest) if !folder.path.is_empty() => rest,
-            None if folder.path.is_empty() || rest.is_empty() => rest,
-            // It only begins alike.
-            _ => return None,
+        // It may be a longer name that only begins alike.
+        let rest = if rest.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix('/')?
         };
         Some(Self {
             path: rest.to_owned(),

@@ -1,0 +1,132 @@
+//! Sends what was decided.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::VARY;
+
+use super::folder::{Folder, Prepared};
+use super::multipart::{Multipart, Part};
+use super::plan::Body;
+use crate::error::{Error, ErrorKind};
+use crate::http::request::Request;
+use crate::http::response::{Response, Sent};
+use crate::mark::{HighWaterMark, READ_BYTES};
+use crate::source::{read_chunk, read_pool};
+use crate::writable::Writable;
+
+impl Folder {
+    /// Answers a request with what it asks for, or says why not.
+    ///
+    /// Headers that the answer has already go with it. Waits for the file system, and for the client
+    /// as long as the limits of the server let it take nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prepare`](Self::prepare), with which nothing was sent, and whatever breaks the
+    /// connection. A file that has become shorter than what was promised of it is one too: the
+    /// connection is cut, so that the client can tell. Of one that has grown no more is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// use highwater::http::Server;
+    /// use highwater::http::files::Folder;
+    ///
+    /// let folder = Folder::open(env!("CARGO_MANIFEST_DIR"))?;
+    /// let server = Server::bind("127.0.0.1:0")?
+    ///     .spawn(move |request, response| folder.answer(&request, response))?;
+    ///
+    /// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+    /// client.write_all(
+    ///     b"GET /Cargo.toml HTTP/1.1\r\nHost: a\r\nRange: bytes=0-8\r\nConnection: close\r\n\r\n",
+    /// )?;
+    /// let mut answer = String::new();
+    /// client.read_to_string(&mut answer)?;
+    /// assert!(answer.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{answer}");
+    /// assert!(answer.ends_with("\r\n\r\n[package]"), "{answer}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answer(&self, request: &Request, response: Response) -> Result<(), Error> {
+        self.prepare(request.method(), request.uri(), request.headers())?
+            .send(response)
+    }
+}
+
+impl Prepared {
+    /// Sends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::answer`]; and [`ErrorKind::InvalidInput`] if bytes of a file are to be sent and
+    /// there is none.
+    pub fn send(self, response: Response) -> Result<(), Error> {
+        let Self { plan, file } = self;
+        let mut response = response.status(plan.status);
+        merge(response.headers_mut(), plan.headers);
+        match (plan.body, file) {
+            (Body::None, _) => response.send(Bytes::new()),
+            (Body::Text(text), _) => response.send(text),
+            (Body::Range(range), Some(file)) => response.send_file(&file, range),
+            (Body::Parts(parts), Some(file)) => send_parts(&parts, &file, response),
+            (Body::Range(_) | Body::Parts(_), None) => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "there is no file to send bytes of",
+            )),
+        }
+    }
+}
+
+/// Adds headers to those of a handler. What the answer varies by is both.
+fn merge(own: &mut HeaderMap, mut headers: HeaderMap) {
+    if let Some(vary) = headers.remove(VARY) {
+        own.append(VARY, vary);
+    }
+    own.extend(headers);
+}
+
+fn send_parts(parts: &Multipart, file: &File, response: Response) -> Result<(), Error> {
+    let mark = HighWaterMark::bytes(READ_BYTES);
+    let mut out = response.length(parts.len()).writable(mark);
+    // Small parts leave together.
+    let _cork = out.cork();
+    for part in parts.parts() {
+        put(&mut out, part.head.clone())?;
+        send_part(part, file, &mut out)?;
+    }
+    put(&mut out, parts.tail().clone())?;
+    out.finish().map(drop)
+}
+
+fn put(out: &mut Writable<Bytes, Sent>, chunk: Bytes) -> Result<(), Error> {
+    // There is nothing else to do until there is room: the next write waits for it.
+    let _ = out.write(chunk)?;
+    Ok(())
+}
+
+fn send_part(part: &Part, file: &File, out: &mut Writable<Bytes, Sent>) -> Result<(), Error> {
+    let pool = read_pool(READ_BYTES);
+    let (mut at, end) = (part.range.start, part.range.end);
+    while at < end {
+        let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+        let read = read_chunk(&pool, |room| {
+            let most = room.len().min(left);
+            file.read_at(&mut room[..most], at)
+        });
+        let read = match read {
+            Ok(Some(chunk)) => Ok(chunk),
+            Ok(None) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            Err(error) => Err(error),
+        };
+        let named = |error| Error::from(error).during("read from", "the file").at(at);
+        let chunk = read.map_err(named)?;
+        at += chunk.len() as u64;
+        put(out, chunk)?;
+    }
+    Ok(())
+}
