@@ -5,15 +5,23 @@
 #![cfg(all(target_os = "linux", feature = "http"))]
 
 mod attackers;
+mod browser;
 mod crowd;
 mod curl;
+mod idle;
 mod node;
 mod python;
+mod readers;
 mod site;
 
 #[allow(dead_code, reason = "what other tests share")]
 #[path = "../support/alone.rs"]
 mod alone;
+#[allow(dead_code, reason = "what other tests share")]
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/prepared.rs"]
+mod prepared;
 #[allow(dead_code, reason = "what other tests share")]
 #[path = "../support/watch.rs"]
 mod watch;
