@@ -10,13 +10,16 @@ use highwater::http::{Limits, Request, Response, Server};
 use highwater::{ErrorKind, net};
 
 use crate::alone::alone;
-use crate::crowd::{Client, held, narrow, raise_descriptors, read_some};
+use crate::crowd::{Client, held, narrow, peak_kib, raise_descriptors, read_some};
 use crate::watch::{until, watched};
 
 /// Of each kind.
 const ATTACKERS: usize = 100;
 /// Nobody is answered late for being in the company of attackers, but this long is not too late.
 const SHORT: Duration = Duration::from_secs(2);
+
+/// A thread for each slow body, and what it has read: far less than it may be sent.
+const PEAK_MAX_KIB: u64 = 48 << 10;
 
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: here\r\nX-Slow: ";
 const BODY: &str = "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n\r\nslow";
@@ -99,12 +102,9 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
         };
         serve();
         let kinds = [(HEAD, true), (HEAD, false), (BODY, true), (BODY, false)];
-        let mut attackers: Vec<Attacker> = (0..ATTACKERS)
-            .flat_map(|_| kinds)
-            .map(|(begin, drips)| Attacker::of(addr, begin, drips))
-            .collect();
+        let mut attackers: Vec<Attacker> = Vec::new();
         let mut before_the_first = None;
-        until("the attackers are cut off", || {
+        let mut go_on = |attackers: &mut [Attacker]| {
             let served = serve();
             attackers.iter_mut().for_each(Attacker::go_on);
             let cut = attackers.iter().filter(|attacker| attacker.is_cut).count();
@@ -112,13 +112,25 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
                 before_the_first.get_or_insert(served);
             }
             cut == attackers.len()
-        });
+        };
+        // From the first ones on somebody is served beside them.
+        for _ in 0..ATTACKERS {
+            let new = kinds.map(|(begin, drips)| Attacker::of(addr, begin, drips));
+            attackers.extend(new);
+            go_on(&mut attackers);
+        }
+        until("they are cut off", || go_on(&mut attackers));
         let served = serve();
         let mut answers = BTreeMap::new();
         for attacker in &attackers {
             *answers.entry(attacker.status()).or_insert(0) += 1;
         }
-        eprintln!("{before_the_first:?} of {served} served before the first was cut; {answers:?}");
+        let peak = peak_kib();
+        eprintln!(
+            "{before_the_first:?} of {served} served before the first was cut; {answers:?}; {peak} \
+             KiB at most"
+        );
+        assert!(peak < PEAK_MAX_KIB, "{peak} KiB");
         assert!(before_the_first > Some(2), "nobody was served beside them");
         let all = kinds.len() * ATTACKERS;
         assert_eq!(

@@ -91,7 +91,7 @@ impl Client {
 
     /// Nothing comes any more.
     #[track_caller]
-    pub(crate) fn is_over(mut self) {
+    pub(crate) fn is_over(&mut self) {
         let mut rest = Vec::new();
         let read = self.0.read_to_end(&mut rest);
         assert_eq!((read.unwrap(), &rest[..]), (0, &b""[..]));

@@ -31,7 +31,12 @@ fn curl_keeps_its_connection_for_the_next_url() {
     assert_eq!(said, "1.1 1\n1.1 0\n");
     let said = text(curl(&[&count[..], &["-d", "unread", &one, &two]].concat(), b"").stdout);
     assert_eq!(said, "/one\n1.1 1\n/two\n1.1 0\n");
-    assert_eq!(site.ended(), (3, vec![]));
+    // Nor does it wait for a body that a HEAD does not have.
+    let said = text(curl(&["-I", &one, &two], b"").stdout);
+    let heads: Vec<&str> = said.split_terminator("\r\n\r\n").collect();
+    assert_eq!(heads.len(), 2, "{said}");
+    assert!(heads.iter().all(|head| head.contains("content-length: 5")));
+    assert_eq!(site.ended(), (4, vec![]));
 }
 
 #[test]

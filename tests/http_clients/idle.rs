@@ -72,7 +72,7 @@ fn five_thousand_idle_connections_take_no_thread_and_little_memory() {
         assert!(most <= THREADS_MAX, "{most} threads");
         let counts = watched(move || server.stop());
         assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
-        clients.into_iter().for_each(Client::is_over);
+        clients.iter_mut().for_each(Client::is_over);
         until("nothing is left", || held() == before);
     });
     eprint!("{}", said.unwrap_or_default());
