@@ -29,7 +29,7 @@ use crate::writable::Writable;
 ///
 /// One that is dropped before that answers 500, and the connection is closed.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// use highwater::{HighWaterMark, http::Response};
 ///
 /// fn handler(mut response: Response) {
