@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (rounds, bytes, messages) = match args[..] {
-        [] => (7, 1024 * MIB, 5_000),
+        [] => (7, 512 * MIB, 2_000),
         ["--quick"] => (2, 32 * MIB, 200),
         ["--relay", place, target] => return serve(place, target, relayed),
         ["--copy", place, target] => return serve(place, target, copied),

@@ -7,16 +7,19 @@
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 
-use std::io::{Write, stdout};
+use std::collections::HashMap;
+use std::io::{self, Write, stdout};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
 
-use highwater::net::{Address, Connect, Listener, Relay, Socket};
-use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, IntoSink};
+use highwater::net::{Address, Connect, Connection, Listener, Relay, RelayMonitor, Server};
+use highwater::{Error, ErrorKind, HighWaterMark};
 use indicatif::HumanBytes;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use shell::complain;
 
@@ -35,17 +38,15 @@ options
   --connect-timeout SECONDS  gives up connecting to TARGET [10]
   --idle-timeout SECONDS     ends a connection in which no byte has moved for so long
   --deadline SECONDS         ends a connection that has not ended within so long
+  --limit BYTES              reads no more than so many bytes a second from each side
   --grace SECONDS            lets connections finish for so long after Ctrl-C [5]
-  --progress                 says once a second how far each connection is
+  --progress                 says once a second how many are open, and what was moved in all
   --report                   says what each connection did, when it has ended
   --help
 
 A connection that fails is told on standard error, and is the end of no other.
 
 exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM";
-
-/// For how long accepting rests after a failure, which is seldom gone at once.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// What the command line asks for.
 struct Options {
@@ -54,6 +55,7 @@ struct Options {
     connect_timeout: Duration,
     idle_timeout: Option<Duration>,
     deadline: Option<Duration>,
+    limit: Option<u64>,
     grace: Duration,
     progress: bool,
     report: bool,
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
         }
     };
     match serve(&options) {
-        Ok(signal) => ExitCode::from(shell::signal_status(&signal).unwrap_or(1)),
+        Ok(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
         Err(error) => {
             complain(format_args!("{error:#}"));
             if let Some(hint) = hint(&error) {
@@ -98,7 +100,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
 
     let (mut connections, mut high) = (256, None);
     let (mut connect_timeout, mut grace) = (Duration::from_secs(10), Duration::from_secs(5));
-    let (mut idle_timeout, mut deadline) = (None, None);
+    let (mut idle_timeout, mut deadline, mut limit) = (None, None, None);
     let (mut progress, mut report) = (false, false);
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
@@ -108,6 +110,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             Long("connect-timeout") => connect_timeout = args.value()?.parse_with(seconds)?,
             Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(seconds)?),
             Long("deadline") => deadline = Some(args.value()?.parse_with(seconds)?),
+            Long("limit") => limit = Some(args.value()?.parse_with(count)? as u64),
             Long("grace") => grace = args.value()?.parse_with(seconds)?,
             Long("progress") => progress = true,
             Long("report") => report = true,
@@ -124,6 +127,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
         connect_timeout,
         idle_timeout,
         deadline,
+        limit,
         grace,
         progress,
         report,
@@ -156,191 +160,131 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
 }
 
-/// Serves until a signal comes, and gives back which.
-fn serve(options: &Arc<Options>) -> Result<Error, Error> {
-    let (accepting, running) = (CancelToken::new(), CancelToken::new());
-    let signals = shell::cancel_on_signal(&accepting).map_err(Error::from)?;
-    let listener = Listener::on(options.listen.clone())?.cancel_with(&accepting);
-    let place = match listener.local_addr() {
-        Ok(addr) => addr.to_string(),
-        Err(_) => options.listen.to_string(),
+/// Serves until a signal comes and every connection has ended, and gives back which signal.
+fn serve(options: &Arc<Options>) -> Result<i32, Error> {
+    let signals = signals().map_err(Error::from)?;
+    let server = Server::on(Listener::on(options.listen.clone())?)
+        .connections(options.connections)
+        .grace(options.grace)
+        .on_event(|event| {
+            complain(format_args!("{event}"));
+            if let Some(hint) = hint(event.error()) {
+                complain(format_args!("  {hint}"));
+            }
+        });
+    let place = match server.handle().local_addr() {
+        Some(addr) => addr.to_string(),
+        None => options.listen.to_string(),
     };
     complain(format_args!("listening on {place}"));
-    let mut crowd = Crowd::new(options.connections);
-    let mut number = 0;
-    while crowd.has_room(&accepting) {
-        match listener.accept() {
-            Ok(client) => {
-                number += 1;
-                let connection = Connection {
-                    number,
-                    options: Arc::clone(options),
-                    token: running.clone(),
-                };
-                crowd.start(connection, client);
-            }
-            Err(_) if accepting.is_cancelled() => break,
-            // Too many descriptors, say: those that are here go on, and it is tried again.
-            Err(error) => {
-                complain(format_args!("{error:#}"));
-                thread::park_timeout(PAUSE);
-            }
-        }
-    }
-    drop(listener);
-    crowd.leave(options.grace, &running);
-    signals.close();
-    Ok(accepting.cause().unwrap_or_else(Error::interrupted))
-}
-
-/// The threads of the connections, of which there is a bounded number.
-struct Crowd {
-    max: usize,
-    threads: Vec<(u64, JoinHandle<()>)>,
-    /// The numbers of the connections that have ended.
-    ended: Receiver<u64>,
-    end: Sender<u64>,
-}
-
-/// How often it is looked for a signal while there is no room.
-const TICK: Duration = Duration::from_millis(50);
-
-impl Crowd {
-    fn new(max: usize) -> Self {
-        let (end, ended) = channel();
-        Self {
-            max,
-            threads: Vec::new(),
-            ended,
-            end,
-        }
-    }
-
-    /// Waits until one more may be let in, or not when the token was used.
-    fn has_room(&mut self, accepting: &CancelToken) -> bool {
+    let totals = Arc::new(Totals::default());
+    let (shared, seen) = (Arc::clone(options), Arc::clone(&totals));
+    let server = server.spawn(move |connection| pass(connection, &shared, &seen))?;
+    let signal = if options.progress {
         loop {
-            while let Ok(number) = self.ended.try_recv() {
-                self.join(number);
-            }
-            if accepting.is_cancelled() || self.threads.len() < self.max {
-                return !accepting.is_cancelled();
-            }
-            if let Ok(number) = self.ended.recv_timeout(TICK) {
-                self.join(number);
+            match signals.recv_timeout(SECOND) {
+                Err(RecvTimeoutError::Timeout) => totals.tell(server.counts().open),
+                signal => break signal.ok(),
             }
         }
+    } else {
+        signals.recv().ok()
+    };
+    let open = server.counts().open;
+    if open > 0 {
+        complain(format_args!("waiting for {open} connections"));
     }
-
-    fn start(&mut self, connection: Connection, client: Socket) {
-        let (number, end) = (connection.number, self.end.clone());
-        let relay = move || {
-            connection.run(client);
-            // The crowd may have stopped to listen: it joins everybody anyway.
-            let _ = end.send(number);
-        };
-        match Builder::new().name(format!("relay-{number}")).spawn(relay) {
-            Ok(thread) => self.threads.push((number, thread)),
-            Err(error) => complain(format_args!("{number}: failed to start a thread: {error}")),
-        }
-    }
-
-    fn join(&mut self, number: u64) {
-        let ended = self.threads.iter().position(|(other, _)| *other == number);
-        if let Some(at) = ended {
-            let _ = self.threads.swap_remove(at).1.join();
-        }
-    }
-
-    /// Waits for everybody, and for no longer than `grace` for those that do not end by themselves.
-    fn leave(mut self, grace: Duration, running: &CancelToken) {
-        let until = Instant::now().checked_add(grace);
-        if !self.threads.is_empty() {
-            let number = self.threads.len();
-            complain(format_args!("waiting for {number} connections"));
-        }
-        while !self.threads.is_empty() {
-            let left = until.map_or(Duration::MAX, |at| {
-                at.saturating_duration_since(Instant::now())
-            });
-            match self.ended.recv_timeout(left) {
-                Ok(number) => self.join(number),
-                Err(_) => break,
-            }
-        }
-        running.abort("the time to finish is over");
-        for (_, thread) in self.threads {
-            let _ = thread.join();
-        }
-    }
+    let _ = server.stop();
+    Ok(signal.unwrap_or(SIGTERM))
 }
 
-/// One client, and what is done for it.
-struct Connection {
-    number: u64,
-    options: Arc<Options>,
-    token: CancelToken,
+/// How often the totals are told.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Where the signals come that ask for an end.
+fn signals() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let (tell, told) = channel();
+    let wait = move || {
+        for signal in signals.forever() {
+            let _ = tell.send(signal);
+        }
+    };
+    Builder::new().name("signals".to_owned()).spawn(wait)?;
+    Ok(told)
 }
 
-impl Connection {
-    fn run(self, client: Socket) {
-        let number = self.number;
-        let name = client.name().to_owned();
-        let target = match self.connect() {
-            Ok(target) => target,
-            Err(error) => {
-                complain(format_args!("{number}: {name}: {error:#}"));
-                if let Some(hint) = hint(&error) {
-                    complain(format_args!("{number}:   {hint}"));
-                }
-                // An unfinished sink resets: the client shall not take this for an empty answer.
-                drop(client.into_sink());
-                return;
-            }
-        };
-        let outcome = self.relay(client, target).run();
-        let report = match &outcome {
-            Ok(report) => report,
-            Err(failure) => {
-                complain(format_args!("{number}: {name}: {:#}", failure.error));
-                &failure.report
-            }
-        };
-        if self.options.report {
-            for line in report.to_string().lines() {
-                complain(format_args!("{number}: {line}"));
-            }
+/// Connects on, and relays until both sides have ended. What fails is told as an event, and before
+/// there is a relay the client is reset: it shall not take that for an empty answer.
+fn pass(connection: Connection, options: &Options, totals: &Totals) -> Result<(), Error> {
+    let (number, token) = (connection.number(), connection.token().clone());
+    let target = Connect::to(options.target.clone())
+        .timeout(options.connect_timeout)
+        .cancel_with(&token)
+        .open()?;
+    let mut relay = Relay::new(connection.into_socket(), target).cancel_with(&token);
+    if let Some(high) = options.high {
+        relay = relay.high_water_mark(HighWaterMark::bytes(high));
+    }
+    if let Some(timeout) = options.idle_timeout {
+        relay = relay.idle_timeout(timeout);
+    }
+    if let Some(within) = options.deadline {
+        relay = relay.deadline(within);
+    }
+    if let Some(per_second) = options.limit {
+        relay = relay.limit(per_second);
+    }
+    totals.begin(number, relay.monitor());
+    let outcome = relay.run();
+    totals.end(number);
+    let report = outcome.as_ref().unwrap_or_else(|failure| &failure.report);
+    if options.report {
+        for line in report.to_string().lines() {
+            complain(format_args!("{number}: {line}"));
+        }
+    }
+    outcome.map(drop).map_err(Error::from)
+}
+
+/// What all connections have moved, those that have ended with them.
+#[derive(Default)]
+struct Totals(Mutex<Moved>);
+
+#[derive(Default)]
+struct Moved {
+    open: HashMap<u64, RelayMonitor>,
+    ended: u64,
+    told: u64,
+}
+
+impl Totals {
+    fn lock(&self) -> MutexGuard<'_, Moved> {
+        // Counts are never left half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, number: u64, monitor: RelayMonitor) {
+        self.lock().open.insert(number, monitor);
+    }
+
+    fn end(&self, number: u64) {
+        let mut moved = self.lock();
+        if let Some(monitor) = moved.open.remove(&number) {
+            moved.ended += monitor.snapshot().bytes();
         }
     }
 
-    fn connect(&self) -> Result<Socket, Error> {
-        Connect::to(self.options.target.clone())
-            .timeout(self.options.connect_timeout)
-            .cancel_with(&self.token)
-            .open()
-    }
-
-    fn relay(&self, client: Socket, target: Socket) -> Relay {
-        let options = &self.options;
-        let mut relay = Relay::new(client, target).cancel_with(&self.token);
-        if let Some(high) = options.high {
-            relay = relay.high_water_mark(HighWaterMark::bytes(high));
-        }
-        if let Some(timeout) = options.idle_timeout {
-            relay = relay.idle_timeout(timeout);
-        }
-        if let Some(within) = options.deadline {
-            relay = relay.deadline(within);
-        }
-        if options.progress {
-            let number = self.number;
-            relay = relay.progress_every(Duration::from_secs(1), move |progress| {
-                complain(format_args!(
-                    "{number}: {} so far",
-                    HumanBytes(progress.bytes)
-                ));
-            });
-        }
-        relay
+    fn tell(&self, open: usize) {
+        let mut moved = self.lock();
+        let live = moved
+            .open
+            .values()
+            .map(|monitor| monitor.snapshot().bytes());
+        let bytes = moved.ended + live.sum::<u64>();
+        let (all, now) = (HumanBytes(bytes), HumanBytes(bytes - moved.told));
+        moved.told = bytes;
+        complain(format_args!("{open} open, {all} moved, {now}/s"));
     }
 }
 

@@ -4,6 +4,8 @@
 //! cargo run --release --example tee -- Cargo.lock target/one.copy target/two.copy
 //! ```
 
+#[path = "shell/hash.rs"]
+mod hash;
 mod shell;
 
 use std::io::{Write, stdout};
@@ -11,9 +13,9 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use highwater::{Bytes, CancelToken, Error, IntoSink, Pipeline, Sink, Source, fs, net, pipeline};
-use sha2::{Digest, Sha256};
+use highwater::{Bytes, CancelToken, Error, IntoSink, Sink, Source, fs, net, pipeline};
 
+use hash::hashed;
 use shell::complain;
 
 const HELP: &str = "\
@@ -124,23 +126,6 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
         writeln!(stdout(), "{hash}  {}", options.from)?;
     }
     Ok(())
-}
-
-/// Takes the hash of what goes through, and tells it when everything has.
-fn hashed(begun: Pipeline<Bytes>, tell: mpsc::Sender<String>) -> Pipeline<Bytes> {
-    struct Hash(Sha256, mpsc::Sender<String>);
-
-    impl Drop for Hash {
-        fn drop(&mut self) {
-            let digest = std::mem::take(&mut self.0).finalize();
-            let digits = digest.iter().map(|byte| format!("{byte:02x}"));
-            // Nobody wants it after a failure.
-            let _ = self.1.send(digits.collect());
-        }
-    }
-
-    let mut hash = Hash(Sha256::new(), tell);
-    begun.inspect(move |chunk| hash.0.update(chunk))
 }
 
 fn open(

@@ -199,6 +199,12 @@
 //! ([`stable`](fs::FileSource::stable)) before it is sent so. [`Report::path`] says which way was
 //! taken, and why.
 //!
+//! What is written to a socket need not cost a thread: [`net::Socket::writable`], [`net::Socket::duplex`]
+//! and [`Writable::from_sink`] of any sink that is [direct](Sink::direct), as a [`net::SocketSink`] is,
+//! hand it to the system from the thread that writes, and start a thread only for what would block.
+//! [`Writable::to`] takes any [`Write`](std::io::Write), which cannot say that it would block, and
+//! always has one.
+//!
 //! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
 //! and the cause of an error cross the network as they cross a channel.
 //!
@@ -219,7 +225,7 @@
 //! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
-//! | [`pipeline`] whose bytes the kernel copies | none | at most the high-water mark, in the kernel |
+//! | [`pipeline`] whose bytes the kernel copies | none | 1 MiB, or the high-water mark if one was set, in the kernel |
 //! | [`pipeline`] of *n* stages that are not light | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk; 64 KiB for a sink behind light stages |
 //! | [`par_map`](Pipeline::par_map) on *n* threads | *n* + 1 | 2 *n* + 2 items and results, or the mark before it if that is more |
 //! | [`tee`](Pipeline::tee), [`merge`] of *n* | one; *n* | a buffer; a buffer, and a chunk for each source |
@@ -370,7 +376,9 @@ pub use mark::{
 pub use monitor::Monitor;
 pub use offer::{KernelCopy, Offer};
 pub use pair::{channel, channel_within};
-pub use path::{CopyPath, KernelCall, Why};
+#[cfg(not(loom))]
+pub use path::Why;
+pub use path::{CopyPath, KernelCall};
 pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
 pub use pool::{Buffer, Pool};
 pub use readable::Readable;
@@ -382,7 +390,7 @@ pub use sink::{Direct, Sink, Tried, WriteSink};
 pub use source::{ReadSource, Source};
 pub use state::{BranchPolicy, Dropped, Pressure};
 #[cfg(loom)]
-pub use sync::model::Hints;
+pub use sync::model::{Deadlines, Hints};
 pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
 pub use writable::{Cork, Writable};

@@ -43,7 +43,8 @@ use crate::traffic::SocketMonitor;
 ///
 /// From one socket to another, or to a file, a pipeline has the kernel move the bytes (`splice`) if
 /// no call on a socket blocks: those that are made here do not, and a
-/// [`TcpStream`] does not after [`set_nonblocking`](TcpStream::set_nonblocking).
+/// [`TcpStream`](std::net::TcpStream) does not after
+/// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
 #[derive(Debug)]
 pub struct Socket {
     shared: Arc<Connection>,

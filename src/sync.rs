@@ -10,12 +10,12 @@ pub(crate) use parking_lot::{
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[cfg(not(loom))]
-pub(crate) use std::thread::JoinHandle;
+pub(crate) use std::thread::{Builder, JoinHandle};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(loom)]
-pub(crate) use loom::thread::JoinHandle;
+pub(crate) use loom::thread::{Builder, JoinHandle};
 #[cfg(loom)]
 pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMutexGuard};
 
@@ -32,7 +32,7 @@ pub(crate) fn start(
     stack_bytes: usize,
     body: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
-    let builder = std::thread::Builder::new().name(name.to_owned());
+    let builder = Builder::new().name(name.to_owned());
     builder.stack_size(stack_bytes).spawn(body)
 }
 
@@ -44,6 +44,18 @@ pub(crate) fn start(
     body: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     Ok(loom::thread::spawn(body))
+}
+
+/// Says whether a thread has ended, so that to join it does not wait.
+#[cfg(not(loom))]
+pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
+    thread.is_finished()
+}
+
+/// A model joins its threads in the end.
+#[cfg(loom)]
+pub(crate) fn has_ended(_thread: &JoinHandle<()>) -> bool {
+    false
 }
 
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the
@@ -78,8 +90,25 @@ pub(crate) mod model {
         }
     }
 
+    /// When a deadline comes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Deadlines {
+        /// Never: a wait with one is a wait without end, which hides no lost wake-up.
+        Never,
+        /// As soon as somebody waits for it; or later, for others may be faster.
+        AtOnce,
+    }
+
+    impl Deadlines {
+        /// Has the streams that this system thread makes from now on wait so.
+        pub fn set(self) {
+            DEADLINES.set(self);
+        }
+    }
+
     thread_local! {
         static HINTS: Cell<Hints> = const { Cell::new(Hints::Stored) };
+        static DEADLINES: Cell<Deadlines> = const { Cell::new(Deadlines::Never) };
     }
 
     #[derive(Debug)]
@@ -119,19 +148,21 @@ pub(crate) mod model {
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(loom::Mutex<T>);
 
-    /// Empty only inside a wait.
     #[derive(Debug)]
-    pub(crate) struct MutexGuard<'a, T>(Option<loom::MutexGuard<'a, T>>);
+    pub(crate) struct MutexGuard<'a, T> {
+        mutex: &'a Mutex<T>,
+        /// Empty only inside a wait.
+        inner: Option<loom::MutexGuard<'a, T>>,
+    }
 
     #[derive(Debug)]
-    pub(crate) struct Condvar(loom::Condvar);
+    pub(crate) struct Condvar(loom::Condvar, Deadlines);
 
-    pub(crate) struct WaitTimeoutResult;
+    pub(crate) struct WaitTimeoutResult(Deadlines);
 
     impl WaitTimeoutResult {
-        #[expect(clippy::unused_self, reason = "the shape of parking_lot's")]
-        pub(crate) const fn timed_out(&self) -> bool {
-            false
+        pub(crate) fn timed_out(&self) -> bool {
+            self.0 == Deadlines::AtOnce
         }
     }
 
@@ -147,7 +178,10 @@ pub(crate) mod model {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(self.0.lock().expect(NO_POISON)))
+            MutexGuard {
+                mutex: self,
+                inner: Some(self.0.lock().expect(NO_POISON)),
+            }
         }
     }
 
@@ -155,34 +189,40 @@ pub(crate) mod model {
         type Target = T;
 
         fn deref(&self) -> &T {
-            self.0.as_ref().expect("taken only inside a wait")
+            self.inner.as_ref().expect("taken only inside a wait")
         }
     }
 
     impl<T> DerefMut for MutexGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
-            self.0.as_mut().expect("taken only inside a wait")
+            self.inner.as_mut().expect("taken only inside a wait")
         }
     }
 
     impl Condvar {
         pub(crate) fn new() -> Self {
-            Self(loom::Condvar::new())
+            Self(loom::Condvar::new(), DEADLINES.get())
         }
 
         pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            let inner = guard.0.take().expect("taken only inside a wait");
-            guard.0 = Some(self.0.wait(inner).expect(NO_POISON));
+            let inner = guard.inner.take().expect("taken only inside a wait");
+            guard.inner = Some(self.0.wait(inner).expect(NO_POISON));
         }
 
-        // loom has no time: a deadline is a wait without end, which hides no lost wake-up.
+        // loom has no time.
         pub(crate) fn wait_until<T>(
             &self,
             guard: &mut MutexGuard<'_, T>,
             _deadline: Instant,
         ) -> WaitTimeoutResult {
-            self.wait(guard);
-            WaitTimeoutResult
+            match self.1 {
+                Deadlines::Never => self.wait(guard),
+                Deadlines::AtOnce => {
+                    guard.inner = None;
+                    guard.inner = Some(guard.mutex.0.lock().expect(NO_POISON));
+                }
+            }
+            WaitTimeoutResult(self.1)
         }
 
         pub(crate) fn notify_one(&self) {

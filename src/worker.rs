@@ -4,9 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{Builder, JoinHandle};
 
 use crate::error::Error;
+use crate::sync::{Builder, JoinHandle};
 
 /// Runs a user's code, and makes a panic of it an error.
 pub(crate) fn guard<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {

@@ -42,7 +42,7 @@ const FULL: Effort = Effort {
 const QUICK: Effort = Effort {
     rounds: 1,
     seconds: 1,
-    counts: &[4, 1000],
+    counts: &[64],
     file_bytes: 64 << 20,
 };
 

@@ -62,9 +62,9 @@ impl Way {
         }
     }
 
-    /// Says whether it copies through a buffer of ours or of anybody's, and not in the kernel.
+    /// Says whether it surely copies through a buffer, and not in the kernel.
     pub(crate) const fn is_a_loop(self) -> bool {
-        matches!(self, Self::Buffered | Self::IoCopy | Self::Loop(_))
+        matches!(self, Self::Buffered | Self::Loop(_))
     }
 
     /// Says whether it is what others have.

@@ -12,12 +12,17 @@ use signal_hook::iterator::{Handle, Signals};
 
 /// Aborts everything under the token at the first Ctrl-C.
 pub(crate) fn cancel_on_signal(token: &CancelToken) -> io::Result<Handle> {
+    let token = token.clone();
+    on_signal(move |signal| token.abort(signal))
+}
+
+/// Does something at each Ctrl-C, and when the system asks to come to an end.
+pub(crate) fn on_signal(act: impl Fn(Interrupted) + Send + 'static) -> io::Result<Handle> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let handle = signals.handle();
-    let token = token.clone();
     let wait = move || {
         for signal in signals.forever() {
-            token.abort(Interrupted(signal));
+            act(Interrupted(signal));
         }
     };
     let name = "signals".to_owned();
@@ -25,8 +30,16 @@ pub(crate) fn cancel_on_signal(token: &CancelToken) -> io::Result<Handle> {
     Ok(handle)
 }
 
-#[derive(Debug)]
-struct Interrupted(i32);
+/// A signal, as the cause of an end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interrupted(i32);
+
+impl Interrupted {
+    /// The exit status for it: 128 and its number.
+    pub(crate) fn status(self) -> u8 {
+        128 + u8::try_from(self.0).unwrap_or(0)
+    }
+}
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,10 +53,10 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// The exit status for an error that is a signal: 128 and its number.
+/// The exit status for an error that is a signal.
 pub(crate) fn signal_status(error: &Error) -> Option<u8> {
-    let Interrupted(signal) = error.source()?.downcast_ref()?;
-    Some(128 + u8::try_from(*signal).unwrap_or(0))
+    let signal: &Interrupted = error.source()?.downcast_ref()?;
+    Some(signal.status())
 }
 
 /// A bar for so many bytes, if it is wanted. Where standard error is no terminal it shows nothing.

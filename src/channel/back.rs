@@ -213,9 +213,9 @@ impl<T> Back<T> {
     /// The running request is done.
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
-        let before = self.state.len();
+        // Not what the length falls by: that has in it what a destroy has given back meanwhile.
+        self.tally.confirmed += self.state.in_hand() as u64;
         let events = self.state.complete();
-        self.tally.confirmed += (before - self.state.len()) as u64;
         self.completed = self.tally.confirmed;
         events
     }

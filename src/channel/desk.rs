@@ -63,7 +63,7 @@ pub(crate) enum Attendance {
 impl<T> Back<T> {
     /// Takes what is due, if it is for whoever asks to see to it. What a stream that was torn down
     /// leaves of a sink that may block is for its handle to let go.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take_here(&mut self) -> Option<Taken<T>> {
         let here = self.direct || (!self.attended && !self.state.is_destroyed());
         // The hand is the thread's, and runs.

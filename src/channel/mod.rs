@@ -184,8 +184,7 @@ impl<T> Join<T> {
         if let Some(desk) = &self.desk
             && let Some(taken) = back.take_here()
         {
-            drop(back);
-            return Woken::Served(desk.serve(self, taken));
+            return self.serve(&**desk, back, taken);
         }
         let parked = back.reader_parked;
         drop(back);
@@ -194,6 +193,13 @@ impl<T> Join<T> {
             self.filled.notify_one();
         }
         Woken::Told
+    }
+
+    /// Sees to something at the desk. Not inline: a channel has no desk, and is to stay small.
+    #[inline(never)]
+    fn serve(&self, desk: &dyn Desk<T>, back: MutexGuard<'_, Back<T>>, taken: Taken<T>) -> Woken {
+        drop(back);
+        Woken::Served(desk.serve(self, taken))
     }
 
     /// Lets writers look again, and wakes those that sleep.

@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorKind};
 /// A descriptor that is readable from the moment it is woken.
 ///
 /// It is made by the first wait: what never has to wait, such as a short connection whose peer is
-/// quick, costs none. If there is none to be had that wait says so, so that what owns a waker can
-/// be made without fail.
+/// quick, costs none. If there is none to be had, that wait looks now and then whether it was woken:
+/// whoever was let in is served, and what owns a waker can be made without fail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waker(Arc<Wake>);
 
@@ -146,17 +146,37 @@ impl Waker {
         };
         // A time that cannot be represented is no limit.
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
-        let mut fds = [
-            PollFd::from_borrowed_fd(fd.as_fd(), flags),
-            PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN),
-        ];
-        if poll_until(&mut fds, deadline)? {
+        let fd = PollFd::from_borrowed_fd(fd.as_fd(), flags);
+        let is_ready = match self.fd() {
+            Ok(wake) => {
+                let wake = PollFd::from_borrowed_fd(wake, PollFlags::IN);
+                poll_until(&mut [fd, wake], deadline)?
+            }
+            Err(_) => self.look_until(fd, deadline)?,
+        };
+        if is_ready {
             return Ok(());
         }
         Err(Error::timed_out(match ready {
             Ready::ToRead => "the peer to send",
             Ready::ToWrite | Ready::Either => "the peer to take what was sent",
         }))
+    }
+
+    /// Waits without a descriptor of its own.
+    fn look_until(&self, fd: PollFd<'_>, deadline: Option<Instant>) -> Result<bool, Error> {
+        let mut fds = [fd];
+        loop {
+            if self.0.woken.load(Ordering::SeqCst) {
+                return Err(Error::interrupted());
+            }
+            let now = Instant::now();
+            let next = now.checked_add(LOOK).into_iter().chain(deadline).min();
+            let is_ready = poll_once(&mut fds, next)?;
+            if is_ready || deadline.is_some_and(|at| at <= now) {
+                return Ok(is_ready);
+            }
+        }
     }
 
     /// Waits until some of `fds` can be written, or have failed, and says which. None of them when
@@ -195,21 +215,29 @@ impl Waker {
     }
 }
 
+/// How often it is looked for a wake where there is no descriptor to be had.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Waits until one of `fds` is ready, the last of which is that of a wake. Says whether one is, for
 /// the time may be up first.
 fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
+    let is_ready = poll_once(fds, deadline)?;
+    if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
+        return Err(Error::interrupted());
+    }
+    Ok(is_ready)
+}
+
+/// Waits until one of `fds` is ready. Says whether one is.
+fn poll_once(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
     loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // One too long for the system is no limit either.
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let polled = match poll(fds, timeout.as_ref()) {
-            Err(rustix::io::Errno::INTR) => continue,
-            polled => polled.map_err(io::Error::from)?,
-        };
-        if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
-            return Err(Error::interrupted());
+        match poll(fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => {}
+            polled => return Ok(polled.map_err(io::Error::from)? > 0),
         }
-        return Ok(polled > 0);
     }
 }
 

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use super::body::Body;
 use super::link::Link;
 use super::proto::Head;
+use crate::traffic::SocketMonitor;
 
 /// What a client asks for.
 ///
@@ -76,6 +77,13 @@ impl Request {
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.link.peer_addr()
+    }
+
+    /// Looks at how many bytes have come and gone over the connection, from any thread, also after
+    /// the request: those of the requests before it with them.
+    #[must_use]
+    pub fn monitor(&self) -> SocketMonitor {
+        self.link.socket().monitor()
     }
 
     /// The body, to be read where the request is still needed.

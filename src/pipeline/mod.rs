@@ -26,6 +26,7 @@ use crate::source::Source;
 use crate::transform::Transform;
 
 use feed::{Feed, Light};
+use kernel::SLICE_BYTES;
 use plan::{Build, Plan};
 pub use run::{Failure, Ready};
 
@@ -79,7 +80,9 @@ where
     S: IntoSource<T>,
     U: Unit<T>,
 {
-    begin(source.into_source(), fixed(&mark))
+    let mut pipeline = begin(source.into_source(), fixed(&mark));
+    pipeline.settings.bound(&mark.gauge::<T>());
+    pipeline
 }
 
 /// A pipeline that has no sink yet.
@@ -95,6 +98,8 @@ pub struct Pipeline<T> {
 /// What a pipeline can be told, wherever in the chain of calls it is told.
 struct Settings {
     mark: HighWaterMark<InBytes>,
+    /// How much a copy in the kernel may have on its way.
+    room: usize,
     per_second: Option<u64>,
     budget: Option<Budget>,
     total: Option<u64>,
@@ -109,6 +114,7 @@ impl Settings {
     fn new(total: Option<u64>) -> Self {
         Self {
             mark: HighWaterMark::default(),
+            room: SLICE_BYTES,
             per_second: None,
             budget: None,
             total,
@@ -117,6 +123,11 @@ impl Settings {
             progress: None,
             monitor: Monitor::default(),
         }
+    }
+
+    /// A mark that was set holds for a copy in the kernel too.
+    fn bound<T>(&mut self, gauge: &Gauge<T>) {
+        self.room = self.room.min(gauge.marks().high());
     }
 }
 
@@ -218,9 +229,11 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Sets the marks of every buffer of bytes. The pipeline holds at most so much, and a chunk,
-    /// in each.
+    /// in each. Where the kernel copies, it is what may be on the way there, up to 1 MiB; without,
+    /// that is 1 MiB.
     pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
         self.settings.mark = mark;
+        self.settings.bound(&mark.gauge::<Bytes>());
         self
     }
 

@@ -19,6 +19,8 @@ use crate::source::{self, Pace, Source};
 pub(super) struct Plan {
     /// The mark of every buffer of bytes that was given none.
     pub(super) mark: HighWaterMark<InBytes>,
+    /// How much a copy in the kernel may have on its way.
+    pub(super) room: usize,
     /// How fast the source is read at most.
     pub(super) per_second: Option<u64>,
     /// What the chunks are charged to.
@@ -70,6 +72,7 @@ impl Plan {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             mark: settings.mark,
+            room: settings.room,
             per_second: settings.per_second,
             budget: settings.budget.clone(),
             in_buffers: settings.in_buffers,

@@ -8,7 +8,7 @@ use crate::rota::guest::{Duty, Stay};
 use crate::rota::rules::{Call, Key, Look, Millis, Plan, Role, Rules, Settled, Visit};
 use crate::rota::watch::{News, Watch};
 use crate::rota::{Host, Member, Rota};
-use crate::sync::{JoinHandle, MutexGuard, start};
+use crate::sync::{Condvar, JoinHandle, MutexGuard, has_ended, start};
 use crate::worker::guard;
 
 /// How often who stands by looks whether who leads is still at the same.
@@ -152,26 +152,36 @@ impl<W: Watch, H: Host> Rota<W, H> {
         let mut is_late = false;
         loop {
             let are_guests = rules.guests.len() > 0;
-            let until = match rules.posts.look(is_late, are_guests) {
+            is_late = match rules.posts.look(is_late, are_guests) {
                 Look::Lead => return self.lead(rules, kit),
-                Look::Again => Instant::now().checked_add(TICK),
-                Look::Park => Instant::now().checked_add(self.quiet),
-                Look::Leave => return None,
-            };
-            is_late = match until {
-                Some(until) => self.standby.wait_until(&mut rules, until).timed_out(),
-                // A time that cannot be represented is no limit.
-                None => {
-                    self.standby.wait(&mut rules);
+                Look::Again => {
+                    self.wait_a_moment(&mut rules);
                     false
                 }
+                Look::Park => wait(&self.standby, &mut rules, self.quiet),
+                Look::Leave => return None,
             };
+        }
+    }
+
+    #[cfg(not(loom))]
+    fn wait_a_moment(&self, rules: &mut Held<'_, H>) {
+        wait(&self.standby, rules, TICK);
+    }
+
+    #[cfg(loom)]
+    fn wait_a_moment(&self, rules: &mut Held<'_, H>) {
+        let mut moments = self.moments.lock();
+        if *moments > 0 {
+            *moments -= 1;
+        } else {
+            drop(moments);
+            self.standby.wait(rules);
         }
     }
 
     /// Waits until it is needed, for a while.
     fn rest<'a>(&'a self, mut rules: Held<'a, H>) -> Next<'a, H> {
-        let until = Instant::now().checked_add(self.quiet);
         let mut is_late = false;
         loop {
             if rules.posts.answer() {
@@ -182,13 +192,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
                 rules.posts.leave_spares();
                 return None;
             }
-            is_late = match until {
-                Some(until) => self.spares.wait_until(&mut rules, until).timed_out(),
-                None => {
-                    self.spares.wait(&mut rules);
-                    false
-                }
-            };
+            is_late = wait(&self.spares, &mut rules, self.quiet);
         }
     }
 
@@ -254,7 +258,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
 
     /// Joins the threads that have left: until then the system keeps their stacks.
     pub(super) fn join_left(&self) {
-        let is_over = |thread: &mut JoinHandle<()>| thread.is_finished();
+        let is_over = |thread: &mut JoinHandle<()>| has_ended(thread);
         let left: Vec<_> = self.threads.lock().extract_if(.., is_over).collect();
         for thread in left {
             // It has caught the panics of the guests.
@@ -271,5 +275,17 @@ impl<W: Watch, H: Host> Rota<W, H> {
     pub(super) fn millis(&self, time: Instant) -> Millis {
         let since = time.saturating_duration_since(self.began).as_millis();
         Millis::try_from(since).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Waits until it is notified, or the time is over. Says whether it was that.
+fn wait<T>(on: &Condvar, guard: &mut MutexGuard<'_, T>, time: Duration) -> bool {
+    match Instant::now().checked_add(time) {
+        Some(until) => on.wait_until(guard, until).timed_out(),
+        // A time that cannot be represented is no limit.
+        None => {
+            on.wait(guard);
+            false
+        }
     }
 }

@@ -20,6 +20,11 @@ mod crew;
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 mod epoll;
 mod guest;
+#[cfg(all(
+    not(loom),
+    any(test, not(any(target_os = "linux", target_os = "android")))
+))]
+mod poll;
 mod rules;
 mod watch;
 
@@ -37,6 +42,10 @@ use rules::{Entered, Rules};
 pub(crate) use epoll::Epoll as SystemWatch;
 #[cfg_attr(not(feature = "http"), allow(unused_imports, reason = "as above"))]
 pub use guest::{Duty, Guest, Stay, Why};
+#[cfg(all(not(loom), not(any(target_os = "linux", target_os = "android"))))]
+pub(crate) use poll::Poll as SystemWatch;
+#[cfg(test)]
+pub(crate) use poll::Poll;
 #[cfg(loom)]
 pub use rules::Key;
 #[cfg(loom)]
@@ -91,6 +100,8 @@ pub struct Rota<W: Watch, H: Host> {
     quiet: Duration,
     stack_bytes: usize,
     own: Weak<Self>,
+    #[cfg(loom)]
+    moments: Mutex<usize>,
 }
 
 impl<W: Watch, H: Host> Rota<W, H> {
@@ -108,6 +119,8 @@ impl<W: Watch, H: Host> Rota<W, H> {
             quiet,
             stack_bytes,
             own: Weak::clone(own),
+            #[cfg(loom)]
+            moments: Mutex::new(0),
         })
     }
 
@@ -217,10 +230,11 @@ impl<W: Watch, H: Host> Rota<W, H> {
         }
     }
 
-    /// Has who stands by look now: a model knows no time.
+    /// Lets the time between two looks of who stands by pass so often, and then no more: a model
+    /// knows no time.
     #[cfg(loom)]
-    pub fn tick(&self) {
-        self.standby.notify_one();
+    pub fn let_time_pass(&self, times: usize) {
+        *self.moments.lock() = times;
     }
 
     fn posts(&self) -> Arc<dyn StepDown> {

@@ -248,8 +248,17 @@ impl Server {
         self,
         make_guest: impl Fn(Connection) -> G + Send + 'static,
     ) -> Result<RunningServer, Error> {
-        self.check()?;
         let watch = self.watch()?;
+        self.spawn_guests_on(watch, make_guest)
+    }
+
+    /// The same, watched by something else.
+    fn spawn_guests_on<G: Guest + 'static>(
+        self,
+        watch: impl Watch,
+        make_guest: impl Fn(Connection) -> G + Send + 'static,
+    ) -> Result<RunningServer, Error> {
+        self.check()?;
         self.start(|settings| settings.guests(watch, make_guest))
     }
 

@@ -33,7 +33,6 @@ pub(super) trait Home<T, S>: Send + Sync {
 pub(super) struct SinkDesk<T, K, S> {
     /// The join that it is behind, for the thread to hold.
     join: OnceLock<Weak<Join<T>>>,
-    name: String,
     gauge: Gauge<T>,
     /// It can be tried without blocking.
     direct: bool,
@@ -58,10 +57,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDesk<T, K, S> {
     ) -> (Arc<Join<T>>, Arc<dyn Home<T, S>>) {
         let direct = sink.direct().is_some();
         let interrupt = sink.interrupt();
-        let name = format!("highwater-write {}", sink.name());
         let desk = Arc::new(Self {
             join: OnceLock::new(),
-            name,
             gauge,
             direct,
             seat: Seat::new(Kept::Open(sink)),
@@ -101,7 +98,11 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
         let mut thread = self.thread.hold();
         // The last one attends no more, and is about to end if it has not.
         thread.join();
-        *thread = Worker::new(self.name.clone(), move || join.attend());
+        let name = match &*self.seat.hold() {
+            Kept::Open(sink) => format!("highwater-write {}", sink.name()),
+            Kept::Finished(_) | Kept::Gone => return Err(Error::closed()),
+        };
+        *thread = Worker::new(name, move || join.attend());
         Ok(thread.start()?)
     }
 }

@@ -99,6 +99,10 @@ const SEGMENT_BYTES: usize = 32 * 1024;
 
 impl<T: Send + 'static, K: Sink<T> + 'static> Writable<T, K> {
     /// Makes a stream that is written to `sink`. The marks default to those of the unit.
+    ///
+    /// A sink that is [direct](Sink::direct), such as a [`SocketSink`](crate::net::SocketSink), is
+    /// written and finished by the thread that writes; one of its own starts only for what would
+    /// block, and ends after a second of quiet, or with this handle.
     pub fn from_sink<U: Unit<T>>(sink: K, mark: HighWaterMark<U>) -> Self {
         Self::spawn(sink, &mark, |sink| sink)
     }
@@ -106,6 +110,9 @@ impl<T: Send + 'static, K: Sink<T> + 'static> Writable<T, K> {
 
 impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     /// Makes a stream of bytes that is written to any [`io::Write`].
+    ///
+    /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has one
+    /// only while it would block.
     ///
     /// What a blocked write to it is waiting for cannot be told from here, so a
     /// [`destroy`](Self::destroy) waits for it. The ends in [`fs`](crate::fs) and

@@ -24,6 +24,24 @@ fn line(line: &str) -> Vec<u8> {
     format!("{line}\r\nHost: a\r\n\r\n").into_bytes()
 }
 
+#[test]
+fn what_comes_behind_a_close_is_ignored() {
+    let closing = |version, headers| {
+        format!("GET / HTTP/{version}\r\nHost: a\r\n{headers}\r\nGET /b HTTP/1.1\r\n\r\n")
+            .into_bytes()
+    };
+    let rows = [
+        (
+            "RFC 9112 9.6",
+            "a close",
+            closing("1.1", "Connection: close\r\n"),
+            GET,
+        ),
+        ("RFC 9112 9.3", "HTTP/1.0", closing("1.0", ""), GET),
+    ];
+    table::check(&rows, Limits::default());
+}
+
 fn raw(bytes: &[u8]) -> Vec<u8> {
     bytes.to_vec()
 }
@@ -270,6 +288,9 @@ fn a_target_is_a_uri_in_the_form_of_its_method() {
         ("RFC 9112 3.2.2", "absolute", line("GET http://b/c HTTP/1.1"), Want::Taken(&[("GET http://b/c", b"")])),
         ("RFC 9110 4.2.1", "absolute without a host", line("GET http:///c HTTP/1.1"), Want::Refused(Kind::Target)),
         ("RFC 9110 4.2.4", "absolute with a user", line("GET http://u@b/c HTTP/1.1"), Want::Refused(Kind::Target)),
+        ("RFC 9112 3.2.2", "absolute in any case", line("GET HTTP://b/c HTTP/1.1"), Want::Taken(&[("GET http://b/c", b"")])),
+        ("RFC 9112 3.2.2", "absolute of another scheme", line("GET gopher://b/c HTTP/1.1"), Want::Refused(Kind::Target)),
+        ("RFC 9112 3.2.2", "absolute without a scheme", line("GET ://b/c HTTP/1.1"), Want::Refused(Kind::Target)),
         ("RFC 9112 3.2", "a path without its slash", line("GET index.html HTTP/1.1"), Want::Refused(Kind::TargetForm)),
         ("RFC 9112 3.2.1", "two slashes are a path", line("GET //b/c HTTP/1.1"), Want::Taken(&[("GET //b/c", b"")])),
         ("RFC 9112 3.2", "obscure bytes in it", raw(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"), Want::Refused(Kind::Target)),

@@ -10,9 +10,18 @@
 #[path = "../properties/http.rs"]
 mod properties;
 
+// What other tests have made for themselves, of which this one uses a part.
+#[path = "../copy/outcome.rs"]
+#[allow(dead_code)]
+mod outcome;
+#[path = "../copy/tool.rs"]
+#[allow(dead_code)]
+mod tool;
+
 mod answers;
 mod any;
 mod bodies;
+mod corpus;
 mod heads;
 mod limits;
 mod node;

@@ -5,20 +5,22 @@ const { HTTPParser, methods } = require('_http_common');
 function run(input) {
   const requests = [];
   let current;
-  let headers = [];
   const parser = new HTTPParser();
   parser.initialize(HTTPParser.REQUEST, {}, 64 * 1024, 0);
-  parser[HTTPParser.kOnHeaders] = () => {};
-  parser[HTTPParser.kOnHeadersComplete] =
-    (major, minor, fields, method, url, code, message, upgrade, keepAlive) => {
-      current = { method: methods[method], url, version: `${major}.${minor}`, keepAlive, body: [] };
-      return 0;
-    };
+  // Behind trailers it gives the next target here.
+  let early = '';
+  parser[HTTPParser.kOnHeaders] = (fields, url) => { early += url; };
+  parser[HTTPParser.kOnHeadersComplete] = (major, minor, fields, method, url) => {
+    current = { method: methods[method], url: url ?? early, body: [] };
+    early = '';
+    return 0;
+  };
   parser[HTTPParser.kOnBody] = (chunk) => current.body.push(Buffer.from(chunk));
   parser[HTTPParser.kOnMessageComplete] = () => {
     current.body = Buffer.concat(current.body).toString('hex');
     requests.push(current);
     current = undefined;
+    early = '';
   };
   let end = 'clean';
   const parsed = parser.execute(input);

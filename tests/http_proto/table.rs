@@ -46,7 +46,9 @@ fn fits(session: &Session, want: &Want) -> bool {
                 .map(|taken| (&taken.line[..], &taken.body[..]));
             taken.eq(requests.iter().copied())
         }
-        (Want::Short(part), End::Short) => session.taken.is_empty() && session.part == *part,
+        (Want::Short(part), End::InHead | End::InBody) => {
+            session.taken.is_empty() && session.part == *part
+        }
         _ => false,
     }
 }

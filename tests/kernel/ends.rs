@@ -76,17 +76,16 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What is on the way in the kernel is no more than the mark, and in a buffer no more than that and
-/// a chunk.
+/// What is on the way in the kernel is no more than a slice, and in a buffer no more than the mark
+/// and a chunk.
 #[track_caller]
 pub(crate) fn bounded(report: &Report) {
-    let chunk = match report.path() {
-        Some(CopyPath::Kernel(_)) => 0,
-        _ => READ_BYTES,
-    };
     let buffers = report.stages().iter().filter_map(|stage| stage.buffer);
     for buffer in buffers {
-        let bound = buffer.high_water_mark + chunk;
+        let bound = match report.path() {
+            Some(CopyPath::Kernel(_) | CopyPath::Switched { .. }) => SLICE_BYTES,
+            _ => buffer.high_water_mark + READ_BYTES,
+        };
         assert!(buffer.peak <= bound, "{buffer:?} by {}", path(report));
     }
 }

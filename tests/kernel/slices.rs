@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use highwater::{
     Budget, CancelToken, ErrorKind, HighWaterMark, IntoSource, Monitor, fs as ends, net, pipeline,
+    pipeline_of,
 };
 
 use crate::ends::{
@@ -65,22 +66,26 @@ fn a_limit_holds_and_comes_in_no_lumps() {
 
 #[test]
 fn a_budget_and_a_mark_leave_it_be() {
-    let folder = Folder::new();
     let bytes = pattern(SLICE_BYTES);
-    let budget = Budget::new(1 << 20);
-    let source = Place::Tcp.source(&folder, &bytes);
-    let (sink, arrived) = Place::Tcp.sink(&folder, bytes.len());
-    let run = pipeline(source)
-        .high_water_mark(HighWaterMark::bytes(8192))
-        .budget(&budget)
-        .to(sink);
-    let report = in_time(move || run.run().unwrap());
-    assert!(arrived.bytes() == bytes);
-    assert_eq!(path(&report), "splice");
-    // What is in the pipe counts against the mark, for it is on its way.
-    let buffer = report.stages()[1].buffer.unwrap();
-    assert!(buffer.peak > 0 && buffer.peak <= 8192, "{buffer:?}");
-    assert_eq!(budget.peak(), 0);
+    let mark = HighWaterMark::bytes(8192);
+    for of_its_own in [false, true] {
+        let folder = Folder::new();
+        let budget = Budget::new(1 << 20);
+        let source = Place::Tcp.source(&folder, &bytes);
+        let (sink, arrived) = Place::Tcp.sink(&folder, bytes.len());
+        let start = match of_its_own {
+            true => pipeline_of(source, mark),
+            false => pipeline(source).high_water_mark(mark),
+        };
+        let run = start.budget(&budget).to(sink);
+        let report = in_time(move || run.run().unwrap());
+        assert!(arrived.bytes() == bytes);
+        assert_eq!(path(&report), "splice");
+        // What is in the pipe counts against the mark, for it is on its way.
+        let buffer = report.stages()[1].buffer.unwrap();
+        assert!(buffer.peak > 0 && buffer.peak <= 8192, "{buffer:?}");
+        assert_eq!(budget.peak(), 0);
+    }
 }
 
 /// Reads what is left, if there ever is an end, or as far as a reset lets it.

@@ -9,9 +9,10 @@ use std::{env, fs};
 
 use highwater::net::Server;
 
-use crate::proxy::tool::{Folder, Running, have};
+use crate::folder::Folder;
 use crate::scene::{ALONE, everything};
 use crate::server::{addr_of, echo, ping};
+use crate::tool::{Running, have};
 
 /// Many, and fewer than the descriptors that any process may have.
 const CLIENTS: usize = 500;
@@ -26,7 +27,7 @@ fn a_short_connection_costs_no_call_that_it_does_not_need() {
         return;
     }
     let folder = Folder::new();
-    let counts = folder.path("counts");
+    let counts = folder.path("counts").display().to_string();
     let own = env::current_exe().unwrap();
     let mut strace = Command::new("strace");
     strace.args(["-f", "-c", "-o", &counts]).arg(own);

@@ -2,11 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater::net::Socket;
-use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Writable, WriteError};
+use highwater::net::{Socket, SocketOptions};
+use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, IntoSink, Writable, WriteError};
 use socket2::SockRef;
 
 use crate::support::{alone, in_time, own_threads, task, until};
@@ -24,6 +26,11 @@ pub(crate) fn pair() -> (Out, TcpStream) {
 /// The same, where our side and the peer hold so much. With a window of next to nothing a connection lives on
 /// the timers of the system.
 fn pair_of(ours_bytes: usize, peer_bytes: usize) -> (Out, TcpStream) {
+    let (socket, peer) = sockets(ours_bytes, peer_bytes);
+    (socket.writable(HighWaterMark::bytes(MARK)), peer)
+}
+
+fn sockets(ours_bytes: usize, peer_bytes: usize) -> (Socket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     SockRef::from(&peer)
@@ -34,8 +41,7 @@ fn pair_of(ours_bytes: usize, peer_bytes: usize) -> (Out, TcpStream) {
         .set_send_buffer_size(ours_bytes)
         .unwrap();
     ours.set_nodelay(true).unwrap();
-    let out = Socket::from(ours).writable(HighWaterMark::bytes(MARK));
-    (out, peer)
+    (Socket::from(ours), peer)
 }
 
 fn reset(peer: TcpStream) {
@@ -116,6 +122,53 @@ fn a_peer_that_stalls_gets_a_thread_that_goes_when_it_is_quiet() {
 }
 
 #[test]
+fn the_sink_of_a_socket_is_written_by_the_thread_that_writes_too() {
+    alone(
+        "journey::the_sink_of_a_socket_is_written_by_the_thread_that_writes_too",
+        &[],
+        || {
+            in_time(|| {
+                let (socket, mut peer) = sockets(1, 1);
+                let mark = HighWaterMark::bytes(MARK);
+                let mut out = Writable::from_sink(socket.into_sink(), mark);
+                let _ = out.write(pattern(0, 100)).unwrap();
+                assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
+                drop(out.finish().unwrap());
+                assert!(own_threads().is_empty());
+                let mut got = Vec::new();
+                peer.read_to_end(&mut got).unwrap();
+                assert!(got == pattern(0, 100));
+            });
+        },
+    );
+}
+
+#[test]
+fn what_a_socket_was_told_holds_for_its_stream() {
+    in_time(|| {
+        let (mut socket, _peer) = sockets(1, 1);
+        let stalled = SocketOptions::new().write_timeout(Duration::from_millis(20));
+        socket.set_options(&stalled).unwrap();
+        let mut out = socket.writable(HighWaterMark::bytes(MARK));
+        let written = fill(&mut out) as u64;
+        let error = out.wait_finish().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+        let rest = out.take_undelivered().weight() as u64;
+        assert_eq!(out.confirmed() + rest, written);
+
+        let (mut socket, mut peer) = sockets(1, 1);
+        let over = SocketOptions::new().lifetime(Duration::from_nanos(1));
+        socket.set_options(&over).unwrap();
+        let mut out = socket.writable(HighWaterMark::bytes(MARK));
+        let (chunk, error) = out.write(pattern(0, 10)).unwrap_err().into_parts();
+        assert!(chunk == pattern(0, 10), "it has its chunk");
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+        let error = peer.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
 fn a_thread_that_waits_for_more_goes_with_its_stream() {
     for way in 0..5 {
         in_time(move || {
@@ -143,7 +196,10 @@ fn a_thread_that_waits_for_more_goes_with_its_stream() {
 
 #[test]
 fn whatever_way_they_take_bytes_stay_in_order() {
+    // How many writes went out before they were over, and how many did not.
+    let ways = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     for seed in 0..24 {
+        let counted = Arc::clone(&ways);
         in_time(move || {
             let mut dice = Dice(seed);
             let (mut out, mut peer) = pair_of([1, 32 << 10][seed as usize % 2], 128 << 10);
@@ -158,7 +214,7 @@ fn whatever_way_they_take_bytes_stay_in_order() {
                         read => got.extend_from_slice(&room[..read]),
                     }
                     if dice.below(4) == 0 {
-                        (0..dice.below(2000)).for_each(|_| std::thread::yield_now());
+                        (0..dice.below(50)).for_each(|_| std::thread::yield_now());
                     }
                 }
             });
@@ -190,7 +246,9 @@ fn whatever_way_they_take_bytes_stay_in_order() {
                     }
                     Err(error) => panic!("{error:?}"),
                 }
-                assert!(out.len() < MARK + CHUNK_MAX, "{}", out.len());
+                let held = out.len();
+                assert!(held < MARK + CHUNK_MAX, "{held}");
+                counted[usize::from(held > 0)].fetch_add(1, Ordering::Relaxed);
                 match dice.below(10) {
                     0 => corks.push(out.cork()),
                     1 => drop(corks.pop()),
@@ -208,6 +266,8 @@ fn whatever_way_they_take_bytes_stay_in_order() {
             assert!(reader.join() == pattern(0, at), "seed {seed}");
         });
     }
+    let [at_once, later] = ways.each_ref().map(|way| way.load(Ordering::Relaxed));
+    assert!(at_once > 100 && later > 100, "{at_once} and {later}");
 }
 
 #[test]

@@ -27,5 +27,7 @@ mod vanished;
 mod alone;
 #[path = "../support/folder.rs"]
 mod folder;
+#[path = "../support/tool.rs"]
+mod tool;
 #[path = "../support/watch.rs"]
 mod watch;

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use highwater::ErrorKind;
-use highwater::net::{Server, ServerEvent};
+use highwater::net::{Server, ServerEvent, SocketOptions};
+use highwater::{ErrorKind, Source};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use crate::scene::is_alone;
+use crate::scene::{is_alone, ours_and_peer};
 use crate::server::{addr_of, client_of, echo, ping};
 use crate::watch::{until, watched};
 
@@ -91,6 +91,33 @@ fn without_descriptors_it_waits_and_serves_again_when_there_are() {
         (counts.accepted, counts.finished, counts.dropped),
         (21, 21, 0)
     );
+}
+
+#[test]
+fn whoever_was_let_in_waits_and_is_woken_although_no_descriptor_is_left() {
+    const TEST: &str =
+        "server_faults::whoever_was_let_in_waits_and_is_woken_although_no_descriptor_is_left";
+    if !is_alone(TEST) {
+        return;
+    }
+    let brief = SocketOptions::new().idle_timeout(Duration::from_millis(50));
+    let (ours, mut peer) = ours_and_peer(&brief);
+    let (mut source, _sink) = ours.split();
+    let interrupt = source.interrupt().unwrap();
+    let enough = getrlimit(Resource::Nofile).current;
+    limit(Resource::Nofile, Some(3));
+    // It has never waited so far, and so has no descriptor to be woken by.
+    let waited = source.read().unwrap_err();
+    peer.write_all(b"late").unwrap();
+    let got = source.read().unwrap();
+    interrupt.wake();
+    let woken = source.read().unwrap_err();
+    limit(Resource::Nofile, enough);
+    let again = source.read().unwrap_err();
+    assert_eq!(waited.kind(), ErrorKind::TimedOut);
+    assert_eq!(got.unwrap(), "late");
+    assert_eq!(woken.kind(), ErrorKind::Cancelled);
+    assert_eq!(again.kind(), ErrorKind::Cancelled);
 }
 
 #[test]

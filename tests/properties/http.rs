@@ -24,10 +24,10 @@ pub(crate) struct Taken {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Between two requests.
+    /// Between two requests, or behind the last.
     Clean,
-    /// Inside a head, or inside a body.
-    Short,
+    InHead,
+    InBody,
     Refused(Refusal),
 }
 
@@ -64,8 +64,12 @@ pub(crate) fn play(input: &[u8], cuts: &[usize], limits: Limits) -> Session {
             return connection.over(End::Refused(refusal));
         }
     }
-    let is_short = connection.body.is_some() || !connection.head.is_empty();
-    connection.over(if is_short { End::Short } else { End::Clean })
+    let end = match &connection.body {
+        Some(_) => End::InBody,
+        None if connection.parser.is_within() => End::InHead,
+        None => End::Clean,
+    };
+    connection.over(end)
 }
 
 struct Connection {
@@ -94,6 +98,11 @@ impl Connection {
         self.head.extend_from_slice(piece);
         loop {
             if self.body.is_some() && !self.read_body()? {
+                return Ok(());
+            }
+            // What comes behind the last request is not looked at.
+            if self.taken.last().is_some_and(|last| !last.keep_alive) {
+                self.head.clear();
                 return Ok(());
             }
             let Some((head, len)) = self.parser.push(&self.head)? else {

@@ -5,6 +5,12 @@
 //! repair differently can be made to disagree where a request ends. Whatever cuts the input into
 //! pieces, the outcome is the same.
 //!
+//! `httparse` cuts heads into their parts, and what it lets through is checked here. `ureq-proto`,
+//! which has a server's side and would do more, repairs: of a length and a chunked coding it takes
+//! the coding, the body of a HEAD it leaves to be the next request, and a chunk size of `+5` is five.
+//! It also parses a head from its start each time that a piece comes, copies data out of its framing,
+//! and has limits that are fixed.
+//!
 //! # Examples
 //!
 //! ```

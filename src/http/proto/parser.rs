@@ -77,7 +77,8 @@ impl HeadParser {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`], as early as it is certain: it never takes more than the limits to say so.
+    /// A [`Refusal`]: of the request line when that is whole, of the headers when they all are, of a
+    /// line end or a limit at the byte that breaks it. What was pushed by then is within the limits.
     pub fn push(&mut self, buffer: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
         let found = self.search.find_end(buffer, &self.limits);
         if matches!(found, Ok(Some(_))) {

@@ -44,9 +44,13 @@ pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), 
 }
 
 fn check_absolute(uri: &Uri) -> Result<(), RefusalKind> {
-    let (Some(_), Some(authority)) = (uri.scheme(), uri.authority()) else {
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(RefusalKind::TargetForm);
     };
+    // What another scheme asks for is not known here.
+    if scheme != "http" && scheme != "https" {
+        return Err(RefusalKind::Target);
+    }
     // A user's name before the host is how a link hides where it goes (RFC 9110 4.2.4).
     if authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
         return Err(RefusalKind::Target);

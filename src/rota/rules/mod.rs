@@ -5,6 +5,8 @@
 
 mod guests;
 mod posts;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use guests::{Back, Entered, Guests, Millis, Taken};
 pub(crate) use posts::{Call, Look, Posts, Role};

@@ -5,25 +5,27 @@ use std::net::Shutdown;
 
 use super::scene::everything;
 use super::watch::watched;
-use super::{Echo, client_of, ping, server};
+use super::{Echo, client_of, on_both, ping, server, spawn};
 
 #[test]
 fn every_guest_is_answered_by_one_thread_and_one_that_stands_by() {
-    let server = server().spawn_guests(Echo::new).unwrap();
-    let mut clients: Vec<_> = (0..100).map(|_| client_of(&server)).collect();
-    for _ in 0..20 {
-        clients.iter_mut().for_each(ping);
-    }
-    let counts = server.counts();
-    assert_eq!((counts.open, counts.peak), (100, 100));
-    for client in &clients[..50] {
-        client.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(everything(client).unwrap(), b"");
-    }
-    let counts = watched(move || server.stop());
-    assert_eq!((counts.accepted, counts.finished), (100, 100));
-    assert_eq!((counts.open, counts.threads, counts.failed), (0, 0, 0));
-    for client in &mut clients[50..] {
-        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
-    }
+    on_both(|| {
+        let server = spawn(server(), Echo::new);
+        let mut clients: Vec<_> = (0..100).map(|_| client_of(&server)).collect();
+        for _ in 0..20 {
+            clients.iter_mut().for_each(ping);
+        }
+        let counts = server.counts();
+        assert_eq!((counts.open, counts.peak), (100, 100));
+        for client in &clients[..50] {
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(everything(client).unwrap(), b"");
+        }
+        let counts = watched(move || server.stop());
+        assert_eq!((counts.accepted, counts.finished), (100, 100));
+        assert_eq!((counts.open, counts.threads, counts.failed), (0, 0, 0));
+        for client in &mut clients[50..] {
+            assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+        }
+    });
 }

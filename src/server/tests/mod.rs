@@ -1,8 +1,13 @@
 //! Guests on the rota of a server, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod cost;
 mod echo;
 mod ends;
+#[path = "../../../tests/support/folder.rs"]
+#[allow(dead_code, reason = "shared with the tests of what stands at the ends")]
+mod folder;
+mod refused;
 #[path = "../../../tests/net/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network")]
 mod scene;
@@ -11,12 +16,13 @@ mod takeover;
 #[allow(dead_code, reason = "as above")]
 mod watch;
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::rota::{Duty, Guest, Stay, Why};
+use crate::rota::{Duty, Guest, Poll, Stay, Why};
 use crate::server::{Connection, RunningServer, Server};
 use crate::socket::Socket;
 
@@ -86,6 +92,30 @@ impl<F: FnMut(&mut Echo, &Duty, Why) -> Stay + Send> Guest for By<F> {
 }
 
 pub(super) const IDLE: Stay = Stay::Idle { until: None };
+
+thread_local! {
+    static POLLS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test with the watch of this system, and with the one that every system has.
+pub(super) fn on_both(test: impl Fn()) {
+    for polls in [false, true] {
+        POLLS.set(polls);
+        test();
+    }
+}
+
+pub(super) fn spawn<G: Guest + 'static>(
+    server: Server,
+    make_guest: impl Fn(Connection) -> G + Send + 'static,
+) -> RunningServer {
+    let running = if POLLS.get() {
+        server.spawn_guests_on(Poll::new().unwrap(), make_guest)
+    } else {
+        server.spawn_guests(make_guest)
+    };
+    running.unwrap()
+}
 
 pub(super) fn server() -> Server {
     Server::bind("127.0.0.1:0").unwrap()

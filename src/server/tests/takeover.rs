@@ -12,7 +12,7 @@ use crate::rota::{Duty, Stay, Why};
 use crate::server::Connection;
 
 use super::watch::{until, watched};
-use super::{By, Echo, IDLE, client_of, ping, pong, server};
+use super::{By, Echo, IDLE, client_of, on_both, ping, pong, server, spawn};
 
 type Attend = Box<dyn FnMut(&mut Echo, &Duty, Why) -> Stay + Send>;
 
@@ -46,179 +46,184 @@ fn gated(
 
 #[test]
 fn one_that_waits_holds_up_nobody_else() {
-    for steps_down in [false, true] {
-        let (there, are_there) = unbounded();
-        let (open, gate) = unbounded();
-        let server = server().spawn_guests(gated(steps_down, there, gate));
-        let server = server.unwrap();
-        let (mut waits, mut other) = (client_of(&server), client_of(&server));
-        ping(&mut other);
-        waits.write_all(b"wait").unwrap();
-        are_there.recv().unwrap();
-        for _ in 0..100 {
+    on_both(|| {
+        for steps_down in [false, true] {
+            let (there, are_there) = unbounded();
+            let (open, gate) = unbounded();
+            let server = spawn(server(), gated(steps_down, there, gate));
+            let (mut waits, mut other) = (client_of(&server), client_of(&server));
             ping(&mut other);
-            ping(&mut client_of(&server));
+            waits.write_all(b"wait").unwrap();
+            are_there.recv().unwrap();
+            for _ in 0..100 {
+                ping(&mut other);
+                ping(&mut client_of(&server));
+            }
+            // Who leads, who stands by, who waits, and one that was taken for slow.
+            let threads = server.counts().threads;
+            // Came while it was busy, and is seen afterwards.
+            waits.write_all(b"ping").unwrap();
+            ping(&mut other);
+            drop(open);
+            let mut got = [0; 4];
+            waits.read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"wait");
+            pong(&mut waits);
+            assert!(threads <= 4, "{threads} threads");
+            let counts = watched(move || server.stop());
+            assert_eq!((counts.finished, counts.failed), (102, 0));
         }
-        // Who leads, who stands by, who waits, and one that was taken for slow.
-        let threads = server.counts().threads;
-        // Came while it was busy, and is seen afterwards.
-        waits.write_all(b"ping").unwrap();
-        ping(&mut other);
-        drop(open);
-        let mut got = [0; 4];
-        waits.read_exact(&mut got).unwrap();
-        assert_eq!(&got, b"wait");
-        pong(&mut waits);
-        assert!(threads <= 4, "{threads} threads");
-        let counts = watched(move || server.stop());
-        assert_eq!((counts.finished, counts.failed), (102, 0));
-    }
+    });
 }
 
 #[test]
 fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
-    const GUESTS: usize = 100;
-    for steps_down in [false, true] {
-        // Nobody comes through before all are there.
-        let all = Arc::new(Barrier::new(GUESTS));
-        let most = Arc::new(AtomicUsize::new(0));
-        let quiet = Duration::from_millis(100);
-        let server = server().idle_threads(quiet).spawn_guests({
-            let most = Arc::clone(&most);
-            move |connection| {
-                let (all, most) = (Arc::clone(&all), Arc::clone(&most));
-                let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
-                    if let Some(stay) = echo.attend_by(why) {
-                        return stay;
-                    }
-                    if echo.last() == b"ping" {
-                        if steps_down {
-                            duty.step_down();
+    on_both(|| {
+        const GUESTS: usize = 100;
+        for steps_down in [false, true] {
+            // Nobody comes through before all are there.
+            let all = Arc::new(Barrier::new(GUESTS));
+            let most = Arc::new(AtomicUsize::new(0));
+            let quiet = Duration::from_millis(100);
+            let server = spawn(server().idle_threads(quiet), {
+                let most = Arc::clone(&most);
+                move |connection| {
+                    let (all, most) = (Arc::clone(&all), Arc::clone(&most));
+                    let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
+                        if let Some(stay) = echo.attend_by(why) {
+                            return stay;
                         }
-                        all.wait();
-                        most.fetch_add(1, Ordering::SeqCst);
-                    }
-                    IDLE
-                };
-                By(Echo::new(connection), attend)
-            }
-        });
-        let server = server.unwrap();
-        let mut clients: Vec<_> = (0..GUESTS).map(|_| client_of(&server)).collect();
-        for round in 1..=3 {
-            for client in &mut clients {
-                client.write_all(b"ping").unwrap();
-            }
-            clients.iter_mut().for_each(pong);
-            until("all have come through", || {
-                most.load(Ordering::SeqCst) == round * GUESTS
+                        if echo.last() == b"ping" {
+                            if steps_down {
+                                duty.step_down();
+                            }
+                            all.wait();
+                            most.fetch_add(1, Ordering::SeqCst);
+                        }
+                        IDLE
+                    };
+                    By(Echo::new(connection), attend)
+                }
             });
-            let threads = server.counts().threads;
-            assert!(threads <= GUESTS + 2, "{threads} threads");
+            let mut clients: Vec<_> = (0..GUESTS).map(|_| client_of(&server)).collect();
+            for round in 1..=3 {
+                for client in &mut clients {
+                    client.write_all(b"ping").unwrap();
+                }
+                clients.iter_mut().for_each(pong);
+                until("all have come through", || {
+                    most.load(Ordering::SeqCst) == round * GUESTS
+                });
+                let threads = server.counts().threads;
+                assert!(threads <= GUESTS + 2, "{threads} threads");
+            }
+            until("who is not needed leaves", || server.counts().threads == 1);
+            clients
+                .iter_mut()
+                .for_each(|client| client.write_all(b"pong").unwrap());
+            for client in &mut clients {
+                client.read_exact(&mut [0; 4]).unwrap();
+            }
+            drop(clients);
+            until("all have gone", || server.counts().open == 0);
+            until("nobody is needed", || server.counts().threads == 0);
+            let mut late = client_of(&server);
+            late.write_all(b"late").unwrap();
+            late.read_exact(&mut [0; 4]).unwrap();
+            assert_eq!(watched(move || server.stop()).finished, GUESTS as u64 + 1);
         }
-        until("who is not needed leaves", || server.counts().threads == 1);
-        clients
-            .iter_mut()
-            .for_each(|client| client.write_all(b"pong").unwrap());
-        for client in &mut clients {
-            client.read_exact(&mut [0; 4]).unwrap();
-        }
-        drop(clients);
-        until("all have gone", || server.counts().open == 0);
-        until("nobody is needed", || server.counts().threads == 0);
-        let mut late = client_of(&server);
-        late.write_all(b"late").unwrap();
-        late.read_exact(&mut [0; 4]).unwrap();
-        assert_eq!(watched(move || server.stop()).finished, GUESTS as u64 + 1);
-    }
+    });
 }
 
 #[test]
 fn a_duty_that_outlives_its_round_does_nothing() {
-    let (give, given) = unbounded();
-    let server = server().spawn_guests(move |connection| {
-        let give = give.clone();
-        let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
-            give.send(duty.clone()).expect("it listens");
-            echo.attend_by(why).unwrap_or(IDLE)
-        };
-        By(Echo::new(connection), attend)
+    on_both(|| {
+        let (give, given) = unbounded();
+        let server = spawn(server(), move |connection| {
+            let give = give.clone();
+            let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
+                give.send(duty.clone()).expect("it listens");
+                echo.attend_by(why).unwrap_or(IDLE)
+            };
+            By(Echo::new(connection), attend)
+        });
+        let mut client = client_of(&server);
+        for _ in 0..100 {
+            ping(&mut client);
+            let duty = given.recv().unwrap();
+            thread::spawn(move || duty.step_down()).join().unwrap();
+        }
+        assert!(server.counts().threads <= 2);
+        assert_eq!(watched(move || server.stop()).finished, 1);
+        given.iter().for_each(|duty| duty.step_down());
     });
-    let server = server.unwrap();
-    let mut client = client_of(&server);
-    for _ in 0..100 {
-        ping(&mut client);
-        let duty = given.recv().unwrap();
-        thread::spawn(move || duty.step_down()).join().unwrap();
-    }
-    assert!(server.counts().threads <= 2);
-    assert_eq!(watched(move || server.stop()).finished, 1);
-    given.iter().for_each(|duty| duty.step_down());
 }
 
 #[test]
 fn a_mix_of_quick_and_slow_ones_loses_nothing() {
-    const CLIENTS: usize = 16;
-    const EACH: usize = 200;
-    let server = server().spawn_guests(|connection| {
-        let mut count = 0_usize;
-        let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
-            count += 1;
-            match count % 16 {
-                3 => thread::yield_now(),
-                // Longer than a look takes.
-                7 => thread::park_timeout(Duration::from_millis(3)),
-                11 => {
-                    duty.step_down();
-                    thread::park_timeout(Duration::from_millis(1));
+    on_both(|| {
+        const CLIENTS: usize = 16;
+        const EACH: usize = 200;
+        let server = spawn(server(), |connection| {
+            let mut count = 0_usize;
+            let attend = move |echo: &mut Echo, duty: &Duty, why: Why| {
+                count += 1;
+                match count % 16 {
+                    3 => thread::yield_now(),
+                    // Longer than a look takes.
+                    7 => thread::park_timeout(Duration::from_millis(3)),
+                    11 => {
+                        duty.step_down();
+                        thread::park_timeout(Duration::from_millis(1));
+                    }
+                    _ => {}
                 }
-                _ => {}
+                echo.attend_by(why).unwrap_or(IDLE)
+            };
+            By(Echo::new(connection), attend)
+        });
+        thread::scope(|threads| {
+            for _ in 0..CLIENTS {
+                let mut client = client_of(&server);
+                threads.spawn(move || {
+                    (0..EACH).for_each(|_| ping(&mut client));
+                });
             }
-            echo.attend_by(why).unwrap_or(IDLE)
-        };
-        By(Echo::new(connection), attend)
+        });
+        let threads = server.counts().threads;
+        assert!(threads <= CLIENTS + 2, "{threads} threads");
+        let counts = watched(move || server.stop());
+        assert_eq!((counts.finished, counts.failed), (CLIENTS as u64, 0));
+        // Nobody stays.
+        assert_eq!((counts.open, counts.threads), (0, 0));
     });
-    let server = server.unwrap();
-    thread::scope(|threads| {
-        for _ in 0..CLIENTS {
-            let mut client = client_of(&server);
-            threads.spawn(move || {
-                (0..EACH).for_each(|_| ping(&mut client));
-            });
-        }
-    });
-    let threads = server.counts().threads;
-    assert!(threads <= CLIENTS + 2, "{threads} threads");
-    let counts = watched(move || server.stop());
-    assert_eq!((counts.finished, counts.failed), (CLIENTS as u64, 0));
-    // Nobody stays.
-    assert_eq!((counts.open, counts.threads), (0, 0));
 }
 
 #[test]
 fn what_is_left_of_the_last_bytes_is_the_end() {
-    // The bytes and the end come together, before anybody looks.
-    let (open, gate) = unbounded::<()>();
-    let server = server().spawn_guests(move |connection| {
-        let gate = gate.clone();
-        let attend = move |echo: &mut Echo, _: &Duty, why: Why| {
-            let _ = gate.recv();
-            echo.attend_by(why).unwrap_or(IDLE)
-        };
-        By(Echo::new(connection), attend)
+    on_both(|| {
+        // The bytes and the end come together, before anybody looks.
+        let (open, gate) = unbounded::<()>();
+        let server = spawn(server(), move |connection| {
+            let gate = gate.clone();
+            let attend = move |echo: &mut Echo, _: &Duty, why: Why| {
+                let _ = gate.recv();
+                echo.attend_by(why).unwrap_or(IDLE)
+            };
+            By(Echo::new(connection), attend)
+        });
+        let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
+        for client in &mut clients {
+            client.write_all(b"last").unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        drop(open);
+        for client in &mut clients {
+            let mut got = Vec::new();
+            client.read_to_end(&mut got).unwrap();
+            assert_eq!(got, b"last");
+        }
+        until("all have gone", || server.counts().finished == 20);
+        assert_eq!(watched(move || server.stop()).failed, 0);
     });
-    let server = server.unwrap();
-    let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
-    for client in &mut clients {
-        client.write_all(b"last").unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
-    }
-    drop(open);
-    for client in &mut clients {
-        let mut got = Vec::new();
-        client.read_to_end(&mut got).unwrap();
-        assert_eq!(got, b"last");
-    }
-    until("all have gone", || server.counts().finished == 20);
-    assert_eq!(watched(move || server.stop()).failed, 0);
 }

@@ -12,14 +12,19 @@ impl<T, E> WritableState<T, E> {
         reason = "a length of 0 is not an empty queue"
     )]
     pub const fn len(&self) -> usize {
-        let running = match self.running {
-            Running::Write(left) => left,
-            _ => 0,
-        };
         self.queue
             .weight()
-            .saturating_add(running)
+            .saturating_add(self.in_hand())
             .saturating_add(self.abandoned)
+    }
+
+    /// What the sink has in hand and has not written yet.
+    #[inline]
+    pub(crate) const fn in_hand(&self) -> usize {
+        match self.running {
+            Running::Write(left) => left,
+            _ => 0,
+        }
     }
 
     /// The marks that were given.

@@ -10,7 +10,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
-use tool::{Folder, Proxy, call, pattern};
+use crate::folder::Folder;
+use crate::tool::{call, pattern};
+use tool::start;
 
 fn everything(mut from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut got = Vec::new();
@@ -34,18 +36,18 @@ fn a_wrong_call_says_what_is_right() {
         ),
         (&["--nonsense"], "--nonsense"),
     ] {
-        let (code, stderr) = call(args);
+        let (code, stderr) = call("proxy", args);
         assert_eq!(code, Some(2), "{args:?}: {stderr}");
         assert!(
             stderr.contains(said) && stderr.contains("--help"),
             "{stderr}"
         );
     }
-    let (code, stderr) = call(&["--help"]);
+    let (code, stderr) = call("proxy", &["--help"]);
     assert_eq!((code, &*stderr), (Some(0), ""));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
-    let (code, stderr) = call(&[&addr, &addr]);
+    let (code, stderr) = call("proxy", &[&addr, &addr]);
     assert_eq!(code, Some(1));
     assert!(
         stderr.contains(&format!("failed to listen on `tcp://{addr}`")),
@@ -60,10 +62,10 @@ fn a_wrong_call_says_what_is_right() {
 #[test]
 fn it_relays_between_tcp_and_unix_and_reports() {
     let folder = Folder::new();
-    let (inner, outer) = (folder.path("inner"), folder.path("outer"));
+    let [inner, outer] = ["inner", "outer"].map(|name| folder.path(name).display().to_string());
     let server = UnixListener::bind(&inner).unwrap();
-    let mut first = Proxy::start(&["--report", "127.0.0.1:0", &format!("unix:{inner}")]);
-    let mut second = Proxy::start(&["--report", &format!("unix:{outer}"), &first.place]);
+    let mut first = start(&["--report", "127.0.0.1:0", &format!("unix:{inner}")]);
+    let mut second = start(&["--report", &format!("unix:{outer}"), &first.place]);
     let bytes = pattern(3 << 20);
     let sent = bytes.clone();
     let serving = thread::spawn(move || {
@@ -102,7 +104,7 @@ fn a_target_that_is_not_there_is_told_and_no_empty_answer() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut proxy = Proxy::start(&["127.0.0.1:0", &closed.to_string()]);
+    let mut proxy = start(&["127.0.0.1:0", &closed.to_string()]);
     for _ in 0..3 {
         let client = TcpStream::connect(&proxy.place).unwrap();
         let error = everything(client).unwrap_err();
@@ -118,7 +120,7 @@ fn a_target_that_is_not_there_is_told_and_no_empty_answer() {
 fn a_bound_on_connections_lets_the_next_one_wait() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = server.local_addr().unwrap().to_string();
-    let mut proxy = Proxy::start(&["--connections", "1", "127.0.0.1:0", &target]);
+    let mut proxy = start(&["--connections", "1", "127.0.0.1:0", &target]);
     let mut first = TcpStream::connect(&proxy.place).unwrap();
     let mut second = TcpStream::connect(&proxy.place).unwrap(); // in the backlog
     second.write_all(b"second").unwrap();
@@ -143,7 +145,7 @@ fn a_signal_lets_connections_finish_within_the_grace_and_then_resets_them() {
     let target = server.local_addr().unwrap().to_string();
     for in_time in [true, false] {
         let grace = if in_time { "20" } else { "0.2" };
-        let mut proxy = Proxy::start(&["--grace", grace, "127.0.0.1:0", &target]);
+        let mut proxy = start(&["--grace", grace, "127.0.0.1:0", &target]);
         let mut client = TcpStream::connect(&proxy.place).unwrap();
         client.write_all(b"asked").unwrap();
         let mut peer = server.accept().unwrap().0;
@@ -160,7 +162,7 @@ fn a_signal_lets_connections_finish_within_the_grace_and_then_resets_them() {
         } else {
             let error = everything(&client).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-            proxy.says("the time to finish is over");
+            proxy.says("the grace time is over");
         }
         assert_eq!(proxy.finish().0, Some(130));
     }
@@ -170,7 +172,7 @@ fn a_signal_lets_connections_finish_within_the_grace_and_then_resets_them() {
 fn a_connection_that_idles_is_ended_and_the_next_one_served() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = server.local_addr().unwrap().to_string();
-    let mut proxy = Proxy::start(&["--idle-timeout", "0.1", "127.0.0.1:0", &target]);
+    let mut proxy = start(&["--idle-timeout", "0.1", "127.0.0.1:0", &target]);
     for _ in 0..2 {
         let client = TcpStream::connect(&proxy.place).unwrap();
         client

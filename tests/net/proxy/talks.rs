@@ -8,7 +8,9 @@ use std::thread;
 
 use crate::watch::until;
 
-use super::tool::{Folder, Proxy, have};
+use super::tool::{start, start_under};
+use crate::folder::Folder;
+use crate::tool::have;
 
 /// What each answer has in it: more than a segment, and less than a buffer.
 const BODY_BYTES: usize = 5000;
@@ -55,9 +57,9 @@ fn wrk_gets_the_right_answer_to_every_request() {
         }
     });
     let folder = Folder::new();
-    let script = folder.path("script.lua");
+    let script = folder.path("script.lua").display().to_string();
     fs::write(&script, SCRIPT).unwrap();
-    let mut proxy = Proxy::start(&["127.0.0.1:0", &target]);
+    let mut proxy = start(&["127.0.0.1:0", &target]);
     let url = format!("http://{}/", proxy.place);
     let args = [
         "-t1",
@@ -89,11 +91,11 @@ fn what_is_typed_is_passed_on_at_once_and_in_one_piece() {
         return;
     }
     let folder = Folder::new();
-    let log = folder.path("log");
+    let log = folder.path("log").display().to_string();
     let strace = ["strace", "-D", "-f", "-e", "trace=network", "-o", &log];
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = server.local_addr().unwrap().to_string();
-    let mut proxy = Proxy::start_under(&strace, &["127.0.0.1:0", &target]);
+    let mut proxy = start_under(&strace, &["127.0.0.1:0", &target]);
     let client = TcpStream::connect(&proxy.place).unwrap();
     let server = server.accept().unwrap().0;
     let messages = 60;

@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use super::tool::{Folder, Proxy, Running, have, pattern};
+use super::tool::start;
+use crate::folder::Folder;
+use crate::tool::{Running, have, pattern};
 
 /// Runs a client with this on its standard input, and gives its standard output.
 #[track_caller]
@@ -36,7 +38,7 @@ fn socat_and_nc_get_back_what_they_sent() {
         false,
     );
     let target = server.says("AF=2 ");
-    let mut proxy = Proxy::start(&["--report", "127.0.0.1:0", &target]);
+    let mut proxy = start(&["--report", "127.0.0.1:0", &target]);
     let (host, port) = proxy.place.split_once(':').unwrap();
     let bytes = pattern(2_000_003);
     let address = format!("TCP:{host}:{port}");
@@ -67,7 +69,7 @@ fn curl_gets_files_and_posts_one_after_the_other() {
     );
     let said = server.says("Serving HTTP on 127.0.0.1 port ");
     let port = said.split(' ').next().unwrap();
-    let mut proxy = Proxy::start(&["--report", "127.0.0.1:0", &format!("127.0.0.1:{port}")]);
+    let mut proxy = start(&["--report", "127.0.0.1:0", &format!("127.0.0.1:{port}")]);
     let url = format!("http://{}/file", proxy.place);
     for _ in 0..2 {
         let mut curl = Command::new("curl");
@@ -95,7 +97,7 @@ fn openssl_talks_to_openssl() {
         return;
     }
     let folder = Folder::new();
-    let (key, cert) = (folder.path("key"), folder.path("cert"));
+    let [key, cert] = ["key", "cert"].map(|name| folder.path(name).display().to_string());
     let made = Command::new("openssl")
         .args([
             "req",
@@ -117,7 +119,7 @@ fn openssl_talks_to_openssl() {
         true,
     );
     let target = server.says("ACCEPT ");
-    let mut proxy = Proxy::start(&["127.0.0.1:0", &target]);
+    let mut proxy = start(&["127.0.0.1:0", &target]);
     let mut client = Command::new("openssl")
         .args([
             "s_client",

@@ -1,0 +1,118 @@
+//! Serves a folder over HTTP: ranges, conditions, types, and no way out of the folder.
+//!
+//! ```text
+//! cargo run --release --example serve
+//! cargo run --release --example serve -- --listen 0.0.0.0:8080 --progress public
+//! ```
+
+#[expect(dead_code, reason = "a bar is for one stream, and here are many")]
+mod shell;
+#[path = "web/watch.rs"]
+mod watch;
+mod web;
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use highwater::http::files::Folder;
+use highwater::http::{Request, Response, Server};
+use highwater::{Error, net};
+
+use shell::{Interrupted, complain};
+use watch::Watch;
+
+const HELP: &str = "\
+Serves the files of FOLDER, or of the current one, over HTTP/1.1.
+
+usage: serve [options] [FOLDER]
+
+options
+  --listen HOST:PORT  where [127.0.0.1:8080]; port 0 takes a free one
+  --connections N     so many at once; others wait to be accepted [1000]
+  --index NAME        what a folder is answered with, if it is there [index.html]
+  --no-listing        a folder without an index is not found, in place of a list of what is in it
+  --symlinks          follows symbolic links, but never out of FOLDER
+  --grace SECONDS     lets answers finish for so long after Ctrl-C [5]
+  --progress          says once a second how far each answer is, and how fast it goes
+  --help
+
+A client reads at its own speed: what it has not taken waits in the file, not in memory.
+
+exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM";
+
+/// What the command line asks for.
+struct Options {
+    listen: String,
+    connections: usize,
+    index: String,
+    listing: bool,
+    symlinks: bool,
+    grace: Duration,
+    progress: bool,
+    folder: String,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        // Not with `println`, which panics if nobody reads it.
+        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
+        Err(error) => {
+            complain(format_args!("{error} (see --help)"));
+            return ExitCode::from(2);
+        }
+    };
+    web::exit_code(serve(&options))
+}
+
+fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::*;
+
+    let mut options = Options {
+        listen: "127.0.0.1:8080".to_owned(),
+        connections: 1000,
+        index: "index.html".to_owned(),
+        listing: true,
+        symlinks: false,
+        grace: Duration::from_secs(5),
+        progress: false,
+        folder: String::new(),
+    };
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("listen") => options.listen = args.value()?.string()?,
+            Long("connections") => options.connections = args.value()?.parse_with(web::count)?,
+            Long("index") => options.index = args.value()?.string()?,
+            Long("no-listing") => options.listing = false,
+            Long("symlinks") => options.symlinks = true,
+            Long("grace") => options.grace = args.value()?.parse_with(web::seconds)?,
+            Long("progress") => options.progress = true,
+            Long("help") | Short('h') => return Ok(None),
+            Value(folder) if options.folder.is_empty() => options.folder = folder.string()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    if options.folder.is_empty() {
+        options.folder.push('.');
+    }
+    Ok(Some(options))
+}
+
+/// Serves until a signal comes, and gives back which.
+fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
+    let folder = Folder::open(&options.folder)?
+        .index(&options.index)
+        .listing(options.listing)
+        .symlinks(options.symlinks)
+        .gzip(true);
+    let door = net::Server::bind(options.listen.as_str())?
+        .connections(options.connections)
+        .grace(options.grace);
+    let watch = Watch::start(options.progress)?;
+    let answer = move |request: Request, response: Response| {
+        let _seen = watch.begin(&request);
+        folder.answer(&request, response)
+    };
+    web::run(Server::on(door), &options.folder, answer)
+}

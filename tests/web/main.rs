@@ -1,0 +1,78 @@
+//! The tools that speak HTTP, as their users run them, with clients that others wrote.
+
+#![cfg(target_os = "linux")]
+
+mod events;
+mod serve;
+mod upload;
+
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/tool.rs"]
+mod tool;
+
+use std::process::{Command, Output};
+
+use tool::{Tool, call, example};
+
+/// A server that listens.
+#[track_caller]
+fn start(name: &str, args: &[&str]) -> Tool {
+    let mut command = example(name);
+    command.args(["--listen", "127.0.0.1:0"]).args(args);
+    Tool::listening(&mut command, "at http://")
+}
+
+/// What curl says, and its status.
+#[track_caller]
+fn curl(args: &[&str]) -> Output {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--max-time", "30"]).args(args);
+    curl.output().expect("curl runs")
+}
+
+/// What curl gets, which must go well.
+#[track_caller]
+fn got(args: &[&str]) -> String {
+    let output = curl(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn a_wrong_call_is_told_and_help_is_help() {
+    let calls: &[(&str, &[&str], &str)] = &[
+        (
+            "serve",
+            &["--connections", "0"],
+            "at 0 nothing would ever move",
+        ),
+        ("serve", &["one", "two"], "unexpected argument \"two\""),
+        ("upload", &[], "FOLDER is wanted"),
+        ("upload", &["--max", "much", "x"], "cannot parse"),
+        ("events", &["x"], "unexpected argument \"x\""),
+        ("transfer", &["one"], "FROM and TO are wanted, 1 given"),
+    ];
+    for (name, args, words) in calls {
+        let (code, said) = call(name, args);
+        assert_eq!(code, Some(2), "{name} {args:?}: {said}");
+        assert!(said.contains(words), "{name} {args:?}: {said}");
+    }
+    for name in ["serve", "upload", "events", "transfer"] {
+        let (code, said) = call(name, &["--help"]);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_told_with_what_to_try() {
+    let (code, said) = call("serve", &["--listen", "127.0.0.1:0", "/nowhere"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("`/nowhere`"), "{said}");
+    let serve = start("serve", &[]);
+    let addr = serve.place.trim_end_matches('/');
+    let (code, said) = call("serve", &["--listen", addr]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("somebody listens there already"), "{said}");
+}
