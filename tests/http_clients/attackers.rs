@@ -158,6 +158,7 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
             "{told:?}"
         );
         normal.is_over();
+        drop(normal);
         until("nothing is left", || held() == before);
     });
     eprint!("{}", said.unwrap_or_default());

@@ -73,6 +73,7 @@ fn five_thousand_idle_connections_take_no_thread_and_little_memory() {
         let counts = watched(move || server.stop());
         assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
         clients.iter_mut().for_each(Client::is_over);
+        drop(clients);
         until("nothing is left", || held() == before);
     });
     eprint!("{}", said.unwrap_or_default());
