@@ -101,10 +101,9 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
 
 /// Serves until a signal comes, and gives back which.
 fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
-    // A listener never ends by itself, so there is nothing to wait for at the end.
     let door = net::Server::bind(options.listen.as_str())?
         .connections(options.connections)
-        .grace(Duration::ZERO);
+        .grace(Duration::from_secs(5));
     let limits = Limits::default().body_bytes(LONGEST as u64);
     let stage = Stage {
         events: Mutex::new(broadcast(HighWaterMark::items(options.behind)).keep_open()),
@@ -129,7 +128,7 @@ impl Stage {
                 response.header("content-type", "text/html; charset=utf-8")?;
                 response.send(PAGE)
             }
-            (&Method::GET, "/events") => self.listen(response),
+            (&Method::GET, "/events") => self.listen(&request, response),
             (&Method::POST, "/events") => self.post(request, response),
             _ => response.status(StatusCode::NOT_FOUND).send("not here\n"),
         }
@@ -151,10 +150,11 @@ impl Stage {
     }
 
     /// Sends what comes, until whoever listens has gone.
-    fn listen(&self, mut response: Response) -> Result<(), Error> {
+    fn listen(&self, request: &Request, mut response: Response) -> Result<(), Error> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let mut branch = events.subscribe(self.policy);
         drop(events);
+        branch.cancel_with(request.stopping());
         response.header("content-type", "text/event-stream")?;
         response.header("cache-control", "no-store")?;
         let mut out = response.writable(HighWaterMark::bytes(16 * 1024));

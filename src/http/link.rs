@@ -14,7 +14,7 @@ use super::answering::Answered;
 use super::body::Inflow;
 use super::pace::Pace;
 use super::rules::Rules;
-use crate::cancel::{Cancel, LateInterrupt};
+use crate::cancel::{Cancel, CancelToken, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
 use crate::rota::Duty;
@@ -34,6 +34,8 @@ pub(super) struct Link {
     /// What else is to be woken: a stream that reads, and one that writes, have bells of their own.
     pub(super) reading: LateInterrupt,
     pub(super) writing: LateInterrupt,
+    /// Used with the server, for what handlers put under it.
+    token: CancelToken,
     stopping: AtomicBool,
     /// Why it is to end now, if it is.
     aborted: OnceLock<Error>,
@@ -75,9 +77,10 @@ pub(super) enum Got {
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl Link {
-    pub(super) fn new(socket: Socket, rules: Arc<Rules>) -> Self {
+    pub(super) fn new(socket: Socket, rules: Arc<Rules>, token: CancelToken) -> Self {
         Self {
             socket,
+            token,
             rules,
             waker: Waker::new(),
             reading: LateInterrupt::default(),
@@ -100,6 +103,11 @@ impl Link {
 
     pub(super) const fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// Stopped when the server is, and aborted when the connection is.
+    pub(super) const fn token(&self) -> &CancelToken {
+        &self.token
     }
 
     /// Says whether the server lets nobody in any more: each connection ends with what it answers.

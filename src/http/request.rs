@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use super::body::Body;
 use super::link::Link;
 use super::proto::Head;
+use crate::cancel::CancelToken;
 use crate::traffic::SocketMonitor;
 
 /// What a client asks for.
@@ -77,6 +78,15 @@ impl Request {
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.link.peer_addr()
+    }
+
+    /// A token that is stopped as soon as the server is told to stop, and aborted when the grace time
+    /// is over, or with the server: for streams that would not come to an end by themselves, and for
+    /// whatever a handler waits for. What is read from the request, and written to its answer, ends
+    /// with the server in any case.
+    #[must_use]
+    pub fn stopping(&self) -> &CancelToken {
+        self.link.token()
     }
 
     /// Looks at how many bytes have come and gone over the connection, from any thread, also after

@@ -139,9 +139,10 @@ impl Server {
         let rules = Arc::new(Rules::new(self.limits));
         let make = move |connection: Connection| {
             let stopping = connection.stopping().clone();
-            let link = Arc::new(Link::new(connection.into_socket(), Arc::clone(&rules)));
+            let socket = connection.into_socket();
+            let link = Arc::new(Link::new(socket, Arc::clone(&rules), stopping));
             let target: Weak<Link> = Arc::downgrade(&link);
-            stopping.register(target as Weak<dyn Cancel>);
+            link.token().register(target as Weak<dyn Cancel>);
             Session::new(link, Arc::clone(&handler))
         };
         (self.server, make)

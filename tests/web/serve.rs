@@ -15,6 +15,7 @@ fn a_folder_is_served_and_a_signal_lets_an_answer_finish() {
     }
     let folder = Folder::new();
     fs::write(folder.path("a.txt"), "hello\n").unwrap();
+    folder.fifo("pipe");
     let bytes = pattern(8 << 20);
     fs::write(folder.path("big"), &bytes).unwrap();
     let shown = folder.path("").display().to_string();
@@ -32,6 +33,15 @@ fn a_folder_is_served_and_a_signal_lets_an_answer_finish() {
         &format!("{base}none"),
     ]);
     assert_eq!(missing.stdout, b"404");
+    // One that nobody writes holds nobody up.
+    let pipe = curl(&[
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        &format!("{base}pipe"),
+    ]);
+    assert_eq!(pipe.stdout, b"404");
 
     // A client that has asked, and has read only the beginning.
     let addr = serve.place.trim_end_matches('/').to_owned();
