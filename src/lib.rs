@@ -208,6 +208,11 @@
 //! A socket to another program of ours can carry a whole stream: in `wire`, credit in bytes, the end
 //! and the cause of an error cross the network as they cross a channel.
 //!
+//! # HTTP
+//!
+//! In `http` the body of a request is read, and the body of an answer is a [`Writable`]: a client that
+//! is slow makes its handler wait, and nothing else.
+//!
 //! # Stopping
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through
@@ -222,6 +227,7 @@
 //! | [`Readable`] of a source, [`Writable`] to a sink | one | high-water mark, a chunk, and the one in hand |
 //! | [`Writable`] to a socket | none, and one while it would block | the same |
 //! | a server of *n* connections | at most *n*, reused | the stacks of its threads, and what the handlers hold |
+//! | an HTTP server | one for the watch, and as many as requests that are being waited for | what a connection holds is told in `http` |
 //! | a [relay](net::relay) of two sockets | none | a high-water mark each way |
 //! | a child process | one | what its pipes hold, in the kernel |
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |

@@ -8,6 +8,5 @@ mod checklist;
 mod failing;
 mod kit;
 mod load;
-mod peers;
 mod persistence;
 mod upgrades;
