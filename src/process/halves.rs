@@ -199,7 +199,11 @@ impl Sink<Bytes> for ChildSink {
     }
 
     fn is_done(&self) -> bool {
-        self.child.shared().reader_has_left()
+        let child = self.child.shared();
+        // Who has read of a failure has left because of it: the next write tells it here.
+        let is_failure = |error: &Error| !error.is_enough();
+        child.reader_has_left()
+            && !matches!(child.verdict(Half::Writer), Some(Err(error)) if is_failure(&error))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
