@@ -1,7 +1,7 @@
 //! The copies themselves: one call a step, and one pipe at most.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use bytes::Bytes;
 use rustix::fs::{copy_file_range, sendfile};
@@ -23,15 +23,38 @@ fn wait(from: &mut ReadEnd, to: &mut End, side: Side) -> Result<(), Error> {
     }
 }
 
-/// From a file to a socket that does not block.
-pub(super) struct Sendfile {
+/// From a file, in one call a step: to a file, or to a socket that does not block.
+pub(super) struct OfFile {
     pub(super) from: ReadEnd,
     pub(super) to: End,
+    call: KernelCall,
+    /// Copies to the one from the other so many bytes at most.
+    copy: fn(BorrowedFd<'_>, BorrowedFd<'_>, usize) -> rustix::io::Result<usize>,
 }
 
-impl SliceCopy<Bytes> for Sendfile {
+impl OfFile {
+    pub(super) fn to_socket(from: ReadEnd, to: End) -> Self {
+        Self {
+            from,
+            to,
+            call: KernelCall::Sendfile,
+            copy: |to, from, most| sendfile(to, from, None, most),
+        }
+    }
+
+    pub(super) fn to_file(from: ReadEnd, to: End) -> Self {
+        Self {
+            from,
+            to,
+            call: KernelCall::CopyFileRange,
+            copy: |to, from, most| copy_file_range(from, None, to, None, most),
+        }
+    }
+}
+
+impl SliceCopy<Bytes> for OfFile {
     fn call(&self) -> KernelCall {
-        KernelCall::Sendfile
+        self.call
     }
 
     fn step(&mut self, most: usize) -> Result<Step, Broken> {
@@ -40,38 +63,8 @@ impl SliceCopy<Bytes> for Sendfile {
         if most == 0 {
             return Ok(Step::End);
         }
-        let Self { from, to } = self;
-        match from.read(|from| to.write(|to| sendfile(to, from, None, most))) {
-            Ok(0) => self.from.ended(),
-            Ok(moved) => Ok(Step::Moved(moved)),
-            Err(errno) => failed(Some(&self.from), Some(&self.to), errno),
-        }
-    }
-
-    fn wait(&mut self, side: Side) -> Result<(), Error> {
-        wait(&mut self.from, &mut self.to, side)
-    }
-}
-
-/// From a file to a file.
-pub(super) struct CopyFileRange {
-    pub(super) from: ReadEnd,
-    pub(super) to: End,
-}
-
-impl SliceCopy<Bytes> for CopyFileRange {
-    fn call(&self) -> KernelCall {
-        KernelCall::CopyFileRange
-    }
-
-    fn step(&mut self, most: usize) -> Result<Step, Broken> {
-        check(&self.from, &self.to)?;
-        let most = self.from.most(most);
-        if most == 0 {
-            return Ok(Step::End);
-        }
-        let Self { from, to } = self;
-        match from.read(|from| to.write(|to| copy_file_range(from, None, to, None, most))) {
+        let Self { from, to, copy, .. } = self;
+        match from.read(|from| to.write(|to| copy(to, from, most))) {
             Ok(0) => self.from.ended(),
             Ok(moved) => Ok(Step::Moved(moved)),
             Err(errno) => failed(Some(&self.from), Some(&self.to), errno),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
 
-use super::copies::{CopyFileRange, Sendfile, Splice, SpliceThrough};
+use super::copies::{OfFile, Splice, SpliceThrough};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::fd::{Ready, Waker};
@@ -249,9 +249,9 @@ pub(crate) fn pair(offer: Offer, to: Option<End>) -> Result<KernelCopy<Bytes>, W
         return Err(Why::Blocks);
     }
     Ok(KernelCopy(match (from.end.kind, to.kind) {
-        (Kind::File, Kind::File) => Box::new(CopyFileRange { from, to }),
+        (Kind::File, Kind::File) => Box::new(OfFile::to_file(from, to)),
         (Kind::File, _) if !from.stable => return Err(Why::MayChange),
-        (Kind::File, Kind::Socket) => Box::new(Sendfile { from, to }),
+        (Kind::File, Kind::Socket) => Box::new(OfFile::to_socket(from, to)),
         (Kind::Socket, Kind::File | Kind::Socket) => {
             let through = SpliceThrough::new(from, to, room);
             Box::new(through.map_err(|errno| Why::Refused(errno.raw_os_error()))?)

@@ -1,4 +1,4 @@
-//! Files, sockets and pipes for both ends of a copy, folders, and calls that must come back.
+//! Files, sockets and pipes for both ends of a copy, and folders.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -6,89 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 use std::{env, process};
 
-use highwater::{
-    Bytes, CopyPath, IntoSink, IntoSource, READ_BYTES, Report, Sink, Source, fs as ends,
-};
-
-/// What is ended from outside is ended within this, on a machine with other work.
-const PROMPT: Duration = Duration::from_secs(15);
-
-/// The most that is moved between two looks at everything else.
-pub(crate) const SLICE_BYTES: usize = 1 << 20;
-
-/// Makes a call on a thread of its own. It has to come back.
-#[track_caller]
-pub(crate) fn in_time<R: Send + 'static>(call: impl FnOnce() -> R + Send + 'static) -> R {
-    once_polling(call, None)
-}
-
-/// Makes a call, and does something as soon as its thread waits for a descriptor.
-#[track_caller]
-pub(crate) fn once_it_waits<R: Send + 'static>(
-    call: impl FnOnce() -> R + Send + 'static,
-    act: impl FnOnce() + 'static,
-) -> R {
-    once_polling(call, Some(Box::new(act)))
-}
-
-#[track_caller]
-fn once_polling<R: Send + 'static>(
-    call: impl FnOnce() -> R + Send + 'static,
-    act: Option<Box<dyn FnOnce()>>,
-) -> R {
-    let (tell, told) = channel();
-    let (give, given) = channel();
-    let caller = thread::spawn(move || {
-        let own = fs::read_link("/proc/thread-self").expect("there is a proc");
-        tell.send(Path::new("/proc").join(own)).expect("it listens");
-        give.send(call()).expect("it listens");
-    });
-    let task = told.recv().expect("the thread starts");
-    if let Some(act) = act {
-        until("it waits for a descriptor", || {
-            let waits = fs::read_to_string(task.join("wchan")).unwrap_or_default();
-            waits.contains("poll")
-        });
-        act();
-    }
-    let Ok(result) = given.recv_timeout(PROMPT) else {
-        if caller.is_finished() {
-            caller.join().expect("the call does not panic");
-        }
-        panic!("the call did not come back");
-    };
-    caller.join().expect("it has given its result");
-    result
-}
-
-/// Waits for something that no event tells.
-#[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PROMPT, "never: {what}");
-        thread::yield_now();
-    }
-}
-
-/// What is on the way in the kernel is no more than a slice, and in a buffer no more than the mark
-/// and a chunk.
-#[track_caller]
-pub(crate) fn bounded(report: &Report) {
-    let buffers = report.stages().iter().filter_map(|stage| stage.buffer);
-    for buffer in buffers {
-        let bound = match report.path() {
-            Some(CopyPath::Kernel(_) | CopyPath::Switched { .. }) => SLICE_BYTES,
-            _ => buffer.high_water_mark + READ_BYTES,
-        };
-        assert!(buffer.peak <= bound, "{buffer:?} by {}", path(report));
-    }
-}
+use highwater::{Bytes, IntoSink, IntoSource, Report, Sink, Source, fs as ends};
 
 /// Which way was taken, in words.
 #[track_caller]
@@ -134,14 +56,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// Bytes in which a lost, doubled or moved piece shows.
-pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
-    let mut bytes: Vec<u8> = words.take(len / 8 + 1).flatten().collect();
-    bytes.truncate(len);
-    bytes
 }
 
 /// Two ends of one connection, neither of which blocks.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use highwater::{ErrorKind, IntoSource, fs as ends, pipeline};
 
-use crate::ends::{Folder, Place, SLICE_BYTES, bounded, in_time, pair, path, pattern};
+use crate::ends::{Folder, Place, pair, path};
+use crate::watch::{SLICE_BYTES, bounded, pattern, watched};
 
 /// Breaks a connection off, so that the other side sees a reset.
 fn reset(stream: TcpStream) {
@@ -54,7 +55,7 @@ fn a_peer_that_resets_in_the_middle_got_no_more_than_was_confirmed() {
             got
         });
         let run = pipeline(source).to(to);
-        let failure = in_time(move || run.run().unwrap_err());
+        let failure = watched(move || run.run().unwrap_err());
         let got = taken.join().unwrap();
         assert!(is_reset(failure.error.kind()), "{:?}", failure.error);
         assert_eq!(failure.error.operation(), Some("write to"));
@@ -100,7 +101,7 @@ fn a_source_that_is_reset_is_no_end_and_what_it_sent_has_arrived() {
                 }
             })
             .to(sink);
-        let failure = in_time(move || run.run().unwrap_err());
+        let failure = watched(move || run.run().unwrap_err());
         fed.join().unwrap();
         let was_reset = ErrorKind::Io(io::ErrorKind::ConnectionReset);
         assert_eq!(failure.error.kind(), was_reset);
@@ -141,7 +142,7 @@ fn a_range_that_is_cut_off_meanwhile_is_missed() {
         let run = pipeline(source)
             .progress(move |_| file.set_len(cut).unwrap())
             .to(sink);
-        let failure = in_time(move || run.run().unwrap_err());
+        let failure = watched(move || run.run().unwrap_err());
         let cut_off = ErrorKind::Io(io::ErrorKind::UnexpectedEof);
         assert_eq!(failure.error.kind(), cut_off);
         assert_eq!(failure.error.operation(), Some("read from"));
@@ -163,7 +164,7 @@ fn a_file_that_is_cut_or_grows_meanwhile_ends_where_it_ends() {
         let run = pipeline(ends::read(&from).unwrap())
             .progress(move |_| file.set_len(len as u64).unwrap())
             .to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert_eq!(report.bytes(), len as u64);
         let mut whole = bytes.clone();
         whole.resize(len, 0);
@@ -183,7 +184,7 @@ fn progress_that_panics_fails_the_copy_and_hangs_nothing() {
             _ => Place::Pipe.sink(&folder, 100),
         };
         let run = pipeline(source).progress(|_| panic!("on purpose")).to(sink);
-        let failure = in_time(move || run.run().unwrap_err());
+        let failure = watched(move || run.run().unwrap_err());
         assert_eq!(failure.error.kind(), ErrorKind::Panicked);
         assert_eq!(failure.report.bytes(), 100);
         assert_eq!(path(&failure.report), "splice");

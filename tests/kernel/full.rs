@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::ends::{Folder, in_time, pattern};
+use crate::ends::Folder;
 use crate::injected::{example, skip};
+use crate::watch::{pattern, watched};
 
 /// Mounts a small file system with a file in it, copies into it from there or from elsewhere, and
 /// says how long the copy is.
@@ -30,7 +31,7 @@ fn copied(from: Option<&str>) -> Option<String> {
     shell.args(["-Urm", "sh", "-c", IN_A_SMALL_PLACE, "sh"]);
     shell.arg(&place).arg(example()).args(from);
     shell.stdin(Stdio::null());
-    let output = in_time(move || shell.output());
+    let output = watched(move || shell.output());
     let Ok(output) = output else {
         skip("there is no `unshare`");
         return None;

@@ -10,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::{env, fs, io};
 
-use crate::ends::{Folder, SLICE_BYTES, in_time, pattern};
+use crate::ends::Folder;
+use crate::watch::{SLICE_BYTES, pattern, watched};
 
 /// Several slices, and odd.
 const BYTES: usize = 6 * SLICE_BYTES + 77;
@@ -102,7 +103,7 @@ fn trace(from: Place, to: Place, rules: &[&str], options: &[&str]) -> Option<Tra
             got
         })
     });
-    let output = in_time(move || child.wait_with_output().unwrap());
+    let output = watched(move || child.wait_with_output().unwrap());
     if String::from_utf8_lossy(&output.stderr).contains("strace: ") {
         skip("strace may not trace");
         return None;

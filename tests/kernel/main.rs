@@ -10,3 +10,6 @@ mod pairs;
 mod refusals;
 mod slices;
 mod wrapped;
+
+#[path = "../support/watch.rs"]
+mod watch;

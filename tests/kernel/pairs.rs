@@ -6,7 +6,8 @@ use std::thread;
 
 use highwater::{Bytes, Sink, Source, fs as ends, pipeline};
 
-use crate::ends::{Folder, Place, SLICE_BYTES, bounded, in_time, path, pattern};
+use crate::ends::{Folder, Place, path};
+use crate::watch::{SLICE_BYTES, bounded, pattern, watched};
 
 /// Nothing, something, a page and its neighbours, a slice and its neighbours, and several.
 const SIZES: [usize; 8] = [
@@ -39,7 +40,7 @@ fn every_pair_brings_the_same_bytes_whatever_their_number() {
                 let source = from.source(&folder, &bytes);
                 let (sink, arrived) = to.sink(&folder, size);
                 let run = pipeline(source).to(sink);
-                let report = in_time(move || run.run().unwrap());
+                let report = watched(move || run.run().unwrap());
                 let case = format!("{size} bytes from {from:?} to {to:?}");
                 assert_eq!(report.bytes(), size as u64, "{case}");
                 assert_eq!(report.stages()[0].bytes, size as u64, "{case}");
@@ -72,7 +73,7 @@ fn a_file_with_holes_arrives_with_its_zeros() {
         let source = ends::read(&from).unwrap().stable();
         let (sink, arrived) = to.sink(&inner, bytes.len());
         let run = pipeline(source).to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == bytes, "to {to:?}");
         assert_eq!(path(&report), expected(Place::File, to));
         bounded(&report);
@@ -92,7 +93,7 @@ fn a_range_is_copied_and_nothing_beside_it() {
             let source = ends::read(&from).unwrap().range(start..end).unwrap();
             let (sink, arrived) = to.sink(&inner, slice.len());
             let run = pipeline(source.stable()).to(sink);
-            let report = in_time(move || run.run().unwrap());
+            let report = watched(move || run.run().unwrap());
             assert_eq!(report.bytes(), slice.len() as u64);
             assert!(arrived.bytes() == slice, "{start}..{end} to {to:?}");
             assert_eq!(path(&report), expected(Place::File, to));

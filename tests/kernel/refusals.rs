@@ -11,7 +11,8 @@ use highwater::{
     pipeline_of,
 };
 
-use crate::ends::{Folder, Place, SLICE_BYTES, bounded, in_time, pair, path, pattern, taker};
+use crate::ends::{Folder, Place, pair, path, taker};
+use crate::watch::{SLICE_BYTES, bounded, pattern, watched};
 
 /// Too much for one slice, and odd.
 const BYTES: usize = 2 * SLICE_BYTES + 11;
@@ -25,7 +26,7 @@ fn a_file_that_was_not_promised_to_be_stable_is_read() {
         let inner = Folder::new();
         let (sink, arrived) = to.sink(&inner, bytes.len());
         let run = pipeline(ends::read(&from).unwrap()).to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == bytes);
         assert_eq!(path(&report), "buffered: the source may change");
         assert_eq!(report.path(), Some(CopyPath::Buffered(Why::MayChange)));
@@ -44,7 +45,7 @@ fn a_socket_that_blocks_is_read_and_written_as_ever() {
     let fed = thread::spawn(move || peer.write_all(&sent).unwrap());
     let (sink, arrived) = Place::File.sink(&folder, bytes.len());
     let run = pipeline(ours).to(sink);
-    let report = in_time(move || run.run().unwrap());
+    let report = watched(move || run.run().unwrap());
     fed.join().unwrap();
     assert!(arrived.bytes() == bytes);
     assert_eq!(path(&report), BLOCKS);
@@ -54,7 +55,7 @@ fn a_socket_that_blocks_is_read_and_written_as_ever() {
     ours.set_nonblocking(false).unwrap();
     let arrived = taker(peer);
     let run = pipeline(Place::File.source(&folder, &bytes)).to(ours.into_sink());
-    let report = in_time(move || run.run().unwrap());
+    let report = watched(move || run.run().unwrap());
     assert!(arrived.join().unwrap() == bytes);
     assert_eq!(path(&report), BLOCKS);
     bounded(&report);
@@ -106,7 +107,7 @@ fn files_that_say_they_are_empty_are_read() {
         let (sink, arrived) = to.sink(&inner, mounts.len());
         let source = ends::read("/proc/filesystems").unwrap().stable();
         let run = pipeline(source).to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == mounts, "to {to:?} by {}", path(&report));
         assert_eq!(report.bytes(), mounts.len() as u64);
         bounded(&report);
@@ -131,7 +132,7 @@ fn a_file_that_is_appended_to_gets_everything_once() {
         let to = folder.file("to", b"before ");
         let source = from.source(&folder, &bytes);
         let run = pipeline(source).to(ends::append(&to).unwrap());
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         let got = fs::read(&to).unwrap();
         assert!(got[7..] == bytes && got.starts_with(b"before "), "{from:?}");
         assert_eq!(report.bytes(), bytes.len() as u64);
@@ -171,7 +172,7 @@ fn a_device_is_written_and_fails_as_it_does() {
     for from in [Place::File, Place::Tcp] {
         let source = from.source(&folder, &pattern(100));
         let run = pipeline(source).to(ends::create("/dev/full").unwrap());
-        let failure = in_time(move || run.run().unwrap_err());
+        let failure = watched(move || run.run().unwrap_err());
         let full = ErrorKind::Io(io::ErrorKind::StorageFull);
         assert_eq!(failure.error.kind(), full);
         let said = "failed to write to `/dev/full` at byte 0";
@@ -192,7 +193,7 @@ fn a_reader_that_leaves_a_pipe_with_all_there_is_is_no_failure() {
     let run = pipeline(source)
         .progress(move |_| drop(held.take()))
         .to(ends::create(&fifo).unwrap());
-    let report = in_time(move || run.run().unwrap());
+    let report = watched(move || run.run().unwrap());
     assert_eq!(report.bytes(), 9);
     let broken = Why::Refused(rustix::io::Errno::PIPE.raw_os_error());
     let path = CopyPath::Switched {

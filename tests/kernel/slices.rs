@@ -10,9 +10,8 @@ use highwater::{
     pipeline_of,
 };
 
-use crate::ends::{
-    Folder, Place, SLICE_BYTES, bounded, in_time, once_it_waits, pair, path, pattern, taker, until,
-};
+use crate::ends::{Folder, Place, pair, path, taker};
+use crate::watch::{SLICE_BYTES, bounded, interrupted, pattern, until, watched};
 
 #[test]
 fn progress_grows_slice_by_slice_and_ends_exactly() {
@@ -25,7 +24,7 @@ fn progress_grows_slice_by_slice_and_ends_exactly() {
         let run = pipeline(source)
             .progress(move |progress| tell.send((progress.bytes, progress.total)).unwrap())
             .to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == bytes);
         let seen: Vec<_> = told.iter().collect();
         let total = bytes.len() as u64;
@@ -53,7 +52,7 @@ fn a_limit_holds_and_comes_in_no_lumps() {
             .progress(move |progress| tell.send(progress.bytes).unwrap())
             .to(sink);
         let began = Instant::now();
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(began.elapsed() >= Duration::from_millis(300), "{report}");
         assert!(arrived.bytes() == bytes);
         let seen: Vec<_> = told.iter().collect();
@@ -78,7 +77,7 @@ fn a_budget_and_a_mark_leave_it_be() {
             false => pipeline(source).high_water_mark(mark),
         };
         let run = start.budget(&budget).to(sink);
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == bytes);
         assert_eq!(path(&report), "splice");
         // What is in the pipe counts against the mark, for it is on its way.
@@ -118,7 +117,8 @@ fn an_abort_reaches_a_sink_that_is_stalled_and_gives_back_what_it_held() {
     let start = pipeline(from).cancel_with(&token);
     let monitor = start.monitor();
     let run = start.to(to);
-    let failure = once_it_waits(
+    let failure = interrupted(
+        "poll",
         move || run.run().unwrap_err(),
         move || {
             until_blocked(&monitor);
@@ -153,7 +153,8 @@ fn a_stop_lets_through_what_was_read() {
     let run = start.to(to);
     let got = std::sync::Arc::new(std::sync::OnceLock::new());
     let took = std::sync::Arc::clone(&got);
-    let report = once_it_waits(
+    let report = interrupted(
+        "poll",
         move || run.run().unwrap(),
         move || {
             until_blocked(&monitor);
@@ -179,7 +180,8 @@ fn both_arms_reach_a_source_that_says_nothing() {
         let (sink, arrived) = Place::File.sink(&folder, 8);
         let token = CancelToken::new();
         let run = pipeline(from).cancel_with(&token).to(sink);
-        let outcome = once_it_waits(
+        let outcome = interrupted(
+            "poll",
             move || run.run(),
             move || match stops {
                 true => token.stop(),
@@ -223,7 +225,7 @@ fn a_peer_that_moves_nothing_is_given_up_on_either_side() {
     let (silent, _peer) = (connect(), listener.accept().unwrap());
     let (sink, _arrived) = Place::File.sink(&folder, 0);
     let run = pipeline(silent.into_source()).to(sink);
-    let failure = in_time(move || run.run().unwrap_err());
+    let failure = watched(move || run.run().unwrap_err());
     assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
     assert_eq!(failure.error.operation(), Some("read from"));
     assert_eq!(path(&failure.report), "splice");
@@ -232,7 +234,7 @@ fn a_peer_that_moves_nothing_is_given_up_on_either_side() {
     let bytes = pattern(32 << 20);
     let source = Place::File.source(&folder, &bytes);
     let run = pipeline(source).to(deaf);
-    let failure = in_time(move || run.run().unwrap_err());
+    let failure = watched(move || run.run().unwrap_err());
     assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
     assert_eq!(failure.error.operation(), Some("write to"));
     assert_eq!(failure.error.offset(), Some(failure.report.bytes()));
@@ -266,7 +268,8 @@ fn the_report_says_which_side_was_waited_for() {
     let (from, mut feeder) = pair();
     let (sink, _arrived) = Place::File.sink(&folder, 2);
     let run = pipeline(from.into_source()).to(sink);
-    let report = once_it_waits(
+    let report = interrupted(
+        "poll",
         move || run.run().unwrap(),
         move || feeder.write_all(b"ok").unwrap(),
     );

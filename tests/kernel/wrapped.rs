@@ -16,10 +16,8 @@ use highwater::{
     fs as ends, pipeline, take_bytes,
 };
 
-use crate::ends::{
-    Arrived, Folder, Place, SLICE_BYTES, bounded, in_time, once_it_waits, pair, path, pattern,
-    taker,
-};
+use crate::ends::{Arrived, Folder, Place, pair, path, taker};
+use crate::watch::{SLICE_BYTES, bounded, interrupted, pattern, watched};
 
 /// The first of many, behind a bound of its own.
 const WANTED: usize = SLICE_BYTES + 4099;
@@ -46,7 +44,7 @@ fn the_first_bytes_are_copied_in_the_kernel_and_no_more() {
             // The narrower of two is what counts, whichever is around the other.
             let twice = take_bytes(take_bytes(source, wanted as u64), wanted as u64 + 1);
             let run = pipeline(twice).to(sink);
-            let report = in_time(move || run.run().unwrap());
+            let report = watched(move || run.run().unwrap());
             assert_eq!(report.bytes(), arrives as u64);
             assert!(arrived.bytes() == bytes[..arrives], "{from:?} to {to:?}");
             assert_eq!(path(&report), call);
@@ -85,7 +83,7 @@ fn the_first_bytes_are_as_many_through_buffers_and_on_both_ways_together() {
         let behind = folder.file("behind", b"");
         let source = take_bytes(fed(Place::Unix, &folder, &bytes), wanted as u64);
         let run = pipeline(source).to(ends::append(&behind).unwrap());
-        let report = in_time(move || run.run().unwrap());
+        let report = watched(move || run.run().unwrap());
         assert!(Arrived::In(behind).bytes() == expected);
         assert_eq!(report.bytes(), expected.len() as u64);
         bounded(&report);
@@ -204,7 +202,8 @@ fn a_source_hears_why_it_is_copied_no_more_and_nothing_when_all_is_well() {
         let run = pipeline(source)
             .cancel_with(&token)
             .to(ends::create(folder.path("to")).unwrap());
-        let outcome = once_it_waits(
+        let outcome = interrupted(
+            "poll",
             move || run.run(),
             move || match stops {
                 true => token.stop(),
@@ -222,7 +221,7 @@ fn a_source_hears_why_it_is_copied_no_more_and_nothing_when_all_is_well() {
     let (to, peer) = pair();
     drop(peer);
     let run = pipeline(source).to(to);
-    let failure = in_time(move || run.run().unwrap_err());
+    let failure = watched(move || run.run().unwrap_err());
     assert_eq!(path(&failure.report), "sendfile");
     assert_eq!(*heard.lock().unwrap(), [failure.error.to_string()]);
 }
@@ -255,7 +254,7 @@ fn what_the_kernel_moves_is_counted_by_both_connections() {
     let fed = thread::spawn(move || feeder.write_all(&sent).unwrap());
     let arrived = taker(peer);
     let run = pipeline(from).to(to);
-    let report = in_time(move || run.run().unwrap());
+    let report = watched(move || run.run().unwrap());
     fed.join().unwrap();
     assert_eq!(path(&report), "splice");
     assert!(arrived.join().unwrap() == bytes);
@@ -285,7 +284,7 @@ fn the_life_of_a_socket_ends_on_either_side_however_much_still_moves() {
         std::io::copy(&mut peer, &mut std::io::sink())
     });
     let run = pipeline(from).to(to);
-    let failure = in_time(move || run.run().unwrap_err());
+    let failure = watched(move || run.run().unwrap_err());
     let over = |error: &Error| error.kind() == ErrorKind::TimedOut;
     assert!(over(&failure.error) && failure.report.bytes() > 0);
     assert_eq!(failure.error.operation(), Some("read from"));
@@ -298,7 +297,7 @@ fn the_life_of_a_socket_ends_on_either_side_however_much_still_moves() {
     let (to, _peer) = connect();
     let source = Place::File.source(&folder, &pattern(32 << 20));
     let run = pipeline(source).to(to);
-    let failure = in_time(move || run.run().unwrap_err());
+    let failure = watched(move || run.run().unwrap_err());
     assert!(over(&failure.error), "{:?}", failure.error);
     assert_eq!(failure.error.operation(), Some("write to"));
     assert_eq!(failure.error.offset(), Some(failure.report.bytes()));
