@@ -106,12 +106,14 @@
 //! A connection has a thread only while something is done for it. All that are idle are watched by
 //! one thread, which serves a request itself when one comes, with no hop to another; when a handler
 //! takes its time another thread has taken over the watch. So there are about as many threads as
-//! there are requests that wait for something, and they are reused.
+//! there are requests that wait for something, and they are reused. Requests that are answered
+//! within a millisecond or so are all served by that one thread, and so on one processor: it does
+//! more of them than threads that wake each other.
 //!
 //! | a connection that is | holds |
 //! | --- | --- |
 //! | idle | about a kilobyte, and what has come of a head |
-//! | read | a buffer of 64 KiB, and what the handler keeps of the chunks |
+//! | read | a buffer of 8 KiB, or for a body 64 KiB, and what the handler keeps of the chunks |
 //! | answered by `send` or `send_file` | what was given to it; of a file nothing |
 //! | answered by `writable` | its high-water mark and a chunk; a thread from when the client is slower than the handler |
 
