@@ -113,6 +113,7 @@ fn an_answer_arrives_although_its_server_takes_no_more() {
 #[test]
 fn a_peer_that_never_reads_costs_a_mark_and_slows_the_other_down() {
     const HIGH: usize = 64 << 10;
+    let bytes = pattern(64 << 20);
     for kinds in super::KINDS {
         let token = CancelToken::new();
         let rig = Rig::new(kinds, |relay| {
@@ -122,7 +123,6 @@ fn a_peer_that_never_reads_costs_a_mark_and_slows_the_other_down() {
         // Its write times out when there is no room left between here and the server.
         let brief = std::time::Duration::from_millis(200);
         rig.client.set_write_timeout(Some(brief)).unwrap();
-        let bytes = pattern(64 << 20);
         let mut written = 0;
         while let Ok(more) = (&rig.client).write(&bytes[written..]) {
             written += more;
