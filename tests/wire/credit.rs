@@ -39,13 +39,13 @@ fn a_reader_that_stands_still_bounds_what_its_writer_has_sent() {
                 assert!(full >= mark, "{full}: it is more than a rendezvous");
                 assert!(writer.len() <= mark + CHUNK);
 
-                // What is read makes room, and no more than that.
+                // What is read makes room, for a write that waits too, and no more than that.
                 let mut read = first.len();
                 while read < mark {
                     read += reader.next().unwrap().unwrap().len();
                 }
-                let more = fill(&mut writer) + CHUNK;
-                assert!(more > full, "it goes on");
+                let _ = writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
+                let more = fill(&mut writer) + 2 * CHUNK;
                 assert!(more <= bound - first.len() + read, "{more}");
 
                 let ends = thread::spawn(move || writer.finish().map(drop));
