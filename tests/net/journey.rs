@@ -20,7 +20,7 @@ type Out = Writable<Bytes, Socket>;
 
 /// A stream over a connection that holds little, and its peer.
 pub(crate) fn pair() -> (Out, TcpStream) {
-    pair_of(1, 64 << 10)
+    pair_of(1, 1)
 }
 
 /// The same, where our side and the peer hold so much. With a window of next to nothing a connection lives on
