@@ -6,6 +6,8 @@
 //! curl -d hello http://127.0.0.1:8080/events
 //! ```
 
+#[path = "shell/number.rs"]
+mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 mod web;
@@ -89,9 +91,9 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     while let Some(arg) = args.next()? {
         match arg {
             Long("listen") => options.listen = args.value()?.string()?,
-            Long("connections") => options.connections = args.value()?.parse_with(web::count)?,
-            Long("behind") => options.behind = args.value()?.parse_with(web::count)?,
-            Long("quiet") => options.quiet = args.value()?.parse_with(web::seconds)?,
+            Long("connections") => options.connections = args.value()?.parse_with(number::count)?,
+            Long("behind") => options.behind = args.value()?.parse_with(number::count)?,
+            Long("quiet") => options.quiet = args.value()?.parse_with(number::seconds)?,
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }

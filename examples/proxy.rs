@@ -4,6 +4,8 @@
 //! cargo run --release --example proxy -- --report 127.0.0.1:8080 unix:/run/app.sock
 //! ```
 
+#[path = "shell/number.rs"]
+mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 
@@ -105,13 +107,15 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("connections") => connections = args.value()?.parse_with(count)?,
-            Long("high") => high = Some(args.value()?.parse_with(count)?),
-            Long("connect-timeout") => connect_timeout = args.value()?.parse_with(seconds)?,
-            Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(seconds)?),
-            Long("deadline") => deadline = Some(args.value()?.parse_with(seconds)?),
-            Long("limit") => limit = Some(args.value()?.parse_with(count)? as u64),
-            Long("grace") => grace = args.value()?.parse_with(seconds)?,
+            Long("connections") => connections = args.value()?.parse_with(number::count)?,
+            Long("high") => high = Some(args.value()?.parse_with(number::count)?),
+            Long("connect-timeout") => {
+                connect_timeout = args.value()?.parse_with(number::seconds)?
+            }
+            Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(number::seconds)?),
+            Long("deadline") => deadline = Some(args.value()?.parse_with(number::seconds)?),
+            Long("limit") => limit = Some(args.value()?.parse_with(number::count)? as u64),
+            Long("grace") => grace = args.value()?.parse_with(number::seconds)?,
             Long("progress") => progress = true,
             Long("report") => report = true,
             Long("help") | Short('h') => return Ok(None),
@@ -143,21 +147,6 @@ fn address(text: &str) -> Result<Address, String> {
         None if text.contains(':') => Ok(Address::Tcp(text.to_owned())),
         None => Err(format!("`{text}` is neither HOST:PORT nor unix:PATH")),
     }
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at 0 nothing would ever move".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err(format!("`{text}` is no number")),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
 }
 
 /// Serves until a signal comes and every connection has ended, and gives back which signal.

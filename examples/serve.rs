@@ -5,6 +5,8 @@
 //! cargo run --release --example serve -- --listen 0.0.0.0:8080 --progress public
 //! ```
 
+#[path = "shell/number.rs"]
+mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 #[path = "web/watch.rs"]
@@ -82,11 +84,11 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     while let Some(arg) = args.next()? {
         match arg {
             Long("listen") => options.listen = args.value()?.string()?,
-            Long("connections") => options.connections = args.value()?.parse_with(web::count)?,
+            Long("connections") => options.connections = args.value()?.parse_with(number::count)?,
             Long("index") => options.index = args.value()?.string()?,
             Long("no-listing") => options.listing = false,
             Long("symlinks") => options.symlinks = true,
-            Long("grace") => options.grace = args.value()?.parse_with(web::seconds)?,
+            Long("grace") => options.grace = args.value()?.parse_with(number::seconds)?,
             Long("progress") => options.progress = true,
             Long("help") | Short('h') => return Ok(None),
             Value(folder) if options.folder.is_empty() => options.folder = folder.string()?,

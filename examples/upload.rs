@@ -7,6 +7,8 @@
 
 #[path = "shell/hash.rs"]
 mod hash;
+#[path = "shell/number.rs"]
+mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 #[path = "web/watch.rs"]
@@ -86,10 +88,10 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     while let Some(arg) = args.next()? {
         match arg {
             Long("listen") => options.listen = args.value()?.string()?,
-            Long("connections") => options.connections = args.value()?.parse_with(web::count)?,
+            Long("connections") => options.connections = args.value()?.parse_with(number::count)?,
             Long("max") => options.max = args.value()?.parse()?,
             Long("sync") => options.sync = true,
-            Long("grace") => options.grace = args.value()?.parse_with(web::seconds)?,
+            Long("grace") => options.grace = args.value()?.parse_with(number::seconds)?,
             Long("progress") => options.progress = true,
             Long("help") | Short('h') => return Ok(None),
             Value(folder) if options.folder.as_os_str().is_empty() => {

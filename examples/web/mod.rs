@@ -3,7 +3,6 @@
 use std::io::ErrorKind as Io;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use highwater::http::{Request, Response, Server};
 use highwater::net::{ServerEvent, ServerHandle};
@@ -78,21 +77,4 @@ fn hint(error: &Error) -> Option<&'static str> {
         ErrorKind::Io(Io::NotFound) => "is the folder there?",
         _ => return None,
     })
-}
-
-/// At least one.
-pub(crate) fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at 0 nothing would ever move".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err(format!("`{text}` is no number")),
-    }
-}
-
-/// A time.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
 }
