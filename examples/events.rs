@@ -6,13 +6,15 @@
 //! curl -d hello http://127.0.0.1:8080/events
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/number.rs"]
 mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 mod web;
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +22,8 @@ use std::time::Duration;
 use highwater::http::{Limits, Method, Request, Response, Server, StatusCode};
 use highwater::{BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, broadcast, net};
 
-use shell::{Interrupted, complain};
+use asked::asked;
+use shell::Interrupted;
 
 const HELP: &str = "\
 A stream of events over HTTP/1.1, which browsers know as EventSource.
@@ -67,14 +70,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        // Not with `println`, which panics if nobody reads it.
-        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     web::exit_code(serve(&options))
 }

@@ -5,6 +5,8 @@
 //! cargo run --release --example serve -- --listen 0.0.0.0:8080 --progress public
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/number.rs"]
 mod number;
 #[expect(dead_code, reason = "a bar is for one stream, and here are many")]
@@ -13,7 +15,6 @@ mod shell;
 mod watch;
 mod web;
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use highwater::http::files::Folder;
 use highwater::http::{Request, Response, Server};
 use highwater::{Error, net};
 
-use shell::{Interrupted, complain};
+use asked::asked;
+use shell::Interrupted;
 use watch::Watch;
 
 const HELP: &str = "\
@@ -56,14 +58,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        // Not with `println`, which panics if nobody reads it.
-        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     web::exit_code(serve(&options))
 }

@@ -4,6 +4,8 @@
 //! cargo run --release --example tee -- Cargo.lock target/one.copy target/two.copy
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/hash.rs"]
 mod hash;
 mod shell;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use highwater::{Bytes, CancelToken, Error, IntoSink, Sink, Source, fs, net, pipeline};
 
+use asked::asked;
 use hash::hashed;
 use shell::complain;
 
@@ -49,14 +52,9 @@ struct Options {
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        // Not with `println`, which panics if nobody reads it.
-        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     let token = CancelToken::new();
     let outcome = shell::cancel_on_signal(&token)

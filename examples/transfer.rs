@@ -4,6 +4,8 @@
 //! cargo run --release --example transfer -- http://127.0.0.1:8080/big http://127.0.0.1:8081/big
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/hash.rs"]
 mod hash;
 mod shell;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use highwater::{CancelToken, Error, HighWaterMark, ReadSource, pipeline};
 use ureq::{Agent, SendBody};
 
+use asked::asked;
 use hash::hashed;
 use shell::complain;
 
@@ -45,14 +48,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        // Not with `println`, which panics if nobody reads it.
-        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     let token = CancelToken::new();
     let outcome = shell::cancel_on_signal(&token)

@@ -5,6 +5,8 @@
 //! curl -T Cargo.lock http://127.0.0.1:8080/
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/hash.rs"]
 mod hash;
 #[path = "shell/number.rs"]
@@ -16,7 +18,6 @@ mod watch;
 mod web;
 
 use std::fs::{create_dir_all, remove_file, rename};
-use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +27,9 @@ use std::time::Duration;
 use highwater::http::{Limits, Method, Request, Response, Server, StatusCode};
 use highwater::{Error, fs, net, pipeline};
 
+use asked::asked;
 use hash::hashed;
-use shell::{Interrupted, complain};
+use shell::Interrupted;
 use watch::Watch;
 
 const HELP: &str = "\
@@ -61,14 +63,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        // Not with `println`, which panics if nobody reads it.
-        Ok(None) => return ExitCode::from(u8::from(writeln!(stdout(), "{HELP}").is_err())),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     web::exit_code(serve(options))
 }
