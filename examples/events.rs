@@ -10,7 +10,6 @@
 mod asked;
 #[path = "shell/number.rs"]
 mod number;
-#[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 mod web;
 

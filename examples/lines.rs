@@ -4,11 +4,14 @@
 //! cargo run --release --example lines -- --count --matching bytes Cargo.toml
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
+#[path = "shell/number.rs"]
+mod number;
 mod shell;
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io::{self, Write, stdout};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,9 +20,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use highwater::fs::FileSource;
 use highwater::{CancelToken, DEFAULT_BYTES, Error, ErrorKind, Source, fs, lines, pipeline};
 use memchr::memmem::Finder;
-use signal_hook::consts::SIGPIPE;
 
-use shell::complain;
+use asked::asked;
+use shell::{UNREAD, complain};
 
 const HELP: &str = "\
 Writes the lines of each FILE, or of standard input, and holds a few hundred kilobytes of them.
@@ -31,12 +34,15 @@ A FILE of - is standard input. Lines end with \\n or \\r\\n, and are written wit
 options
   --matching TEXT  only lines that contain TEXT
   --count          how many lines there are in all, and not the lines
-  --max BYTES      the longest that a line may be; a longer one is an error [1048576]
+  --max BYTES      the longest that a line may be; a longer one is an error [1M]
   --progress       shows a bar, if standard error is a terminal
-  --help
+  --help, --version
+
+BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers of 1000), and may have
+decimals: 64K, 1.5M, 10MB.
 
 exit status: 0 if there was such a line, 1 if there was none, 2 after an error or for a wrong call,
-130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads standard output any more";
+130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
 
 /// What the command line asks for.
 struct Options {
@@ -51,13 +57,9 @@ const NONE_FOUND: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        Ok(None) => return said(format_args!("{HELP}"), 0),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(FAILED);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => options,
+        Err(status) => return status,
     };
     let token = CancelToken::new();
     let signals = match shell::cancel_on_signal(&token) {
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
         if let Err(error) = filter(file, &options, &found, &token) {
             let code = exit_code(&error);
             // Of a reader that has had enough, as `head` has, there is nothing to be said.
-            if code != 128 + SIGPIPE as u8 {
+            if code != UNREAD {
                 tell(file, &error);
             }
             failed = Some(code);
@@ -85,10 +87,19 @@ fn main() -> ExitCode {
     signals.close();
     let found = found.load(Ordering::Relaxed);
     let code = failed.unwrap_or(if found == 0 { NONE_FOUND } else { 0 });
-    if options.count && code <= FAILED {
-        return said(format_args!("{found}"), code);
+    if !options.count || code > FAILED {
+        return ExitCode::from(code);
     }
-    ExitCode::from(code)
+    match shell::say(format_args!("{found}")) {
+        Ok(()) => ExitCode::from(code),
+        Err(error) => {
+            let code = exit_code(&error);
+            if code != UNREAD {
+                complain(format_args!("{error:#}"));
+            }
+            ExitCode::from(code)
+        }
+    }
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
@@ -105,7 +116,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
         match arg {
             Long("matching") => options.matching = args.value()?.into_encoded_bytes(),
             Long("count") => options.count = true,
-            Long("max") => options.max = args.value()?.parse()?,
+            Long("max") => options.max = number::given(&mut args, "--max", number::bytes)?,
             Long("progress") => options.progress = true,
             Long("help") | Short('h') => return Ok(None),
             Value(file) => options.files.push(file),
@@ -149,6 +160,7 @@ fn filter(
 
 fn open(file: &OsString) -> Result<FileSource, Error> {
     if file == "-" {
+        shell::mention_terminal();
         fs::stdin()
     } else {
         fs::read(Path::new(file))
@@ -159,22 +171,8 @@ fn exit_code(error: &Error) -> u8 {
     match (shell::signal_status(error), error.kind()) {
         (Some(status), _) => status,
         // Only one who reads from us can do that: files and pipes that we read cannot.
-        (None, ErrorKind::Io(io::ErrorKind::BrokenPipe)) => 128 + SIGPIPE as u8,
+        (None, ErrorKind::Io(io::ErrorKind::BrokenPipe)) => UNREAD,
         _ => FAILED,
-    }
-}
-
-/// Writes a line to standard output. Not with `println`, which panics if nobody reads it.
-fn said(line: fmt::Arguments<'_>, code: u8) -> ExitCode {
-    match writeln!(stdout(), "{line}") {
-        Ok(()) => ExitCode::from(code),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::from(128 + SIGPIPE as u8)
-        }
-        Err(error) => {
-            complain(format_args!("failed to write to `stdout`: {error}"));
-            ExitCode::from(FAILED)
-        }
     }
 }
 

@@ -6,7 +6,6 @@
 
 #[path = "shell/number.rs"]
 mod number;
-#[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 
 use std::collections::HashMap;

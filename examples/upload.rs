@@ -11,7 +11,6 @@ mod asked;
 mod hash;
 #[path = "shell/number.rs"]
 mod number;
-#[expect(dead_code, reason = "a bar is for one stream, and here are many")]
 mod shell;
 #[path = "web/watch.rs"]
 mod watch;

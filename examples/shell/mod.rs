@@ -1,88 +1,79 @@
-//! What every one of these tools needs of a shell: signals, a bar, a word on standard error.
+//! What every one of these tools needs of a shell: signals, a bar, a word on standard error, and an
+//! exit status.
 
-use std::error::Error as _;
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each tool uses a part of what is here"
+)]
+
+mod bar;
+mod signals;
+
 use std::fmt;
-use std::io::{self, Write, stderr};
-use std::thread;
+use std::io::{self, IsTerminal, Write, stderr, stdin, stdout};
+use std::process::ExitCode;
 
-use highwater::{CancelToken, Error};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use highwater::{Error, ErrorKind};
+use signal_hook::consts::SIGPIPE;
 
-/// Aborts everything under the token at the first Ctrl-C.
-pub(crate) fn cancel_on_signal(token: &CancelToken) -> io::Result<Handle> {
-    let token = token.clone();
-    on_signal(move |signal| token.abort(signal))
-}
+pub(crate) use bar::bar;
+pub(crate) use signals::{Interrupted, cancel_on_signal, on_signal, signal_status};
 
-/// Does something at each Ctrl-C, and when the system asks to come to an end.
-pub(crate) fn on_signal(act: impl Fn(Interrupted) + Send + 'static) -> io::Result<Handle> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let handle = signals.handle();
-    let wait = move || {
-        for signal in signals.forever() {
-            act(Interrupted(signal));
-        }
-    };
-    let name = "signals".to_owned();
-    thread::Builder::new().name(name).spawn(wait)?;
-    Ok(handle)
-}
-
-/// A signal, as the cause of an end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Interrupted(i32);
-
-impl Interrupted {
-    /// The exit status for it: 128 and its number.
-    pub(crate) fn status(self) -> u8 {
-        128 + u8::try_from(self.0).unwrap_or(0)
-    }
-}
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0 == SIGINT {
-            "interrupted"
-        } else {
-            "terminated"
-        })
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
-/// The exit status for an error that is a signal.
-pub(crate) fn signal_status(error: &Error) -> Option<u8> {
-    let signal: &Interrupted = error.source()?.downcast_ref()?;
-    Some(signal.status())
-}
-
-/// A bar for so many bytes, if it is wanted. Where standard error is no terminal it shows nothing.
-pub(crate) fn bar(wanted: bool, total: Option<u64>) -> ProgressBar {
-    if !wanted {
-        return ProgressBar::hidden();
-    }
-    let (template, bar) = match total {
-        Some(total) => (
-            "{bar:30} {percent:>3}%  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}",
-            ProgressBar::new(total),
-        ),
-        None => (
-            "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
-            ProgressBar::no_length(),
-        ),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
-}
+/// The exit status if nobody reads standard output any more: that of a program which is ended by
+/// the signal for it.
+pub(crate) const UNREAD: u8 = 128 + SIGPIPE as u8;
 
 /// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
 pub(crate) fn complain(line: fmt::Arguments<'_>) {
     let tool = env!("CARGO_CRATE_NAME");
     let _ = writeln!(stderr(), "{tool}: {line}");
+}
+
+/// Writes a line to standard output. Not with `println`, which panics if nobody reads it.
+pub(crate) fn say(line: fmt::Arguments<'_>) -> Result<(), Error> {
+    let mut stdout = stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Error::from(error).during("write to", "stdout"))
+}
+
+/// Says that standard input is a terminal, where a tool is about to read it: it would look as if it
+/// hung.
+pub(crate) fn mention_terminal() {
+    if stdin().is_terminal() {
+        complain(format_args!(
+            "reading standard input from the terminal; Ctrl-D on a line of its own ends it"
+        ));
+    }
+}
+
+/// Tells an error, with what to try where that is known, and makes the exit status of it. Of a
+/// reader that has had enough, as `head` has, there is nothing to be told.
+pub(crate) fn end(error: &Error, hint: Option<String>) -> ExitCode {
+    if !is_unread(error) {
+        complain(format_args!("{error:#}"));
+        for other in error.others() {
+            complain(format_args!("  and then: {other:#}"));
+        }
+        if let Some(hint) = hint {
+            complain(format_args!("  {hint}"));
+        }
+    }
+    status(error)
+}
+
+/// The exit status of an error: of a signal 128 and its number, also where that is of a pipe that
+/// is not read any more; else 1.
+pub(crate) fn status(error: &Error) -> ExitCode {
+    let unread = is_unread(error).then_some(UNREAD);
+    let status = signal_status(error).or(unread);
+    status.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Whether nobody reads standard output any more.
+pub(crate) fn is_unread(error: &Error) -> bool {
+    const NAMES: [&str; 4] = ["stdout", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    let is_broken = error.kind() == ErrorKind::Io(io::ErrorKind::BrokenPipe);
+    is_broken && error.stage().is_some_and(|stage| NAMES.contains(&stage))
 }
