@@ -17,6 +17,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::fd::FdSource;
+use crate::file_id::FileId;
 #[cfg(target_os = "linux")]
 use crate::kernel::{End, ReadEnd};
 use crate::mark::READ_BYTES;
@@ -65,11 +66,10 @@ fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
         // blocking it opens at once, and the first read waits for the writer.
         options.custom_flags(NONBLOCK);
     }
-    Ok(FileSource::new(
-        options.open(path)?,
-        &metadata,
-        name.to_owned(),
-    ))
+    let file = options.open(path)?;
+    // What was opened may be another file than the one that was looked at.
+    let metadata = file.metadata()?;
+    Ok(FileSource::new(file, &metadata, name.to_owned()))
 }
 
 const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
@@ -103,6 +103,8 @@ pub struct FileSource {
     left: Option<Arc<AtomicU64>>,
     /// How long a regular file was when it was opened.
     len: Option<u64>,
+    /// Which file it is, if it is one that could be written meanwhile.
+    id: Option<FileId>,
     /// Nobody changes it.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     stable: bool,
@@ -133,6 +135,7 @@ impl FileSource {
             start: 0,
             left: None,
             len,
+            id: FileId::of(metadata),
             stable: false,
         }
     }
@@ -280,6 +283,10 @@ impl Source<Bytes> for FileSource {
             Some(left) => Some(left.load(Ordering::Relaxed)),
             None => Some(self.len?.saturating_sub(self.start)),
         }
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.id.iter().cloned().collect()
     }
 
     #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ use crate::cancel::Interrupt;
 use crate::channel::Join;
 use crate::ends::IntoSource;
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::mark::{HighWaterMark, Unit};
 use crate::readable::Readable;
 use crate::source::{self, Source};
@@ -141,5 +142,9 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
 
     fn len_hint(&self) -> Option<u64> {
         self.sources.iter().map(Source::len_hint).sum()
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.sources.iter().flat_map(Source::files).collect()
     }
 }

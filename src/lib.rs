@@ -268,6 +268,7 @@ mod pool;
 mod worker;
 
 mod crew;
+mod file_id;
 mod path;
 
 // What offers are made of only Linux knows.
@@ -374,6 +375,7 @@ pub use collect::{Collect, CollectBytes, Fold};
 pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
 pub use error::{Error, ErrorKind, WriteError};
+pub use file_id::FileId;
 pub use flow::{Flow, flow};
 pub use gather::{Concat, concat, merge};
 pub use mark::{

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::offer::{KernelCopy, Offer};
 use crate::path::Why;
 
@@ -72,6 +73,14 @@ pub trait Sink<T>: Send {
     /// What errors and reports call it: a path, an address.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("sink")
+    }
+
+    /// The file that it writes, where it knows that. See [`Source::files`](crate::Source::files): a
+    /// pipeline looks at it before the first [`write`](Self::write), so nothing is to be emptied before that.
+    ///
+    /// A sink that wraps another one passes its file on.
+    fn file(&self) -> Option<FileId> {
+        None
     }
 
     /// Accepts the offer of a source, or says why it cannot. What the copy moves counts as written;
@@ -253,6 +262,10 @@ impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
 
     fn name(&self) -> Cow<'_, str> {
         (**self).name()
+    }
+
+    fn file(&self) -> Option<FileId> {
+        (**self).file()
     }
 
     fn accept(&mut self, offer: Offer) -> Result<KernelCopy<T>, Why> {

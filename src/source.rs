@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::channel::{Join, Wait};
 use crate::error::{Error, ErrorKind};
+use crate::file_id::FileId;
 use crate::mark::{DEFAULT_BYTES, READ_BYTES};
 use crate::offer::Offer;
 use crate::pool::Pool;
@@ -57,6 +58,14 @@ pub trait Source<T>: Send {
     /// How much there is to read in all, in the unit of the stream, where that is known.
     fn len_hint(&self) -> Option<u64> {
         None
+    }
+
+    /// The files that it reads, where it knows them. A pipeline that writes one of them would empty
+    /// what it is about to read, or read what it has written for ever: it fails before it begins.
+    ///
+    /// A source that wraps another one passes its files on.
+    fn files(&self) -> Vec<FileId> {
+        Vec::new()
     }
 
     /// Offers its sink a copy that no chunk takes part in. After what such a copy has moved,
@@ -287,6 +296,10 @@ impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
 
     fn len_hint(&self) -> Option<u64> {
         (**self).len_hint()
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        (**self).files()
     }
 
     fn offer(&mut self) -> Option<Offer> {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::ends::IntoSource;
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::offer::Offer;
 use crate::source::Source;
 
@@ -86,6 +87,10 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
     fn len_hint(&self) -> Option<u64> {
         let left = self.left.load(Ordering::Relaxed);
         Some(self.inner.len_hint()?.min(left))
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.inner.files()
     }
 
     fn offer(&mut self) -> Option<Offer> {

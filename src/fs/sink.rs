@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::{File, FileType, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -15,15 +15,21 @@ use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::fd::{PipeSink, is_unread};
+use crate::file_id::FileId;
 #[cfg(target_os = "linux")]
 use crate::kernel::{self, End};
 #[cfg(target_os = "linux")]
 use crate::offer::{KernelCopy, Offer};
 #[cfg(target_os = "linux")]
 use crate::path::Why;
-use crate::sink::{Sink, write_vectored};
+use crate::sink::{Sink, retry, write_vectored};
 
 /// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
+///
+/// What is in it goes when the first byte is written, or at the end if there is none, and not before:
+/// a pipeline that reads the same file fails with [`InvalidInput`](crate::ErrorKind::InvalidInput),
+/// and leaves it as it was. That is seen by [`FileId`](crate::FileId), from end to end of one
+/// pipeline, and from nowhere else: a [`Writable`](crate::Writable) does not know what is read.
 ///
 /// A FIFO that nobody reads is waited for in the first write, which can be interrupted.
 ///
@@ -44,10 +50,10 @@ use crate::sink::{Sink, write_vectored};
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
-    FileSink::open(
-        path.as_ref(),
-        OpenOptions::new().write(true).create(true).truncate(true),
-    )
+    let mut options = OpenOptions::new();
+    let mut sink = FileSink::open(path.as_ref(), options.write(true).create(true))?;
+    sink.empties = sink.is_regular;
+    Ok(sink)
 }
 
 /// Creates a file to write, which must not be there.
@@ -88,6 +94,11 @@ pub fn stdout() -> Result<FileSink, Error> {
 pub struct FileSink {
     name: String,
     target: Target,
+    /// Which file it is. A pipe that nobody reads is not known before somebody does.
+    id: Option<FileId>,
+    is_regular: bool,
+    /// What is in it is still to go.
+    empties: bool,
     sync: bool,
 }
 
@@ -109,8 +120,7 @@ impl FileSink {
             match options.custom_flags(NONBLOCK).open(path) {
                 Err(error) if is_unread(&error) => {
                     let target = Target::Pipe(PipeSink::unread(path, name.clone()));
-                    let sync = false;
-                    return Ok(Self { name, target, sync });
+                    return Ok(Self::onto(target, name));
                 }
                 opened => opened,
             }
@@ -124,17 +134,40 @@ impl FileSink {
     }
 
     fn new(file: File, name: String) -> Result<Self, Error> {
-        let kind: FileType = file.metadata()?.file_type();
+        let metadata = file.metadata()?;
+        let kind: FileType = metadata.file_type();
         let target = if kind.is_fifo() {
             Target::Pipe(PipeSink::new(file.as_fd(), name.clone())?)
         } else {
             Target::File(file)
         };
         Ok(Self {
+            id: FileId::of(&metadata),
+            is_regular: kind.is_file(),
+            ..Self::onto(target, name)
+        })
+    }
+
+    const fn onto(target: Target, name: String) -> Self {
+        Self {
             name,
             target,
+            id: None,
+            is_regular: false,
+            empties: false,
             sync: false,
-        })
+        }
+    }
+
+    /// Empties the file, unless that was done or is not to be.
+    fn empty(&mut self) -> io::Result<()> {
+        if self.empties
+            && let Target::File(file) = &self.target
+        {
+            retry(|| file.set_len(0))?;
+            self.empties = false;
+        }
+        Ok(())
     }
 
     /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel.
@@ -157,6 +190,7 @@ impl FileSink {
 
 impl Sink<Bytes> for FileSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        self.empty()?;
         match &mut self.target {
             Target::Pipe(sink) => sink.write(batch),
             Target::File(file) => {
@@ -168,6 +202,7 @@ impl Sink<Bytes> for FileSink {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
+        self.empty()?;
         match &mut self.target {
             Target::File(file) if self.sync => Ok(file.sync_all()?),
             Target::File(_) => Ok(()),
@@ -186,8 +221,16 @@ impl Sink<Bytes> for FileSink {
         Cow::Borrowed(&self.name)
     }
 
+    fn file(&self) -> Option<FileId> {
+        self.id.clone()
+    }
+
     #[cfg(target_os = "linux")]
     fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
+        if self.empty().is_err() {
+            // The first write says why.
+            return Err(Why::Sink);
+        }
         let end = match &self.target {
             Target::File(file) => End::file(file, None),
             Target::Pipe(sink) => sink

@@ -8,11 +8,13 @@ use super::Settings;
 use super::feed::{Feed, FromJoin, watched};
 use crate::cancel::Cancel;
 use crate::channel::{Budget, Join};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::file_id::FileId;
 use crate::inlet::{Ended, ToJoin};
 use crate::mark::{Gauge, HighWaterMark, InBytes};
 use crate::monitor::Stage;
 use crate::offer::Offer;
+use crate::sink::Sink;
 use crate::source::{self, Pace, Source};
 
 /// What is to be run.
@@ -31,6 +33,11 @@ pub(super) struct Plan {
     pub(super) offer: Option<Offer>,
     /// How many bytes of that are wanted, of each who has said so.
     pub(super) wanted: Vec<Arc<AtomicU64>>,
+    /// The files that are read and written, each with the stage that does, and why that one may not
+    /// be written as well.
+    files: Vec<(FileId, String, &'static str)>,
+    /// A file would be written that is read, or that is written by another stage too.
+    pub(super) clash: Option<Error>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<Body>,
     /// Every join, and whatever else a cancel has to reach, from the source on.
@@ -78,6 +85,8 @@ impl Plan {
             in_buffers: settings.in_buffers,
             offer: None,
             wanted: Vec::new(),
+            files: Vec::new(),
+            clash: None,
             stages: Vec::new(),
             bodies: Vec::new(),
             joins: Vec::new(),
@@ -104,6 +113,20 @@ impl Plan {
         self.stages.push(stage);
     }
 
+    /// Notes what a sink writes, which nothing that was noted before may be.
+    pub(super) fn writes<T>(&mut self, sink: &impl Sink<T>) {
+        let Some(file) = sink.file() else {
+            return;
+        };
+        let name = sink.name().into_owned();
+        if let Some((_, other, does)) = self.files.iter().find(|(id, ..)| *id == file) {
+            let said = format!("it is the same file as `{other}`, which {does}");
+            let error = Error::new(ErrorKind::InvalidInput, said).during("write to", &name);
+            self.clash.get_or_insert(error);
+        }
+        self.files.push((file, name, "is written too"));
+    }
+
     /// Adds a source, on a thread of its own.
     pub(super) fn source<T: Send + 'static, S: Source<T> + 'static>(
         &mut self,
@@ -111,6 +134,10 @@ impl Plan {
         gauge: Gauge<T>,
         per_second: Option<u64>,
     ) -> Box<dyn Feed<T>> {
+        for file in source.files() {
+            self.files
+                .push((file, source.name().into_owned(), "is read"));
+        }
         let output = self.join(gauge);
         output.attach_source(source.interrupt());
         // One that waits to hear how its chunks fared has to have brought some.

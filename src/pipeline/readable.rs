@@ -59,9 +59,13 @@ impl<T: Send + 'static> Pipeline<T> {
             stages,
             mut bodies,
             joins,
+            clash,
             ..
         } = plan;
         let all = All::new(joins);
+        if let Some(clash) = clash {
+            all.abort(&clash);
+        }
         output.attach_source(Some(all.interrupt(&output)));
         settings.token.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));

@@ -12,7 +12,7 @@ use crate::chunk::Batch;
 use crate::error::Error;
 use crate::inlet::ToSink;
 use crate::monitor::Stage;
-use crate::path::CopyPath;
+use crate::path::{CopyPath, Why};
 use crate::report::Report;
 use crate::sink::Sink;
 use crate::source::Pace;
@@ -66,7 +66,12 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let mut plan = Plan::new(&settings);
         let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
-        let copy = kernel::agree(&mut plan, &*feed, &mut sink);
+        plan.writes(&sink);
+        let clash = plan.clash.take();
+        let copy = match &clash {
+            None => kernel::agree(&mut plan, &*feed, &mut sink),
+            Some(_) => Err(Why::Sink),
+        };
 
         let gauge = measure(plan.mark);
         let mut teller = settings.progress.unwrap_or_default();
@@ -88,6 +93,10 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             Err(why) => CopyPath::Buffered(*why),
         };
         monitor.begin(plan.stages, path);
+        if let Some(clash) = clash {
+            // Before anything is read or written, each stage learns why there is nothing.
+            all.abort(&clash);
+        }
 
         let (bodies, path) = match (copy, feed.join()) {
             (Ok(copy), Some(join)) => kernel::Run {

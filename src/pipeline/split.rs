@@ -49,6 +49,7 @@ impl<T: Send + 'static> Pipeline<T> {
         let mut sink = second.into_sink();
         let measure = Arc::clone(&self.measure);
         let mut both = self.grow(measure, move |before, gauge, plan| {
+            plan.writes(&sink);
             let side = plan.join(gauge);
             side.attach_sink(sink.interrupt());
             let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);

@@ -5,6 +5,8 @@
 mod cancel;
 mod files;
 mod left;
+mod same;
+
 mod sockets;
 
 #[path = "../support/alone.rs"]
