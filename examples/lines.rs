@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     if !options.count || code > FAILED {
         return ExitCode::from(code);
     }
-    match shell::say(format_args!("{found}")) {
+    match shell::say(format!("{found}\n").as_bytes()) {
         Ok(()) => ExitCode::from(code),
         Err(error) => {
             let code = exit_code(&error);

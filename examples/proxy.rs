@@ -4,25 +4,27 @@
 //! cargo run --release --example proxy -- --report 127.0.0.1:8080 unix:/run/app.sock
 //! ```
 
+#[path = "shell/asked.rs"]
+mod asked;
 #[path = "shell/number.rs"]
 mod number;
+#[path = "shell/place.rs"]
+mod place;
 mod shell;
 
 use std::collections::HashMap;
-use std::io::{self, Write, stdout};
+use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
 use std::time::Duration;
 
 use highwater::net::{Address, Connect, Connection, Listener, Relay, RelayMonitor, Server};
 use highwater::{Error, ErrorKind, HighWaterMark};
 use indicatif::HumanBytes;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
-use shell::complain;
+use asked::asked;
+use shell::{Interrupted, complain};
 
 const HELP: &str = "\
 Accepts connections on LISTEN and relays each to TARGET, both ways.
@@ -35,7 +37,7 @@ LISTEN and TARGET are each one of
 
 options
   --connections N            so many at once; others wait to be accepted [256]
-  --high BYTES               what each direction of a connection holds at most [131072]
+  --high BYTES               what each direction of a connection holds at most [128K]
   --connect-timeout SECONDS  gives up connecting to TARGET [10]
   --idle-timeout SECONDS     ends a connection in which no byte has moved for so long
   --deadline SECONDS         ends a connection that has not ended within so long
@@ -43,11 +45,15 @@ options
   --grace SECONDS            lets connections finish for so long after Ctrl-C [5]
   --progress                 says once a second how many are open, and what was moved in all
   --report                   says what each connection did, when it has ended
-  --help
+  --help, --version
+
+BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers of 1000), and may have
+decimals: 64K, 1.5M, 10MB.
 
 A connection that fails is told on standard error, and is the end of no other.
 
-exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM";
+exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP";
 
 /// What the command line asks for.
 struct Options {
@@ -65,34 +71,13 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => Arc::new(options),
-        Ok(None) => return help(),
-        Err(error) => {
-            complain(format_args!("{error} (see --help)"));
-            return ExitCode::from(2);
-        }
+    let options = match asked(HELP, parse) {
+        Ok(options) => Arc::new(options),
+        Err(status) => return status,
     };
     match serve(&options) {
-        Ok(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
-        Err(error) => {
-            complain(format_args!("{error:#}"));
-            if let Some(hint) = hint(&error) {
-                complain(format_args!("  {hint}"));
-            }
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Not with `println`, which panics if nobody reads it.
-fn help() -> ExitCode {
-    match writeln!(stdout(), "{HELP}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("failed to write to `stdout`: {error}"));
-            ExitCode::FAILURE
-        }
+        Ok(signal) => signal.map_or(ExitCode::FAILURE, |signal| ExitCode::from(signal.status())),
+        Err(error) => shell::end(&error, hint(&error).map(str::to_owned)),
     }
 }
 
@@ -106,19 +91,25 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("connections") => connections = args.value()?.parse_with(number::count)?,
-            Long("high") => high = Some(args.value()?.parse_with(number::count)?),
-            Long("connect-timeout") => {
-                connect_timeout = args.value()?.parse_with(number::seconds)?
+            Long("connections") => {
+                connections = number::given(&mut args, "--connections", number::count)?
             }
-            Long("idle-timeout") => idle_timeout = Some(args.value()?.parse_with(number::seconds)?),
-            Long("deadline") => deadline = Some(args.value()?.parse_with(number::seconds)?),
-            Long("limit") => limit = Some(args.value()?.parse_with(number::count)? as u64),
-            Long("grace") => grace = args.value()?.parse_with(number::seconds)?,
+            Long("high") => high = Some(number::given(&mut args, "--high", number::some_bytes)?),
+            Long("connect-timeout") => {
+                connect_timeout = number::given(&mut args, "--connect-timeout", number::seconds)?
+            }
+            Long("idle-timeout") => {
+                idle_timeout = Some(number::given(&mut args, "--idle-timeout", number::seconds)?)
+            }
+            Long("deadline") => {
+                deadline = Some(number::given(&mut args, "--deadline", number::seconds)?)
+            }
+            Long("limit") => limit = Some(number::given(&mut args, "--limit", number::some_bytes)?),
+            Long("grace") => grace = number::given(&mut args, "--grace", number::seconds)?,
             Long("progress") => progress = true,
             Long("report") => report = true,
             Long("help") | Short('h') => return Ok(None),
-            Value(place) => places.push(address(&place.string()?)?),
+            Value(place) => places.push(address(place)?),
             other => return Err(other.unexpected()),
         }
     }
@@ -139,18 +130,24 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     }))
 }
 
-fn address(text: &str) -> Result<Address, String> {
-    match text.strip_prefix("unix:") {
-        Some("") => Err("`unix:` names no path".to_owned()),
-        Some(path) => Ok(Address::Unix(path.into())),
-        None if text.contains(':') => Ok(Address::Tcp(text.to_owned())),
-        None => Err(format!("`{text}` is neither HOST:PORT nor unix:PATH")),
+fn address(text: OsString) -> Result<Address, String> {
+    if let Some(address) = place::unix(&text) {
+        return address;
     }
+    let text = text.to_string_lossy();
+    if !text.contains(':') {
+        return Err(format!("`{text}` is neither HOST:PORT nor unix:PATH"));
+    }
+    // As the other tools write it.
+    place::tcp(text.strip_prefix("tcp://").unwrap_or(&text))
 }
 
 /// Serves until a signal comes and every connection has ended, and gives back which signal.
-fn serve(options: &Arc<Options>) -> Result<i32, Error> {
-    let signals = signals().map_err(Error::from)?;
+fn serve(options: &Arc<Options>) -> Result<Option<Interrupted>, Error> {
+    let (tell, signals) = channel();
+    let _handle = shell::on_signal(move |signal| {
+        let _ = tell.send(signal);
+    })?;
     let server = Server::on(Listener::on(options.listen.clone())?)
         .connections(options.connections)
         .grace(options.grace)
@@ -183,24 +180,11 @@ fn serve(options: &Arc<Options>) -> Result<i32, Error> {
         complain(format_args!("waiting for {open} connections"));
     }
     let _ = server.stop();
-    Ok(signal.unwrap_or(SIGTERM))
+    Ok(signal)
 }
 
 /// How often the totals are told.
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Where the signals come that ask for an end.
-fn signals() -> io::Result<Receiver<i32>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let (tell, told) = channel();
-    let wait = move || {
-        for signal in signals.forever() {
-            let _ = tell.send(signal);
-        }
-    };
-    Builder::new().name("signals".to_owned()).spawn(wait)?;
-    Ok(told)
-}
 
 /// Connects on, and relays until both sides have ended. What fails is told as an event, and before
 /// there is a relay the client is reset: it shall not take that for an empty answer.

@@ -8,18 +8,25 @@
 mod asked;
 #[path = "shell/hash.rs"]
 mod hash;
+#[path = "shell/place.rs"]
+mod place;
 mod shell;
+#[path = "shell/sum.rs"]
+mod sum;
 
-use std::io::{Write, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use highwater::{Bytes, CancelToken, Error, IntoSink, Sink, Source, fs, net, pipeline};
+use highwater::net::{Address, Connect};
+use highwater::{Bytes, CancelToken, Error, ErrorKind, IntoSink, Sink, Source, fs, pipeline};
 
 use asked::asked;
 use hash::hashed;
+use place::Place;
 use shell::complain;
+use sum::sum_line;
 
 const HELP: &str = "\
 Copies SRC to every DST at once, and writes its SHA-256 to standard output, as sha256sum does.
@@ -27,25 +34,31 @@ Copies SRC to every DST at once, and writes its SHA-256 to standard output, as s
 usage: tee [options] SRC DST [DST...]
 
 SRC is a file, or - for standard input. DST is a file, tcp://HOST:PORT or unix:PATH. The slowest of
-them paces all; a failure of one is a failure of the whole, and says which.
+them paces all; a failure of one is a failure of the whole, and says which. No DST may be the same
+file as SRC, or as another DST.
 
 options
   --append    writes behind what is in a file
   --progress  shows a bar, if standard error is a terminal
   --report    says at the end what each stage did, and which one held the others up
-  --help
+  --help, --version
 
 exit status: 0 if every DST has everything, 1 after an error, 2 for a wrong call, 130 after Ctrl-C,
-143 after SIGTERM";
+143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
 
 /// What the command line asks for.
-#[derive(Default)]
 struct Options {
     append: bool,
     progress: bool,
     report: bool,
-    from: String,
-    to: Vec<String>,
+    from: Place,
+    to: Vec<To>,
+}
+
+/// A destination.
+enum To {
+    File(PathBuf),
+    Socket(Address),
 }
 
 /// For how long a peer that has got everything may be silent before its socket is closed.
@@ -67,38 +80,64 @@ fn main() -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    complain(format_args!("{error:#}"));
-    shell::signal_status(&error).map_or(ExitCode::FAILURE, ExitCode::from)
+    shell::end(&error, hint(&error).map(str::to_owned))
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
 
-    let mut options = Options::default();
+    let (mut append, mut progress, mut report) = (false, false, false);
     let mut places = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("append") => options.append = true,
-            Long("progress") => options.progress = true,
-            Long("report") => options.report = true,
+            Long("append") => append = true,
+            Long("progress") => progress = true,
+            Long("report") => report = true,
             Long("help") | Short('h') => return Ok(None),
-            Value(place) => places.push(place.string()?),
+            Value(place) => places.push(Place::parse(place)?),
             other => return Err(other.unexpected()),
         }
     }
     if places.len() < 2 {
         return Err(format!("SRC and a DST are wanted, {} given", places.len()).into());
     }
-    options.from = places.remove(0);
-    options.to = places;
-    Ok(Some(options))
+    let from = match places.remove(0) {
+        place @ (Place::Standard | Place::Path(_)) => place,
+        Place::Connect(address) | Place::Listen(address) => {
+            return Err(
+                format!("SRC is a file or -, not {address}: copy {address} - | tee - DST").into(),
+            );
+        }
+    };
+    let to = places.into_iter().map(to).collect::<Result<_, _>>()?;
+    Ok(Some(Options {
+        append,
+        progress,
+        report,
+        from,
+        to,
+    }))
+}
+
+fn to(place: Place) -> Result<To, String> {
+    match place {
+        Place::Path(path) => Ok(To::File(path)),
+        Place::Connect(address) => Ok(To::Socket(address)),
+        Place::Standard => Err(
+            "standard output gets the hash, and is no DST; a file of that name is ./-".to_owned(),
+        ),
+        Place::Listen(address) => Err(format!("{address}: a DST is connected to, not listened on")),
+    }
 }
 
 fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     // The source first: if it is not there, no destination is touched.
-    let source = match options.from.as_str() {
-        "-" => fs::stdin()?,
-        path => fs::read(path)?,
+    let source = match &options.from {
+        Place::Path(path) => fs::read(path)?,
+        _ => {
+            shell::mention_terminal();
+            fs::stdin()?
+        }
     };
     let bar = shell::bar(options.progress, source.len_hint());
     let (tell, hash) = mpsc::channel();
@@ -121,21 +160,34 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
         complain(format_args!("\n{report}"));
     }
     if let Ok(hash) = hash.recv() {
-        writeln!(stdout(), "{hash}  {}", options.from)?;
+        let name = match &options.from {
+            Place::Path(path) => path.as_os_str(),
+            _ => "-".as_ref(),
+        };
+        shell::say(&sum_line(&hash, name))?;
     }
     Ok(())
 }
 
-fn open(
-    place: &str,
-    options: &Options,
-    token: &CancelToken,
-) -> Result<Box<dyn Sink<Bytes>>, Error> {
-    let socket = match (place.strip_prefix("tcp://"), place.strip_prefix("unix:")) {
-        (Some(host), _) => net::connect(host).cancel_with(token).open()?,
-        (None, Some(path)) => net::connect_unix(path).cancel_with(token).open()?,
-        (None, None) if options.append => return Ok(Box::new(fs::append(place)?)),
-        (None, None) => return Ok(Box::new(fs::create(place)?)),
-    };
-    Ok(Box::new(socket.into_sink().linger(SILENCE)))
+fn open(to: &To, options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<Bytes>>, Error> {
+    Ok(match to {
+        To::File(path) if options.append => Box::new(fs::append(path)?),
+        To::File(path) => Box::new(fs::create(path)?),
+        To::Socket(address) => {
+            let socket = Connect::to(address.clone()).cancel_with(token).open()?;
+            Box::new(socket.into_sink().linger(SILENCE))
+        }
+    })
+}
+
+/// What to try, where that is clear.
+fn hint(error: &Error) -> Option<&'static str> {
+    use std::io::ErrorKind as Io;
+
+    Some(match error.kind() {
+        ErrorKind::Io(Io::ConnectionRefused) => "is somebody listening there?",
+        ErrorKind::Io(Io::IsADirectory) => "that is a folder: name a file in it",
+        ErrorKind::Io(Io::StorageFull) => "make room, then try again",
+        _ => return None,
+    })
 }

@@ -35,5 +35,5 @@ const VERSION: &str = concat!(
 );
 
 fn told(text: &str) -> ExitCode {
-    say(format_args!("{text}")).map_or_else(|error| status(&error), |()| ExitCode::SUCCESS)
+    say(format!("{text}\n").as_bytes()).map_or_else(|error| status(&error), |()| ExitCode::SUCCESS)
 }

@@ -30,10 +30,11 @@ pub(crate) fn complain(line: fmt::Arguments<'_>) {
     let _ = writeln!(stderr(), "{tool}: {line}");
 }
 
-/// Writes a line to standard output. Not with `println`, which panics if nobody reads it.
-pub(crate) fn say(line: fmt::Arguments<'_>) -> Result<(), Error> {
+/// Writes to standard output. Not with `print`, which panics if nobody reads it.
+pub(crate) fn say(text: &[u8]) -> Result<(), Error> {
     let mut stdout = stdout().lock();
-    writeln!(stdout, "{line}")
+    stdout
+        .write_all(text)
         .and_then(|()| stdout.flush())
         .map_err(|error| Error::from(error).during("write to", "stdout"))
 }
