@@ -139,7 +139,7 @@ fn address(text: OsString) -> Result<Address, String> {
         return Err(format!("`{text}` is neither HOST:PORT nor unix:PATH"));
     }
     // As the other tools write it.
-    place::tcp(text.strip_prefix("tcp://").unwrap_or(&text))
+    place::tcp(&text, text.strip_prefix("tcp://").unwrap_or(&text))
 }
 
 /// Serves until a signal comes and every connection has ended, and gives back which signal.

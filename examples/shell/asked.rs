@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::shell::{complain, say, status};
+use crate::shell::{complain, end, say};
 
 /// Reads the command line. Where that is a wish for help or for the version, or wrong, it is seen
 /// to, and the tool ends with this status: 2 for a wrong call.
@@ -35,5 +35,6 @@ const VERSION: &str = concat!(
 );
 
 fn told(text: &str) -> ExitCode {
-    say(format!("{text}\n").as_bytes()).map_or_else(|error| status(&error), |()| ExitCode::SUCCESS)
+    say(format!("{text}\n").as_bytes())
+        .map_or_else(|error| end(&error, None), |()| ExitCode::SUCCESS)
 }

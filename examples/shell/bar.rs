@@ -33,41 +33,46 @@ fn columns() -> usize {
 /// How long a bar is, at most and at least.
 const BAR: (usize, usize) = (30, 8);
 
+/// How long it takes until a speed says something.
+const SETTLING: Duration = Duration::from_millis(200);
+
 /// What is shown of how far it is: as much as fits, the least important left out first.
 fn line(state: &ProgressState, columns: usize) -> String {
     let moved = HumanBytes(state.pos());
-    let rate = format!("{}/s", HumanBytes(state.per_sec() as u64));
+    let is_settled = state.elapsed() >= SETTLING;
+    let rate = if is_settled {
+        format!("{}/s", HumanBytes(state.per_sec() as u64))
+    } else {
+        "- B/s".to_owned()
+    };
     // The cursor stands behind it.
     let room = columns.saturating_sub(1);
     let Some(total) = state.len() else {
         let time = format!("elapsed {}", Clock(state.elapsed()));
-        return fitting(
-            [
-                format!("{moved}  {rate}  {time}"),
-                format!("{moved}  {rate}"),
-            ],
-            room,
-        );
+        let texts = [
+            format!("{moved}  {rate}  {time}"),
+            format!("{moved}  {rate}"),
+            moved.to_string(),
+        ];
+        return fitting(texts, room);
     };
-    let left = if state.pos() == 0 && total > 0 {
-        "ETA -:--".to_owned()
-    } else {
+    let left = if is_settled && state.pos() > 0 {
         format!("ETA {}", Clock(state.eta()))
+    } else {
+        "ETA -:--".to_owned()
     };
     let percent = format!("{:>3}%", (state.fraction() * 100.0) as u8);
-    let text = fitting(
-        [
-            format!(
-                "{percent}  {moved} of {}  {rate}  {left}",
-                HumanBytes(total)
-            ),
-            format!("{percent}  {moved}  {rate}  {left}"),
-            format!("{percent}  {rate}  {left}"),
-            format!("{percent}  {left}"),
-            percent,
-        ],
-        room,
-    );
+    let texts = [
+        format!(
+            "{percent}  {moved} of {}  {rate}  {left}",
+            HumanBytes(total)
+        ),
+        format!("{percent}  {moved}  {rate}  {left}"),
+        format!("{percent}  {rate}  {left}"),
+        format!("{percent}  {left}"),
+        percent,
+    ];
+    let text = fitting(texts, room);
     let (longest, shortest) = BAR;
     let bar = room.saturating_sub(text.len() + 3).min(longest);
     if bar < shortest {

@@ -38,8 +38,8 @@ impl Place {
             _ => return Ok(Self::Path(text.into())),
         };
         match scheme {
-            "tcp" => tcp(rest).map(Self::Connect),
-            "tcp-listen" => tcp(rest).map(Self::Listen),
+            "tcp" => tcp(&shown, rest).map(Self::Connect),
+            "tcp-listen" => tcp(&shown, rest).map(Self::Listen),
             "http" | "https" => Err(format!(
                 "`{shown}`: no HTTP is spoken here; try `curl -s URL` on the other side of a pipe, \
                  or the example transfer; a file of that name is ./{shown}"
@@ -77,25 +77,25 @@ pub(crate) fn unix(text: &OsStr) -> Option<Result<Address, String>> {
     Some(Ok(Address::Unix(path.into())))
 }
 
-/// Reads `HOST:PORT`. An address of IPv6 is in brackets.
-pub(crate) fn tcp(text: &str) -> Result<Address, String> {
+/// Reads `HOST:PORT`, which is all of a place, or the end of it. An address of IPv6 is in brackets.
+pub(crate) fn tcp(place: &str, text: &str) -> Result<Address, String> {
     let wrong = |why: &str| {
         Err(format!(
-            "`{text}` {why}: HOST:PORT, such as localhost:8080 or [::1]:8080"
+            "`{place}` {why}: give HOST:PORT, such as localhost:8080 or [::1]:8080"
         ))
     };
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return wrong("names no port");
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => return wrong("names no port"),
     };
-    let in_brackets = host.starts_with('[') && host.ends_with(']');
-    if host.contains(':') && !in_brackets || port.ends_with(']') {
-        return wrong("names no port, or is an IPv6 address without brackets");
-    }
     if host.is_empty() {
         return wrong("names no host");
     }
-    if port.parse::<u16>().is_err() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return wrong("names no port between 0 and 65535");
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return wrong("names no port, or is an address of IPv6 without brackets");
+    }
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err() {
+        return wrong("has an invalid port");
     }
     Ok(Address::Tcp(text.to_owned()))
 }

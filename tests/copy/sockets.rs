@@ -174,7 +174,9 @@ fn a_port_that_nobody_listens_on_refuses() {
     let unknown = "tcp://no-such-host.invalid:80";
     run(copy([unknown, "-"])).failed(1, &["failed to connect to", unknown, "lookup"]);
     for invalid in ["tcp://127.0.0.1", "tcp://127.0.0.1:99999", "tcp://"] {
-        run(copy([invalid, "-"])).failed(1, &["failed to connect to", invalid, "invalid"]);
+        for places in [[invalid, "-"], ["-", invalid]] {
+            run(copy(places)).failed(2, &[invalid, "give HOST:PORT", "(see --help)"]);
+        }
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = format!("tcp-listen://{}", taken.local_addr().unwrap());
