@@ -30,6 +30,8 @@ mod bombs;
 mod cuttings;
 mod damage;
 mod flushes;
+mod many;
+mod owners;
 mod peers;
 mod pipelines;
 mod program;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::tool::{self, Folder, Running, have, pattern, run};
+use crate::tool::{self, Folder, Running, have, pattern, run, under};
 
 /// The program, with some arguments.
-fn gzip(args: &[&str]) -> Command {
+pub(crate) fn gzip(args: &[&str]) -> Command {
     let program = tool::example().with_file_name("gzip");
     assert!(program.exists(), "{} is not there", program.display());
     let mut command = Command::new(program);
@@ -17,7 +17,7 @@ fn gzip(args: &[&str]) -> Command {
     command
 }
 
-fn text() -> Vec<u8> {
+pub(crate) fn text() -> Vec<u8> {
     [
         b"a line that is always the same\n".repeat(20_000),
         pattern(100_000),
@@ -26,7 +26,7 @@ fn text() -> Vec<u8> {
 }
 
 /// The names in a folder.
-fn names(folder: &Folder) -> Vec<String> {
+pub(crate) fn names(folder: &Folder) -> Vec<String> {
     let entries = fs::read_dir(folder.path(".")).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -105,10 +105,11 @@ fn standard_streams_are_filtered() {
 
 #[test]
 fn a_wrong_call_is_told_from_a_file_that_is_wrong() {
-    let calls: [(&[&str], &str); 7] = [
+    let calls: [(&[&str], &str); 8] = [
         (&["--sideways"], "--sideways"),
         (&["-0"], "-0"),
-        (&["a", "b"], "one FILE is wanted, 2 given"),
+        (&["-S", "", "a"], "is no end of a name"),
+        (&["-S", "/x", "a"], "is no end of a name"),
         (&["-p"], "-p"),
         (&["-p", "many"], "many"),
         (&["--max-output", "-1"], "-1"),
@@ -139,41 +140,68 @@ fn whatever_fails_leaves_everything_as_it_was() {
     fs::create_dir(folder.path("folder.gz")).unwrap();
     std::os::unix::fs::symlink(&file, folder.path("link")).unwrap();
     let before = names(&folder);
-    let cases: [(&[&str], &str, &[&str]); 10] = [
-        (&[], "missing", &["missing: failed to open", "No such file"]),
+    let cases: [(&[&str], &str, i32, &[&str]); 12] = [
+        (
+            &[],
+            "missing",
+            1,
+            &["missing: failed to open", "No such file"],
+        ),
         (
             &[],
             "file",
-            &["failed to create", "exists", "-f overwrites"],
+            2,
+            &["file.gz already exists; not overwritten", "-f overwrites"],
         ),
-        (&[], "link", &["no regular file", "-c"]),
-        (&["-d"], "file", &["does not end in `.gz`"]),
+        (
+            &[],
+            "file.gz",
+            2,
+            &["file.gz already has .gz suffix -- unchanged"],
+        ),
+        (
+            &[],
+            "folder.gz",
+            2,
+            &["folder.gz is a directory -- ignored"],
+        ),
+        (&[], "link", 1, &["no regular file", "-c"]),
+        (
+            &["-d"],
+            "file",
+            2,
+            &["unknown suffix -- ignored", "does not end in `.gz`"],
+        ),
         (
             &["-d"],
             "cut.gz",
+            1,
             &["unexpected end of compressed data", "cut off"],
         ),
         (
             &["-d"],
             "text.gz",
+            1,
             &["at byte 0", "not in gzip format", "--zlib"],
         ),
-        (&["-d"], "more.gz", &["garbage", "--ignore-trailing"]),
+        (&["-d"], "more.gz", 1, &["garbage", "--ignore-trailing"]),
         (
             &["-d", "--max-output", "1000"],
             "whole.gz",
+            1,
             &["more than 1000 bytes", "--max-output"],
         ),
-        (&["-d"], "folder.gz", &["failed to open", "folder.gz"]),
+        (&["-d"], "folder.gz", 2, &["folder.gz is a directory"]),
         (
             &["-df", "--max-output", "1000"],
             "whole.gz",
+            1,
             &["more than 1000 bytes"],
         ),
     ];
-    for (options, name, said) in cases {
+    for (options, name, code, said) in cases {
         let file = folder.path(name);
-        run(gzip(&[options, &[&file]].concat())).failed(1, said);
+        run(gzip(&[options, &[&file]].concat())).failed(code, said);
         assert_eq!(names(&folder), before, "{options:?} {name}");
     }
     assert_eq!(fs::read(folder.path("file.gz")).unwrap(), b"another");
@@ -205,7 +233,7 @@ fn a_full_disk_is_told_and_keeps_the_original() {
 
 #[test]
 fn ctrl_c_takes_away_what_was_half_made() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = Folder::new();
         // More than a sleeping writer to a pipe can be rid of, so that it runs until it is ended.
         let file = folder.file("file", b"");
@@ -215,7 +243,12 @@ fn ctrl_c_takes_away_what_was_half_made() {
             .unwrap()
             .set_len(1 << 40)
             .unwrap();
-        let running = Running::start(gzip(&["-9", &file]));
+        let mut command = under(
+            ["env", "--default-signal=HUP,INT,TERM"],
+            &gzip(&["-9", &file]),
+        );
+        command.stdin(Stdio::null());
+        let running = Running::start(command);
         let small = format!("{file}.gz");
         crate::support::until("it has begun to write", || {
             fs::metadata(&small).is_ok_and(|made| made.len() > 0)
