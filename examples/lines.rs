@@ -18,7 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use highwater::fs::FileSource;
-use highwater::{CancelToken, DEFAULT_BYTES, Error, ErrorKind, Source, fs, lines, pipeline};
+use highwater::{
+    Bytes, CancelToken, DEFAULT_BYTES, Error, ErrorKind, Sink, Source, WriteSink, fs, lines,
+    pipeline,
+};
 use memchr::memmem::Finder;
 
 use asked::asked;
@@ -137,6 +140,12 @@ fn filter(
     token: &CancelToken,
 ) -> Result<(), Error> {
     let source = open(file)?;
+    // Of what is counted nothing is written before all is read.
+    let sink: Box<dyn Sink<Bytes>> = if options.count {
+        Box::new(WriteSink::new(io::sink(), "nowhere"))
+    } else {
+        Box::new(fs::stdout()?)
+    };
     let bar = shell::bar(options.progress, source.len_hint());
     let text = Finder::new(&options.matching).into_owned();
     let (found, count_only) = (Arc::clone(found), options.count);
@@ -151,7 +160,7 @@ fn filter(
             !count_only
         })
         .through(lines::append_end("\n"))
-        .to(fs::stdout()?)
+        .to(sink)
         .run();
     bar.finish_and_clear();
     outcome?;

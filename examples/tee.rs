@@ -14,13 +14,19 @@ mod shell;
 #[path = "shell/sum.rs"]
 mod sum;
 
+use std::fs::File;
+use std::io::stdout;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use highwater::fs::FileSource;
 use highwater::net::{Address, Connect};
-use highwater::{Bytes, CancelToken, Error, ErrorKind, IntoSink, Sink, Source, fs, pipeline};
+use highwater::{
+    Bytes, CancelToken, Error, ErrorKind, FileId, IntoSink, Sink, Source, fs, pipeline,
+};
 
 use asked::asked;
 use hash::hashed;
@@ -141,11 +147,17 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     };
     let bar = shell::bar(options.progress, source.len_hint());
     let (tell, hash) = mpsc::channel();
-    let mut sinks = options.to.iter().map(|place| open(place, options, token));
-    let last = sinks.next_back().transpose()?;
+    let sinks: Result<Vec<_>, _> = options
+        .to
+        .iter()
+        .map(|to| open(to, options, token))
+        .collect();
+    let mut sinks = sinks?;
+    refuse_hash_in(&source, &sinks)?;
+    let last = sinks.pop();
     let mut begun = hashed(pipeline(source).cancel_with(token), tell);
     for sink in sinks {
-        begun = begun.tee(sink?);
+        begun = begun.tee(sink);
     }
     let moved = bar.clone();
     let outcome = begun
@@ -165,6 +177,22 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
             _ => "-".as_ref(),
         };
         shell::say(&sum_line(&hash, name))?;
+    }
+    Ok(())
+}
+
+/// The hash would be written into what was copied. That sinks and source are not the same file is seen
+/// by the pipeline.
+fn refuse_hash_in(source: &FileSource, sinks: &[Box<dyn Sink<Bytes>>]) -> Result<(), Error> {
+    let stdout = File::from(stdout().as_fd().try_clone_to_owned()?).metadata()?;
+    let id = FileId::of(&stdout).filter(|_| stdout.is_file());
+    let sinks = sinks.iter().map(|sink| (sink.file(), sink.name()));
+    let files = source.files().into_iter().map(Some);
+    for (file, name) in files.map(|file| (file, source.name())).chain(sinks) {
+        if id.is_some() && file == id {
+            let said = format!("it gets the hash, and is the same file as `{name}`");
+            return Err(Error::new(ErrorKind::InvalidInput, said).during("write to", "stdout"));
+        }
     }
     Ok(())
 }

@@ -227,7 +227,7 @@ impl Work<'_> {
         let moved = through(options, &self.token, Some(file), source, sink)?;
         let frame = frame_bytes(options, Some(file));
         output.take_after(&found)?;
-        let made = output.keep()?;
+        let made = output.keep(!options.keep)?;
         if !options.keep {
             std::fs::remove_file(file)?;
         }
@@ -312,9 +312,7 @@ fn sink(options: &Options, output: Option<&Output>) -> Result<Box<dyn Sink<Bytes
         refuse_terminal(options, !options.decompress && stdout().is_terminal())?;
         return Ok(Box::new(fs::stdout()?));
     };
-    let sink = fs::create(&output.written)?;
-    // What replaces something is on the disk before that is removed.
-    Ok(Box::new(if options.keep { sink } else { sink.sync() }))
+    Ok(Box::new(fs::create(&output.written)?))
 }
 
 fn refuse_terminal(options: &Options, compressed: bool) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What is to be compressed, and how.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::number;
 
@@ -52,7 +53,7 @@ pub(crate) struct Options {
     pub(crate) recursive: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
-    pub(crate) suffix: String,
+    pub(crate) suffix: OsString,
     pub(crate) format: Format,
     pub(crate) max_output: Option<u64>,
     pub(crate) ignore_trailing: bool,
@@ -112,7 +113,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
             Short('r') | Long("recursive") => options.recursive = true,
             Short('q') | Long("quiet") => options.quiet = true,
             Short('v') | Long("verbose") => options.verbose = true,
-            Short('S') | Long("suffix") => suffix = Some(args.value()?.string()?),
+            Short('S') | Long("suffix") => suffix = Some(args.value()?),
             Long("zlib") => options.format = Format::Zlib,
             Long("raw") => options.format = Format::Raw,
             Long("max-output") => {
@@ -128,9 +129,10 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
     if options.threads != 1 && options.format != Format::Gzip {
         return Err("several threads write gzip only".into());
     }
-    options.suffix = suffix.unwrap_or_else(|| options.format.suffix().to_owned());
-    if options.suffix.is_empty() || options.suffix.contains('/') {
-        return Err(format!("--suffix: `{}` is no end of a name", options.suffix).into());
+    options.suffix = suffix.unwrap_or_else(|| options.format.suffix().into());
+    if options.suffix.is_empty() || options.suffix.as_bytes().contains(&b'/') {
+        let suffix = options.suffix.display();
+        return Err(format!("--suffix: `{suffix}` is no end of a name").into());
     }
     options.decompress |= options.only_looks();
     if options.files.is_empty() {

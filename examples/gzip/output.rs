@@ -24,11 +24,11 @@ const OTHERS: [(&str, &str); 7] = [
 
 /// The name of what is in a compressed file, and the suffix that says that it is one, in small or
 /// capital letters. None if there is none.
-pub(crate) fn stem<'a>(options: &'a Options, file: &Path) -> Option<(PathBuf, &'a str)> {
+pub(crate) fn stem<'a>(options: &'a Options, file: &Path) -> Option<(PathBuf, &'a OsStr)> {
     let name = file.file_name()?.as_bytes();
-    let others = OTHERS
-        .iter()
-        .copied()
+    let others = OTHERS.map(|(suffix, becomes)| (OsStr::new(suffix), becomes));
+    let others = others
+        .into_iter()
         .filter(|_| options.format == Format::Gzip);
     for (suffix, becomes) in std::iter::once((&*options.suffix, "")).chain(others) {
         let Some(at) = name.len().checked_sub(suffix.len()).filter(|at| *at > 0) else {
@@ -50,10 +50,11 @@ pub(crate) fn target(options: &Options, file: &Path) -> Result<PathBuf, Trouble>
         (true, None) => Err(Trouble::Ignored(format!(
             "{name}: unknown suffix -- ignored: its name does not end in `{}`; -S names another suffix, -c \
              writes to standard output",
-            options.suffix
+            options.suffix.display()
         ))),
         (false, Some((_, suffix))) if !options.force => Err(Trouble::Ignored(format!(
-            "{name} already has {suffix} suffix -- unchanged"
+            "{name} already has {} suffix -- unchanged",
+            suffix.display()
         ))),
         (false, _) => Ok(with_suffix(options, file)),
     }
@@ -120,14 +121,27 @@ impl Output {
         set().map_err(|error| Error::from(error).during("set the permissions of", &name))
     }
 
-    pub(crate) fn keep(mut self) -> Result<PathBuf, Error> {
+    /// Gives it its name. If that is for good, because what it was made of goes then, it is on the disk.
+    pub(crate) fn keep(mut self, for_good: bool) -> Result<PathBuf, Error> {
+        if for_good {
+            self.file.sync_all()?;
+        }
         if self.written != self.target {
             std::fs::rename(&self.written, &self.target).map_err(|error| {
                 Error::from(error).during("replace", &self.target.display().to_string())
             })?;
         }
         self.written.clear();
+        if for_good {
+            self.sync_folder();
+        }
         Ok(std::mem::take(&mut self.target))
+    }
+
+    fn sync_folder(&self) {
+        let folder = self.target.parent().filter(|it| !it.as_os_str().is_empty());
+        // Not every file system does that for a folder, nor may everybody open one.
+        let _ = File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|it| it.sync_all());
     }
 }
 

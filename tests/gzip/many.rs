@@ -107,7 +107,7 @@ fn a_file_with_other_names_is_left_to_them() {
 }
 
 /// A case: what is there, how it is called, and what comes of it: the status, and the names.
-const CASES: [&[&str]; 24] = [
+const CASES: [&[&str]; 25] = [
     &["a", "b"],
     &["-k", "a", "b"],
     &["-9", "a"],
@@ -130,6 +130,7 @@ const CASES: [&[&str]; 24] = [
     &["-S", ".x", "a"],
     &["-d", "-S", ".x", "a"],
     &["-d", "cut.gz"],
+    &["-S", "x.", "a"],
     &["linked"],
     &["-n", "a"],
 ];

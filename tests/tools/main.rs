@@ -1,4 +1,4 @@
-//! The examples, as a user runs them: what all of them have in common, and `tee`.
+//! The examples, as a user runs them: what all of them have in common.
 //!
 //! What needs a tool that is not there says so on standard error, and passes.
 
@@ -10,7 +10,6 @@ mod places;
 mod same;
 mod signals;
 mod sizes;
-mod tee;
 mod unread;
 mod version;
 

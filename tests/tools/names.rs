@@ -39,6 +39,13 @@ fn a_file_may_have_any_name() {
     small.push(".gz");
     ends_with(example("gzip").arg("-d").arg(&small), 0);
     assert_eq!(fs::read(&odd).unwrap(), b"one\n");
+    // And any end.
+    let end = OsStr::from_bytes(b".\xff");
+    ends_with(example("gzip").arg("-S").arg(end).arg(&odd), 0);
+    let mut small = odd.clone().into_os_string();
+    small.push(end);
+    ends_with(example("gzip").arg("-d").arg("-S").arg(end).arg(small), 0);
+    assert_eq!(fs::read(&odd).unwrap(), b"one\n");
 }
 
 #[test]

@@ -66,6 +66,30 @@ fn tee_writes_no_file_twice() {
 }
 
 #[test]
+fn tee_writes_its_hash_into_no_file_of_a_copy() {
+    let (_folder, [file, hard, soft, other]) = scene();
+    for to in [&file, &hard, &soft] {
+        for line in [
+            r#""$0" "$3" "$2" >>"$1""#,
+            r#""$0" "$1" "$3" >>"$2""#,
+            r#""$0" "$3" /dev/null "$2" 1<>"$1""#,
+        ] {
+            let output = ends_with(&mut shell(line, "tee", &[&file, to, &other]), 1);
+            assert!(
+                said(&output).contains("it gets the hash"),
+                "{}",
+                said(&output)
+            );
+            assert_eq!(fs::read(&file).unwrap(), PRECIOUS);
+            assert_eq!(fs::read(&other).unwrap(), b"other\n");
+        }
+    }
+    let line = r#""$0" "$1" /dev/stdout | wc -l"#;
+    let both = ends_with(&mut shell(line, "tee", &[&file]), 0).stdout;
+    assert_eq!(String::from_utf8_lossy(&both).trim(), "3");
+}
+
+#[test]
 fn lines_reads_no_file_that_it_writes() {
     let (_folder, [file, hard, soft, other]) = scene();
     for line in [
@@ -88,6 +112,10 @@ fn lines_reads_no_file_that_it_writes() {
     assert!(said(&output).contains("it is the same file as `"));
     let all = [b"other\n", PRECIOUS, PRECIOUS].concat();
     assert_eq!(fs::read(&other).unwrap(), all);
+    // A count is written when all was read.
+    let line = r#""$0" --count "$1" >>"$1""#;
+    ends_with(&mut shell(line, "lines", &[&file]), 0);
+    assert_eq!(fs::read(&file).unwrap(), [PRECIOUS, b"2\n"].concat());
     // The shell has emptied it before we were there, but to say nothing would hide that.
     let output = ends_with(&mut shell(r#""$0" "$1" >"$1""#, "lines", &[&file]), 2);
     assert!(said(&output).contains("it is the same file as `"));
