@@ -147,7 +147,7 @@ fn inside(options: &Options) -> String {
         _ => None,
     };
     folder
-        .join(name.unwrap_or("FILE".as_ref()))
+        .join(name.unwrap_or_else(|| "FILE".as_ref()))
         .display()
         .to_string()
 }

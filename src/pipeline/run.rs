@@ -46,7 +46,9 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
     /// # Errors
     ///
     /// The first cause, with how far it had come and what was not delivered. Into an [`Error`] it
-    /// goes with `?`.
+    /// goes with `?`. A pipeline that would write a file which it reads, or one file twice, fails with
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) before it begins: see
+    /// [`FileId`](crate::FileId).
     pub fn run(self) -> Result<Report, Failure<T>> {
         self.run_into().map(|(report, _)| report)
     }
