@@ -68,21 +68,30 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn only_get_and_head_are_answered() {
+fn another_method_is_told_which_there_are_and_a_word_that_is_none_that_it_is_not_known() {
     let temp = Temp::with(&[("a.txt", "a")]);
     let folder = temp.folder();
-    for method in [
-        "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "BREW",
-    ] {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let table = [
+        ("POST", StatusCode::METHOD_NOT_ALLOWED),
+        ("PUT", StatusCode::METHOD_NOT_ALLOWED),
+        ("DELETE", StatusCode::METHOD_NOT_ALLOWED),
+        ("PATCH", StatusCode::METHOD_NOT_ALLOWED),
+        ("TRACE", StatusCode::METHOD_NOT_ALLOWED),
+        ("OPTIONS", StatusCode::NO_CONTENT),
+        ("get", StatusCode::NOT_IMPLEMENTED),
+        ("options", StatusCode::NOT_IMPLEMENTED),
+        ("BREW", StatusCode::NOT_IMPLEMENTED),
+        ("PROPFIND", StatusCode::NOT_IMPLEMENTED),
+    ];
+    for (name, status) in table {
+        let method = Method::from_bytes(name.as_bytes()).unwrap();
         for path in ["/a.txt", "/none", "*"] {
             let answer = ask(&folder, method.clone(), path, &[]);
-            assert_eq!(
-                answer.status,
-                StatusCode::METHOD_NOT_ALLOWED,
-                "{method} {path}"
-            );
-            assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+            assert_eq!(answer.status, status, "{name} {path}");
+            let allow = (status != StatusCode::NOT_IMPLEMENTED).then_some("GET, HEAD, OPTIONS");
+            assert_eq!(answer.header("allow"), allow, "{name} {path}");
+            let is_empty = status == StatusCode::NO_CONTENT;
+            assert_eq!(answer.body.is_empty(), is_empty, "{name} {path}");
         }
     }
     let head = ask(&folder, Method::HEAD, "/a.txt", &[]);

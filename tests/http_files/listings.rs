@@ -4,23 +4,46 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 
-use crate::kit::{Temp, ask, get};
+use crate::kit::{Temp, age, ask, get};
 
-/// The links of a page, in order, and what they are called.
-fn links(page: &str) -> Vec<(String, String)> {
+/// A line of a page: where it leads, what it is called, how large it is, when it was changed.
+#[derive(Debug)]
+struct Row {
+    link: String,
+    name: String,
+    size: String,
+    modified: String,
+}
+
+/// The lines of a page, in order.
+fn rows(page: &str) -> Vec<Row> {
     let lines = page
         .lines()
-        .filter_map(|line| line.strip_prefix("<li><a href=\""));
+        .filter_map(|line| line.strip_prefix("<tr><td><a href=\""));
     lines
         .map(|line| {
             let (link, rest) = line.split_once("\">").unwrap();
-            let name = rest.strip_suffix("</a></li>").unwrap();
-            (link.to_owned(), name.to_owned())
+            let (name, rest) = rest.split_once("</a></td><td>").unwrap();
+            let (size, rest) = rest.split_once("</td><td>").unwrap();
+            let modified = rest.strip_suffix("</td></tr>").unwrap();
+            let [link, name, size, modified] = [link, name, size, modified].map(str::to_owned);
+            Row {
+                link,
+                name,
+                size,
+                modified,
+            }
         })
         .collect()
+}
+
+fn links(page: &str) -> Vec<(String, String)> {
+    let rows = rows(page).into_iter();
+    rows.map(|row| (row.link, row.name)).collect()
 }
 
 #[test]
@@ -96,17 +119,87 @@ fn a_page_shows_what_a_request_could_have_and_no_more() {
         links.into_iter().map(|(link, _)| link).collect::<Vec<_>>()
     };
     let folder = || temp.folder().listing(true);
-    assert_eq!(shown(folder()), ["../", "a.txt", "b/"]);
+    assert_eq!(shown(folder()), ["../", "a.txt", "b/", "caf%E9"]);
     let followed = shown(folder().symlinks(true));
     assert_eq!(
         followed,
-        ["../", "a.txt", "b/", "inside", "inside-folder/", "outside"]
+        [
+            "../",
+            "a.txt",
+            "b/",
+            "caf%E9",
+            "inside",
+            "inside-folder/",
+            "outside"
+        ]
     );
     let hidden = shown(folder().hidden(true));
-    assert_eq!(hidden, ["../", ".env", "a.txt", "b/"]);
+    assert_eq!(hidden, ["../", ".env", "a.txt", "b/", "caf%E9"]);
+    let page = get(&folder(), "/in/");
+    let left_out = "<p>and 2 whose names no address can have</p>";
+    assert!(page.text().contains(left_out), "not without a word");
     assert_eq!(get(&temp.folder(), "/in/").status, StatusCode::NOT_FOUND);
     let head = ask(&folder(), Method::HEAD, "/in/", &[]);
     assert_eq!(head.headers, get(&folder(), "/in/").headers);
+}
+
+#[test]
+fn a_page_tells_the_size_of_each_file_and_when_it_was_changed() {
+    let temp = Temp::with(&[("in/a.txt", "hello\n"), ("in/empty", ""), ("in/b/c", "c")]);
+    symlink("a.txt", temp.path("in/link")).unwrap();
+    let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1000);
+    age(&temp.path("in/empty"), before_1970);
+    let folder = temp.folder().listing(true).symlinks(true);
+    let page = get(&folder, "/in/");
+    let rows = rows(page.text());
+    let told = |row: &Row| [&*row.link, &*row.size, &*row.modified].map(str::to_owned);
+    assert_eq!(told(&rows[0]), ["../", "", ""]);
+    assert_eq!(told(&rows[1]), ["a.txt", "6", "2001-09-09 01:46"]);
+    assert_eq!((&*rows[2].link, &*rows[2].size), ("b/", ""));
+    assert!(rows[2].modified.starts_with("20"), "that of the folder");
+    assert_eq!(told(&rows[3]), ["empty", "0", ""], "HTTP has no such date");
+    assert_eq!(told(&rows[4]), ["link", "6", "2001-09-09 01:46"]);
+    assert_eq!(rows.len(), 5);
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_is_shown_and_can_be_asked_for() {
+    let temp = Temp::new();
+    // Latin-1, Shift JIS, and what is cut in the middle of a character.
+    for name in [&b"caf\xe9.txt"[..], b"\x93\xfa\x96{.txt", b"cut\xe2\x82"] {
+        let path = temp.path("").join(OsStr::from_bytes(name));
+        fs::write(&path, name).unwrap();
+    }
+    fs::create_dir(temp.path("").join(OsStr::from_bytes(b"d\xff"))).unwrap();
+    let inside = temp.path("").join(OsStr::from_bytes(b"d\xff/x.txt"));
+    fs::write(inside, "inside").unwrap();
+    let folder = temp.folder().listing(true);
+    let page = get(&folder, "/");
+    let links = links(page.text());
+    let wanted = [
+        ("caf%E9.txt", "caf\u{fffd}.txt"),
+        ("cut%E2%82", "cut\u{fffd}"),
+        ("d%FF/", "d\u{fffd}/"),
+        ("%93%FA%96%7B.txt", "\u{fffd}\u{fffd}\u{fffd}{.txt"),
+    ];
+    let found: Vec<(&str, &str)> = links.iter().map(|(a, b)| (&**a, &**b)).collect();
+    assert_eq!(found, wanted);
+    assert_eq!(get(&folder, "/caf%E9.txt").body, b"caf\xe9.txt");
+    assert_eq!(get(&folder, "/caf%e9.txt").body, b"caf\xe9.txt");
+    let type_of_it = get(&folder, "/%93%FA%96%7B.txt");
+    assert_eq!(
+        type_of_it.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(type_of_it.body, b"\x93\xfa\x96{.txt");
+    assert_eq!(get(&folder, "/d%FF/x.txt").text(), "inside");
+    assert!(
+        get(&folder, "/d%FF/")
+            .text()
+            .contains("Index of /d\u{fffd}/")
+    );
+    let moved = get(&folder, "/d%FF");
+    assert_eq!(moved.header("location"), Some("/d%FF/"));
 }
 
 #[test]
@@ -122,5 +215,5 @@ fn a_folder_of_very_many_is_a_page_of_the_first_ones() {
     assert_eq!(links[9_999].0, "09999");
     assert!(page.text().ends_with("<p>and 7 more</p>\n"));
     // What it costs is bounded by that.
-    assert!(page.body.len() < 10_000 * 64);
+    assert!(page.body.len() < 10_000 * 96);
 }

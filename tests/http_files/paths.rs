@@ -1,5 +1,7 @@
 //! Paths of requests: RFC 9110, section 17.3, and every way out of a folder that has been tried.
 
+use std::os::unix::ffi::OsStrExt;
+
 use highwater::http::files::path::{PathError, Relative, can_be_asked_for, encode};
 
 #[test]
@@ -27,11 +29,11 @@ fn what_could_lead_out_of_a_folder_is_refused() {
         ("/a//b", PathError::Empty),
         ("/a//", PathError::Empty),
         ("//evil.example/%2e%2e", PathError::Empty),
-        ("/%c0%ae%c0%ae/etc", PathError::NotUtf8),
-        ("/%c0%af", PathError::NotUtf8),
-        ("/%e0%80%ae", PathError::NotUtf8),
-        ("/caf%e9", PathError::NotUtf8),
-        ("/%ed%a0%80", PathError::NotUtf8),
+        ("/%c0%ae%c0%ae/etc", PathError::Overlong),
+        ("/%c0%af", PathError::Overlong),
+        ("/%e0%80%ae", PathError::Overlong),
+        ("/%f0%80%80%af", PathError::Overlong),
+        ("/a%c1%9cb", PathError::Overlong),
         ("/%", PathError::Percent),
         ("/%4", PathError::Percent),
         ("/%zz", PathError::Percent),
@@ -63,10 +65,11 @@ fn what_is_decoded_is_decoded_once() {
         ("/caf%C3%A9/", "café", true),
         ("/%E6%97%A5%E6%9C%AC", "日本", false),
         ("/c:/windows", "c:/windows", false),
+        ("/%c3%80%20la", "À la", false),
     ];
     for (path, decoded, is_folder) in table {
         let relative = Relative::decode(path).unwrap();
-        assert_eq!(relative.as_str(), decoded, "{path}");
+        assert_eq!(relative.as_bytes(), decoded.as_bytes(), "{path}");
         assert_eq!(relative.is_folder(), is_folder, "{path}");
     }
 }
@@ -106,7 +109,8 @@ fn a_prefix_is_whole_segments() {
     for (path, below) in table {
         let relative = Relative::decode(path).unwrap();
         let found = relative.below(&prefix);
-        assert_eq!(found.as_ref().map(Relative::as_str), below, "{path}");
+        let found = found.as_ref().map(Relative::as_bytes);
+        assert_eq!(found, below.map(str::as_bytes), "{path}");
         let top = Relative::decode("/").unwrap();
         assert_eq!(relative.below(&top), Some(relative.clone()), "{path}");
     }
@@ -120,6 +124,30 @@ fn a_name_that_cannot_be_asked_for_is_known_as_such() {
     for name in ["a", "...", "a b", "é", "%2e", "javascript:alert(1)", "<b>"] {
         assert!(can_be_asked_for(name), "{name:?}");
         let relative = Relative::decode(&format!("/{}", encode(name))).unwrap();
-        assert_eq!(relative.as_str(), name);
+        assert_eq!(relative.as_bytes(), name.as_bytes());
+    }
+}
+
+#[test]
+fn a_name_need_not_be_utf_8() {
+    for name in [
+        &b"caf\xe9"[..],
+        b"\xc0 la carte",
+        b"\xed\xa0\x80",
+        b"\xff\xfe",
+        b"\x80",
+    ] {
+        assert!(can_be_asked_for(name), "{name:?}");
+        let relative = Relative::decode(&format!("/a/{}", encode(name))).unwrap();
+        assert_eq!(relative.file_name().as_bytes(), name);
+        assert_eq!(relative.as_bytes(), [b"a/", name].concat());
+    }
+    for overlong in [
+        &b"\xc0\xae"[..],
+        b"a\xc0\xafb",
+        b"\xe0\x80\xae",
+        b"\xf0\x80\x80\xaf",
+    ] {
+        assert!(!can_be_asked_for(overlong), "{overlong:?}");
     }
 }

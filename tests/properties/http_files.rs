@@ -2,7 +2,7 @@
 //! tests and the fuzzer.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path};
+use std::path::Component;
 use std::time::{Duration, SystemTime};
 
 use highwater::http::files::etag::Stamp;
@@ -21,7 +21,7 @@ fn spell(bytes: &[u8], alphabet: &[&str]) -> String {
 
 const OF_PATHS: [&str; 24] = [
     "/", "/", "..", ".", "a", "b", "%2e", "%2E", "%2f", "%5c", "\\", "%", "%00", "%25", "%c3",
-    "%a9", "é", "%c0", "%ae", " ", "%20", "~", "//", "2e",
+    "%a9", "é", "%c0", "%ae", " ", "%af", "~", "//", "2e",
 ];
 
 /// Whatever the path, what comes of it goes down from the folder, name by name.
@@ -33,19 +33,27 @@ pub(crate) fn goes_down(bytes: &[u8]) {
         let Ok(relative) = Relative::decode(path) else {
             continue;
         };
-        let found = relative.as_str();
-        let names: Vec<Component<'_>> = Path::new(found).components().collect();
+        let found = relative.as_bytes();
+        let names: Vec<Component<'_>> = relative.as_path().components().collect();
         let only_names = names
             .iter()
             .all(|name| matches!(name, Component::Normal(_)));
         assert!(only_names, "{path:?} leads to {found:?}");
         // The file system and the rule read the same names.
-        let segments = found.split('/').filter(|segment| !segment.is_empty());
+        let segments = found.split(|byte| *byte == b'/');
+        let segments = segments.filter(|segment| !segment.is_empty());
         assert_eq!(names.len(), segments.count(), "{path:?}");
-        assert!(!found.contains(['\0', '\\', '\n', '\r']), "{path:?}");
-        assert!(!found.starts_with('/') && !found.ends_with('/'), "{path:?}");
+        let is_forbidden = |byte: &u8| b"\0\\\n\r".contains(byte);
+        assert!(!found.iter().any(is_forbidden), "{path:?}");
+        // No lax reader finds dots or slashes in it.
+        let holds = |bytes: &[u8]| found.windows(bytes.len()).any(|window| window == bytes);
+        assert!(!holds(b"\xc0\xae") && !holds(b"\xc0\xaf"), "{path:?}");
+        assert!(
+            !found.starts_with(b"/") && !found.ends_with(b"/"),
+            "{path:?}"
+        );
 
-        let names: Vec<String> = found.split('/').map(encode).collect();
+        let names: Vec<String> = found.split(|byte| *byte == b'/').map(encode).collect();
         let slash = if relative.is_folder() && !found.is_empty() {
             "/"
         } else {

@@ -47,7 +47,7 @@ impl Beneath {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let root = openat(CWD, path, TO_PASS, Mode::empty())?;
         // An old kernel does not know the call. Some sandboxes say that it is not permitted.
-        let probed = resolve(&root, ".", Links::Refused);
+        let probed = resolve(&root, b".", Links::Refused);
         let by_kernel = !matches!(probed, Err(Errno::NOSYS | Errno::PERM | Errno::INVAL));
         Ok(Self { root, by_kernel })
     }
@@ -55,8 +55,8 @@ impl Beneath {
     /// Opens a path to read, which is empty for the folder itself.
     ///
     /// Only the kernel can follow links and stay in the folder: where it cannot, all are refused.
-    pub(super) fn open(&self, path: &str, links: Links) -> Result<File, Errno> {
-        let path = if path.is_empty() { "." } else { path };
+    pub(super) fn open(&self, path: &[u8], links: Links) -> Result<File, Errno> {
+        let path = if path.is_empty() { b"." } else { path };
         let opened = if self.by_kernel {
             resolve(&self.root, path, links)
         } else {
@@ -66,28 +66,28 @@ impl Beneath {
     }
 
     /// Opens each folder on the way from the one before it, through no link.
-    fn step(&self, path: &str) -> Result<OwnedFd, Errno> {
-        let open = |folder: Option<&OwnedFd>, name: &str, flags: OFlags| {
-            if name == ".." {
+    fn step(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        let open = |folder: Option<&OwnedFd>, name: &[u8], flags: OFlags| {
+            if name == b".." {
                 return Err(Errno::XDEV);
             }
             let flags = flags | OFlags::NOFOLLOW;
             again(|| openat(folder.unwrap_or(&self.root), name, flags, Mode::empty()))
         };
-        let (folders, name) = match path.rsplit_once('/') {
-            Some((folders, name)) => (Some(folders), name),
-            None => (None, path),
-        };
+        let mut steps = path.split(|byte| *byte == b'/').peekable();
         let mut folder = None;
-        for step in folders.into_iter().flat_map(|folders| folders.split('/')) {
+        while let Some(step) = steps.next() {
+            if steps.peek().is_none() {
+                return open(folder.as_ref(), step, TO_READ);
+            }
             folder = Some(open(folder.as_ref(), step, TO_PASS)?);
         }
-        open(folder.as_ref(), name, TO_READ)
+        Err(Errno::NOENT)
     }
 }
 
 #[cfg(target_os = "linux")]
-fn resolve(root: &OwnedFd, path: &str, links: Links) -> Result<OwnedFd, Errno> {
+fn resolve(root: &OwnedFd, path: &[u8], links: Links) -> Result<OwnedFd, Errno> {
     use rustix::fs::{ResolveFlags, openat2};
 
     let mut how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -98,7 +98,7 @@ fn resolve(root: &OwnedFd, path: &str, links: Links) -> Result<OwnedFd, Errno> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn resolve(_root: &OwnedFd, _path: &str, _links: Links) -> Result<OwnedFd, Errno> {
+fn resolve(_root: &OwnedFd, _path: &[u8], _links: Links) -> Result<OwnedFd, Errno> {
     Err(Errno::NOSYS)
 }
 

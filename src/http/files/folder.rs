@@ -1,22 +1,24 @@
 //! A folder, and what is found in it for a request.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{ALLOW, LOCATION};
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use rustix::io::Errno;
 
 use super::beneath::{Beneath, Links};
 use super::coding::prefers_gzip;
 use super::etag::Stamp;
-use super::listing::{Listing, Shown};
+use super::listing::{Facts, Listing, Shown};
 use super::mime;
-use super::path::Relative;
+use super::path::{Relative, file_name};
 use super::plan::{Plan, Representation, plan};
 use crate::error::{Error, ErrorKind};
 
@@ -26,7 +28,8 @@ use crate::error::{Error, ErrorKind};
 /// that (`openat2` where there is one), so neither dots nor links lead out of it, also while
 /// somebody renames what is in it.
 ///
-/// It answers `GET` and `HEAD`, ranges, and conditions on a time or an entity tag. A type goes by
+/// It answers `GET` and `HEAD`, and `OPTIONS` with what it answers: ranges, and conditions on a
+/// time or an entity tag. A type goes by
 /// the extension of a name ([`mime`]).
 ///
 /// # Examples
@@ -51,7 +54,7 @@ pub struct Folder {
     beneath: Beneath,
     name: String,
     prefix: Option<Relative>,
-    index: Option<String>,
+    index: Option<OsString>,
     links: Links,
     gzip: bool,
     listing: bool,
@@ -83,7 +86,7 @@ impl Folder {
             beneath,
             name,
             prefix: None,
-            index: Some("index.html".to_owned()),
+            index: Some("index.html".into()),
             links: Links::Refused,
             gzip: false,
             listing: false,
@@ -106,7 +109,7 @@ impl Folder {
 
     /// Answers a request for a folder with this file in it. Without, it is `index.html`.
     #[must_use]
-    pub fn index(mut self, name: impl Into<String>) -> Self {
+    pub fn index(mut self, name: impl Into<OsString>) -> Self {
         self.index = Some(name.into());
         self
     }
@@ -120,7 +123,8 @@ impl Folder {
 
     /// Shows what is in a folder that has no index. Without, it is not found.
     ///
-    /// The page has no more than 10,000 names, in alphabetical order.
+    /// The page has no more than 10,000 names, in the order of their bytes, with the size of each
+    /// file and when it was changed.
     #[must_use]
     pub const fn listing(mut self, shown: bool) -> Self {
         self.listing = shown;
@@ -185,22 +189,17 @@ impl Folder {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Prepared, Error> {
-        let status = match *method {
-            Method::GET | Method::HEAD => match self.relative(uri) {
-                Ok(path) => match self.find(&path, method, uri, headers) {
-                    Ok(prepared) => return Ok(prepared),
-                    Err(errno) => refusal(errno).ok_or_else(|| self.failed(&path, errno))?,
-                },
-                Err(status) => status,
-            },
-            _ => StatusCode::METHOD_NOT_ALLOWED,
-        };
-        let mut plan = Plan::of_status(status);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            plan.headers
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Ok(Plan::of_method(method, "GET, HEAD, OPTIONS").into());
         }
-        Ok(plan.into())
+        let status = match self.relative(uri) {
+            Ok(path) => match self.find(&path, method, uri, headers) {
+                Ok(prepared) => return Ok(prepared),
+                Err(errno) => refusal(errno).ok_or_else(|| self.failed(&path, errno))?,
+            },
+            Err(status) => status,
+        };
+        Ok(Plan::of_status(status).into())
     }
 
     /// The path beneath the folder, or why there is none.
@@ -217,7 +216,7 @@ impl Folder {
     }
 
     fn failed(&self, path: &Relative, errno: Errno) -> Error {
-        let name = format!("{}/{}", self.name, path.as_str());
+        let name = format!("{}/{}", self.name, path.as_path().display());
         Error::from(io::Error::from(errno)).during("open", &name)
     }
 
@@ -229,14 +228,15 @@ impl Folder {
         headers: &HeaderMap,
     ) -> Result<Prepared, Errno> {
         if !path.is_folder() {
-            return match self.look(path.as_str())? {
-                Found::File(file) => Ok(self.serve(path.as_str(), file, method, headers)),
+            let path = path.as_bytes();
+            return match self.look(path)? {
+                Found::File(file) => Ok(self.serve(path, file, method, headers)),
                 Found::Folder(_) => Ok(moved(uri)),
                 Found::Other => Err(Errno::NOENT),
             };
         }
         if let Some(index) = &self.index {
-            let index = join(path.as_str(), index);
+            let index = join(path.as_bytes(), index);
             match self.look(&index) {
                 Ok(Found::File(file)) => return Ok(self.serve(&index, file, method, headers)),
                 Err(errno) if !is_missing(errno) => return Err(errno),
@@ -251,20 +251,20 @@ impl Folder {
     }
 
     /// Opens a path, and looks what it is. What is looked at is what was opened.
-    fn look(&self, path: &str) -> Result<Found, Errno> {
+    fn look(&self, path: &[u8]) -> Result<Found, Errno> {
         let file = self.beneath.open(path, self.links)?;
         let metadata = file.metadata().map_err(|error| errno(&error))?;
+        let stamp = stamp(&metadata);
         Ok(if metadata.is_file() {
-            let stamp = stamp(&metadata);
             Found::File(Opened { file, stamp })
         } else if metadata.is_dir() {
-            Found::Folder(file)
+            Found::Folder(Opened { file, stamp })
         } else {
             Found::Other
         })
     }
 
-    fn serve(&self, path: &str, plain: Opened, method: &Method, headers: &HeaderMap) -> Prepared {
+    fn serve(&self, path: &[u8], plain: Opened, method: &Method, headers: &HeaderMap) -> Prepared {
         let compressed = self.gzip.then(|| self.compressed(path, &plain)).flatten();
         let varies = compressed.is_some();
         let compressed = compressed.filter(|_| prefers_gzip(headers));
@@ -272,7 +272,7 @@ impl Folder {
         let Opened { file, stamp } = compressed.unwrap_or(plain);
         let representation = Representation {
             stamp,
-            content_type: mime::of(path.rsplit('/').next().unwrap_or_default()),
+            content_type: mime::of(file_name(path)),
             is_gzip,
             varies,
             cache_control: self.cache_control.clone(),
@@ -286,9 +286,9 @@ impl Folder {
     }
 
     /// The file beside it that holds the same with gzip.
-    fn compressed(&self, path: &str, plain: &Opened) -> Option<Opened> {
+    fn compressed(&self, path: &[u8], plain: &Opened) -> Option<Opened> {
         // Whatever is wrong with it, there is still the plain one.
-        let Ok(Found::File(compressed)) = self.look(&format!("{path}.gz")) else {
+        let Ok(Found::File(compressed)) = self.look(&[path, b".gz"].concat()) else {
             return None;
         };
         let is_current = seconds(&compressed.stamp) >= seconds(&plain.stamp);
@@ -296,16 +296,16 @@ impl Folder {
     }
 
     fn list(&self, path: &Relative) -> Result<Prepared, Errno> {
-        let Found::Folder(folder) = self.look(path.as_str())? else {
+        let Found::Folder(folder) = self.look(path.as_bytes())? else {
             return Err(Errno::NOTDIR);
         };
-        let look = |name: &str| match self.look(&join(path.as_str(), name)) {
-            Ok(Found::File(_)) => Shown::File,
-            Ok(Found::Folder(_)) => Shown::Folder,
+        let look = |name: &OsStr| match self.look(&join(path.as_bytes(), name)) {
+            Ok(Found::File(found)) => Shown::File(Some(Facts::of(&found.stamp))),
+            Ok(Found::Folder(found)) => Shown::Folder(Some(Facts::of(&found.stamp))),
             Ok(Found::Other) | Err(_) => Shown::Nothing,
         };
-        let listing = Listing::read(folder, self.hidden, look)?;
-        let page = listing.page(path.as_str());
+        let listing = Listing::read(folder.file, self.hidden, look)?;
+        let page = listing.page(path.as_bytes());
         Ok(Plan::of_page(page, self.cache_control.as_ref()).into())
     }
 }
@@ -319,7 +319,7 @@ impl From<Plan> for Prepared {
 /// What is behind a path.
 enum Found {
     File(Opened),
-    Folder(File),
+    Folder(Opened),
     /// A pipe, a device, a socket.
     Other,
 }
@@ -344,11 +344,9 @@ fn seconds(stamp: &Stamp) -> Option<u64> {
     Some(since.as_secs())
 }
 
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        return name.to_owned();
-    }
-    format!("{folder}/{name}")
+fn join(folder: &[u8], name: &OsStr) -> Vec<u8> {
+    let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
+    [folder, slash, name.as_bytes()].concat()
 }
 
 /// Sends a client to the same path with a slash behind it, so that links in the page are right.

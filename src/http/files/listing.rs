@@ -1,12 +1,16 @@
 //! The page that shows what is in a folder.
 
 use std::collections::BinaryHeap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{Dir, FileType};
+use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 
+use super::etag::Stamp;
 use super::path::{can_be_asked_for, encode};
 
 /// How many names a page has at most, so that a folder of millions costs no more memory than one of
@@ -19,19 +23,54 @@ pub(super) struct Listing {
     entries: Vec<Entry>,
     /// How many more there are.
     left_out: u64,
+    /// How many have a name that no request can have.
+    unnameable: u64,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    name: String,
+    /// In the bytes of the file system.
+    name: Vec<u8>,
     is_folder: bool,
+    /// None if it has gone meanwhile.
+    facts: Option<Facts>,
 }
 
-/// What a name stands for, if a request could have it.
+/// What a page shows beside a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Facts {
+    len: u64,
+    /// In seconds since 1970.
+    modified: i64,
+}
+
+impl Facts {
+    pub(super) fn of(stamp: &Stamp) -> Self {
+        let since = stamp.modified.duration_since(UNIX_EPOCH);
+        let seconds = since.map_or(-1, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+        Self {
+            len: stamp.len,
+            modified: seconds,
+        }
+    }
+
+    /// Those of a name in an open folder.
+    fn in_folder(folder: &Dir, name: &[u8]) -> Option<Self> {
+        let found = statat(folder.fd().ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(Self {
+            len: u64::try_from(found.st_size).ok()?,
+            modified: found.st_mtime as i64,
+        })
+    }
+}
+
+/// What a name stands for, if a request could have it. Without facts, those of the name are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    File,
-    Folder,
+    File(Option<Facts>),
+    Folder(Option<Facts>),
     Nothing,
 }
 
@@ -40,70 +79,125 @@ impl Listing {
     pub(super) fn read(
         folder: File,
         hidden: bool,
-        look: impl Fn(&str) -> Shown,
+        look: impl Fn(&OsStr) -> Shown,
     ) -> Result<Self, Errno> {
         let mut first = BinaryHeap::new();
-        let mut left_out = 0;
-        for entry in Dir::new(folder)? {
+        let (mut left_out, mut unnameable) = (0, 0);
+        let mut folder = Dir::new(folder)?;
+        while let Some(entry) = folder.read() {
             let entry = entry?;
-            // A name that no request can say is not shown.
-            let Ok(name) = entry.file_name().to_str() else {
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") || (name.starts_with(b".") && !hidden) {
                 continue;
-            };
-            if !can_be_asked_for(name) || (name.starts_with('.') && !hidden) {
+            }
+            if !can_be_asked_for(name) {
+                unnameable += 1;
                 continue;
             }
             let shown = match entry.file_type() {
-                FileType::RegularFile => Shown::File,
-                FileType::Directory => Shown::Folder,
-                FileType::Symlink | FileType::Unknown => look(name),
+                FileType::RegularFile => Shown::File(None),
+                FileType::Directory => Shown::Folder(None),
+                FileType::Symlink | FileType::Unknown => look(OsStr::from_bytes(name)),
                 _ => Shown::Nothing,
             };
-            if shown == Shown::Nothing {
-                continue;
-            }
+            let (is_folder, facts) = match shown {
+                Shown::File(facts) => (false, facts),
+                Shown::Folder(facts) => (true, facts),
+                Shown::Nothing => continue,
+            };
             first.push(Entry {
                 name: name.to_owned(),
-                is_folder: shown == Shown::Folder,
+                is_folder,
+                facts,
             });
             if first.len() > NAMES_MAX {
                 first.pop();
                 left_out += 1;
             }
         }
+        let mut entries = first.into_sorted_vec();
+        // Of those that are shown alone: a folder can have millions.
+        for entry in &mut entries {
+            let facts = entry.facts.take();
+            entry.facts = facts.or_else(|| Facts::in_folder(&folder, &entry.name));
+        }
         Ok(Self {
-            entries: first.into_sorted_vec(),
+            entries,
             left_out,
+            unnameable,
         })
     }
 
     /// Writes the page for a folder with this path, which is empty for the one that is served.
-    pub(super) fn page(&self, path: &str) -> String {
+    pub(super) fn page(&self, path: &[u8]) -> String {
         let slash = if path.is_empty() { "" } else { "/" };
         let title = format!("Index of /{}{slash}", escape(path));
         let mut page = format!(
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-             <title>{title}</title>\n<h1>{title}</h1>\n<ul>\n"
+             <title>{title}</title>\n<style>th, td {{ padding-right: 2em; text-align: left }} \
+             td:nth-child(2) {{ text-align: right }}</style>\n<h1>{title}</h1>\n<table>\n\
+             <tr><th>Name</th><th>Size in bytes</th><th>Modified (UTC)</th></tr>\n"
         );
         if !path.is_empty() {
-            page.push_str("<li><a href=\"../\">../</a></li>\n");
+            page.push_str("<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
         }
-        for Entry { name, is_folder } in &self.entries {
-            let slash = if *is_folder { "/" } else { "" };
-            let (link, name) = (encode(name), escape(name));
-            // Writing to a string cannot fail.
-            let _ = writeln!(page, "<li><a href=\"{link}{slash}\">{name}{slash}</a></li>");
+        for entry in &self.entries {
+            entry.write(&mut page);
         }
-        page.push_str("</ul>\n");
+        page.push_str("</table>\n");
+        // Writing to a string cannot fail.
         if self.left_out > 0 {
             let _ = writeln!(page, "<p>and {} more</p>", self.left_out);
+        }
+        if self.unnameable > 0 {
+            let _ = writeln!(
+                page,
+                "<p>and {} whose names no address can have</p>",
+                self.unnameable
+            );
         }
         page
     }
 }
 
-/// Writes text so that nothing in it is read as HTML.
-fn escape(text: &str) -> String {
+impl Entry {
+    fn write(&self, page: &mut String) {
+        let slash = if self.is_folder { "/" } else { "" };
+        let (link, name) = (encode(&self.name), escape(&self.name));
+        let len = match self.facts {
+            Some(facts) if !self.is_folder => facts.len.to_string(),
+            _ => String::new(),
+        };
+        let modified = self.facts.and_then(|facts| date(facts.modified));
+        let modified = modified.unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "<tr><td><a href=\"{link}{slash}\">{name}{slash}</a></td><td>{len}</td><td>{modified}</td></tr>"
+        );
+    }
+}
+
+/// Writes a time as `2001-09-09 01:46`. None for one that has no year of four digits since 1970.
+fn date(seconds: i64) -> Option<String> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let seconds = u64::try_from(seconds)
+        .ok()
+        .filter(|since| *since < YEAR_10000)?;
+    let time: SystemTime = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    // Such as `Sun, 09 Sep 2001 01:46:40 GMT`.
+    let text = httpdate::fmt_http_date(time);
+    let month = MONTHS.find(text.get(8..11)?)? / 3 + 1;
+    let (year, day, time) = (text.get(12..16)?, text.get(5..7)?, text.get(17..22)?);
+    Some(format!("{year}-{month:02}-{day} {time}"))
+}
+
+/// When the year 10000 begins, for which HTTP has no date.
+const YEAR_10000: u64 = 253_402_300_800;
+
+/// Writes a name so that nothing in it is read as HTML. What is not UTF-8 in it is shown as `�`.
+fn escape(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

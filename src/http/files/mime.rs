@@ -24,15 +24,14 @@ pub const UNKNOWN: &str = "application/octet-stream";
 /// assert_eq!(mime::of("README"), mime::UNKNOWN);
 /// ```
 #[must_use]
-pub fn of(file_name: &str) -> &'static str {
-    let Some((stem, extension)) = file_name.rsplit_once('.') else {
-        return UNKNOWN;
+pub fn of(file_name: impl AsRef<[u8]>) -> &'static str {
+    let name = file_name.as_ref();
+    let extension = match name.iter().rposition(|byte| *byte == b'.') {
+        // A file that is called `.txt` has no extension.
+        None | Some(0) => return UNKNOWN,
+        Some(dot) => &name[dot + 1..],
     };
-    // A file that is called `.txt` has no extension.
-    if stem.is_empty() {
-        return UNKNOWN;
-    }
-    let lower = || extension.bytes().map(|byte| byte.to_ascii_lowercase());
+    let lower = || extension.iter().map(|byte| byte.to_ascii_lowercase());
     TYPES
         .binary_search_by(|(known, _)| known.bytes().cmp(lower()))
         .map_or(UNKNOWN, |at| TYPES[at].1)

@@ -4,18 +4,23 @@
 //! a proxy in front may have read it the other way. This module is pure.
 
 use std::error::Error as StdError;
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// A path beneath a folder: no `.` or `..`, no empty segment, nothing that a file system would read
-/// as anything but a name.
+/// as anything but a name. A name is bytes, and need not be UTF-8.
 ///
 /// # Examples
 ///
 /// ```
+/// use std::path::Path;
 /// use highwater::http::files::path::{PathError, Relative};
 ///
 /// let path = Relative::decode("/a%20folder/caf%C3%A9.txt")?;
-/// assert_eq!(path.as_str(), "a folder/café.txt");
+/// assert_eq!(path.as_path(), Path::new("a folder/café.txt"));
+/// assert_eq!(Relative::decode("/caf%E9.txt")?.as_bytes(), b"caf\xe9.txt");
 /// assert_eq!(Relative::decode("/a/%2e%2e/b"), Err(PathError::Dots));
 /// # Ok::<(), PathError>(())
 /// ```
@@ -23,10 +28,10 @@ use std::fmt;
 /// # Invariants
 ///
 /// 1. `path` is empty, or names between single slashes with none at either end.
-/// 2. No name is `.` or `..`, or holds a backslash or a control character.
+/// 2. No name is `.` or `..`, or holds a backslash, a control character or an overlong encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relative {
-    path: String,
+    path: Vec<u8>,
     is_folder: bool,
 }
 
@@ -44,8 +49,8 @@ pub enum PathError {
     Backslash,
     /// NUL, a line end, or another control character.
     Control,
-    /// What it decodes to is no UTF-8, be it overlong or of another encoding.
-    NotUtf8,
+    /// A character in more bytes than UTF-8 gives it, which some readers take for a dot or a slash.
+    Overlong,
     /// A segment `.` or `..`.
     Dots,
     /// A segment with nothing in it, as in `//`.
@@ -60,7 +65,7 @@ impl fmt::Display for PathError {
             Self::EncodedSlash => "the path has an encoded slash",
             Self::Backslash => "the path has a backslash",
             Self::Control => "the path has a control character",
-            Self::NotUtf8 => "the path is not utf-8",
+            Self::Overlong => "the path has an overlong encoding",
             Self::Dots => "the path has a segment of dots",
             Self::Empty => "the path has an empty segment",
         })
@@ -93,14 +98,17 @@ impl Relative {
                 byte => decoded.push(byte),
             }
         }
-        let mut path = String::from_utf8(decoded).map_err(|_| PathError::NotUtf8)?;
-        let is_folder = path.is_empty() || path.ends_with('/');
+        if has_overlong(&decoded) {
+            return Err(PathError::Overlong);
+        }
+        let mut path = decoded;
+        let is_folder = path.is_empty() || path.ends_with(b"/");
         if !path.is_empty() {
             path.truncate(path.len() - usize::from(is_folder));
-            for segment in path.split('/') {
+            for segment in segments(&path) {
                 match segment {
-                    "" => return Err(PathError::Empty),
-                    "." | ".." => return Err(PathError::Dots),
+                    b"" => return Err(PathError::Empty),
+                    b"." | b".." => return Err(PathError::Dots),
                     _ => {}
                 }
             }
@@ -108,10 +116,16 @@ impl Relative {
         Ok(Self { path, is_folder })
     }
 
-    /// The path, with no slash at either end. That of the folder itself is empty.
+    /// The bytes of the path, with no slash at either end. Those of the folder itself are none.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.path
+    }
+
+    /// The path, as the file system takes it.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
     }
 
     /// Says whether it ended with a slash, and so asks for a folder.
@@ -125,8 +139,8 @@ impl Relative {
     /// `.well-known` at the top is no such name: RFC 8615 made it to be served.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
-        let mut segments = self.path.split('/').enumerate();
-        segments.any(|(depth, name)| name.starts_with('.') && !(depth == 0 && name == WELL_KNOWN))
+        let mut segments = segments(&self.path).enumerate();
+        segments.any(|(depth, name)| name.starts_with(b".") && !(depth == 0 && name == WELL_KNOWN))
     }
 
     /// The path from a folder that it goes through, or that it is. None if it does not.
@@ -135,12 +149,12 @@ impl Relative {
         if folder.path.is_empty() {
             return Some(self.clone());
         }
-        let rest = self.path.strip_prefix(folder.as_str())?;
+        let rest = self.path.strip_prefix(folder.as_bytes())?;
         // It may be a longer name that only begins alike.
         let rest = if rest.is_empty() {
             rest
         } else {
-            rest.strip_prefix('/')?
+            rest.strip_prefix(b"/")?
         };
         Some(Self {
             path: rest.to_owned(),
@@ -150,12 +164,21 @@ impl Relative {
 
     /// The name of the file, without the folders that it is in.
     #[must_use]
-    pub fn file_name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
+    pub fn file_name(&self) -> &OsStr {
+        OsStr::from_bytes(file_name(&self.path))
     }
 }
 
-const WELL_KNOWN: &str = ".well-known";
+const WELL_KNOWN: &[u8] = b".well-known";
+
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
+}
+
+/// The last segment of a path.
+pub(super) fn file_name(path: &[u8]) -> &[u8] {
+    segments(path).last().unwrap_or_default()
+}
 
 /// What stands behind a percent sign.
 fn escaped(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {
@@ -165,20 +188,33 @@ fn escaped(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {
     u8::try_from(high << 4 | low).map_err(|_| PathError::Percent)
 }
 
+/// Says whether a character is there in more bytes than it needs: `C0 AE` for a dot, `C0 AF` for a
+/// slash. No name that was written as text, in whatever encoding, has such bytes other than by chance.
+fn has_overlong(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| {
+        matches!(
+            pair,
+            [0xc0 | 0xc1, 0x80..=0xbf] | [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f]
+        )
+    })
+}
+
 /// Says whether a request can ask for a file of this name.
 #[must_use]
-pub fn can_be_asked_for(name: &str) -> bool {
-    !matches!(name, "" | "." | "..")
-        && !name.contains(|c: char| c == '/' || c == '\\' || c.is_ascii_control())
+pub fn can_be_asked_for(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
+    let is_refused = |byte: &u8| matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(is_refused) && !has_overlong(name)
 }
 
 /// Writes a name as a segment of a path: whatever is not a letter, a digit or one of `-._~` is
 /// encoded, so that nothing in it is read as anything else.
 #[must_use]
-pub fn encode(name: &str) -> String {
+pub fn encode(name: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let name = name.as_ref();
     let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
+    for &byte in name {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, LAST_MODIFIED, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -142,6 +142,31 @@ impl Plan {
         plan
     }
 
+    /// An answer to a method that is not served at this place, where those of `allow` are: 204 to
+    /// `OPTIONS`, which asks for them, 405 to another one of HTTP, and 501 to a word that is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Method, StatusCode};
+    /// use highwater::http::files::plan::Plan;
+    ///
+    /// let plan = Plan::of_method(&Method::DELETE, "GET, HEAD, OPTIONS");
+    /// assert_eq!(plan.status, StatusCode::METHOD_NOT_ALLOWED);
+    /// assert_eq!(plan.headers["allow"], "GET, HEAD, OPTIONS");
+    /// ```
+    #[must_use]
+    pub fn of_method(method: &Method, allow: &'static str) -> Self {
+        let mut plan = match *method {
+            Method::OPTIONS => Self::new(StatusCode::NO_CONTENT, Body::None),
+            _ if METHODS.contains(method) => Self::of_status(StatusCode::METHOD_NOT_ALLOWED),
+            // RFC 9110 9.1: a server that does not know a method says so.
+            _ => return Self::of_status(StatusCode::NOT_IMPLEMENTED),
+        };
+        plan.headers.insert(ALLOW, HeaderValue::from_static(allow));
+        plan
+    }
+
     /// A page that was made for this answer.
     pub(super) fn of_page(page: String, cache_control: Option<&HeaderValue>) -> Self {
         let mut plan = Self::new(StatusCode::OK, Body::Text(page.into()));
@@ -229,3 +254,16 @@ impl Plan {
 
 /// As many headers as an answer has, without those that are added when it is sent.
 const HEADERS: usize = 8;
+
+/// The methods that HTTP has: RFC 9110, section 9.3, and RFC 5789.
+const METHODS: [Method; 9] = [
+    Method::CONNECT,
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+    Method::TRACE,
+];
