@@ -18,11 +18,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use highwater::http::{Limits, Method, Request, Response, Server, StatusCode};
-use highwater::{BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, broadcast, net};
+use highwater::http::files::plan::Plan;
+use highwater::http::{Limits, Method, Request, Response, Sent, Server, StatusCode};
+use highwater::{
+    BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast, net,
+};
 
 use asked::asked;
+use number::given;
 use shell::Interrupted;
+use web::Answered;
 
 const HELP: &str = "\
 A stream of events over HTTP/1.1, which browsers know as EventSource.
@@ -31,18 +36,20 @@ usage: events [options]
 
   GET  /        a page that shows the events
   GET  /events  the events, for as long as one listens
-  POST /events  makes its body, a line of text, an event
+  POST /events  makes its body, a text of any lines, an event
 
 options
-  --listen HOST:PORT  where [127.0.0.1:8080]; port 0 takes a free one
+  --listen HOST:PORT  where, or a port of this machine alone [127.0.0.1:8080]; 0 takes a free one
   --connections N     so many listeners at once; others wait to be accepted [1000]
   --behind N          a listener may be so many events behind; then it misses the oldest, and is
                       told how many [64]
   --quiet SECONDS     after so long without an event a comment is sent, so that a listener who has
                       gone is noticed [15]
-  --help
+  --no-log            no line on standard error for each request
+  --help, --version
 
-exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM";
+exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP";
 
 const PAGE: &str = "<!doctype html><meta charset=utf-8><title>events</title>
 <h1>events</h1><form><input autofocus><button>post</button></form><ol></ol><script>
@@ -66,6 +73,7 @@ struct Options {
     connections: usize,
     behind: usize,
     quiet: Duration,
+    logged: bool,
 }
 
 fn main() -> ExitCode {
@@ -84,19 +92,36 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
         connections: 1000,
         behind: 64,
         quiet: Duration::from_secs(15),
+        logged: true,
     };
     while let Some(arg) = args.next()? {
         match arg {
-            Long("listen") => options.listen = args.value()?.string()?,
-            Long("connections") => options.connections = args.value()?.parse_with(number::count)?,
-            Long("behind") => options.behind = args.value()?.parse_with(number::count)?,
-            Long("quiet") => options.quiet = args.value()?.parse_with(number::seconds)?,
+            Long("listen") => options.listen = given(&mut args, "--listen", web::place)?,
+            Long("connections") => {
+                options.connections = given(&mut args, "--connections", number::count)?;
+            }
+            Long("behind") => options.behind = given(&mut args, "--behind", number::count)?,
+            Long("quiet") => options.quiet = given(&mut args, "--quiet", a_while)?,
+            Long("no-log") => options.logged = false,
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
     }
     Ok(Some(options))
 }
+
+/// A time that is long enough to be waited for, so that not all that is sent is comments.
+fn a_while(text: &str) -> Result<Duration, String> {
+    match number::seconds(text)? {
+        time if time < SHORTEST => Err(format!(
+            "`{text}` is too short: {} at least",
+            SHORTEST.as_secs_f64()
+        )),
+        time => Ok(time),
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Serves until a signal comes, and gives back which.
 fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
@@ -110,7 +135,8 @@ fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
         quiet: options.quiet,
     };
     let answer = move |request: Request, response: Response| stage.answer(request, response);
-    web::run(Server::on(door).limits(limits), "events", answer)
+    let server = Server::on(door).limits(limits);
+    web::run(server, "events", options.logged, answer)
 }
 
 /// Where events come from, and who listens.
@@ -121,41 +147,56 @@ struct Stage {
 }
 
 impl Stage {
-    fn answer(&self, request: Request, mut response: Response) -> Result<(), Error> {
-        match (request.method(), request.path()) {
-            (&Method::GET, "/") => {
+    fn answer(&self, request: Request, mut response: Response) -> Result<Answered, Error> {
+        let method = request.method();
+        match (method, request.path()) {
+            (&Method::GET | &Method::HEAD, "/") => {
                 response.header("content-type", "text/html; charset=utf-8")?;
-                response.send(PAGE)
+                text(response, StatusCode::OK, PAGE)
             }
-            (&Method::GET, "/events") => self.listen(&request, response),
+            (&Method::GET | &Method::HEAD, "/events") => self.listen(&request, response),
             (&Method::POST, "/events") => self.post(request, response),
-            _ => response.status(StatusCode::NOT_FOUND).send("not here\n"),
+            (_, "/") => {
+                let plan = Plan::of_method(method, "GET, HEAD, OPTIONS");
+                web::send(plan, method, response)
+            }
+            (_, "/events" | "*") => {
+                let plan = Plan::of_method(method, "GET, HEAD, OPTIONS, POST");
+                web::send(plan, method, response)
+            }
+            _ => text(
+                response,
+                StatusCode::NOT_FOUND,
+                "not here, but / and /events\n",
+            ),
         }
     }
 
-    fn post(&self, mut request: Request, response: Response) -> Result<(), Error> {
+    fn post(&self, mut request: Request, response: Response) -> Result<Answered, Error> {
         let body = request.body().to_bytes(LONGEST)?;
-        let Ok(text) = std::str::from_utf8(&body) else {
-            return response
-                .status(StatusCode::BAD_REQUEST)
-                .send("an event is text, in UTF-8\n");
+        let Ok(event) = std::str::from_utf8(&body) else {
+            let said = "an event is text, in UTF-8\n";
+            return text(response, StatusCode::BAD_REQUEST, said);
         };
-        let event = Arc::from(text);
+        let event = Arc::from(event);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        // It never waits: whoever is too far behind misses something.
+        // It never waits: a listener that is too far behind misses something.
         let _ = events.write(event)?;
         drop(events);
-        response.status(StatusCode::NO_CONTENT).send(Bytes::new())
+        text(response, StatusCode::NO_CONTENT, "")
     }
 
     /// Sends what comes, until whoever listens has gone.
-    fn listen(&self, request: &Request, mut response: Response) -> Result<(), Error> {
+    fn listen(&self, request: &Request, mut response: Response) -> Result<Answered, Error> {
+        response.header("content-type", "text/event-stream")?;
+        response.header("cache-control", "no-store")?;
+        if request.method() == Method::HEAD {
+            return end(response.writable(HighWaterMark::bytes(0)));
+        }
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let mut branch = events.subscribe(self.policy);
         drop(events);
         branch.cancel_with(request.stopping());
-        response.header("content-type", "text/event-stream")?;
-        response.header("cache-control", "no-store")?;
         let mut out = response.writable(HighWaterMark::bytes(16 * 1024));
         write!(out, ": here you are\n\n")?;
         let mut missed = 0;
@@ -168,15 +209,48 @@ impl Stage {
                         write!(out, "event: missed\ndata: {}\n\n", so_far - missed)?;
                         missed = so_far;
                     }
-                    for line in event.lines() {
+                    for line in lines(&event) {
                         writeln!(out, "data: {line}")?;
                     }
                     writeln!(out)?;
                 }
-                Ok(None) => return out.finish().map(drop),
+                Ok(None) => return end(out),
                 Err(error) if error.kind() == ErrorKind::TimedOut => write!(out, ":\n\n")?,
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// The lines of a text, of which there is one at least, and one behind a last line end.
+///
+/// A client takes CR, LF and both together for the end of a line (HTML, section 9.2.6), so that a CR
+/// which was sent on would end the line of `data`, and what stands behind it could be any field.
+fn lines(mut text: &str) -> impl Iterator<Item = &str> {
+    let mut is_over = false;
+    std::iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        let Some(end) = text.find(['\r', '\n']) else {
+            is_over = true;
+            return Some(text);
+        };
+        let (line, rest) = text.split_at(end);
+        text = rest.strip_prefix("\r\n").unwrap_or(&rest[1..]);
+        Some(line)
+    })
+}
+
+/// Ends a stream of events.
+fn end(out: Writable<Bytes, Sent>) -> Result<Answered, Error> {
+    let bytes = out.finish()?.bytes();
+    let status = StatusCode::OK;
+    Ok(Answered { status, bytes })
+}
+
+fn text(response: Response, status: StatusCode, text: &'static str) -> Result<Answered, Error> {
+    response.status(status).send(text)?;
+    let bytes = text.len() as u64;
+    Ok(Answered { status, bytes })
 }

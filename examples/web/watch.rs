@@ -9,7 +9,7 @@ use highwater::http::Request;
 use highwater::net::SocketMonitor;
 use indicatif::HumanBytes;
 
-use crate::shell::complain;
+use crate::web::log::{plain, tell};
 
 /// How often it is told.
 const TICK: Duration = Duration::from_secs(1);
@@ -73,7 +73,12 @@ impl Watch {
         let table = Arc::clone(self.table.as_ref()?);
         let monitor = request.monitor();
         let row = Row {
-            what: format!("{} {} {}", request.peer(), request.method(), request.path()),
+            what: plain(&format!(
+                "{} {} {}",
+                request.peer(),
+                request.method(),
+                request.path()
+            )),
             began: Instant::now(),
             before: monitor.bytes_read() + monitor.bytes_written(),
             monitor,
@@ -122,7 +127,7 @@ impl Table {
             // Whoever reads them slowly shall not hold up the answers.
             drop(rows);
             for line in lines {
-                complain(format_args!("{line}"));
+                tell(format_args!("{line}"));
             }
             rows = self.rows();
         }

@@ -254,7 +254,7 @@ impl Folder {
     fn look(&self, path: &[u8]) -> Result<Found, Errno> {
         let file = self.beneath.open(path, self.links)?;
         let metadata = file.metadata().map_err(|error| errno(&error))?;
-        let stamp = stamp(&metadata);
+        let stamp = Stamp::from(&metadata);
         Ok(if metadata.is_file() {
             Found::File(Opened { file, stamp })
         } else if metadata.is_dir() {
@@ -329,12 +329,14 @@ struct Opened {
     stamp: Stamp,
 }
 
-fn stamp(metadata: &Metadata) -> Stamp {
-    Stamp {
-        len: metadata.len(),
-        // Every Unix knows it.
-        modified: metadata.modified().unwrap_or(UNIX_EPOCH),
-        inode: metadata.ino(),
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            // Every Unix knows it.
+            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
+            inode: metadata.ino(),
+        }
     }
 }
 

@@ -1,0 +1,237 @@
+//! A file that takes the place of another one when all of it is there.
+
+use std::fs::{File, Metadata, OpenOptions, Permissions, hard_link, remove_file, rename};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use highwater::{Error, ErrorKind, WriteSink};
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::io::Errno;
+use rustix::process::umask;
+
+/// A folder in which files are put in their place, by this process and by others.
+pub(crate) struct Place {
+    path: PathBuf,
+    /// Held while a file is put in its place, and locked against other processes too.
+    folder: Mutex<File>,
+    /// The permissions of a file that replaces none.
+    permissions: u32,
+}
+
+/// What a file is put in the place of: nothing, or a file.
+pub(crate) type Found = Option<Metadata>;
+
+/// Why a file was not put in its place.
+pub(crate) enum Unplaced<R> {
+    /// By what is there now.
+    Refused(R),
+    Failed(Error),
+}
+
+impl<R> From<Error> for Unplaced<R> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Place {
+    /// Opens the folder. To be called before there are threads, for the mask of the process is
+    /// looked at by setting it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let opened = File::open(path).map_err(|error| named(error, "open", path))?;
+        let mask = umask(Mode::from_raw_mode(0o077));
+        umask(mask);
+        Ok(Self {
+            path: path.to_owned(),
+            folder: Mutex::new(opened),
+            permissions: 0o666 & !u32::from(mask.bits()),
+        })
+    }
+
+    /// Creates a file to be written, which only its owner can read. Nobody can foretell its name, so
+    /// that nobody else writes it, or has put a link there.
+    pub(crate) fn create(&self) -> Result<Part, Error> {
+        let half = || RandomState::new().hash_one(0_u8);
+        let name = format!(".upload-{:016x}{:016x}.part", half(), half());
+        let path = self.path.join(name);
+        let mut new = OpenOptions::new();
+        let made = new.write(true).create_new(true).mode(0o600).open(&path);
+        let file = made.map_err(|error| named(error, "create", &path))?;
+        Ok(Part { file, path })
+    }
+
+    /// What is there under a name. A link is not followed.
+    pub(crate) fn look(&self, target: &Path) -> Result<Found, Error> {
+        match target.symlink_metadata() {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(named(error, "look at", target)),
+        }
+    }
+
+    /// Puts a file in its place, if `check` finds nothing against what is there at that moment. No
+    /// other file of this tool gets there in between. Gives what it has replaced.
+    ///
+    /// A file that is replaced hands on its permissions, and its owner as far as that is allowed.
+    pub(crate) fn put<R>(
+        &self,
+        mut part: Part,
+        target: &Path,
+        sync: bool,
+        check: impl Fn(&Found) -> Result<(), R>,
+    ) -> Result<Found, Unplaced<R>> {
+        if sync {
+            // The data, while others are put in their places.
+            part.sync()?;
+        }
+        let folder = self.lock()?;
+        loop {
+            let found = self.look(target)?;
+            check(&found).map_err(Unplaced::Refused)?;
+            part.adopt(found.as_ref(), self.permissions)?;
+            if sync {
+                part.sync()?;
+            }
+            if part.rename(target, found.is_some())? {
+                if sync {
+                    let synced = folder.0.sync_all();
+                    synced.map_err(|error| named(error, "sync", &self.path))?;
+                }
+                return Ok(found);
+            }
+            // Somebody who does not lock has put a file there meanwhile.
+        }
+    }
+
+    /// Waits until no other file is put in its place. Other processes hold it for moments; one that
+    /// does not let go of it is given up.
+    fn lock(&self) -> Result<Locked<'_>, Error> {
+        let began = Instant::now();
+        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match flock(&*folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Locked(folder)),
+                Err(Errno::WOULDBLOCK) if began.elapsed() < PATIENCE => {
+                    thread::park_timeout(Duration::from_millis(1));
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    let said = "another process holds a lock on it";
+                    let error = Error::new(ErrorKind::TimedOut, said);
+                    return Err(error.during("lock", &self.path.display().to_string()));
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(named(errno.into(), "lock", &self.path)),
+            }
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The folder, locked.
+struct Locked<'a>(MutexGuard<'a, File>);
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // It fails for what is not locked.
+        let _ = flock(&*self.0, FlockOperation::Unlock);
+    }
+}
+
+/// A file that is gone unless it is put in its place.
+pub(crate) struct Part {
+    file: File,
+    path: PathBuf,
+}
+
+impl Part {
+    /// Writes to it.
+    pub(crate) fn sink(&self) -> Result<WriteSink<File>, Error> {
+        let file = self.file.try_clone();
+        let file = file.map_err(|error| named(error, "write to", &self.path))?;
+        Ok(WriteSink::new(file, self.path.display().to_string()))
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        let synced = self.file.sync_all();
+        synced.map_err(|error| named(error, "sync", &self.path))
+    }
+
+    /// Takes the owner and the permissions of the file that is to be replaced, or those of a new
+    /// one. What lets a program run as its owner is left off: another one has written it.
+    fn adopt(&self, found: Option<&Metadata>, permissions: u32) -> Result<(), Error> {
+        let mode = match found.filter(|found| found.is_file()) {
+            Some(found) if self.chown(found)? => found.mode() & 0o777,
+            // The group is another one, so it may do no more than all others.
+            Some(found) => found.mode() & (0o707 | (found.mode() & 0o007) << 3),
+            None => permissions,
+        };
+        let set = self.file.set_permissions(Permissions::from_mode(mode));
+        set.map_err(|error| named(error, "set the permissions of", &self.path))
+    }
+
+    /// Gives it the owner and the group of another file. Whether it has that group then.
+    fn chown(&self, found: &Metadata) -> Result<bool, Error> {
+        let own = self.file.metadata();
+        let own = own.map_err(|error| named(error, "look at", &self.path))?;
+        if (own.uid(), own.gid()) == (found.uid(), found.gid()) {
+            return Ok(true);
+        }
+        // Only root may give a file away, and others a group that they are not in.
+        let group = Some(found.gid());
+        let both = fchown(&self.file, Some(found.uid()), group);
+        Ok(both.or_else(|_| fchown(&self.file, None, group)).is_ok())
+    }
+
+    /// Gives it its name. If there was none, one that has come there meanwhile stays: then it says
+    /// no.
+    fn rename(&mut self, target: &Path, replaces: bool) -> Result<bool, Error> {
+        let renamed = if replaces {
+            rename(&self.path, target)
+        } else {
+            rename_new(&self.path, target)
+        };
+        match renamed {
+            Ok(()) => {
+                self.path.clear();
+                Ok(true)
+            }
+            Err(error) if !replaces && error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(named(error, "put in its place", target)),
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // What is left of an upload that broke off is of no use.
+            let _ = remove_file(&self.path);
+        }
+    }
+}
+
+/// Renames a file, unless there is one of that name.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    hard_link(from, to)?;
+    remove_file(from)
+}
+
+fn named(error: io::Error, operation: &'static str, path: &Path) -> Error {
+    Error::from(error).during(operation, &path.display().to_string())
+}
