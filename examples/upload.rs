@@ -262,8 +262,13 @@ fn judged(headers: &HeaderMap, found: Option<&Metadata>) -> Result<(), Refused> 
 
 /// What a client is told of a failure that it can do something about.
 fn fault(error: &Error) -> Option<Refused> {
-    let ErrorKind::Io(kind) = error.kind() else {
-        return None;
+    let kind = match error.kind() {
+        ErrorKind::Io(kind) => kind,
+        ErrorKind::TimedOut if error.operation() == Some("lock") => {
+            let said = "another process holds the folder: try again\n";
+            return Some((StatusCode::SERVICE_UNAVAILABLE, said));
+        }
+        _ => return None,
     };
     let raw = error.io_error().and_then(std::io::Error::raw_os_error);
     if raw == Some(Errno::NAMETOOLONG.raw_os_error()) {

@@ -45,8 +45,8 @@ pub(crate) fn run(
     let counts = running.join();
     signals.close();
     if counts.aborted > 0 {
-        let cut = counts.aborted;
-        tell(format_args!("{cut} connections had not finished in time"));
+        let cut = connections(counts.aborted);
+        tell(format_args!("{cut} had not finished in time"));
     }
     Ok(first.get().copied())
 }
@@ -72,6 +72,11 @@ pub(crate) fn place(text: &str) -> Result<String, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let port = match text.rsplit_once(':') {
         _ if is_number => text,
+        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
+            return Err(format!(
+                "`{text}` has an address without brackets: [::1]:8080"
+            ));
+        }
         Some((host, port)) if !host.is_empty() => port,
         Some(_) => {
             return Err(format!(
@@ -94,7 +99,15 @@ fn stop(server: &ServerHandle) {
     server.stop();
     let open = server.counts().open;
     if open > 0 {
-        tell(format_args!("waiting for {open} connections"));
+        tell(format_args!("waiting for {}", connections(open)));
+    }
+}
+
+fn connections(count: impl TryInto<u64>) -> String {
+    match count.try_into() {
+        Ok(1) => "1 connection".to_owned(),
+        Ok(count) => format!("{count} connections"),
+        Err(_) => "connections".to_owned(),
     }
 }
 

@@ -2,8 +2,11 @@
 
 #![cfg(target_os = "linux")]
 
+mod ask;
 mod events;
+mod log;
 mod serve;
+mod transfer;
 mod upload;
 
 #[path = "../support/folder.rs"]
@@ -46,13 +49,51 @@ fn a_wrong_call_is_told_and_help_is_help() {
         (
             "serve",
             &["--connections", "0"],
-            "at 0 nothing would ever move",
+            "--connections: at 0 nothing would ever move",
         ),
         ("serve", &["one", "two"], "unexpected argument \"two\""),
+        ("serve", &["--listen", "localhost"], "has no port"),
+        (
+            "serve",
+            &["--listen", "99999"],
+            "--listen: `99999` is no port",
+        ),
+        ("serve", &["--listen", ":8080"], "0.0.0.0:8080"),
+        ("serve", &["--listen", "::1"], "without brackets"),
+        (
+            "serve",
+            &["--grace", "soon"],
+            "--grace: `soon` is no number",
+        ),
         ("upload", &[], "FOLDER is wanted"),
-        ("upload", &["--max", "much", "x"], "cannot parse"),
+        (
+            "upload",
+            &["--max", "much", "x"],
+            "--max: `much` is no number of bytes",
+        ),
         ("events", &["x"], "unexpected argument \"x\""),
+        ("events", &["--quiet", "0"], "--quiet: `0` is too short"),
+        (
+            "events",
+            &["--quiet", "1e-9"],
+            "--quiet: `1e-9` is too short",
+        ),
         ("transfer", &["one"], "FROM and TO are wanted, 1 given"),
+        (
+            "transfer",
+            &["--limit", "0", "http://a/", "http://b/"],
+            "--limit: at 0 nothing would ever move",
+        ),
+        (
+            "transfer",
+            &["https://a/", "http://b/"],
+            "`https://a/` wants TLS, which this tool has not",
+        ),
+        (
+            "transfer",
+            &["http://a/", "ftp://b/"],
+            "`ftp://b/` does not begin with http://",
+        ),
     ];
     for (name, args, words) in calls {
         let (code, said) = call(name, args);
@@ -62,6 +103,10 @@ fn a_wrong_call_is_told_and_help_is_help() {
     for name in ["serve", "upload", "events", "transfer"] {
         let (code, said) = call(name, &["--help"]);
         assert_eq!((code, said.as_str()), (Some(0), ""), "{name}");
+        let version = example(name).arg("--version").output().unwrap();
+        let wanted = format!("{name} (highwater {})\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(String::from_utf8(version.stdout).unwrap(), wanted);
+        assert!(version.status.success(), "{name}");
     }
 }
 

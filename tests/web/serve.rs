@@ -1,12 +1,15 @@
 //! A folder that is served, and what is got of it sent on.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 
+use super::ask::ask;
 use super::{curl, got, start};
 use crate::folder::Folder;
-use crate::tool::{call, have, pattern};
+use crate::tool::{Tool, call, example, have, pattern};
 
 #[test]
 fn a_folder_is_served_and_a_signal_lets_an_answer_finish() {
@@ -98,4 +101,39 @@ fn a_transfer_names_the_side_that_failed() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&format!("failed to get `{there}`")), "{said}");
     assert!(said.contains("404"), "{said}");
+}
+
+#[test]
+fn a_folder_and_files_whose_names_are_not_utf_8_are_served() {
+    let folder = Folder::new();
+    let path = folder.path("").join(OsStr::from_bytes(b"w\xff"));
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join(OsStr::from_bytes(b"caf\xe9.txt")), "hello\n").unwrap();
+    let mut command = example("serve");
+    command.args(["--listen", "0"]).arg(&path);
+    let serve = Tool::listening(&mut command, "at http://");
+    let addr = serve.place.trim_end_matches('/');
+    let page = ask(addr, "GET /", "", b"");
+    let row = "<a href=\"caf%E9.txt\">caf\u{fffd}.txt</a></td><td>6</td><td>20";
+    assert!(page.text().contains(row), "{}", page.text());
+    let file = ask(addr, "GET /caf%E9.txt", "", b"");
+    assert_eq!((file.status(), file.text()), (200, "hello\n"));
+}
+
+#[test]
+fn options_are_told_and_what_is_no_method_is_not_known() {
+    let serve = start("serve", &[]);
+    let addr = serve.place.trim_end_matches('/');
+    for target in ["*", "/", "/none"] {
+        let options = ask(addr, &format!("OPTIONS {target}"), "", b"");
+        assert_eq!(options.status(), 204, "{target}");
+        assert_eq!(options.field("allow"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(options.body, b"");
+    }
+    assert_eq!(ask(addr, "PROPFIND /", "", b"").status(), 501);
+    let put = ask(addr, "PUT /x", "", b"");
+    assert_eq!(
+        (put.status(), put.field("allow")),
+        (405, Some("GET, HEAD, OPTIONS"))
+    );
 }
