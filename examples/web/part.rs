@@ -17,8 +17,10 @@ use rustix::process::umask;
 /// A folder in which files are put in their place, by this process and by others.
 pub(crate) struct Place {
     path: PathBuf,
-    /// Held while a file is put in its place, and locked against other processes too.
-    folder: Mutex<File>,
+    /// Locked against other processes while a file is put in its place.
+    folder: File,
+    /// Held by the thread that does so, for a process is not locked against itself.
+    turn: Mutex<()>,
     /// The permissions of a file that replaces none.
     permissions: u32,
 }
@@ -48,7 +50,8 @@ impl Place {
         umask(mask);
         Ok(Self {
             path: path.to_owned(),
-            folder: Mutex::new(opened),
+            folder: opened,
+            turn: Mutex::new(()),
             permissions: 0o666 & !u32::from(mask.bits()),
         })
     }
@@ -85,37 +88,48 @@ impl Place {
         sync: bool,
         check: impl Fn(&Found) -> Result<(), R>,
     ) -> Result<Found, Unplaced<R>> {
+        // What takes long is done while others are put in their places.
+        let mut found = self.look(target)?;
+        part.adopt(found.as_ref(), self.permissions)?;
         if sync {
-            // The data, while others are put in their places.
             part.sync()?;
         }
-        let folder = self.lock()?;
+        let locked = self.lock()?;
         loop {
-            let found = self.look(target)?;
-            check(&found).map_err(Unplaced::Refused)?;
-            part.adopt(found.as_ref(), self.permissions)?;
-            if sync {
-                part.sync()?;
-            }
-            if part.rename(target, found.is_some())? {
+            let now = self.look(target)?;
+            check(&now).map_err(Unplaced::Refused)?;
+            if rights(&now) != rights(&found) {
+                part.adopt(now.as_ref(), self.permissions)?;
                 if sync {
-                    let synced = folder.0.sync_all();
+                    part.sync()?;
+                }
+            }
+            if part.rename(target, now.is_some())? {
+                drop(locked);
+                if sync {
+                    let synced = self.folder.sync_all();
                     synced.map_err(|error| named(error, "sync", &self.path))?;
                 }
-                return Ok(found);
+                return Ok(now);
             }
             // Somebody who does not lock has put a file there meanwhile.
+            found = now;
         }
     }
 
     /// Waits until no other file is put in its place. Other processes hold it for moments; one that
     /// does not let go of it is given up.
     fn lock(&self) -> Result<Locked<'_>, Error> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let began = Instant::now();
-        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match flock(&*folder, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Locked(folder)),
+            match flock(&self.folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    return Ok(Locked {
+                        folder: &self.folder,
+                        _turn: turn,
+                    });
+                }
                 Err(Errno::WOULDBLOCK) if began.elapsed() < PATIENCE => {
                     thread::park_timeout(Duration::from_millis(1));
                 }
@@ -131,16 +145,25 @@ impl Place {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The folder, locked.
-struct Locked<'a>(MutexGuard<'a, File>);
+struct Locked<'a> {
+    folder: &'a File,
+    _turn: MutexGuard<'a, ()>,
+}
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // It fails for what is not locked.
-        let _ = flock(&*self.0, FlockOperation::Unlock);
+        let _ = flock(self.folder, FlockOperation::Unlock);
     }
+}
+
+/// What a file hands on to the one that replaces it.
+fn rights(found: &Found) -> Option<(u32, u32, u32)> {
+    let found = found.as_ref().filter(|found| found.is_file())?;
+    Some((found.mode(), found.uid(), found.gid()))
 }
 
 /// A file that is gone unless it is put in its place.

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod ask;
+mod conditions;
 mod events;
 mod log;
 mod serve;
@@ -15,6 +16,8 @@ mod folder;
 mod tool;
 
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tool::{Tool, call, example};
 
@@ -24,6 +27,16 @@ fn start(name: &str, args: &[&str]) -> Tool {
     let mut command = example(name);
     command.args(["--listen", "127.0.0.1:0"]).args(args);
     Tool::listening(&mut command, "at http://")
+}
+
+/// Waits for something that no event tells.
+#[track_caller]
+fn until(mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(20), "never");
+        thread::park_timeout(Duration::from_millis(1));
+    }
 }
 
 /// What curl says, and its status.
