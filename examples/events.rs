@@ -237,7 +237,7 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
             return Some(text);
         };
         let (line, rest) = text.split_at(end);
-        text = rest.strip_prefix("\r\n").unwrap_or(&rest[1..]);
+        text = rest.strip_prefix("\r\n").unwrap_or_else(|| &rest[1..]);
         Some(line)
     })
 }

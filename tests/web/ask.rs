@@ -98,11 +98,13 @@ pub(crate) enum Does {
     Takes(String),
 }
 
+/// Requests, and what came with them.
+type Requests = Vec<(String, Vec<u8>)>;
+
 /// A server that a test has written.
 pub(crate) struct Site {
     pub(crate) url: String,
-    /// The requests, and what came with them.
-    seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    seen: Arc<Mutex<Requests>>,
 }
 
 impl Site {
@@ -110,7 +112,7 @@ impl Site {
     pub(crate) fn new(does: impl Fn(&str) -> Does + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::new(Mutex::new(Requests::new()));
         let requests = Arc::clone(&seen);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -143,7 +145,7 @@ impl Site {
     }
 
     /// The requests so far, and what came with them.
-    pub(crate) fn seen(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn seen(&self) -> Requests {
         std::mem::take(&mut self.seen.lock().expect("no panic"))
     }
 }

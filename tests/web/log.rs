@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::ask::{ask, connect};
-use super::start;
+use super::{start, until};
 use crate::folder::Folder;
 use crate::tool::example;
 
@@ -48,8 +48,8 @@ fn a_server_goes_on_and_ends_though_nobody_reads_what_it_tells() {
     fs::write(folder.path("a.txt"), "hello\n").unwrap();
     let mut command = example("serve");
     command.args(["--listen", "0"]).arg(folder.path(""));
-    let mut serve = command.stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(serve.stderr.take().unwrap());
+    let mut serve = Gone(command.stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(serve.0.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     let (_, place) = line.trim_end().split_once("at http://").unwrap();
@@ -67,12 +67,23 @@ fn a_server_goes_on_and_ends_though_nobody_reads_what_it_tells() {
             assert_ne!(answers.read_line(&mut line).unwrap(), 0);
         }
     }
-    let kill = format!("kill -TERM {}", serve.id());
+    let kill = format!("kill -TERM {}", serve.0.id());
     let sent = Command::new("sh").args(["-c", &kill]).status();
     assert!(sent.unwrap().success());
-    assert_eq!(serve.wait().unwrap().code(), Some(143));
+    until(|| serve.0.try_wait().unwrap().is_some());
+    assert_eq!(serve.0.wait().unwrap().code(), Some(143));
     let mut told = String::new();
     said.read_to_string(&mut told).unwrap();
     let lines = told.lines().count();
     assert!((100..REQUESTS).contains(&lines), "{lines} lines");
+}
+
+/// A child that is gone with a test that fails.
+struct Gone(Child);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -2,19 +2,19 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::Command;
 
 use super::ask::{Does, Site};
-use crate::tool::{call, example};
+use crate::tool::{Running, call, example};
 
 const EMPTY: &str = "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Gives `data`, and does as told about what is put.
 fn site(put: impl Fn(&str) -> Does + Send + 'static) -> Site {
     Site::new(move |line| match line.split_once(' ').expect("a line") {
-        ("GET", "/data") => Does::Answers(format!(
-            "200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndata"
-        )),
+        ("GET", "/data") => {
+            Does::Answers("200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndata".to_owned())
+        }
         ("PUT", path) => put(path),
         (_, path) => panic!("nobody asks for {path}"),
     })
@@ -73,12 +73,12 @@ fn a_place_may_be_given_in_every_form_that_a_url_has() {
     let forms = ["/b/c", "c", "//HOST/b/c", "http://HOST/b/c", "?q", "c#part"];
     let wanted = ["/b/c", "/b/c", "/b/c", "/b/c", "/b/x?q", "/b/c"];
     for (form, wanted) in forms.into_iter().zip(wanted) {
-        let stored = Site::new(|_| Does::Takes(format!("204 No Content\r\n\r\n")));
+        let stored = Site::new(|_| Does::Takes("204 No Content\r\n\r\n".to_owned()));
         let form = form.replace("HOST", stored.url.trim_start_matches("http://"));
         let is_there = form.contains(':') || form.starts_with("//");
         let first = site(move |path| match path {
             "/b/x" => Does::Answers(format!("307 x\r\nLocation: {form}\r\n{EMPTY}")),
-            _ => Does::Takes(format!("204 No Content\r\n\r\n")),
+            _ => Does::Takes("204 No Content\r\n\r\n".to_owned()),
         });
         let (status, said) = transfer(&first, "/b/x");
         assert_eq!(status, Some(0), "{wanted}: {said}");
@@ -189,19 +189,15 @@ fn a_signal_ends_a_transfer_whoever_it_waits_for() {
         let from = format!("http://{}/x", silent.local_addr().unwrap());
         let mut command = example("transfer");
         command.args([&from, "http://127.0.0.1:1/x"]);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut running = Running::start(&mut command, false);
         let (mut client, _) = silent.accept().unwrap();
         // It has asked, and from now on waits for an answer.
         client.read_exact(&mut [0]).unwrap();
-        let kill = format!("kill -{signal} {}", child.id());
-        let sent = std::process::Command::new("sh")
-            .args(["-c", &kill])
-            .status();
+        let kill = format!("kill -{signal} {}", running.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
         assert!(sent.unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(code));
-        let mut said = String::new();
-        let mut stderr = child.stderr.take().unwrap();
-        stderr.read_to_string(&mut said).unwrap();
+        let (status, said) = running.finish();
+        assert_eq!(status, Some(code), "{said}");
         assert!(said.contains(word) && said.contains(&from), "{said}");
     }
 }
