@@ -48,11 +48,16 @@ impl Place {
         let opened = File::open(path).map_err(|error| named(error, "open", path))?;
         let mask = umask(Mode::from_raw_mode(0o077));
         umask(mask);
+        #[allow(
+            clippy::useless_conversion,
+            reason = "other systems have it in 16 bits"
+        )]
+        let bits = u32::from(mask.bits());
         Ok(Self {
             path: path.to_owned(),
             folder: opened,
             turn: Mutex::new(()),
-            permissions: 0o666 & !u32::from(mask.bits()),
+            permissions: 0o666 & !bits,
         })
     }
 
