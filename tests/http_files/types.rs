@@ -8,9 +8,9 @@ use highwater::http::files::mime::{self, TYPES};
 fn the_table_is_in_order_and_says_types() {
     assert!(TYPES.is_sorted_by(|a, b| a.0 < b.0), "no order");
     for (extension, type_of_it) in TYPES {
-        assert_eq!(mime::of(&format!("a.{extension}")), *type_of_it);
+        assert_eq!(mime::of(format!("a.{extension}")), *type_of_it);
         assert_eq!(
-            mime::of(&format!("a.{}", extension.to_uppercase())),
+            mime::of(format!("a.{}", extension.to_uppercase())),
             *type_of_it
         );
         http::HeaderValue::from_str(type_of_it).unwrap();
