@@ -45,7 +45,8 @@ BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers o
 decimals: 64K, 1.5M, 10MB.
 
 exit status: 0 if there was such a line, 1 if there was none, 2 after an error or for a wrong call,
-130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
+130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
+output has gone";
 
 /// What the command line asks for.
 struct Options {

@@ -50,7 +50,8 @@ options
   --help, --version
 
 exit status: 0 if every DST has everything, 1 after an error, 2 for a wrong call, 130 after Ctrl-C,
-143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
+143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
+output has gone";
 
 /// What the command line asks for.
 struct Options {

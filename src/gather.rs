@@ -41,6 +41,7 @@ where
     U: Unit<T>,
 {
     let sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
+    let files = sources.iter().flat_map(Source::files).collect();
     let join = Arc::new(Join::new(mark.gauge()));
     let interrupt = Interrupt::all(sources.iter().filter_map(Source::interrupt));
     join.attach_source(interrupt.clone());
@@ -48,7 +49,7 @@ where
     let worker = Worker::new("highwater-merge".to_owned(), move || {
         read_all(&filled, sources, interrupt.as_ref());
     });
-    Readable::of(join, worker, None)
+    Readable::of(join, worker, None).reading(files)
 }
 
 /// Reads every source on a thread of its own, until all have ended.

@@ -39,7 +39,8 @@ BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers o
 decimals: 64K, 1.5M, 10MB.
 
 exit status: 0 if DST has confirmed everything, 1 if it has not, 2 for a wrong call,
-130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
+130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
+output has gone";
 
 /// What the command line asks for.
 pub(crate) struct Options {

@@ -36,7 +36,7 @@ decimals: 64K, 1.5M, 10MB.
 
 exit status: 0 if all went well; 1 if something has not, and then that FILE is as it was and nothing is
 left of the other; 2 if a FILE was left as it is, or for a wrong call; 130 after Ctrl-C, 143 after
-SIGTERM, 129 after SIGHUP, 141 if nobody reads standard output any more";
+SIGTERM, 129 after SIGHUP, 141 if the reader of standard output has gone";
 
 /// What the command line asks for.
 #[derive(Default)]

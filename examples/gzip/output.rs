@@ -1,7 +1,7 @@
 //! What is made of a file: its name, and what it has of the other.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Creates a file that nobody else can read, until it gets the permissions of the other.
+    /// Creates a file that no other user can read, until it gets the permissions of the other.
     pub(crate) fn create(target: PathBuf, force: bool) -> Result<Self, Trouble> {
         let mut written = target.clone().into_os_string();
         if force {
@@ -102,12 +102,13 @@ impl Output {
         }
     }
 
-    /// Gives it the time, the owner and the permissions of the file that it was made of. The owner
-    /// first: a change of owner takes away the bits that run a program as another user, and those
-    /// are given to nobody but whom they were meant for.
+    /// Gives it the times, the owner and the permissions of the file that it was made of. The owner
+    /// first: a change of owner clears the bits that run a program as its owner, and a file of
+    /// another owner must not get them.
     pub(crate) fn take_after(&self, found: &Metadata) -> Result<(), Error> {
         let set = || {
-            self.file.set_modified(found.modified()?)?;
+            let times = FileTimes::new().set_accessed(found.accessed()?);
+            self.file.set_times(times.set_modified(found.modified()?))?;
             let owner = (found.uid(), found.gid());
             // Where that is not permitted, the group alone may be.
             if fchown(&self.file, Some(owner.0), Some(owner.1)).is_err() {
@@ -140,7 +141,7 @@ impl Output {
 
     fn sync_folder(&self) {
         let folder = self.target.parent().filter(|it| !it.as_os_str().is_empty());
-        // Not every file system does that for a folder, nor may everybody open one.
+        // Not every file system syncs a folder, and a folder may not be readable.
         let _ = File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|it| it.sync_all());
     }
 }

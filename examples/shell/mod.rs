@@ -20,8 +20,7 @@ use signal_hook::consts::SIGPIPE;
 pub(crate) use bar::bar;
 pub(crate) use signals::{Interrupted, cancel_on_signal, on_signal, signal_status};
 
-/// The exit status if nobody reads standard output any more: that of a program which is ended by
-/// the signal for it.
+/// The exit status if the reader of standard output has gone: that of a program which SIGPIPE ends.
 pub(crate) const UNREAD: u8 = 128 + SIGPIPE as u8;
 
 /// Writes a line to standard error. One that has gone is no reason to stop, nor to panic.
@@ -30,7 +29,7 @@ pub(crate) fn complain(line: fmt::Arguments<'_>) {
     let _ = writeln!(stderr(), "{tool}: {line}");
 }
 
-/// Writes to standard output. Not with `print`, which panics if nobody reads it.
+/// Writes to standard output. Not with `print`, which panics if its reader has gone.
 pub(crate) fn say(text: &[u8]) -> Result<(), Error> {
     let mut stdout = stdout().lock();
     stdout
@@ -72,7 +71,7 @@ pub(crate) fn status(error: &Error) -> ExitCode {
     status.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Whether nobody reads standard output any more.
+/// Whether the reader of standard output has gone.
 pub(crate) fn is_unread(error: &Error) -> bool {
     const NAMES: [&str; 4] = ["stdout", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
     let is_broken = error.kind() == ErrorKind::Io(io::ErrorKind::BrokenPipe);

@@ -36,7 +36,7 @@ pub(crate) fn on_signal(act: impl Fn(Interrupted) + Send + 'static) -> io::Resul
     Ok(handle)
 }
 
-/// Whether whoever has started this process had it ignore the signal. Only Linux tells.
+/// Whether the process was started with the signal ignored. Only Linux shows that.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status

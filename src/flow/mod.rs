@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::collect::{CollectBytes, too_many};
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::mark::{HighWaterMark, Unit};
 use crate::readable::Readable;
 use crate::source::Source;
@@ -23,6 +24,8 @@ pub struct Flow<I> {
     items: I,
     /// Wakes whoever reads it out of a wait for what it is made of.
     interrupt: Option<Interrupt>,
+    /// The files that are read for it, where they are known.
+    files: Vec<FileId>,
 }
 
 impl<I> Flow<I> {
@@ -31,6 +34,7 @@ impl<I> Flow<I> {
         Flow {
             items: change(self.items),
             interrupt: self.interrupt,
+            files: self.files,
         }
     }
 }
@@ -51,6 +55,7 @@ pub fn flow<T, I: IntoIterator<Item = Result<T, Error>>>(items: I) -> Flow<I::In
     Flow {
         items: items.into_iter(),
         interrupt: None,
+        files: Vec::new(),
     }
 }
 
@@ -260,6 +265,10 @@ impl<T, I: Iterator<Item = Result<T, Error>> + Send> Source<T> for Flow<I> {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("flow")
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.files.clone()
     }
 }
 

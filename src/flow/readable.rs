@@ -15,10 +15,11 @@ use crate::source::Source;
 /// it. Where the reading ends early, the stream is dropped, and its writer told.
 impl<T: Send + 'static> Readable<T> {
     fn flow(self) -> Flow<Self> {
-        let interrupt = self.interrupt();
+        let (interrupt, files) = (self.interrupt(), self.files());
         Flow {
             items: self,
             interrupt,
+            files,
         }
     }
 

@@ -94,7 +94,7 @@ pub fn stdout() -> Result<FileSink, Error> {
 pub struct FileSink {
     name: String,
     target: Target,
-    /// Which file it is. A pipe that nobody reads is not known before somebody does.
+    /// Which file it is. Of a FIFO without a reader it is not known yet.
     id: Option<FileId>,
     is_regular: bool,
     /// What is in it is still to go.

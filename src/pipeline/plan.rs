@@ -17,6 +17,10 @@ use crate::offer::Offer;
 use crate::sink::Sink;
 use crate::source::{self, Pace, Source};
 
+/// What a stage does with a file.
+const READS: &str = "is read";
+const WRITES: &str = "is written too";
+
 /// What is to be run.
 pub(super) struct Plan {
     /// The mark of every buffer of bytes that was given none.
@@ -113,6 +117,18 @@ impl Plan {
         self.stages.push(stage);
     }
 
+    /// Notes what a source reads.
+    pub(super) fn reads(&mut self, files: Vec<FileId>, name: &str) {
+        let files = files.into_iter().map(|id| (id, name.to_owned(), READS));
+        self.files.extend(files);
+    }
+
+    /// What is read, of all that was noted.
+    pub(super) fn files_read(&self) -> Vec<FileId> {
+        let read = self.files.iter().filter(|(_, _, does)| *does == READS);
+        read.map(|(id, ..)| id.clone()).collect()
+    }
+
     /// Notes what a sink writes, which nothing that was noted before may be.
     pub(super) fn writes<T>(&mut self, sink: &impl Sink<T>) {
         let Some(file) = sink.file() else {
@@ -124,7 +140,7 @@ impl Plan {
             let error = Error::new(ErrorKind::InvalidInput, said).during("write to", &name);
             self.clash.get_or_insert(error);
         }
-        self.files.push((file, name, "is written too"));
+        self.files.push((file, name, WRITES));
     }
 
     /// Adds a source, on a thread of its own.
@@ -134,10 +150,7 @@ impl Plan {
         gauge: Gauge<T>,
         per_second: Option<u64>,
     ) -> Box<dyn Feed<T>> {
-        for file in source.files() {
-            self.files
-                .push((file, source.name().into_owned(), "is read"));
-        }
+        self.reads(source.files(), &source.name());
         let output = self.join(gauge);
         output.attach_source(source.interrupt());
         // One that waits to hear how its chunks fared has to have brought some.

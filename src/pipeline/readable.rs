@@ -16,6 +16,7 @@ use crate::monitor::Stage;
 use crate::pair::channel;
 use crate::path::{CopyPath, Why};
 use crate::readable::Readable;
+use crate::source::Source;
 use crate::transform::Transform;
 use crate::worker::Worker;
 
@@ -55,6 +56,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 output
             }
         };
+        let files = plan.files_read();
         let Plan {
             stages,
             mut bodies,
@@ -83,7 +85,7 @@ impl<T: Send + 'static> Pipeline<T> {
             }
             monitor.end(running.was_stopped(), path);
         });
-        Readable::of(output, worker, Some(all))
+        Readable::of(output, worker, Some(all)).reading(files)
     }
 }
 
@@ -97,6 +99,7 @@ impl<T: Send + 'static> Readable<T> {
             build: Box::new(move |plan| {
                 let row = Stage::new("readable".to_owned(), None, Some(watched(self.join())));
                 plan.stages.push(row);
+                plan.reads(self.files(), "readable");
                 plan.joins.push(self.target());
                 Box::new(FromReadable(self))
             }),

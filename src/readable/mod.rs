@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::cancel::{Cancel, CancelToken};
 use crate::channel::{Join, Wait};
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::mark::{HighWaterMark, InBytes, Unit};
 use crate::source::{self, FromFn, Iter, ReadSource, Source};
 use crate::worker::Worker;
@@ -51,6 +52,8 @@ pub struct Readable<T> {
     worker: Worker<()>,
     /// What a token acts on, if that is more than the join.
     whole: Option<Arc<dyn Cancel>>,
+    /// The files that it is read from, where they are known.
+    files: Vec<FileId>,
 }
 
 impl<T: Send + 'static> Readable<T> {
@@ -61,13 +64,14 @@ impl<T: Send + 'static> Readable<T> {
     ) -> Self {
         let join = Arc::new(Join::new(mark.gauge()));
         join.attach_source(source.interrupt());
+        let files = source.files();
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&join);
         let worker = Worker::new(name, move || {
             // The error is the stream's, and told by whoever reads it.
             let _ = source::run(&*brought_to, &mut source, None);
         });
-        Self::of(join, worker, None)
+        Self::of(join, worker, None).reading(files)
     }
 
     /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
@@ -116,7 +120,14 @@ impl<T> Readable<T> {
             told: false,
             worker,
             whole,
+            files: Vec::new(),
         }
+    }
+
+    /// The same, read from these files.
+    pub(crate) fn reading(mut self, files: Vec<FileId>) -> Self {
+        self.files = files;
+        self
     }
 
     /// What is behind it.

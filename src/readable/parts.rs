@@ -12,6 +12,7 @@ use super::Readable;
 use crate::cancel::Interrupt;
 use crate::channel::{Amount, Wait};
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::source::Source;
 
 impl<T> Readable<T> {
@@ -166,6 +167,10 @@ impl<T: Send + 'static> Source<T> for Readable<T> {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("readable")
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.files.clone()
     }
 }
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use highwater::{
-    Bytes, Error, ErrorKind, Failure, FileId, Sink, Source, concat, fs as ends, lines, pipeline,
-    take_bytes,
+    Bytes, Error, ErrorKind, Failure, FileId, HighWaterMark, Readable, Sink, Source, concat,
+    fs as ends, lines, merge, pipeline, take_bytes,
 };
 
 use crate::folder::Folder;
@@ -79,6 +79,36 @@ fn a_pipeline_that_writes_what_it_reads_is_refused_and_the_file_stays_as_it_was(
         assert!(fs::read(&names[0]).unwrap() == bytes, "{}", name.display());
     }
     assert_eq!(fs::read(folder.path("other")).unwrap(), b"");
+}
+
+#[test]
+fn what_a_stream_is_read_from_is_known_through_whatever_it_goes() {
+    let folder = Folder::new();
+    let (names, bytes) = one_file(&folder);
+    let source = || ends::read(&names[0]).unwrap();
+    let sink = || ends::create(&names[1]).unwrap();
+    let mark = HighWaterMark::bytes(4096);
+    let readable = || Readable::from_source(source(), mark);
+    refused(pipeline(readable()).to(sink()).run(), true);
+    refused(readable().into_pipeline().to(sink()).run(), true);
+    refused(
+        pipeline(readable().map(|chunk| chunk)).to(sink()).run(),
+        true,
+    );
+    refused(
+        pipeline(readable().take(1).filter(|_| true))
+            .to(sink())
+            .run(),
+        true,
+    );
+    let other = || ends::read("Cargo.toml").unwrap();
+    refused(
+        pipeline(merge([other(), source()], mark)).to(sink()).run(),
+        true,
+    );
+    let inner = pipeline(source()).filter(|_| true).readable();
+    refused(pipeline(inner).to(sink()).run(), true);
+    assert!(fs::read(&names[0]).unwrap() == bytes);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::process::Command;
 use crate::program::{gzip, names, text};
 use crate::tool::{self, Folder, Outcome, have, run, skip};
 
-/// Nobody in particular.
+/// A user that is not root, and owns nothing else.
 const OTHER: u32 = 65534;
 
-/// Runs the program as somebody who owns the folder, with no other rights. None if that cannot be.
+/// Runs the program as a user who owns the folder, with no other rights. None if that cannot be.
 fn as_other(folder: &Folder, args: &[&str]) -> Option<Outcome> {
     if !have("setpriv") || !is_root() {
         return None;
@@ -34,7 +34,7 @@ fn as_other(folder: &Folder, args: &[&str]) -> Option<Outcome> {
     let outcome = run(command);
     fs::remove_file(program).unwrap();
     if outcome.stderr.contains("setpriv: set") {
-        skip("nobody else may be become here");
+        skip("another user cannot be become here");
         return None;
     }
     Some(outcome)
@@ -71,7 +71,7 @@ fn a_file_that_its_owner_may_only_read_is_compressed_and_stays_so() {
 }
 
 #[test]
-fn the_owner_is_kept_and_with_him_what_his_file_may_do() {
+fn the_owner_is_kept_and_the_bits_that_go_with_it() {
     if !is_root() {
         return;
     }
@@ -109,7 +109,7 @@ fn bits_that_run_a_program_as_its_owner_go_to_no_other_owner() {
     ] {
         let file = folder.file("file", &text());
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-        // It is root's, and compressed by another, who can only make a file of his own.
+        // It is root's, and compressed by another user, who can only make a file of that user.
         let Some(outcome) = as_other(&folder, &[&file]) else {
             return;
         };

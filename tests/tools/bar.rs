@@ -65,7 +65,7 @@ fn a_bar_fits_into_its_terminal_and_tells_what_is_left_from_what_is_gone() {
             assert!(has_bar || columns < 80, "{columns}: {line:?}");
         }
     }
-    // Nobody knows how much there is of a pipe.
+    // How much there is of a pipe is not known.
     for columns in [80, 40] {
         let piped = format!("cat {from} | {}", example("copy").get_program().display());
         let line = format!("stty cols {columns} rows 24; {piped} --progress --limit 300K - {to}");

@@ -54,7 +54,7 @@ fn a_socket_may_have_any_name_and_is_no_file_of_that_name() {
     let odd = folder.path("x").with_file_name(OsStr::from_bytes(ODD));
     let file = folder.path("file");
     fs::write(&file, "through a socket").unwrap();
-    // Nobody listens: an error, and no new file.
+    // There is no listener: an error, and no new file.
     for tool in ["copy", "tee"] {
         let output = ends_with(example(tool).arg(&file).arg(unix(&odd)), 1);
         assert!(

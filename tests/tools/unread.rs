@@ -42,7 +42,7 @@ fn a_tool_whose_output_is_read_no_more_ends_as_others_do_and_says_nothing() {
 }
 
 #[test]
-fn a_line_that_nobody_reads_is_no_failure_to_be_told_of() {
+fn a_line_without_a_reader_is_no_failure_to_be_told_of() {
     let folder = Folder::new();
     let file = folder.path("file");
     fs::write(&file, "one\n").unwrap();
