@@ -278,6 +278,11 @@ mod sink;
 mod source;
 mod transform;
 
+#[cfg(all(unix, not(loom)))]
+mod fd;
+
+mod std_io;
+
 mod collect;
 mod inlet;
 pub mod operators;
@@ -308,8 +313,6 @@ pub mod lines;
 
 #[cfg(all(unix, not(loom)))]
 mod address;
-#[cfg(all(unix, not(loom)))]
-mod fd;
 #[cfg(all(unix, not(loom)))]
 mod traffic;
 
@@ -392,9 +395,10 @@ pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
 #[cfg(loom)]
 pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
-pub use sink::{Direct, Sink, Tried, WriteSink};
-pub use source::{ReadSource, Source};
+pub use sink::{Direct, Sink, Tried};
+pub use source::Source;
 pub use state::{BranchPolicy, Dropped, Pressure};
+pub use std_io::{ReadSource, WriteSink};
 #[cfg(loom)]
 pub use sync::model::{Deadlines, Hints};
 pub use take::{TakeBytes, take_bytes};
