@@ -101,18 +101,21 @@ impl Handed {
         writer: &mut W,
         batch: &mut Batch<Bytes>,
     ) -> Result<(), Error> {
-        while self.buffers {
-            // What it holds back comes first.
+        if self.buffers {
+            self.flush(writer)?;
+        }
+        self.polled.write(known(writer)?, batch)
+    }
+
+    /// Passes on what it holds back, which comes first.
+    fn flush<W: io::Write + Any>(&self, writer: &mut W) -> Result<(), Error> {
+        loop {
             self.polled.wait(known(writer)?, Ready::ToWrite)?;
             match retry(|| writer.flush()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                flushed => {
-                    flushed?;
-                    break;
-                }
+                flushed => return Ok(flushed?),
             }
         }
-        self.polled.write(known(writer)?, batch)
     }
 }
 

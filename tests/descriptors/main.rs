@@ -5,10 +5,14 @@
 mod closes;
 mod kinds;
 mod stalled;
+mod stderr;
 mod tools;
 mod ways;
 mod whole;
 
+#[path = "../support/alone.rs"]
+#[allow(dead_code)] // It lists what a process has, too.
+mod alone;
 #[path = "../support/folder.rs"]
 mod folder;
 #[path = "../support/prepared.rs"]

@@ -18,7 +18,7 @@ use crate::ways::case;
 const BYTES: usize = 1_300_000;
 
 /// A built example, to be run.
-fn example(name: &str) -> Command {
+pub(crate) fn example(name: &str) -> Command {
     let test = std::env::current_exe().expect("a test knows where it is");
     let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
     let example = profile.join("examples").join(name);

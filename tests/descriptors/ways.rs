@@ -1,6 +1,6 @@
 //! Every way in and out of a descriptor that was handed in.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
@@ -225,7 +225,7 @@ impl In {
                 outcome.map(|_| got)
             }
             Self::ToChild => {
-                let to = OpenOptions::new().write(true).create(true).open(&copied)?;
+                let to = File::create(&copied)?;
                 let mut cat = Command::new("cat");
                 cat.stdout(Stdio::from(to));
                 let sink = process::sink(cat)?;
