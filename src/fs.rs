@@ -316,6 +316,8 @@ impl Source<Bytes> for FileSource {
     fn offer(&mut self) -> Option<Offer> {
         let end = match &self.kind {
             Kind::Regular { file, .. } => End::file(file, None),
+            // A copy of a file that the kernel makes as it is read would wait in the call.
+            Kind::Polled(_) if self.len.is_some() && self.stable => None,
             Kind::Polled(source) => {
                 let (fd, polled) = source.parts();
                 End::file(fd, Some(polled))

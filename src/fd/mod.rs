@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | opened by path, save for regular files | `O_NONBLOCK`, ours alone |
 //! | regular file, block device, folder | it waits for the disk; nothing ends that |
+//! | file that the kernel makes as it is read, as `/proc/kmsg` | as a device |
 //! | socket | `MSG_DONTWAIT` |
 //! | terminal | opened once more with `O_NONBLOCK`, by way of `/proc/self/fd` or its name; else a byte after each poll |
 //! | terminal, the master of a pseudo-terminal | [`MASTER_BYTES`](polled::MASTER_BYTES) at most after each poll |

@@ -83,6 +83,9 @@ impl Polled {
         let fd = fd.as_fd();
         let stat = fstat(fd)?;
         let (how, idle) = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if is_of_the_kernel(fd, &stat, ready) => {
+                (How::first(Kind::Device, fd, ready), None)
+            }
             kind if !is_polled(kind) => return Ok(None),
             FileType::Socket => (How::Socket, socket_idle(fd, ready)),
             FileType::CharacterDevice if fd.is_terminal() => (of_terminal(fd, &stat, ready), None),
@@ -254,6 +257,25 @@ const fn is_polled(kind: FileType) -> bool {
     )
 }
 
+/// Says whether it is a file by name alone, such as `/proc/kmsg`: what is read there is made by the
+/// kernel meanwhile, and may have to be waited for.
+#[cfg(target_os = "linux")]
+fn is_of_the_kernel(fd: BorrowedFd<'_>, stat: &Stat, ready: Ready) -> bool {
+    const DEBUGFS: i64 = 0x6462_6720;
+    const TRACEFS: i64 = 0x7472_6163;
+
+    let made = [rustix::fs::PROC_SUPER_MAGIC as i64, DEBUGFS, TRACEFS];
+    // On a disk there is no need to ask.
+    stat.st_size == 0
+        && matches!(ready, Ready::ToRead)
+        && rustix::fs::fstatfs(fd).is_ok_and(|found| made.contains(&(found.f_type as i64)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_the_kernel(_: BorrowedFd<'_>, _: &Stat, _: Ready) -> bool {
+    false
+}
+
 /// The waits of one read or write.
 ///
 /// What is polled is always the descriptor itself: of a FIFO that was opened once more after its
@@ -393,3 +415,7 @@ fn is_unknown(errno: rustix::io::Errno) -> bool {
 
     [Errno::OPNOTSUPP, Errno::INVAL, Errno::NOSYS, Errno::PERM].contains(&errno)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
