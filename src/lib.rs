@@ -217,7 +217,8 @@
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through
 //! what is buffered, `abort` ends now. Threads that are blocked for room or for data wake, and so do
-//! those in a read or a write of a pipe or a socket. A call on a regular file is waited for.
+//! those in a read or a write of a pipe, a socket, a terminal or a device, also if it was inherited and
+//! whichever way it blocks; its flags stay as they are. A call on a regular file is waited for.
 //!
 //! # Threads and memory
 //!

@@ -5,6 +5,7 @@
 mod closes;
 mod kinds;
 mod stalled;
+mod standard;
 mod stderr;
 mod tools;
 mod ways;

@@ -91,6 +91,33 @@ fn an_abort_ends_a_read_of_whatever_nobody_writes_to() {
 }
 
 #[test]
+fn an_abort_ends_a_read_of_a_terminal_that_was_just_made_by_its_path() {
+    // Nobody has its other side.
+    let read = |token: &CancelToken| {
+        let source = highwater::fs::read("/dev/ptmx")?;
+        let run = pipeline(source).cancel_with(token).to(Vec::new());
+        Ok(run.run()?)
+    };
+    aborted("futex", read, "/dev/ptmx");
+}
+
+#[test]
+fn a_socket_cannot_be_opened_by_its_name_and_that_is_said() {
+    use std::os::fd::AsRawFd;
+
+    for kind in [Kind::Unix, Kind::Tcp] {
+        let (ours, _peer) = kind.pair(Way::Out, true);
+        let path = format!("/proc/self/fd/{}", ours.as_raw_fd());
+        let reading = highwater::fs::read(&path).map(drop);
+        let writing = highwater::fs::append(&path).map(drop);
+        for error in [reading.unwrap_err(), writing.unwrap_err()] {
+            assert!(matches!(error.kind(), ErrorKind::Io(_)), "{error:#}");
+            assert!(error.to_string().contains(&path), "{error:#}");
+        }
+    }
+}
+
+#[test]
 fn an_idle_timeout_ends_a_wait_for_whatever_does_nothing() {
     let idle = Duration::from_millis(30);
     for kind in Kind::ALL {
