@@ -62,7 +62,7 @@ fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
     let mut options = OpenOptions::new();
     options.read(true);
     if !kind.is_file() {
-        // Opening a pipe that nobody writes to blocks, where nothing can interrupt it, and so does
+        // Opening a pipe without a writer blocks, where nothing can interrupt it, and so does
         // opening some devices. Without blocking it opens at once, and the first read waits.
         options.custom_flags(NONBLOCK);
     }

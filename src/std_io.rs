@@ -77,7 +77,8 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
 /// [`Child`](std::process::Child) has. They may have been set to not block. Any other writer is called
 /// and waited for.
 ///
-/// It is flushed, and not closed: what a close would say is for whoever gets the writer back.
+/// It is flushed, and not closed: to close it, and to hear what the system says then, is up to the caller who gets it
+/// back.
 #[derive(Debug)]
 pub struct WriteSink<W> {
     inner: W,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// Closes a descriptor, and tells what the system says then: to some file systems, those of a
 /// network among them, it is the last chance to say that what was written could not be kept.
 ///
-/// It is closed also after an error, and not closed twice. Nothing is closed while somebody else
-/// has it too.
+/// It is closed also after an error, and not closed twice. A descriptor that is shared is
+/// left to its other owner.
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ use crate::source::read_chunk;
 #[derive(Debug)]
 pub(crate) struct Handed {
     polled: Polled,
-    /// It holds bytes back that somebody else has given it, or has read ahead.
+    /// It has a buffer: bytes that are held back, or that were read ahead.
     buffers: bool,
 }
 

@@ -20,8 +20,8 @@
 //! | other devices | `RWF_NOWAIT`; else a page at most after each poll |
 //!
 //! After each poll means: only once poll says that it is ready, and no more than what is ready
-//! takes whole. Only somebody else who uses the same descriptor at the same moment can then make
-//! the call wait. `RWF_NOWAIT` is Linux, for pipes since 6.4.
+//! takes whole. Only another process or thread that uses the same descriptor at the same moment can
+//! then make the call wait. `RWF_NOWAIT` is Linux, for pipes since 6.4.
 
 mod close;
 mod known;

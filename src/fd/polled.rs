@@ -46,7 +46,7 @@ const UNREADY_TICK: Duration = Duration::from_millis(5);
 
 /// How a descriptor is read or written without blocking, and what ends its waits.
 ///
-/// It does not have the descriptor, which each call is given.
+/// It does not have the descriptor, that each call is given.
 #[derive(Debug)]
 pub(crate) struct Polled {
     how: How,
@@ -213,8 +213,8 @@ impl Polled {
     ) -> Result<Option<Bytes>, Error> {
         let mut waited = Waited::default();
         loop {
-            // Before the read, and not after one in vain: a FIFO that nobody writes to yet reads
-            // as if it had ended. And without a buffer in hand.
+            // Before the read, and not after one in vain: a FIFO without a writer reads as
+            // if it had ended. And without a buffer in hand.
             waited.wait(self, fd, Ready::ToRead)?;
             match read_chunk(pool, |room| self.try_read(fd, room)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -361,8 +361,8 @@ fn is_master(_: &Stat) -> bool {
     false
 }
 
-/// Opens a pipe or a terminal once more, to not block, in this process only: whoever shares it
-/// notices nothing. That may be refused, as when it is that of another user.
+/// Opens a pipe or a terminal once more, to not block, in this process only: the other
+/// processes that share it notice nothing. That may be refused, as when it is that of another user.
 fn again(fd: BorrowedFd<'_>, ready: Ready) -> Option<OwnedFd> {
     let mut options = OpenOptions::new();
     match ready {

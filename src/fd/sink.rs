@@ -20,8 +20,7 @@ use crate::sink::Sink;
 /// A descriptor as a sink: everything that `poll` tells something about.
 #[derive(Debug)]
 pub(crate) struct FdSink {
-    /// None is a FIFO that nobody has read so far, and that cannot be opened before; or what was
-    /// closed.
+    /// None is a FIFO without a reader so far, which cannot be opened; or what was closed.
     fd: Option<Arc<OwnedFd>>,
     /// Where that FIFO is.
     unread: Option<PathBuf>,
@@ -29,7 +28,7 @@ pub(crate) struct FdSink {
     name: Cow<'static, str>,
 }
 
-/// How often it is looked whether somebody reads a FIFO by now: nothing can be waited on for that.
+/// How often a FIFO is tried again that has no reader: nothing can be waited on for that.
 const UNREAD_TICK: Duration = Duration::from_millis(20);
 
 impl FdSink {
@@ -46,7 +45,7 @@ impl FdSink {
         }
     }
 
-    /// One end of a pipe that is nobody else's, so that it may be told not to block.
+    /// One end of a pipe that is ours alone, so that it may be told not to block.
     pub(crate) fn owned(
         pipe: impl Into<OwnedFd>,
         name: impl Into<Cow<'static, str>>,
@@ -57,7 +56,7 @@ impl FdSink {
         Ok(Self::new(pipe, Polled::non_blocking(waker), name))
     }
 
-    /// A FIFO that nobody reads yet. The first write waits for somebody.
+    /// A FIFO without a reader. The first write waits for one.
     pub(crate) fn unread(path: &Path, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             fd: None,
@@ -67,18 +66,18 @@ impl FdSink {
         }
     }
 
-    /// Waits no longer than that for somebody to take something.
+    /// Waits no longer than that for the peer to take something.
     pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
         self.polled.set_idle_timeout(timeout);
     }
 
-    /// What it writes, if somebody reads that by now, and how it waits.
+    /// What it writes, if that is open by now, and how it waits.
     #[cfg(target_os = "linux")]
     pub(crate) fn parts(&self) -> Option<(&Arc<OwnedFd>, &Polled)> {
         Some((self.fd.as_ref()?, &self.polled))
     }
 
-    /// Opens a FIFO once somebody reads it.
+    /// Opens a FIFO once it has a reader.
     ///
     /// The wait ends then, with a wake, or the idle timeout.
     fn open(&mut self) -> Result<(), Error> {
@@ -109,7 +108,7 @@ fn open_to_write(path: &Path) -> io::Result<File> {
     options.write(true).custom_flags(NONBLOCK).open(path)
 }
 
-/// Says whether a FIFO could not be opened to write because nobody reads it.
+/// Says whether a FIFO could not be opened to write because it has no reader.
 pub(crate) fn is_unread(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
@@ -123,7 +122,7 @@ impl Sink<Bytes> for FdSink {
         self.polled.write(fd.as_fd(), batch)
     }
 
-    /// Closes it, and whoever reads it sees the end. A FIFO is waited for with that too.
+    /// Closes it, so that the peer sees the end. A FIFO without a reader is waited for with that too.
     fn finish(&mut self) -> Result<(), Error> {
         self.open()?;
         self.polled.let_go();

@@ -71,8 +71,8 @@ pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
 }
 
-/// Standard output as a sink: a blocked write to it can be interrupted. Nobody else should write to it
-/// meanwhile. Its flags stay as they are.
+/// Standard output as a sink: a blocked write to it can be interrupted. Nothing else should write to
+/// it meanwhile. Its flags stay as they are.
 ///
 /// # Errors
 ///
@@ -127,7 +127,7 @@ impl FileSink {
     fn opened(path: &Path, options: &mut OpenOptions, name: &str) -> Result<Self, Error> {
         let found = std::fs::metadata(path).map(|found| found.file_type());
         if found.as_ref().is_ok_and(|kind| !kind.is_file()) {
-            // Opening a pipe that nobody reads blocks, where nothing can interrupt it, and so does
+            // Opening a pipe without a reader blocks, where nothing can interrupt it, and so does
             // opening some devices. Without blocking it fails, or opens at once.
             options.custom_flags(NONBLOCK);
         }
@@ -168,8 +168,8 @@ impl FileSink {
         self
     }
 
-    /// Fails a write to a pipe, a socket, a terminal or a device when nobody has taken anything for so
-    /// long, or reads a pipe at all. Without, it waits for ever. A regular file is waited for, whatever
+    /// Fails a write to a pipe, a socket, a terminal or a device when the peer has taken nothing for so
+    /// long, or a FIFO has no reader. Without, it waits for ever. A regular file is waited for, whatever
     /// happens.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {

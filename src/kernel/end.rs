@@ -71,8 +71,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// A regular file or a pipe, with how it waits; none if it is anything else. Whoever has it as
-    /// well does not use it for as long as the copy is made.
+    /// A regular file or a pipe, with how it waits; none if it is anything else. Its other
+    /// owner does not use it for as long as the copy is made.
     pub(crate) fn file<D: Descriptor + 'static>(
         fd: &Arc<D>,
         polled: Option<&Polled>,

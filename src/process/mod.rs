@@ -356,8 +356,8 @@ impl Spawn {
             Some(ours)
         };
         let mut child = self.command.spawn()?;
-        // What the command has asked pipes for beside those that are taken is given to nobody. The
-        // child would wait for it for ever.
+        // What the command has asked pipes for beside those that are taken has no other end that is
+        // used. The child would wait for it for ever.
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
         let child = Reaped::new(child, self.manner);
         let to = std::mem::replace(&mut self.stderr, Stderr::Left);

@@ -205,8 +205,7 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// Writes to it what it takes, until nobody wants the child any more. If it is closed there is
-    /// nobody to tell.
+    /// Writes to it what it takes, until the child is to end. If it is closed the bytes are dropped.
     fn pass(&mut self, said: &[u8], order: &Waker) {
         let stderr = rustix::stdio::stderr();
         if !self.looked {

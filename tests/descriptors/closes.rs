@@ -150,7 +150,7 @@ fn a_fifo_that_cannot_be_closed_is_a_failure_too() {
     let reader = thread::spawn(move || fs::read(read).unwrap());
     let command = tool("copy", &[], [&from, &fifo]);
     let Some(closed) = closing(&fifo, "EIO", &command, Stdio::null()) else {
-        // Somebody has to write it.
+        // The reader waits for a writer.
         drop(File::options().write(true).open(&fifo));
         return;
     };
@@ -160,7 +160,7 @@ fn a_fifo_that_cannot_be_closed_is_a_failure_too() {
 }
 
 #[test]
-fn a_sink_that_is_finished_is_closed_though_somebody_still_has_it() {
+fn a_finished_sink_is_closed_even_while_it_is_still_held() {
     for kind in [Kind::Pipe, Kind::Fifo, Kind::Unix, Kind::Tcp] {
         for blocks in [true, false] {
             let (ours, mut peer) = kind.pair(Way::Out, blocks);

@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use crate::folder::Folder;
 
-/// What is not a regular file, and has somebody at its other end.
+/// What is not a regular file, and has a peer at its other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Pipe,

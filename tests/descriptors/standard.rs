@@ -59,7 +59,7 @@ fn standard_input_gives_every_byte_behind_what_was_read_before() {
                 rustix::stdio::dup2_stdin(&ours).unwrap();
                 peer.write_all(b"a line\n").unwrap();
                 peer.write_all(&pattern(1000)).unwrap();
-                // It has read ahead, and what that was nobody but it knows.
+                // It has read ahead, and does not tell what.
                 let mut line = String::new();
                 stdin().read_line(&mut line).unwrap();
                 assert_eq!(line, "a line\n");
@@ -83,7 +83,7 @@ fn standard_input_gives_every_byte_behind_what_was_read_before() {
 }
 
 #[test]
-fn a_reader_of_ones_own_that_would_block_says_so() {
+fn a_reader_without_a_known_descriptor_that_would_block_is_an_error() {
     struct Never;
 
     impl Read for Never {

@@ -35,9 +35,9 @@ fn with_stderr<R>(kind: Kind, blocks: bool, run: impl FnOnce(File) -> R) -> R {
 }
 
 #[test]
-fn every_byte_is_passed_on_whatever_standard_error_is() {
+fn every_byte_is_passed_on_to_every_kind_of_standard_error() {
     alone(
-        "stderr::every_byte_is_passed_on_whatever_standard_error_is",
+        "stderr::every_byte_is_passed_on_to_every_kind_of_standard_error",
         || {
             for kind in Kind::ALL {
                 for blocks in [true, false] {

@@ -115,7 +115,7 @@ fn terminated(child: Child, case: &str) -> Duration {
 }
 
 #[test]
-fn what_a_tool_writes_to_whatever_is_its_output_arrives_whole() {
+fn what_a_tool_writes_to_every_kind_of_output_arrives_whole() {
     let files = Files::new();
     for kind in Kind::ALL {
         for blocks in [true, false] {
@@ -139,7 +139,7 @@ fn what_a_tool_writes_to_whatever_is_its_output_arrives_whole() {
 }
 
 #[test]
-fn what_a_tool_reads_from_whatever_is_its_input_arrives_whole() {
+fn what_a_tool_reads_from_every_kind_of_input_arrives_whole() {
     let files = Files::new();
     // What has an end: of a terminal that goes, the system says that it has failed.
     for kind in [Kind::Pipe, Kind::Fifo, Kind::Unix, Kind::Tcp] {
@@ -170,7 +170,7 @@ fn what_a_tool_reads_from_whatever_is_its_input_arrives_whole() {
 }
 
 #[test]
-fn a_tool_whose_output_nobody_reads_ends_on_sigterm() {
+fn a_tool_whose_output_is_not_read_ends_on_sigterm() {
     let files = Files::new();
     let mut longest = (Duration::ZERO, String::new());
     for kind in Kind::ALL {
@@ -194,7 +194,7 @@ fn a_tool_whose_output_nobody_reads_ends_on_sigterm() {
 }
 
 #[test]
-fn a_tool_whose_input_nobody_feeds_ends_on_sigterm() {
+fn a_tool_whose_input_is_not_fed_ends_on_sigterm() {
     let files = Files::new();
     let mut longest = (Duration::ZERO, String::new());
     for kind in Kind::ALL {

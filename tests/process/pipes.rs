@@ -1,4 +1,4 @@
-//! Pipes that a command has asked for, and that nobody was given.
+//! Pipes that a command has asked for, and that no half of the child takes.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use crate::watch::{bounded, pattern, watched};
 const BROKEN_PIPE: i32 = 13;
 
 #[test]
-fn an_input_that_nobody_was_given_ends_at_once() {
+fn an_input_pipe_that_is_not_taken_ends_at_once() {
     let mut cat = sh("cat; echo end");
     cat.stdin(Stdio::piped()).stdout(Stdio::null());
     let source = process::source(cat).unwrap();
@@ -24,7 +24,7 @@ fn an_input_that_nobody_was_given_ends_at_once() {
 }
 
 #[test]
-fn an_output_that_nobody_was_given_is_a_broken_pipe() {
+fn an_output_pipe_that_is_not_taken_is_a_broken_pipe() {
     // More than a pipe holds, so that it would wait.
     let mut cat = sh("exec cat");
     cat.stdout(Stdio::piped());
@@ -45,7 +45,7 @@ fn an_output_that_nobody_was_given_is_a_broken_pipe() {
 }
 
 #[test]
-fn a_standard_error_that_nobody_was_given_is_a_broken_pipe() {
+fn a_standard_error_pipe_that_is_not_taken_is_a_broken_pipe() {
     let script = "trap '' PIPE; head -c 1000000 /dev/zero >&2 2>/dev/null; echo end";
     for piped in [false, true] {
         let mut command = sh(script);
