@@ -100,7 +100,8 @@ impl fmt::Debug for Interrupt {
 /// buffered still goes through, and everything ends as if the sources had ended.
 /// [`abort`](Self::abort) breaks off: everything ends now, with a cause, and what is buffered is
 /// given back. Both reach threads that are blocked, be it for room, for data, or in a read or a
-/// write of a socket or a pipe. A call on a regular file is waited for; nothing can interrupt it.
+/// write of a socket, a pipe, a terminal or a device. A call on a regular file is waited for; nothing
+/// can interrupt it.
 ///
 /// A clone is the same token.
 ///

@@ -1,7 +1,6 @@
 //! What can stand at the ends of a pipeline.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io;
 
 use bytes::Bytes;
@@ -11,8 +10,9 @@ use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::mark::READ_BYTES;
-use crate::sink::{Sink, WriteSink};
-use crate::source::{ReadSource, Source};
+use crate::sink::Sink;
+use crate::source::Source;
+use crate::std_io::WriteSink;
 
 /// Something that a stream can be read from: every [`Source`], and what has an obvious one.
 pub trait IntoSource<T> {
@@ -99,19 +99,30 @@ impl IntoSink<Bytes> for Vec<u8> {
     }
 }
 
-impl IntoSource<Bytes> for File {
-    type Source = ReadSource<Self>;
+// Where files are not known better; see `fs`.
+#[cfg(any(not(unix), loom))]
+mod file {
+    use std::fs::File;
 
-    fn into_source(self) -> ReadSource<Self> {
-        ReadSource::new(self, "file")
+    use bytes::Bytes;
+
+    use super::{IntoSink, IntoSource};
+    use crate::std_io::{ReadSource, WriteSink};
+
+    impl IntoSource<Bytes> for File {
+        type Source = ReadSource<Self>;
+
+        fn into_source(self) -> ReadSource<Self> {
+            ReadSource::new(self, "file")
+        }
     }
-}
 
-impl IntoSink<Bytes> for File {
-    type Sink = WriteSink<Self>;
+    impl IntoSink<Bytes> for File {
+        type Sink = WriteSink<Self>;
 
-    fn into_sink(self) -> WriteSink<Self> {
-        WriteSink::new(self, "file")
+        fn into_sink(self) -> WriteSink<Self> {
+            WriteSink::new(self, "file")
+        }
     }
 }
 

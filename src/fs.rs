@@ -1,4 +1,4 @@
-//! Files, and what stands among them: pipes, devices, the standard streams.
+//! Files, and what stands among them: pipes, terminals, devices, the standard streams.
 
 mod sink;
 
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::{Bound, RangeBounds};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
+use crate::ends::IntoSource;
 use crate::error::{Error, ErrorKind};
-use crate::fd::FdSource;
+use crate::fd::{FdSource, NONBLOCK, Polled, Ready};
 use crate::file_id::FileId;
 #[cfg(target_os = "linux")]
 use crate::kernel::{End, ReadEnd};
@@ -30,8 +31,8 @@ pub use sink::{FileSink, append, create, create_new, stdout};
 
 /// Opens a file to read: Node's `createReadStream`.
 ///
-/// A pipe or a terminal is read as it comes, and a blocked read of it can be interrupted. A read
-/// of a regular file cannot, and is waited for.
+/// A pipe, a terminal or a device is read as it comes, and a blocked read of it can be interrupted.
+/// A read of a regular file cannot, and is waited for.
 ///
 /// # Errors
 ///
@@ -55,44 +56,50 @@ pub fn read(path: impl AsRef<Path>) -> Result<FileSource, Error> {
 }
 
 fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
-    let metadata = std::fs::metadata(path)?;
-    if metadata.is_dir() {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
     }
     let mut options = OpenOptions::new();
     options.read(true);
-    if metadata.file_type().is_fifo() {
-        // Opening a pipe that nobody writes to blocks, where nothing can interrupt it. Without
-        // blocking it opens at once, and the first read waits for the writer.
+    if !kind.is_file() {
+        // Opening a pipe without a writer blocks, where nothing can interrupt it, and so does
+        // opening some devices. Without blocking it opens at once, and the first read waits.
         options.custom_flags(NONBLOCK);
     }
     let file = options.open(path)?;
-    // What was opened may be another file than the one that was looked at.
-    let metadata = file.metadata()?;
-    Ok(FileSource::new(file, &metadata, name.to_owned()))
+    let polled = Polled::opened(&file, Ready::ToRead)?;
+    Ok(FileSource::new(file, polled, name.to_owned()))
 }
 
-const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-
-/// Standard input as a source: a blocked read of it can be interrupted.
+/// Standard input as a source: a blocked read of it can be interrupted. Its flags stay as they are.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from being looked at.
 pub fn stdin() -> Result<FileSource, Error> {
     let file = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
-    let metadata = file.metadata()?;
-    let position = if metadata.is_file() {
-        (&file).stream_position()?
-    } else {
-        0
-    };
-    let mut source = FileSource::new(file, &metadata, "stdin".to_owned());
-    source.start = position;
-    Ok(source)
+    let polled = Polled::of(&file, Ready::ToRead)?;
+    Ok(FileSource::new(file, polled, "stdin".to_owned()))
 }
 
-/// A file that is read.
+/// A file that is read, or what stands among files: a pipe, a socket, a terminal, a device.
+///
+/// One that was opened before is read from where it stands, and its flags stay as they are. If it is
+/// a file on a disk, a read of it is waited for; any other read can be interrupted.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use highwater::{fs::FileSource, pipeline};
+///
+/// let source = FileSource::from(File::open("Cargo.toml")?);
+/// let (report, got) = pipeline(source).to(Vec::new()).run_into()?;
+/// assert_eq!(got.into_inner(), std::fs::read("Cargo.toml")?);
+/// assert_eq!(report.stages()[0].name, "file");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FileSource {
     name: String,
@@ -113,29 +120,36 @@ pub struct FileSource {
 #[derive(Debug)]
 enum Kind {
     Regular {
-        file: File,
+        file: Arc<File>,
         pool: Pool,
     },
     /// Everything that can be polled.
-    Polled(FdSource<File>),
+    Polled(FdSource),
 }
 
 impl FileSource {
-    fn new(file: File, metadata: &Metadata, name: String) -> Self {
+    /// `polled` is how to use what is no file on a disk.
+    fn new(file: File, polled: Option<Polled>, name: String) -> Self {
         let pool = read_pool(READ_BYTES);
-        let len = metadata.is_file().then_some(metadata.len());
-        let kind = if metadata.is_file() || metadata.file_type().is_block_device() {
-            Kind::Regular { file, pool }
-        } else {
-            Kind::Polled(FdSource::new(file, name.clone(), pool))
+        // Of the file that was opened, which may be another one than the one that was looked at.
+        let metadata = file.metadata().ok();
+        let id = metadata.as_ref().and_then(FileId::of);
+        let len = metadata.filter(Metadata::is_file).map(|file| file.len());
+        let start = len.and_then(|_| (&file).stream_position().ok());
+        let kind = match polled {
+            Some(polled) => Kind::Polled(FdSource::new(file, polled, name.clone(), pool)),
+            None => Kind::Regular {
+                file: Arc::new(file),
+                pool,
+            },
         };
         Self {
             name,
             kind,
-            start: 0,
+            start: start.unwrap_or(0),
             left: None,
             len,
-            id: FileId::of(metadata),
+            id,
             stable: false,
         }
     }
@@ -171,7 +185,8 @@ impl FileSource {
             let said = format!("range {start}..{end} is not within its {len} bytes");
             return Err(self.refused(&said));
         }
-        file.seek(SeekFrom::Start(start))
+        (&**file)
+            .seek(SeekFrom::Start(start))
             .map_err(|error| Error::from(error).during("seek in", name))?;
         self.start = start;
         self.left = Some(Arc::new(AtomicU64::new(end - start)));
@@ -229,8 +244,8 @@ impl FileSource {
         self
     }
 
-    /// Fails a read of a pipe or a terminal when nothing has come for so long. Without, it waits
-    /// for ever. A regular file is waited for, whatever happens.
+    /// Fails a read of a pipe, a socket, a terminal or a device when nothing has come for so long.
+    /// Without, it waits for ever. A regular file is waited for, whatever happens.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         if let Kind::Polled(source) = &mut self.kind {
@@ -240,12 +255,30 @@ impl FileSource {
     }
 }
 
+/// Takes a file as it is, whichever way it blocks.
+impl From<File> for FileSource {
+    fn from(file: File) -> Self {
+        // What cannot even be looked at says so when it is read.
+        let polled = Polled::of(&file, Ready::ToRead).unwrap_or_default();
+        Self::new(file, polled, "file".to_owned())
+    }
+}
+
+impl IntoSource<Bytes> for File {
+    type Source = FileSource;
+
+    fn into_source(self) -> FileSource {
+        self.into()
+    }
+}
+
 impl Source<Bytes> for FileSource {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         let (file, pool) = match &mut self.kind {
             Kind::Polled(source) => return source.read(),
-            Kind::Regular { file, pool } => (file, &*pool),
+            Kind::Regular { file, pool } => (&**file, &*pool),
         };
+        let mut file = file;
         let Some(range) = &self.left else {
             return Ok(read_chunk(pool, |room| file.read(room))?);
         };
@@ -293,9 +326,11 @@ impl Source<Bytes> for FileSource {
     fn offer(&mut self) -> Option<Offer> {
         let end = match &self.kind {
             Kind::Regular { file, .. } => End::file(file, None),
+            // A copy of a file that the kernel makes as it is read would wait in the call.
+            Kind::Polled(_) if self.len.is_some() && self.stable => None,
             Kind::Polled(source) => {
-                let (file, waker) = source.parts();
-                End::file(file, Some(waker)).map(|end| end.patient(source.idle()))
+                let (fd, polled) = source.parts();
+                End::file(fd, Some(polled))
             }
         };
         let end = ReadEnd::new(end?).range(self.left.clone());

@@ -217,7 +217,8 @@
 //!
 //! A [`CancelToken`] ends any number of streams and pipelines from outside: `stop` lets through
 //! what is buffered, `abort` ends now. Threads that are blocked for room or for data wake, and so do
-//! those in a read or a write of a pipe or a socket. A call on a regular file is waited for.
+//! those in a read or a write of a pipe, a socket, a terminal or a device, also if it was inherited and
+//! whichever way it blocks; its flags stay as they are. A call on a regular file is waited for.
 //!
 //! # Threads and memory
 //!
@@ -279,6 +280,11 @@ mod sink;
 mod source;
 mod transform;
 
+#[cfg(all(unix, not(loom)))]
+mod fd;
+
+mod std_io;
+
 mod collect;
 mod inlet;
 pub mod operators;
@@ -309,8 +315,6 @@ pub mod lines;
 
 #[cfg(all(unix, not(loom)))]
 mod address;
-#[cfg(all(unix, not(loom)))]
-mod fd;
 #[cfg(all(unix, not(loom)))]
 mod traffic;
 
@@ -394,9 +398,10 @@ pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
 #[cfg(loom)]
 pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
-pub use sink::{Direct, Sink, Tried, WriteSink};
-pub use source::{ReadSource, Source};
+pub use sink::{Direct, Sink, Tried};
+pub use source::Source;
 pub use state::{BranchPolicy, Dropped, Pressure};
+pub use std_io::{ReadSource, WriteSink};
 #[cfg(loom)]
 pub use sync::model::{Deadlines, Hints};
 pub use take::{TakeBytes, take_bytes};

@@ -126,44 +126,6 @@ pub trait Direct<T> {
     fn try_finish(&mut self) -> Result<Tried, Error>;
 }
 
-/// Any [`io::Write`] as a sink of bytes.
-#[derive(Debug)]
-pub struct WriteSink<W> {
-    inner: W,
-    name: Cow<'static, str>,
-}
-
-impl<W: io::Write> WriteSink<W> {
-    /// Wraps a writer. `name` is what errors and reports call it.
-    pub fn new(inner: W, name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            inner,
-            name: name.into(),
-        }
-    }
-
-    /// Gives the writer back.
-    pub fn into_inner(self) -> W {
-        self.inner
-    }
-}
-
-impl<W: io::Write + Send> Sink<Bytes> for WriteSink<W> {
-    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        let written = write_vectored(batch, |slices| self.inner.write_vectored(slices))?;
-        batch.advance(written);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        retry(|| self.inner.flush()).map_err(Error::from)
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.name)
-    }
-}
-
 /// The most slices that one system call takes: `IOV_MAX` of Linux and the BSDs.
 const SLICES_MAX: usize = 1024;
 

@@ -75,48 +75,12 @@ pub trait Source<T>: Send {
     }
 }
 
-/// Any [`io::Read`] as a source of bytes, read into recycled buffers.
-#[derive(Debug)]
-pub struct ReadSource<R> {
-    inner: R,
-    name: Cow<'static, str>,
-    pool: Pool,
-}
-
-impl<R: io::Read> ReadSource<R> {
-    /// Wraps a reader. `name` is what errors and reports call it.
-    pub fn new(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            inner,
-            name: name.into(),
-            pool: read_pool(READ_BYTES),
-        }
-    }
-
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
-    #[must_use]
-    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
-        self.pool = read_pool(bytes);
-        self
-    }
-}
-
 /// As many buffers as a stream has on the way with the mark that it has by itself, and one to read
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
 pub(crate) fn read_pool(bytes: usize) -> Pool {
     Pool::new(bytes, BUFFERS_KEPT)
-}
-
-impl<R: io::Read + Send> Source<Bytes> for ReadSource<R> {
-    fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        Ok(read_chunk(&self.pool, |room| self.inner.read(room))?)
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.name)
-    }
 }
 
 /// Reads a chunk into a buffer of the pool. `None` is the end.

@@ -1,15 +1,38 @@
-//! Waits on descriptors that another thread can end.
+//! Descriptors that are read and written without blocking in the call.
 //!
 //! A thread that is blocked in `read` cannot be called back. So the threads of a stream never
 //! block in one: they poll the descriptor together with a second one, that an [`Interrupt`] writes
-//! to, and only then read what is known to be there.
+//! to, and make calls that do not wait.
+//!
+//! Whether a call waits is a flag of the open file description (`O_NONBLOCK`), which is shared with
+//! every process that has inherited it. So it is set only where we have opened the descriptor
+//! ourselves. What was handed in keeps its flags, whatever they are, and is used like this:
+//!
+//! | kind | how a call does not wait |
+//! | --- | --- |
+//! | opened by path, save for regular files | `O_NONBLOCK`, ours alone |
+//! | regular file, block device, folder | it waits for the disk; nothing ends that |
+//! | file that the kernel makes as it is read, as `/proc/kmsg` | as a device |
+//! | socket | `MSG_DONTWAIT` |
+//! | terminal | opened once more with `O_NONBLOCK`, by way of `/proc/self/fd` or its name; else a byte after each poll |
+//! | terminal, the master of a pseudo-terminal | [`MASTER_BYTES`](polled::MASTER_BYTES) at most after each poll |
+//! | pipe, FIFO | `RWF_NOWAIT`; else opened once more as a terminal is; else `PIPE_BUF` at most after each poll |
+//! | other devices | `RWF_NOWAIT`; else a page at most after each poll |
+//!
+//! After each poll means: only once poll says that it is ready, and no more than what is ready
+//! takes whole. Only another process or thread that uses the same descriptor at the same moment can
+//! then make the call wait. `RWF_NOWAIT` is Linux, for pipes since 6.4.
 
-mod pipe;
+mod close;
+mod known;
+mod polled;
+mod sink;
 mod waker;
 
 use std::borrow::Cow;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,79 +42,70 @@ use crate::error::Error;
 use crate::pool::Pool;
 use crate::source::{Source, read_chunk};
 
-pub(crate) use pipe::{PipeSink, is_unread};
+pub(crate) use close::close;
+pub(crate) use known::Handed;
+pub(crate) use polled::{NONBLOCK, Polled};
+pub(crate) use sink::{FdSink, is_unread};
 pub(crate) use waker::{Ready, WakeOnCancel, Waker};
 
-/// A pipe, a terminal or a device as a source: everything that `poll` tells something about.
+/// A descriptor as a source: everything that `poll` tells something about.
 #[derive(Debug)]
-pub(crate) struct FdSource<F> {
-    file: F,
+pub(crate) struct FdSource {
+    fd: Arc<OwnedFd>,
+    polled: Polled,
     name: Cow<'static, str>,
-    waker: Waker,
-    idle: Option<Duration>,
     pool: Pool,
 }
 
-impl<F> FdSource<F> {
-    pub(crate) fn new(file: F, name: impl Into<Cow<'static, str>>, pool: Pool) -> Self {
+impl FdSource {
+    pub(crate) fn new(
+        fd: impl Into<OwnedFd>,
+        polled: Polled,
+        name: impl Into<Cow<'static, str>>,
+        pool: Pool,
+    ) -> Self {
         Self {
-            file,
+            fd: Arc::new(fd.into()),
+            polled,
             name: name.into(),
-            waker: Waker::new(),
-            idle: None,
             pool,
         }
     }
 
     /// Waits no longer than that for something to come.
     pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
-        self.idle = Some(timeout);
+        self.polled.set_idle_timeout(timeout);
     }
 
     pub(crate) fn set_pool(&mut self, pool: Pool) {
         self.pool = pool;
     }
 
-    /// Waits with this waker, which its owner has other uses for.
-    pub(crate) fn set_waker(&mut self, waker: Waker) {
-        self.waker = waker;
+    /// What it reads, and how it waits.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn parts(&self) -> (&Arc<OwnedFd>, &Polled) {
+        (&self.fd, &self.polled)
+    }
+
+    /// Reads what is there, woken or not. `WouldBlock`, if that is nothing.
+    pub(crate) fn read_now(&mut self) -> io::Result<Option<Bytes>> {
+        let Self {
+            fd, polled, pool, ..
+        } = self;
+        read_chunk(pool, |room| polled.try_read(fd.as_fd(), room))
     }
 }
 
-impl<F: AsFd> FdSource<F> {
-    /// What it reads, and what ends its waits.
-    #[cfg(target_os = "linux")]
-    pub(crate) const fn parts(&self) -> (&F, &Waker) {
-        (&self.file, &self.waker)
-    }
-
-    /// How long it waits for something to come.
-    #[cfg(target_os = "linux")]
-    pub(crate) const fn idle(&self) -> Option<Duration> {
-        self.idle
-    }
-
-    /// Reads what is there, woken or not. A descriptor that does not block is `WouldBlock` when
-    /// that is nothing.
-    pub(crate) fn read_now(&self) -> io::Result<Option<Bytes>> {
-        read_chunk(&self.pool, |room| Ok(rustix::io::read(&self.file, room)?))
-    }
-}
-
-impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
+impl Source<Bytes> for FdSource {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            self.waker.wait(&self.file, Ready::ToRead, self.idle)?;
-            match self.read_now() {
-                // Somebody else has read it, or a descriptor that does not block was not ready.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Ok(outcome?),
-            }
-        }
+        let Self {
+            fd, polled, pool, ..
+        } = self;
+        polled.read_chunk(fd.as_fd(), pool)
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        Some(self.waker.interrupt())
+        Some(self.polled.interrupt())
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -1,20 +1,20 @@
 //! Files that are written.
 
 use std::borrow::Cow;
-use std::fs::{File, FileType, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::NONBLOCK;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
+use crate::ends::IntoSink;
 use crate::error::Error;
-use crate::fd::{PipeSink, is_unread};
+use crate::fd::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
 use crate::file_id::FileId;
 #[cfg(target_os = "linux")]
 use crate::kernel::{self, End};
@@ -77,19 +77,38 @@ pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
 }
 
-/// Standard output as a sink. Nobody else should write to it meanwhile.
+/// Standard output as a sink: a blocked write to it can be interrupted. Nothing else should write to
+/// it meanwhile. Its flags stay as they are.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from being looked at.
 pub fn stdout() -> Result<FileSink, Error> {
     let file = File::from(rustix::stdio::stdout().try_clone_to_owned()?);
-    FileSink::new(file, "stdout".to_owned())
+    let polled = Polled::of(&file, Ready::ToWrite)?;
+    Ok(FileSink::new(file, polled, "stdout".to_owned()))
 }
 
-/// A file that is written.
+/// A file that is written, or what stands among files: a pipe, a socket, a terminal, a device.
 ///
-/// One that is not finished stays as far as it was written.
+/// Finishing it closes it, and is done only when the system has said that all is well with that
+/// too: a network file system, or one with a quota, may say only then that the file could not be
+/// kept. One that is not finished stays as far as it was written.
+///
+/// One that was opened before is written from where it stands, and its flags stay as they are. If it
+/// is a file on a disk, a write to it is waited for; any other write can be interrupted.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use highwater::{fs::FileSink, pipeline};
+///
+/// let null = File::options().write(true).open("/dev/null")?;
+/// let report = pipeline(&b"nothing of this stays"[..]).to(FileSink::from(null)).run()?;
+/// assert_eq!(report.bytes(), 21);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FileSink {
     name: String,
@@ -104,51 +123,52 @@ pub struct FileSink {
 
 #[derive(Debug)]
 enum Target {
-    /// A write is waited for, whatever happens.
-    File(File),
+    /// A write is waited for, whatever happens. None once it was closed.
+    File(Option<Arc<File>>),
     /// A write can be interrupted.
-    Pipe(PipeSink),
+    Polled(FdSink),
 }
 
 impl FileSink {
     fn open(path: &Path, options: &mut OpenOptions) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let found = std::fs::metadata(path);
-        let opened = if found.is_ok_and(|found| found.file_type().is_fifo()) {
-            // Opening a pipe that nobody reads blocks, where nothing can interrupt it. Without
-            // blocking it fails, and the first write waits for the reader.
-            match options.custom_flags(NONBLOCK).open(path) {
-                Err(error) if is_unread(&error) => {
-                    let target = Target::Pipe(PipeSink::unread(path, name.clone()));
-                    return Ok(Self::onto(target, name));
-                }
-                opened => opened,
+        Self::opened(path, options, &name).map_err(|error| error.during("open", &name))
+    }
+
+    fn opened(path: &Path, options: &mut OpenOptions, name: &str) -> Result<Self, Error> {
+        let found = std::fs::metadata(path).map(|found| found.file_type());
+        if found.as_ref().is_ok_and(|kind| !kind.is_file()) {
+            // Opening a pipe without a reader blocks, where nothing can interrupt it, and so does
+            // opening some devices. Without blocking it fails, or opens at once.
+            options.custom_flags(NONBLOCK);
+        }
+        let file = match options.open(path) {
+            Err(error) if is_unread(&error) && found.is_ok_and(|kind| kind.is_fifo()) => {
+                // The first write waits for the reader.
+                let target = Target::Polled(FdSink::unread(path, name.to_owned()));
+                return Ok(Self::to(target, name.to_owned()));
             }
-        } else {
-            options.open(path)
+            opened => opened?,
         };
-        opened
-            .map_err(Error::from)
-            .and_then(|file| Self::new(file, name.clone()))
-            .map_err(|error| error.during("open", &name))
+        let polled = Polled::opened(&file, Ready::ToWrite)?;
+        Ok(Self::new(file, polled, name.to_owned()))
     }
 
-    fn new(file: File, name: String) -> Result<Self, Error> {
-        let metadata = file.metadata()?;
-        let kind: FileType = metadata.file_type();
-        let target = if kind.is_fifo() {
-            Target::Pipe(PipeSink::new(file.as_fd(), name.clone())?)
-        } else {
-            Target::File(file)
+    /// `polled` is how to use what is no file on a disk.
+    fn new(file: File, polled: Option<Polled>, name: String) -> Self {
+        let metadata = file.metadata().ok();
+        let target = match polled {
+            Some(polled) => Target::Polled(FdSink::new(file, polled, name.clone())),
+            None => Target::File(Some(Arc::new(file))),
         };
-        Ok(Self {
-            id: FileId::of(&metadata),
-            is_regular: kind.is_file(),
-            ..Self::onto(target, name)
-        })
+        Self {
+            id: metadata.as_ref().and_then(FileId::of),
+            is_regular: metadata.is_some_and(|metadata| metadata.is_file()),
+            ..Self::to(target, name)
+        }
     }
 
-    const fn onto(target: Target, name: String) -> Self {
+    const fn to(target: Target, name: String) -> Self {
         Self {
             name,
             target,
@@ -162,7 +182,7 @@ impl FileSink {
     /// Empties the file, unless that was done or is not to be.
     fn empty(&mut self) -> io::Result<()> {
         if self.empties
-            && let Target::File(file) = &self.target
+            && let Target::File(Some(file)) = &self.target
         {
             retry(|| file.set_len(0))?;
             self.empties = false;
@@ -170,21 +190,40 @@ impl FileSink {
         Ok(())
     }
 
-    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel.
+    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel. What is no
+    /// file on a disk is not asked for that.
     #[must_use]
     pub const fn sync(mut self) -> Self {
         self.sync = true;
         self
     }
 
-    /// Fails a write to a pipe when nobody has taken anything for so long, or reads it at all.
-    /// Without, it waits for ever. A regular file is waited for, whatever happens.
+    /// Fails a write to a pipe, a socket, a terminal or a device when the peer has taken nothing for so
+    /// long, or a FIFO has no reader. Without, it waits for ever. A regular file is waited for, whatever
+    /// happens.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        if let Target::Pipe(sink) = &mut self.target {
+        if let Target::Polled(sink) = &mut self.target {
             sink.set_idle_timeout(timeout);
         }
         self
+    }
+}
+
+/// Takes a file as it is, whichever way it blocks.
+impl From<File> for FileSink {
+    fn from(file: File) -> Self {
+        // What cannot even be looked at says so when it is written.
+        let polled = Polled::of(&file, Ready::ToWrite).unwrap_or_default();
+        Self::new(file, polled, "file".to_owned())
+    }
+}
+
+impl IntoSink<Bytes> for File {
+    type Sink = FileSink;
+
+    fn into_sink(self) -> FileSink {
+        self.into()
     }
 }
 
@@ -192,27 +231,34 @@ impl Sink<Bytes> for FileSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         self.empty()?;
         match &mut self.target {
-            Target::Pipe(sink) => sink.write(batch),
-            Target::File(file) => {
-                let written = write_vectored(batch, |slices| file.write_vectored(slices))?;
+            Target::Polled(sink) => sink.write(batch),
+            Target::File(Some(file)) => {
+                let written = write_vectored(batch, |slices| (&**file).write_vectored(slices))?;
                 batch.advance(written);
                 Ok(())
             }
+            Target::File(None) => Err(Error::ended()),
         }
     }
 
     fn finish(&mut self) -> Result<(), Error> {
         self.empty()?;
-        match &mut self.target {
-            Target::File(file) if self.sync => Ok(file.sync_all()?),
-            Target::File(_) => Ok(()),
-            Target::Pipe(sink) => sink.finish(),
+        let file = match &mut self.target {
+            Target::Polled(sink) => return sink.finish(),
+            Target::File(file) => file.take(),
+        };
+        let Some(file) = file else {
+            return Ok(());
+        };
+        if self.sync {
+            file.sync_all()?;
         }
+        close(file).map_err(|error| Error::from(error).during("close", &self.name))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
         match &self.target {
-            Target::Pipe(sink) => sink.interrupt(),
+            Target::Polled(sink) => sink.interrupt(),
             Target::File(_) => None,
         }
     }
@@ -232,11 +278,10 @@ impl Sink<Bytes> for FileSink {
             return Err(Why::Sink);
         }
         let end = match &self.target {
-            Target::File(file) => End::file(file, None),
-            Target::Pipe(sink) => sink
+            Target::File(file) => file.as_ref().and_then(|file| End::file(file, None)),
+            Target::Polled(sink) => sink
                 .parts()
-                .and_then(|(file, waker)| End::file(file, Some(waker)))
-                .map(|end| end.patient(sink.idle())),
+                .and_then(|(fd, polled)| End::file(fd, Some(polled))),
         };
         kernel::pair(offer, end)
     }

@@ -1,10 +1,10 @@
 //! The ends of a copy, and which call goes from what to what.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
@@ -13,17 +13,17 @@ use rustix::io::Errno;
 use super::copies::{OfFile, Splice, SpliceThrough};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::fd::{Ready, Waker};
+use crate::fd::{Polled, Ready, Waker};
 use crate::offer::{Broken, KernelCopy, Offer, Side, Step};
 use crate::options::Limits;
 use crate::path::Why;
 use crate::stall::Stall;
 
 /// A call, given the descriptor that it is made on. It does not wait for a peer.
-type Call<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
+pub(crate) type Call<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
 
 /// What a copy is made on.
-trait Descriptor: AsFd + Send + Sync {
+pub(crate) trait Descriptor: AsFd + Send + Sync {
     /// Makes a call that reads from it.
     fn reading(&self, call: &mut Call<'_>) -> rustix::io::Result<usize> {
         call(self.as_fd())
@@ -46,7 +46,10 @@ impl Descriptor for Connection {
     }
 }
 
-/// A file, or an end of a pipe.
+/// A file on a disk.
+impl Descriptor for File {}
+
+/// An end of a pipe.
 impl Descriptor for OwnedFd {}
 
 /// What a descriptor is.
@@ -68,20 +71,23 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// A regular file or a pipe, with what wakes a wait for it; none if it is anything else. It
-    /// is opened once more for as long as the copy is made, with the position that it has.
-    pub(crate) fn file(fd: impl AsFd, waker: Option<&Waker>) -> Option<Self> {
-        let mode = fstat(&fd).ok()?.st_mode;
+    /// A regular file or a pipe, with how it waits; none if it is anything else. Its other
+    /// owner does not use it for as long as the copy is made.
+    pub(crate) fn file<D: Descriptor + 'static>(
+        fd: &Arc<D>,
+        polled: Option<&Polled>,
+    ) -> Option<Self> {
+        let mode = fstat(fd).ok()?.st_mode;
         let kind = match FileType::from_raw_mode(mode) {
             FileType::RegularFile => Kind::File,
             FileType::Fifo => Kind::Pipe,
             _ => return None,
         };
         Some(Self {
-            fd: Arc::new(fd.as_fd().try_clone_to_owned().ok()?),
+            fd: Arc::<D>::clone(fd),
             kind,
-            waker: waker.cloned(),
-            limits: Limits::default(),
+            waker: polled.map(|polled| polled.waker().clone()),
+            limits: Limits::idle_for(polled.and_then(Polled::idle)),
             stall: Stall::default(),
         })
     }
@@ -94,12 +100,6 @@ impl End {
             limits,
             stall: Stall::default(),
         }
-    }
-
-    /// A pipe that is waited for no longer than that.
-    pub(crate) fn patient(mut self, idle: Option<Duration>) -> Self {
-        self.limits = Limits::idle_for(idle);
-        self
     }
 
     pub(super) fn wait(&mut self, ready: Ready) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The two halves of a child: its standard output as a source, its standard input as a sink.
 
 use std::borrow::Cow;
-use std::io::{self, PipeReader};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::leash::{Half, Leash};
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::fd::{FdSource, PipeSink, Waker};
+use crate::fd::{FdSink, FdSource, Waker};
 use crate::sink::Sink;
 use crate::source::{Source, read_pool};
 
@@ -35,13 +35,13 @@ pub struct Halves {
 #[derive(Debug)]
 pub struct ChildSource {
     /// None once it has ended.
-    stdout: Option<FdSource<PipeReader>>,
+    stdout: Option<FdSource>,
     waker: Waker,
     child: Arc<Leash>,
 }
 
 impl ChildSource {
-    pub(super) const fn new(stdout: FdSource<PipeReader>, waker: Waker, child: Arc<Leash>) -> Self {
+    pub(super) const fn new(stdout: FdSource, waker: Waker, child: Arc<Leash>) -> Self {
         Self {
             stdout: Some(stdout),
             waker,
@@ -125,7 +125,7 @@ impl Drop for ChildSource {
 #[derive(Debug)]
 pub struct ChildSink {
     /// None once it has ended.
-    stdin: Option<PipeSink>,
+    stdin: Option<FdSink>,
     waker: Waker,
     /// The other half waits for the exit.
     has_source: bool,
@@ -135,7 +135,7 @@ pub struct ChildSink {
 
 impl ChildSink {
     pub(super) const fn new(
-        stdin: PipeSink,
+        stdin: FdSink,
         waker: Waker,
         has_source: bool,
         child: Arc<Leash>,
@@ -185,7 +185,9 @@ impl Sink<Bytes> for ChildSink {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        self.stdin = None;
+        if let Some(mut stdin) = self.stdin.take() {
+            stdin.finish()?;
+        }
         if !self.has_source {
             self.child.wait(Half::Writer, &self.waker, None)?;
         }

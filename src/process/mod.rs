@@ -41,7 +41,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::fd::{FdSource, PipeSink, Waker};
+use crate::fd::{FdSink, FdSource, Polled, Waker};
 use crate::mark::READ_BYTES;
 use crate::source::read_pool;
 use leash::{Leash, Shared};
@@ -161,7 +161,8 @@ impl std::error::Error for Failed {}
 ///
 /// Of its standard streams those that are needed are taken, and its standard error; a command's own
 /// word on the others holds. So the child of a source inherits standard input, unless its command
-/// says otherwise.
+/// says otherwise. A pipe that a command has asked for ([`Stdio::piped`](std::process::Stdio::piped))
+/// and that is not taken is closed at once: the child reads an end there, or gets a broken pipe.
 ///
 /// # Examples
 ///
@@ -203,9 +204,10 @@ impl Spawn {
     /// Passes what the child says on its standard error on to that of this process, and keeps the
     /// last of it as always.
     ///
-    /// A child that says more than is taken there waits.
+    /// A child that says more than is taken there waits. It may be set to not block. Once the child is
+    /// to end before its time, what is not taken at once is dropped.
     pub fn pass_stderr(mut self) -> Self {
-        self.stderr = Stderr::Passed;
+        self.stderr = Stderr::Passed(stderr::Ours::default());
         self
     }
 
@@ -313,24 +315,23 @@ impl Spawn {
         })
     }
 
-    fn take_stdin(&mut self, name: &str) -> Result<(PipeSink, Waker), Error> {
+    fn take_stdin(&mut self, name: &str) -> Result<(FdSink, Waker), Error> {
         let (theirs, ours) = self.pipe()?;
         self.command.stdin(theirs);
         let waker = Waker::new();
-        let stdin = PipeSink::owned(ours, name.to_owned(), waker.clone())?;
+        let stdin = FdSink::owned(ours, name.to_owned(), waker.clone())?;
         Ok((stdin, waker))
     }
 
-    fn take_stdout(&mut self, name: &str) -> Result<(FdSource<PipeReader>, Waker), Error> {
+    fn take_stdout(&mut self, name: &str) -> Result<(FdSource, Waker), Error> {
         let (ours, theirs) = self.pipe()?;
         self.command.stdout(theirs);
         // It is read without waiting only where it must not wait.
         rustix::io::ioctl_fionbio(&ours, true).map_err(io::Error::from)?;
         let pool = read_pool(pipe_bytes(&ours).min(READ_BYTES));
-        let mut stdout = FdSource::new(ours, name.to_owned(), pool);
         let waker = Waker::new();
-        stdout.set_waker(waker.clone());
-        Ok((stdout, waker))
+        let polled = Polled::non_blocking(waker.clone());
+        Ok((FdSource::new(ours, polled, name.to_owned(), pool), waker))
     }
 
     /// A pipe of the size that was asked for. Before the child is there: one that holds more than
@@ -354,7 +355,11 @@ impl Spawn {
             self.command.stderr(theirs);
             Some(ours)
         };
-        let child = Reaped::new(self.command.spawn()?, self.manner);
+        let mut child = self.command.spawn()?;
+        // What the command has asked pipes for beside those that are taken has no other end that is
+        // used. The child would wait for it for ever.
+        drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
+        let child = Reaped::new(child, self.manner);
         let to = std::mem::replace(&mut self.stderr, Stderr::Left);
         Leash::new(child, Drain::new(said, to), shared)
     }

@@ -4,18 +4,19 @@ use std::fmt;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use bytes::Bytes;
 
+use crate::chunk::Batch;
 use crate::error::Error;
-use crate::fd::Waker;
+use crate::fd::{Polled, Ready, Waker};
 use crate::sink::retry;
 use crate::worker::guard;
 
 /// How much of it is kept for the error: the last of it, which is where a program says why it ends.
 pub(super) const TAIL_BYTES: usize = 4096;
 
-/// How much is read at once: what a pipe that is ready takes whole (`PIPE_BUF` of Linux), so that
-/// to pass it on does not block.
+/// How much is read at once: what a pipe takes whole (`PIPE_BUF` of Linux), so that what is passed on
+/// does not mix with what others write there.
 const READ_BYTES: usize = 4096;
 
 /// Where a child's standard error goes, besides into the error.
@@ -23,7 +24,7 @@ pub(super) enum Stderr {
     /// Nowhere.
     Kept,
     /// To that of this process.
-    Passed,
+    Passed(Ours),
     /// Line by line to a closure.
     Told(Lines),
     /// Where the command says. Nothing is kept.
@@ -34,7 +35,7 @@ impl fmt::Debug for Stderr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Kept => "Kept",
-            Self::Passed => "Passed",
+            Self::Passed(_) => "Passed",
             Self::Told(_) => "Told",
             Self::Left => "Left",
         })
@@ -142,7 +143,7 @@ impl Drain {
         let said = &room[..read];
         self.keep(said);
         match &mut self.to {
-            Stderr::Passed => pass(said, order),
+            Stderr::Passed(ours) => ours.pass(said, order),
             Stderr::Told(lines) => guard(|| {
                 lines.take(said);
                 Ok(())
@@ -195,20 +196,31 @@ impl Drain {
     }
 }
 
-/// Writes to our standard error, once that takes it or nobody wants the child any more.
-fn pass(said: &[u8], order: &Waker) {
-    let stderr = io::stderr();
-    let Ok(order) = order.fd() else {
-        return;
-    };
-    let mut fds = [
-        PollFd::new(&stderr, PollFlags::OUT),
-        PollFd::from_borrowed_fd(order, PollFlags::IN),
-    ];
-    let forever: Option<&Timespec> = None;
-    while poll(&mut fds, forever) == Err(rustix::io::Errno::INTR) {}
-    if fds[0].revents().contains(PollFlags::OUT) {
-        // If ours is closed there is nobody to tell.
-        let _ = stderr.lock().write_all(said);
+/// The standard error of this process.
+#[derive(Default)]
+pub(super) struct Ours {
+    /// None before the first write, or if it is a file on a disk.
+    polled: Option<Polled>,
+    looked: bool,
+}
+
+impl Ours {
+    /// Writes to it what it takes, until the child is to end. If it is closed the bytes are dropped.
+    fn pass(&mut self, said: &[u8], order: &Waker) {
+        let stderr = rustix::stdio::stderr();
+        if !self.looked {
+            self.looked = true;
+            self.polled = Polled::of(stderr, Ready::ToWrite).unwrap_or_default();
+            if let Some(polled) = &mut self.polled {
+                polled.set_waker(order.clone());
+            }
+        }
+        let Some(polled) = &mut self.polled else {
+            let _ = io::stderr().lock().write_all(said);
+            return;
+        };
+        let mut batch = Batch::new();
+        batch.push(Bytes::copy_from_slice(said), said.len());
+        while !batch.is_empty() && polled.write(stderr, &mut batch).is_ok() {}
     }
 }

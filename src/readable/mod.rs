@@ -13,7 +13,8 @@ use crate::channel::{Join, Wait};
 use crate::error::Error;
 use crate::file_id::FileId;
 use crate::mark::{HighWaterMark, InBytes, Unit};
-use crate::source::{self, FromFn, Iter, ReadSource, Source};
+use crate::source::{self, FromFn, Iter, Source};
+use crate::std_io::ReadSource;
 use crate::worker::Worker;
 use crate::writable::Writable;
 
@@ -94,8 +95,8 @@ impl<T: Send + 'static> Readable<T> {
 impl Readable<Bytes> {
     /// Makes a stream of bytes that is read from any [`io::Read`].
     ///
-    /// What a blocked read of it is waiting for cannot be told from here, so dropping the stream
-    /// waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    /// What a blocked read of it is waiting for cannot be told from here, save for those that
+    /// [`ReadSource`] knows, so dropping the stream waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
     pub fn from_read(reader: impl io::Read + Send + 'static, mark: HighWaterMark<InBytes>) -> Self {
         Self::from_source(ReadSource::new(reader, "reader"), mark)
     }

@@ -16,8 +16,9 @@ use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
 use crate::mark::{HighWaterMark, InBytes, Unit};
 use crate::pool::{Buffer, Pool};
-use crate::sink::{ForEach, Sink, WriteSink};
+use crate::sink::{ForEach, Sink};
 use crate::state::Pressure;
+use crate::std_io::WriteSink;
 
 use desk::{Home, SinkDesk};
 pub use parts::Cork;
@@ -114,9 +115,11 @@ impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has one
     /// only while it would block.
     ///
-    /// What a blocked write to it is waiting for cannot be told from here, so a
-    /// [`destroy`](Self::destroy) waits for it. The ends in [`fs`](crate::fs) and
-    /// [`net`](crate::net) can be interrupted.
+    /// What a blocked write to it is waiting for cannot be told from here, save for those that
+    /// [`WriteSink`] knows, so a [`destroy`](Self::destroy) waits for it. The ends in
+    /// [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    ///
+    /// [`finish`](Self::finish) flushes it and gives it back, and does not close it.
     pub fn to(writer: W, mark: HighWaterMark<InBytes>) -> Self {
         Self::spawn(
             WriteSink::new(writer, "writer"),

@@ -9,6 +9,7 @@ mod failing;
 mod held;
 mod kin;
 mod left;
+mod pipes;
 mod stage;
 mod stderr;
 mod via;
