@@ -120,6 +120,7 @@
 pub mod proto;
 
 mod answering;
+mod blame;
 mod body;
 mod clock;
 mod exchange;
@@ -135,6 +136,7 @@ mod server;
 mod session;
 mod sink;
 mod trailers;
+mod unread;
 mod upgrade;
 
 pub mod files;

@@ -139,11 +139,12 @@ impl Server {
         let rules = Arc::new(Rules::new(self.limits));
         let make = move |connection: Connection| {
             let stopping = connection.stopping().clone();
+            let reporter = connection.reporter().clone();
             let socket = connection.into_socket();
             let link = Arc::new(Link::new(socket, Arc::clone(&rules), stopping));
             let target: Weak<Link> = Arc::downgrade(&link);
             link.token().register(target as Weak<dyn Cancel>);
-            Session::new(link, Arc::clone(&handler))
+            Session::new(link, Arc::clone(&handler), reporter)
         };
         (self.server, make)
     }
