@@ -91,15 +91,15 @@ impl Inflow {
         self.continue_due
     }
 
-    /// Says whether it was read to its end, or what is left of it is little enough to be skipped.
-    /// Nobody reads it any more.
+    /// Says whether it was read to its end, or what is left of it, as far as that is known, is little
+    /// enough to be skipped. Nobody reads it any more.
     pub(super) fn is_worth_skipping(&mut self, most: u64) -> bool {
         if self.broken.is_some() {
             return false;
         }
         match self.skip() {
             Skipped::Whole => true,
-            Skipped::Short => self.decoder.left_in_all().is_some_and(|left| left <= most),
+            Skipped::Short => self.decoder.left() <= most,
             Skipped::Broken => false,
         }
     }
@@ -284,9 +284,7 @@ impl Body {
             match piece.map_err(|refusal| (refusal.into(), refusal.status()))? {
                 Piece::Data(data) => {
                     self.taken += data.len() as u64;
-                    if let Some(left) = tap.inflow.decoder.left_in_all() {
-                        tap.link.set_unread(left);
-                    }
+                    tap.link.set_unread(tap.inflow.decoder.left());
                     if self.taken > self.limit {
                         self.taken = self.limit;
                         return Err((too_long(self.limit), StatusCode::PAYLOAD_TOO_LARGE));

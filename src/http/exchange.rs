@@ -77,7 +77,7 @@ impl Session {
                     _ => input.take(u64::MAX),
                 };
                 let waits = expects && there.is_empty();
-                self.link.set_unread(decoder.left_in_all().unwrap_or(u64::MAX));
+                self.link.set_unread(decoder.left());
                 Some(Inflow::new(there, decoder, waits))
             }
         };
@@ -181,9 +181,7 @@ impl Session {
         let mut head = Vec::new();
         encode_head(&mut head, version, status, &headers, plan, false, &date());
         // Who does not take this little is not waited for.
-        let _ = self
-            .link
-            .send(&[IoSlice::new(&head), IoSlice::new(body)]);
+        let _ = self.link.send(&[IoSlice::new(&head), IoSlice::new(body)]);
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Link {
     aborted: OnceLock<Error>,
     /// The client has broken it, or takes nothing any more.
     lost: AtomicBool,
-    /// How much of the body of the request has not been read, if that is known; else `u64::MAX`.
+    /// How much of the body of the request is to be read for certain.
     unread: AtomicU64,
     desk: Mutex<Desk>,
     /// Signalled when something was given back that the session waits for.
@@ -304,13 +304,14 @@ impl Link {
         std::mem::take(&mut self.desk.lock().early)
     }
 
-    /// Notes how much of a body is still to be read; `u64::MAX` if that is not known.
+    /// Notes how much of a body is still to be read for certain.
     pub(super) fn set_unread(&self, bytes: u64) {
         self.unread.store(bytes, Ordering::Relaxed);
     }
 
-    /// Says whether the connection can go on behind a body, whatever is done with it from now on: it
-    /// was read, or what is left of it will be skipped.
+    /// Says whether the connection can go on behind a body, whatever is done with it from now on: what
+    /// is known to be left of it is little enough to be skipped. Of chunks more may come, and is
+    /// skipped as well.
     pub(super) fn can_go_on(&self) -> bool {
         let most = self.rules.limits.drain_bytes;
         match &mut self.desk.lock().inflow {

@@ -136,10 +136,6 @@ impl Session {
         matches!(self.phase, Phase::Reading { .. })
     }
 
-    const fn is_leaving(&self) -> bool {
-        matches!(self.phase, Phase::Leaving(_))
-    }
-
     /// From now on the next request is read.
     pub(super) fn next_request(&mut self) -> Next {
         self.phase = Phase::Reading {
@@ -277,12 +273,13 @@ impl Guest for Session {
             // Between two requests, and in neither.
             Phase::Reading { since, owed } if !*owed => since.map(Yields::Idle),
             Phase::Leaving(leaving) => Some(leaving.yields()),
-            Phase::Reading { .. } | Phase::Skipping(_) => None,
+            Phase::Skipping(skipping) => Some(skipping.yields()),
+            Phase::Reading { .. } => None,
         }
     }
 
     fn give_way(&mut self) -> bool {
-        self.is_leaving() || !self.link.has_more()
+        !self.is_reading() || !self.link.has_more()
     }
 
     fn attend(&mut self, duty: &Duty, why: Why) -> Stay {

@@ -138,6 +138,8 @@ impl Leaving {
 /// The rest of a body that nobody wants, before a request that may follow.
 pub(super) struct Skipping {
     inflow: Box<Inflow>,
+    began: Instant,
+    bytes: u64,
     silence: Silence,
 }
 
@@ -145,12 +147,19 @@ impl Skipping {
     pub(super) fn new(inflow: Inflow, limits: &Limits) -> Self {
         Self {
             inflow: Box::new(inflow),
+            began: Instant::now(),
+            bytes: 0,
             silence: Silence::new(limits.body_idle),
         }
     }
 
     pub(super) fn until(&self) -> Option<Instant> {
         self.silence.until()
+    }
+
+    /// When it gives way to a client that has not been served.
+    pub(super) fn yields(&self) -> Yields {
+        Yields::From(self.began + LEAST)
     }
 
     /// What was read behind the body, once that is skipped.
@@ -176,11 +185,20 @@ impl Skipping {
                 Skipped::Broken => return Turn::Over,
             }
         }
-        if self.silence.took(bytes, is_all, Instant::now()) {
+        let now = Instant::now();
+        self.bytes += bytes as u64;
+        if self.silence.took(bytes, is_all, now) || self.is_slow(link, now) {
             Turn::Over
         } else {
             Turn::Wait
         }
+    }
+
+    /// A client that sends a byte now and then shall not hold a connection by that.
+    fn is_slow(&self, link: &Link, now: Instant) -> bool {
+        let took = now.saturating_duration_since(self.began);
+        let owed = took.as_secs_f64() * link.rules.limits.least_rate as f64;
+        took > self.silence.within && (self.bytes as f64) < owed
     }
 }
 

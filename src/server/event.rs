@@ -140,12 +140,7 @@ impl ServerEvent {
     }
 }
 
-fn of_request(
-    what: &str,
-    peer: &str,
-    request: Option<&RequestSummary>,
-    error: &Error,
-) -> String {
+fn of_request(what: &str, peer: &str, request: Option<&RequestSummary>, error: &Error) -> String {
     let reason = error.reason();
     match request {
         Some(request) => format!("{what} {request} from `{peer}`: {reason}"),

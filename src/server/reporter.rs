@@ -57,10 +57,15 @@ impl Reporter {
     /// What was told, at the end of the connection.
     pub(super) fn ending(&self) -> Ending {
         let told = self.ending.load(Ordering::Relaxed);
-        [Ending::Finished, Ending::Disconnected, Ending::Refused, Ending::Failed]
-            .into_iter()
-            .find(|ending| *ending as u8 == told)
-            .unwrap_or(Ending::Untold)
+        [
+            Ending::Finished,
+            Ending::Disconnected,
+            Ending::Refused,
+            Ending::Failed,
+        ]
+        .into_iter()
+        .find(|ending| *ending as u8 == told)
+        .unwrap_or(Ending::Untold)
     }
 }
 

@@ -273,16 +273,6 @@ impl BodyDecoder {
         }
     }
 
-    /// Says how much data is to come until the end, if that is known: not of chunks.
-    #[must_use]
-    pub const fn left_in_all(&self) -> Option<u64> {
-        match self.state {
-            State::Length(left) => Some(left),
-            State::End => Some(0),
-            _ => None,
-        }
-    }
-
     /// Takes note that the connection has ended.
     ///
     /// # Errors
