@@ -193,12 +193,21 @@ impl Folder {
                 },
                 Err(status) => status,
             },
-            _ => StatusCode::METHOD_NOT_ALLOWED,
+            Method::OPTIONS => StatusCode::NO_CONTENT,
+            Method::POST | Method::PUT | Method::DELETE | Method::PATCH => {
+                StatusCode::METHOD_NOT_ALLOWED
+            }
+            Method::CONNECT | Method::TRACE => StatusCode::METHOD_NOT_ALLOWED,
+            // One that is not known for any resource (RFC 9110 15.6.2).
+            _ => StatusCode::NOT_IMPLEMENTED,
         };
         let mut plan = Plan::of_status(status);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
+        if matches!(
+            status,
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NO_CONTENT
+        ) {
             plan.headers
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
         }
         Ok(plan.into())
     }
