@@ -211,8 +211,10 @@ impl Session {
 
     /// Says that nothing more is sent, and waits for the client to see it.
     pub(super) fn leave(&mut self) -> Next {
-        // Unless something else was told of it.
-        self.reporter.finished();
+        // Unless something else was told of it, or the server has ended it.
+        if self.outcome.is_ok() {
+            self.reporter.finished();
+        }
         if self.link.socket().end().is_err() {
             return Next::Over;
         }

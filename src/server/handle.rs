@@ -140,7 +140,7 @@ impl Control {
             });
         } else if event.is_failure() {
             // One call, so that the lines of two threads do not mix; and no panic without a stderr.
-            let _ = io::stderr().write_all(format!("{event}\n").as_bytes());
+            let _ = io::stderr().write_all(format!("highwater: {event}\n").as_bytes());
         }
     }
 

@@ -48,7 +48,7 @@ impl Endless {
     }
 
     /// Reads its answer, which is there although it has sent so much.
-    fn is_refused(mut self) -> bool {
+    fn is_refused(&mut self) -> bool {
         let mut answer = [0; 64];
         let read = self.stream.read(&mut answer);
         read.is_ok_and(|read| answer[..read].starts_with(b"HTTP/1.1 403 "))
