@@ -129,7 +129,7 @@ fn a_client_that_is_left_has_as_long_as_it_sends() {
     // Three times as long as nothing may come, and much more than fits anywhere on the way.
     for _ in 0..30 {
         client.say(vec![b'x'; 1 << 20]);
-        thread::sleep(SILENCE / 10);
+        thread::park_timeout(SILENCE / 10);
     }
     let answer = client.answer();
     assert_eq!((answer.status, answer.text()), (403, "no"));

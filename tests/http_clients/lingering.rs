@@ -102,7 +102,7 @@ fn a_thousand_that_send_for_ever_take_no_thread_and_little_memory() {
         assert_eq!(server.counts().open, CLIENTS + 1);
         let told = endless
             .into_iter()
-            .filter_map(|one| one.is_refused().then_some(()));
+            .filter_map(|mut one| one.is_refused().then_some(()));
         assert_eq!(told.count(), CLIENTS);
         drop(normal);
         let counts = watched(move || server.stop());

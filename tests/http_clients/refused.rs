@@ -139,7 +139,7 @@ fn a_client_that_sends_slowly_gets_its_answer() {
             stream.write_all(head.as_bytes())?;
             for _ in 0..PIECES {
                 stream.write_all(&[b'x'; PIECE])?;
-                thread::sleep(Duration::from_millis(100));
+                thread::park_timeout(Duration::from_millis(100));
             }
             status_of(&mut stream)
         };

@@ -207,7 +207,7 @@ for part, (a, b) in zip(parts, wanted):
     assert part["content-type"] == "text/plain; charset=utf-8"
     assert part.get_payload(decode=True) == text[a:b], (a, b)
 r, body = ask("POST", "/a.txt")
-assert (r.status, r.headers["allow"]) == (405, "GET, HEAD")
+assert (r.status, r.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 r, body = ask("GET", "/none")
 assert r.status == 404
 assert c.sock is socket, "all on one connection"

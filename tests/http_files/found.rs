@@ -68,21 +68,28 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn only_get_and_head_are_answered() {
+fn a_method_that_a_folder_has_not_is_405_and_one_that_is_unknown_501() {
     let temp = Temp::with(&[("a.txt", "a")]);
     let folder = temp.folder();
-    for method in [
-        "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "BREW",
+    let allowed = Some("GET, HEAD, OPTIONS");
+    for (method, status, allow) in [
+        // RFC 9110 15.5.6, 15.6.2 and 9.3.7
+        ("POST", 405, allowed),
+        ("PUT", 405, allowed),
+        ("DELETE", 405, allowed),
+        ("PATCH", 405, allowed),
+        ("TRACE", 405, allowed),
+        ("get", 501, None),
+        ("BREW", 501, None),
+        ("PROPFIND", 501, None),
+        ("OPTIONS", 204, allowed),
     ] {
+        let name = method;
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         for path in ["/a.txt", "/none", "*"] {
             let answer = ask(&folder, method.clone(), path, &[]);
-            assert_eq!(
-                answer.status,
-                StatusCode::METHOD_NOT_ALLOWED,
-                "{method} {path}"
-            );
-            assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+            assert_eq!(answer.status.as_u16(), status, "{name} {path}");
+            assert_eq!(answer.header("allow"), allow, "{name} {path}");
         }
     }
     let head = ask(&folder, Method::HEAD, "/a.txt", &[]);

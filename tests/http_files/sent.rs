@@ -73,7 +73,10 @@ fn one_connection_has_every_kind_of_answer_in_turn() {
         take(&mut stream, head.length());
 
         let head = ask(&mut stream, "DELETE", "/a.txt", &[]);
-        assert_eq!((head.status, &*head.headers["allow"]), (405, "GET, HEAD"));
+        assert_eq!(
+            (head.status, &*head.headers["allow"]),
+            (405, "GET, HEAD, OPTIONS")
+        );
         take(&mut stream, head.length());
     }
     drop(stream);

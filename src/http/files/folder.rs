@@ -194,10 +194,12 @@ impl Folder {
                 Err(status) => status,
             },
             Method::OPTIONS => StatusCode::NO_CONTENT,
-            Method::POST | Method::PUT | Method::DELETE | Method::PATCH => {
-                StatusCode::METHOD_NOT_ALLOWED
-            }
-            Method::CONNECT | Method::TRACE => StatusCode::METHOD_NOT_ALLOWED,
+            Method::POST
+            | Method::PUT
+            | Method::DELETE
+            | Method::PATCH
+            | Method::CONNECT
+            | Method::TRACE => StatusCode::METHOD_NOT_ALLOWED,
             // One that is not known for any resource (RFC 9110 15.6.2).
             _ => StatusCode::NOT_IMPLEMENTED,
         };
