@@ -50,8 +50,9 @@ fn blame(link: &Link, error: &Error, is_broken: bool) -> Blame {
     match error.kind() {
         ErrorKind::Panicked => Blame::Handler,
         ErrorKind::Cancelled if link.check().is_err() => Blame::Server,
-        _ if link.is_lost() || is_break_of(error, link.peer()) => Blame::Client,
+        _ if link.is_lost() => Blame::Client,
         _ if is_broken => Blame::Request,
+        _ if is_break_of(error, link.peer()) => Blame::Client,
         _ => Blame::Handler,
     }
 }

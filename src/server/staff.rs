@@ -94,11 +94,12 @@ pub(super) fn settle(control: &Control, outcome: Result<(), Error>, peer: String
     tally.open.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Says whether an error is that the peer of a connection has broken it.
+/// Says whether an error is that the peer of a connection has broken it, or was too slow.
 pub(crate) fn is_break_of(error: &Error, peer: &str) -> bool {
     let is_break = matches!(
         error.kind(),
         ErrorKind::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            | ErrorKind::TimedOut
     );
     is_break && error.stage() == Some(peer)
 }
