@@ -347,8 +347,7 @@ impl SocketSink {
 
     /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
     /// says is dropped, however much that is. For a sink whose other half nobody reads. A cancel ends
-    /// the wait, and so does the end of a [lifetime](SocketOptions::lifetime), which is no failure
-    /// then.
+    /// the wait, and so does, well, the end of a [lifetime](SocketOptions::lifetime).
     ///
     /// Without, a socket that is closed while there is something to read in it is reset by the
     /// system, and what the peer was sent last is lost, although it was sent well.

@@ -271,7 +271,18 @@ impl Link {
         duty: &Duty,
         pace: &mut Pace,
     ) -> Result<Option<Error>, Error> {
-        match self.wait(waker, duty, Ready::ToWrite, pace) {
+        // A client that reads nothing before it has sent all of a body that nobody wants.
+        let is_body_left = self.is_body_left();
+        let ready = if is_body_left {
+            Ready::Either
+        } else {
+            Ready::ToWrite
+        };
+        let waited = self.wait(waker, duty, ready, pace);
+        if is_body_left {
+            pace.moved(self.skip_what_came());
+        }
+        match waited {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Some(error)),
             outcome => outcome.map(|()| None),
         }
@@ -302,6 +313,20 @@ impl Link {
     /// Takes what was read behind the head of a request that asks for an upgrade.
     pub(super) fn take_early(&self) -> Bytes {
         std::mem::take(&mut self.desk.lock().early)
+    }
+
+    /// Says whether more of a body may come that was given back.
+    fn is_body_left(&self) -> bool {
+        let desk = self.desk.lock();
+        let inflow = desk.inflow.as_ref();
+        inflow.is_some_and(|inflow| inflow.broken.is_none() && !inflow.decoder.is_end())
+    }
+
+    /// Throws away what has come of it. Says how much that is.
+    fn skip_what_came(&self) -> usize {
+        let mut desk = self.desk.lock();
+        let inflow = desk.inflow.as_mut();
+        inflow.map_or(0, |inflow| inflow.take_turn(self).bytes)
     }
 
     /// Notes how much of a body is still to be read for certain.

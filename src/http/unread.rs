@@ -8,6 +8,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::body::{Inflow, Piece};
 use super::link::{Got, Link};
@@ -169,25 +170,16 @@ impl Skipping {
 
     /// Throws away what has come of the body.
     pub(super) fn take_turn(&mut self, link: &Link) -> Turn {
-        let (mut bytes, mut is_all) = (0, false);
-        while !is_all && bytes < TURN_BYTES {
-            match link.receive_chunk() {
-                Ok(Some(chunk)) if !chunk.is_empty() => {
-                    bytes += chunk.len();
-                    self.inflow.rest = chunk;
-                }
-                Ok(None) => is_all = true,
-                Ok(_) | Err(_) => return Turn::Over,
-            }
-            match self.inflow.skip() {
-                Skipped::Whole => return Turn::Reached,
-                Skipped::Short => {}
-                Skipped::Broken => return Turn::Over,
-            }
+        let skipped = self.inflow.take_turn(link);
+        if self.inflow.broken.is_some() {
+            return Turn::Over;
+        }
+        if self.inflow.decoder.is_end() {
+            return Turn::Reached;
         }
         let now = Instant::now();
-        self.bytes += bytes as u64;
-        if self.silence.took(bytes, is_all, now) || self.is_slow(link, now) {
+        self.bytes += skipped.bytes as u64;
+        if self.silence.took(skipped.bytes, skipped.is_all, now) || self.is_slow(link, now) {
             Turn::Over
         } else {
             Turn::Wait
@@ -213,6 +205,13 @@ pub(super) enum Skipped {
     Broken,
 }
 
+/// What a turn has brought.
+pub(super) struct Came {
+    pub(super) bytes: usize,
+    /// There is no more to be read now.
+    is_all: bool,
+}
+
 impl Inflow {
     /// Skips what is there.
     pub(super) fn skip(&mut self) -> Skipped {
@@ -225,8 +224,34 @@ impl Inflow {
                     return Skipped::Short;
                 }
                 Ok(Piece::End) => return Skipped::Whole,
-                Err(_) => return Skipped::Broken,
+                Err(refusal) => {
+                    self.broken = Some(refusal.status());
+                    return Skipped::Broken;
+                }
             }
         }
+    }
+
+    /// Reads what has come, and skips it, up to the end of the body.
+    pub(super) fn take_turn(&mut self, link: &Link) -> Came {
+        let mut came = Came {
+            bytes: 0,
+            is_all: false,
+        };
+        while self.skip() == Skipped::Short && !came.is_all && came.bytes < TURN_BYTES {
+            match link.receive_chunk() {
+                Ok(Some(chunk)) if !chunk.is_empty() => {
+                    came.bytes += chunk.len();
+                    self.rest = chunk;
+                }
+                Ok(None) => came.is_all = true,
+                // The client has gone away, and this comes to no end.
+                Ok(_) | Err(_) => {
+                    self.broken = Some(StatusCode::BAD_REQUEST);
+                    break;
+                }
+            }
+        }
+        came
     }
 }

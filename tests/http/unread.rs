@@ -98,6 +98,44 @@ fn a_close_is_said_where_more_is_left_of_a_body_than_is_skipped() {
 }
 
 #[test]
+fn a_large_answer_reaches_a_client_that_reads_it_behind_its_body() {
+    // More than waits anywhere on the way, both of them.
+    const ANSWER: usize = 32 << 20;
+    let server = serve(|request, response| {
+        let path = request.path().to_owned();
+        drop(request);
+        if path == "/next" {
+            return response.send(path);
+        }
+        let mark = HighWaterMark::bytes(64 << 10);
+        let mut out = match &path[..] {
+            "/sent" => return response.send(vec![b'y'; ANSWER]),
+            "/length" => response.length(ANSWER as u64).writable(mark),
+            _ => response.writable(mark),
+        };
+        for _ in 0..ANSWER / (32 << 10) {
+            out.write_all(&[b'y'; 32 << 10])?;
+            assert!(out.len() <= (64 + 32) << 10, "{} wait", out.len());
+        }
+        out.finish().map(drop)
+    });
+    for path in ["/sent", "/length", "/chunks"] {
+        for request in [with_length(path), in_chunks(path)] {
+            let mut client = Client::of(&server);
+            client.say(&request).say(get(NEXT));
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.body.len()), (200, ANSWER), "{path}");
+            if answer.header("connection") == Some("close") {
+                client.is_over();
+            } else {
+                assert_eq!(client.answer().text(), NEXT, "{path}");
+            }
+        }
+    }
+    assert_eq!(server.stop().failed, 0);
+}
+
+#[test]
 fn a_handler_that_fails_behind_its_answer_keeps_its_word() {
     let (server, told) = serve_with(Limits::default(), |request, response| {
         let path = request.path().to_owned();

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// | `keep_alive` | 60 s with no request | close |
 /// | `write_stall` | 30 s in which the client takes nothing | close |
 /// | `requests` | 100,000 on a connection | `Connection: close` with the last |
-/// | `drain_bytes` | 256 KiB of a body that nobody read | close after the answer |
+/// | `drain_bytes` | 256 KiB known to be left of a body that nobody read | `Connection: close` with the answer |
 /// | `linger` | 5 s in which nothing comes any more behind the last answer; what comes is thrown away | close |
 /// | `linger_total` | 10 min of that, while something comes | close |
 ///
@@ -60,7 +60,8 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How many requests a connection may bring.
     pub requests: u64,
-    /// How much of an unread body is read and thrown away to keep its connection.
+    /// How much may be known to be left of a body that nobody read, for it to be read and thrown away
+    /// to keep its connection.
     pub drain_bytes: u64,
     /// How long nothing may come behind the last answer of a connection before that is closed. Until
     /// then what comes is read and thrown away, or the close would take the answer back.
