@@ -12,7 +12,7 @@ use socket2::{Domain, SockAddr, Type};
 use crate::address::{Address, invalid};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind};
-use crate::fd::Ready;
+use crate::fd::{Ready, Waker};
 use crate::options::{SocketOptions, told};
 use crate::patience::Patience;
 use crate::socket::{Socket, of_tcp};
@@ -254,6 +254,14 @@ impl Listener {
     pub fn accept_timeout(&self, timeout: Duration) -> Result<Socket, Error> {
         // A time that cannot be represented is no limit.
         self.accept_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Waits until a connection waits to be accepted, and accepts none. Says whether one does.
+    ///
+    /// The wait ends then, and when `waker` is woken.
+    pub(crate) fn wait_by(&self, waker: &Waker) -> bool {
+        let waited = waker.wait(&self.socket, Ready::ToRead, None);
+        waited.is_ok()
     }
 
     /// Fails if nothing could wake it out of an accept, for want of a descriptor.

@@ -17,7 +17,7 @@ pub use crate::relay::{
     Leg, LegCounts, LegEnd, Relay, RelayCounts, RelayFailure, RelayMonitor, Relayed, relay,
 };
 pub use crate::server::{
-    Connection, RunningServer, Server, ServerCounts, ServerEvent, ServerHandle,
+    Connection, RequestSummary, RunningServer, Server, ServerCounts, ServerEvent, ServerHandle,
 };
 pub use crate::socket::{Socket, SocketSink, SocketSource};
 pub use crate::traffic::SocketMonitor;

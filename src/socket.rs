@@ -346,7 +346,8 @@ impl SocketSink {
     }
 
     /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
-    /// says is dropped. For a sink whose other half nobody reads.
+    /// says is dropped, however much that is. For a sink whose other half nobody reads. A cancel ends
+    /// the wait, and so does, well, the end of a [lifetime](SocketOptions::lifetime).
     ///
     /// Without, a socket that is closed while there is something to read in it is reset by the
     /// system, and what the peer was sent last is lost, although it was sent well.
@@ -358,9 +359,14 @@ impl SocketSink {
 
     /// Waits for the end of the peer.
     fn see_off(&self, silence: Duration) -> Result<(), Error> {
-        let mut dropped = [0; 4096];
+        let mut dropped = [0; 16 << 10];
         let mut read = || self.shared.receive(&mut dropped);
         loop {
+            // Or one that sends as fast as it is read would never be waited for, nor left.
+            self.waker.check()?;
+            if self.limits.left() == Some(Duration::ZERO) {
+                return Ok(());
+            }
             match retry(&mut read) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}

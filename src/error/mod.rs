@@ -286,6 +286,27 @@ impl Error {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Says why, all of it and each thing once: for what stands behind words of its own.
+    #[cfg(unix)]
+    pub(crate) fn reason(&self) -> String {
+        let inner = &*self.0;
+        let is_bare = inner.message.is_none() && inner.stage.is_none() && inner.offset.is_none();
+        let mut said: Vec<String> = Vec::new();
+        if !is_bare || self.source().is_none() {
+            said.push(self.to_string());
+        }
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // An error that only names its cause says the same.
+            if !said.iter().any(|before| before.contains(&text)) {
+                said.push(text);
+            }
+            cause = error.source();
+        }
+        said.join(": ")
+    }
+
     /// Attaches what failed later. The same error is not, nor an echo of it.
     pub(crate) fn attach(&self, later: Self) {
         let known = |error: &Self| error.is_same(&later);

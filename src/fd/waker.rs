@@ -198,7 +198,6 @@ impl Waker {
     }
 
     /// Fails once it was woken. Does not wait, and asks nothing of the system.
-    #[cfg(test)]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.0.woken.load(Ordering::SeqCst) {
             return Err(Error::interrupted());

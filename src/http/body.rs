@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::link::Link;
 use super::pace::Pace;
 use super::proto::{BodyDecoder, Decoded, Refusal};
+use super::unread::Skipped;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
@@ -90,9 +91,17 @@ impl Inflow {
         self.continue_due
     }
 
-    /// Says whether what is left of it, as far as that is known, is little enough to be skipped.
-    pub(super) fn is_worth_skipping(&self, most: u64) -> bool {
-        self.broken.is_none() && self.decoder.left() <= most
+    /// Says whether it was read to its end, or what is left of it, as far as that is known, is little
+    /// enough to be skipped. Nobody reads it any more.
+    pub(super) fn is_worth_skipping(&mut self, most: u64) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
+        match self.skip() {
+            Skipped::Whole => true,
+            Skipped::Short => self.decoder.left() <= most,
+            Skipped::Broken => false,
+        }
     }
 
     /// Takes the next piece out of what was read.
@@ -129,6 +138,7 @@ impl Tap {
         loop {
             if let Some(bytes) = link.receive_chunk()? {
                 if bytes.is_empty() {
+                    link.lose();
                     return Err(cut_short());
                 }
                 if std::mem::take(&mut inflow.continue_due) {
@@ -142,6 +152,8 @@ impl Tap {
             if std::mem::take(&mut inflow.continue_due) {
                 link.send_continue(duty)?;
             }
+            // Nor is the memory kept that the last of it was in.
+            inflow.rest = Bytes::new();
             link.wait(waker, duty, Ready::ToRead, pace)?;
         }
     }
@@ -272,6 +284,7 @@ impl Body {
             match piece.map_err(|refusal| (refusal.into(), refusal.status()))? {
                 Piece::Data(data) => {
                     self.taken += data.len() as u64;
+                    tap.link.set_unread(tap.inflow.decoder.left());
                     if self.taken > self.limit {
                         self.taken = self.limit;
                         return Err((too_long(self.limit), StatusCode::PAYLOAD_TOO_LARGE));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use super::answering::{Outlet, Verdict};
+use super::blame::Asked;
 use super::body::{Body, Inflow};
 use super::clock::date;
 use super::input::Input;
@@ -32,16 +33,18 @@ impl Session {
             has_body: head.framing() != BodyFraming::None,
             expects_continue: head.expects_continue(),
         };
+        let asked = Asked::of(&head);
         if let Some(status) = declined(head.method()) {
-            self.say(status);
+            self.say(status, false);
             let message = format!("`{}` is not served", head.method());
-            self.report(Error::new(ErrorKind::InvalidInput, message));
+            let error = Error::new(ErrorKind::InvalidInput, message);
+            self.tell_refused(Some((&asked, status)), error);
             return self.leave();
         }
         let with_body = about.has_body;
         let body = match self.body_of(&head, input, duty) {
             Ok(body) => body,
-            Err(refusal) => return self.refuse(refusal),
+            Err(refusal) => return self.refuse(refusal, asked.is_head, Some(&asked)),
         };
         let outlet = Outlet::new(
             Arc::clone(&self.link),
@@ -52,7 +55,7 @@ impl Session {
         let response = Response::new(about, outlet);
         let outcome = guard(|| (self.handler)(request, response));
         let returned = self.link.collect(with_body, duty);
-        self.settle(returned, outcome, input, duty)
+        self.settle(&asked, returned, outcome, input, duty)
     }
 
     /// Takes what has come of a body along with its head.
@@ -74,6 +77,7 @@ impl Session {
                     _ => input.take(u64::MAX),
                 };
                 let waits = expects && there.is_empty();
+                self.link.set_unread(decoder.left());
                 Some(Inflow::new(there, decoder, waits))
             }
         };
@@ -94,6 +98,7 @@ impl Session {
     /// Sees to what comes behind an answer, or instead of one.
     fn settle(
         &mut self,
+        asked: &Asked,
         returned: Returned,
         outcome: Result<(), Error>,
         input: &mut Input,
@@ -106,50 +111,59 @@ impl Session {
         } = returned;
         self.head = answered.head;
         input.put(&early);
+        let broken = inflow.as_ref().and_then(|inflow| inflow.broken);
         match answered.verdict {
             Verdict::Unanswered => {
-                // If it is the client who has failed, it is told so.
-                let broken = inflow.and_then(|inflow| inflow.broken);
-                self.say(broken.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-                self.report(outcome.err().unwrap_or_else(unanswered));
-                self.leave()
+                let error = outcome.err().unwrap_or_else(unanswered);
+                self.answer_failure(asked, error, broken)
             }
             Verdict::Cut(cause) => {
                 // The client must not take what it has for everything.
                 self.link.socket().reset_on_close();
-                self.fail(outcome.err().or(cause).unwrap_or_else(cut))
+                let error = outcome.err().or(cause).unwrap_or_else(cut);
+                self.tell(asked, error, None, broken.is_some());
+                Next::Over
             }
             Verdict::Upgraded(over) => {
                 duty.step_down();
                 // Nothing ever comes: that fails when both halves are gone.
                 let _ = over.recv();
-                self.outcome = outcome;
+                if let Err(error) = outcome {
+                    self.tell(asked, error, None, false);
+                }
                 Next::Over
             }
-            Verdict::Kept | Verdict::Last if outcome.is_err() => {
-                self.outcome = outcome;
-                self.leave()
+            Verdict::Last | Verdict::Kept => {
+                // The client has its answer, and what was said of the connection stays true.
+                if let Err(error) = outcome {
+                    self.tell(asked, error, None, broken.is_some());
+                }
+                match (answered.verdict, inflow) {
+                    (Verdict::Kept, None) => self.next_request(),
+                    (Verdict::Kept, Some(inflow)) if broken.is_none() => self.skip(inflow, input),
+                    _ => self.leave(),
+                }
             }
-            Verdict::Last => self.leave(),
-            Verdict::Kept => match inflow {
-                None => self.next_request(),
-                Some(inflow) if inflow.broken.is_some() => self.leave(),
-                Some(inflow) => self.skip(inflow, input),
-            },
         }
     }
 
     /// Answers what is no request that could be served, and closes: where the next one would begin
     /// is not known.
-    pub(super) fn refuse(&mut self, refusal: Refusal) -> Next {
-        self.say(refusal.status());
-        self.report(refusal.into());
+    pub(super) fn refuse(
+        &mut self,
+        refusal: Refusal,
+        to_head: bool,
+        asked: Option<&Asked>,
+    ) -> Next {
+        self.say(refusal.status(), to_head);
+        self.tell_refused(asked.map(|asked| (asked, refusal.status())), refusal);
         self.leave()
     }
 
     /// Answers for want of a handler's answer, as far as the client takes it at once. The connection
-    /// is closed behind it.
-    pub(super) fn say(&self, status: StatusCode) {
+    /// is closed behind it. An answer to a HEAD has no body (RFC 9110 9.3.2).
+    pub(super) fn say(&self, status: StatusCode, to_head: bool) {
+        let method = if to_head { Method::HEAD } else { Method::GET };
         let text = format!("{status}\n");
         let mut headers = HeaderMap::new();
         let value = HeaderValue::from_static("text/plain");
@@ -159,16 +173,15 @@ impl Session {
             headers.insert(header::ALLOW, HeaderValue::from_static(""));
         }
         let (version, length) = (Version::HTTP_11, Some(text.len() as u64));
-        let plan = BodyPlan::new(&Method::GET, version, status, &headers, length);
+        let plan = BodyPlan::new(&method, version, status, &headers, length);
         let Ok(plan) = plan else {
             return;
         };
+        let body = if plan.is_sent() { text.as_bytes() } else { &[] };
         let mut head = Vec::new();
         encode_head(&mut head, version, status, &headers, plan, false, &date());
         // Who does not take this little is not waited for.
-        let _ = self
-            .link
-            .send(&[IoSlice::new(&head), IoSlice::new(text.as_bytes())]);
+        let _ = self.link.send(&[IoSlice::new(&head), IoSlice::new(body)]);
     }
 }
 

@@ -4,11 +4,12 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
+use rustix::io::ioctl_fionread;
 
 use super::answering::Answered;
 use super::body::Inflow;
@@ -39,6 +40,10 @@ pub(super) struct Link {
     stopping: AtomicBool,
     /// Why it is to end now, if it is.
     aborted: OnceLock<Error>,
+    /// The client has broken it, or takes nothing any more.
+    lost: AtomicBool,
+    /// How much of the body of the request is to be read for certain.
+    unread: AtomicU64,
     desk: Mutex<Desk>,
     /// Signalled when something was given back that the session waits for.
     given_back: Condvar,
@@ -87,6 +92,8 @@ impl Link {
             writing: LateInterrupt::default(),
             stopping: AtomicBool::new(false),
             aborted: OnceLock::new(),
+            lost: AtomicBool::new(false),
+            unread: AtomicU64::new(0),
             desk: Mutex::default(),
             given_back: Condvar::new(),
         }
@@ -113,6 +120,21 @@ impl Link {
     /// Says whether the server lets nobody in any more: each connection ends with what it answers.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the client has gone away.
+    pub(super) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether the client has gone away, or takes nothing.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Says whether there is something to be read, other than an end. Does not wait.
+    pub(super) fn has_more(&self) -> bool {
+        ioctl_fionread(&self.socket).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Reads what is there. Does not wait.
@@ -186,7 +208,15 @@ impl Link {
     pub(super) fn failed(&self, doing: &'static str, error: Error) -> Error {
         match self.aborted.get() {
             Some(cause) => cause.clone(),
-            None => error.during(doing, self.peer()),
+            None => {
+                // A client that sends too slowly is answered; one that takes nothing is not.
+                match error.kind() {
+                    ErrorKind::Io(_) => self.lose(),
+                    ErrorKind::TimedOut if doing == "write to" => self.lose(),
+                    _ => {}
+                }
+                error.during(doing, self.peer())
+            }
         }
     }
 
@@ -241,7 +271,18 @@ impl Link {
         duty: &Duty,
         pace: &mut Pace,
     ) -> Result<Option<Error>, Error> {
-        match self.wait(waker, duty, Ready::ToWrite, pace) {
+        // A client that reads nothing before it has sent all of a body that nobody wants.
+        let is_body_left = self.is_body_left();
+        let ready = if is_body_left {
+            Ready::Either
+        } else {
+            Ready::ToWrite
+        };
+        let waited = self.wait(waker, duty, ready, pace);
+        if is_body_left {
+            pace.moved(self.skip_what_came());
+        }
+        match waited {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Some(error)),
             outcome => outcome.map(|()| None),
         }
@@ -274,12 +315,39 @@ impl Link {
         std::mem::take(&mut self.desk.lock().early)
     }
 
-    /// Says whether the connection can go on behind a body, as far as that is known: it was given
-    /// back, and too much of it is left to be skipped, or it has failed.
-    pub(super) fn may_skip_body(&self) -> bool {
+    /// Says whether more of a body may come that was given back.
+    fn is_body_left(&self) -> bool {
         let desk = self.desk.lock();
         let inflow = desk.inflow.as_ref();
-        inflow.is_none_or(|inflow| inflow.is_worth_skipping(self.rules.limits.drain_bytes))
+        inflow.is_some_and(|inflow| inflow.broken.is_none() && !inflow.decoder.is_end())
+    }
+
+    /// Throws away what has come of it. Says how much that is.
+    fn skip_what_came(&self) -> usize {
+        let mut desk = self.desk.lock();
+        let inflow = desk.inflow.as_mut();
+        inflow.map_or(0, |inflow| inflow.take_turn(self).bytes)
+    }
+
+    /// Notes how much of a body is still to be read for certain.
+    pub(super) fn set_unread(&self, bytes: u64) {
+        self.unread.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Says whether the connection can go on behind a body, whatever is done with it from now on: what
+    /// is known to be left of it is little enough to be skipped. Of chunks more may come, and is
+    /// skipped as well.
+    pub(super) fn can_go_on(&self) -> bool {
+        let most = self.rules.limits.drain_bytes;
+        match &mut self.desk.lock().inflow {
+            Some(inflow) => inflow.is_worth_skipping(most),
+            None => self.unread.load(Ordering::Relaxed) <= most,
+        }
+    }
+
+    /// Says whether somebody may read on in a body.
+    pub(super) fn is_body_held(&self) -> bool {
+        self.desk.lock().inflow.is_none()
     }
 
     /// Gives back what is left of a body.

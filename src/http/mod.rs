@@ -89,14 +89,18 @@
 //!
 //! | what | the client sees | [`on_event`](Server::on_event) is told |
 //! | --- | --- | --- |
-//! | a request that breaks a rule, or a [limit](Limits) | the status that says so, and a close | the [`Refusal`](proto::Refusal) |
-//! | a head that comes too slowly | 408, and a close | `TimedOut` |
-//! | a body that is too long, malformed or too slow | 413, 400 or 408, unless the handler answers otherwise; and a close | what the handler returns |
-//! | a handler that fails, panics or drops its answer | 500, and a close | the error |
-//! | the same behind the head | a reset, without a last chunk | the error |
-//! | a body that has not the length that was said | as those; never a byte too many | `InvalidInput`, `LimitExceeded` |
-//! | a client that takes nothing, or goes away | | what the write says |
-//! | a connection that is idle for too long | a close | nothing |
+//! | a request that breaks a rule, or a [limit](Limits) | the status that says so, and a close | `Refused`: the [`Refusal`](proto::Refusal) |
+//! | a head that comes too slowly | 408, and a close | `Refused`: `TimedOut` |
+//! | a body that is too long, malformed or too slow | 413, 400 or 408, unless the handler answers otherwise; and a close | `Refused`: what the handler returns |
+//! | a client that takes nothing, or goes away | | `Disconnected`: what the call says |
+//! | a handler that fails, panics or drops its answer | 500, and a close | `Failed`: the error |
+//! | the same behind the head | a reset, without a last chunk | `Failed`: the error |
+//! | the same behind the whole answer | nothing | `Failed`: the error |
+//! | a body that has not the length that was said | as those; never a byte too many | `Failed`: `InvalidInput`, `LimitExceeded` |
+//! | a connection that is idle for too long, or gives way | a close | nothing |
+//!
+//! Without `on_event`, each `Failed` is a line on standard error, with the request and the peer; what
+//! clients do is only counted.
 //!
 //! Nothing that is doubtful is repaired, and nothing behind it is read as a request: see [`proto`].
 //! Every limit is on by default, and can be [set](Server::limits).
@@ -120,6 +124,7 @@
 pub mod proto;
 
 mod answering;
+mod blame;
 mod body;
 mod clock;
 mod exchange;
@@ -135,6 +140,7 @@ mod server;
 mod session;
 mod sink;
 mod trailers;
+mod unread;
 mod upgrade;
 
 pub mod files;

@@ -58,6 +58,14 @@ pub(super) struct About {
     pub(super) expects_continue: bool,
 }
 
+/// How the body of an answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Whole,
+    /// While it is sent, the body of the request may be read.
+    InParts,
+}
+
 /// What was sent of a body, which was all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -190,7 +198,7 @@ impl Response {
     /// was said: then nothing was sent. Or whatever breaks the connection.
     pub fn send(mut self, body: impl Into<Bytes>) -> Result<(), Error> {
         let body = body.into();
-        let (mut outlet, plan) = self.begin(self.agreed(body.len() as u64)?)?;
+        let (mut outlet, plan) = self.begin(self.agreed(body.len() as u64)?, Given::Whole)?;
         outlet.send_with_head(if plan.is_sent() { &body } else { &[] })?;
         outlet.finish(self.about.keep_alive);
         Ok(())
@@ -208,7 +216,7 @@ impl Response {
     /// the client can tell.
     pub fn send_file(mut self, file: &File, range: Range<u64>) -> Result<(), Error> {
         let length = range.end.saturating_sub(range.start);
-        let (mut outlet, plan) = self.begin(self.agreed(length)?)?;
+        let (mut outlet, plan) = self.begin(self.agreed(length)?, Given::Whole)?;
         if plan.is_sent() {
             file::send(&mut outlet, file, range)?;
         } else {
@@ -233,7 +241,7 @@ impl Response {
     /// what is written is counted, and not sent.
     #[must_use]
     pub fn writable(mut self, mark: HighWaterMark<InBytes>) -> Writable<Bytes, Sent> {
-        let sink = match self.begin(self.length) {
+        let sink = match self.begin(self.length, Given::InParts) {
             Ok((outlet, plan)) => {
                 let way = Way::of(plan, self.status);
                 BodySink::new(outlet, way, self.about.keep_alive, self.trailers.take())
@@ -329,7 +337,7 @@ impl Response {
     }
 
     /// Makes the head, and says how the body goes out that follows it. On failure nothing was done.
-    fn begin(&mut self, length: Option<u64>) -> Result<(Outlet, BodyPlan), Error> {
+    fn begin(&mut self, length: Option<u64>, given: Given) -> Result<(Outlet, BodyPlan), Error> {
         let Self {
             status,
             headers,
@@ -344,7 +352,9 @@ impl Response {
         let mut outlet = self.outlet.take().ok_or_else(Error::ended)?;
         about.keep_alive &= !plan.closes() && !outlet.link.is_stopping();
         if about.has_body && about.keep_alive {
-            about.keep_alive = outlet.link.may_skip_body();
+            // What is not read while the answer is written is skipped behind it, all of it.
+            let is_read_on = given == Given::InParts && outlet.link.is_body_held();
+            about.keep_alive = is_read_on || outlet.link.can_go_on();
         }
         if about.expects_continue && outlet.link.begin() {
             // Whether the body comes all the same is for the client to decide, and cannot be known.

@@ -22,9 +22,16 @@ pub(super) type Handler = Arc<dyn Fn(Request, Response) -> Result<(), Error> + S
 /// wait for whatever it likes: it has a thread to itself until it returns. What it has given away of
 /// the request or of the answer, to other threads, is waited for.
 ///
-/// An error of a handler, or a panic, answers 500 if nothing was answered so far, and else cuts the
-/// answer short, so that the client can tell. It ends the connection, and nobody else's, and is told
-/// to [`on_event`](Self::on_event).
+/// An error of a handler, or a panic, answers 500 if nothing was answered so far, and cuts an answer
+/// short that is not whole, so that the client can tell. Either ends the connection, and nobody
+/// else's; an answer that was whole stands, and the next request is served. It is told to
+/// [`on_event`](Self::on_event), and without that is a line on standard error.
+///
+/// A client that was answered for the last time is read from until it has closed, or has sent nothing
+/// for [a while](Limits::linger): one that sends a body to its end before it reads gets to see why
+/// that was not wanted. It has no thread meanwhile. The answer must not wait for the client, though:
+/// one that is larger than what the system keeps is taken while the body is sent only if the handler
+/// has dropped the request.
 ///
 /// # Examples
 ///
@@ -71,7 +78,9 @@ impl Server {
         }
     }
 
-    /// Serves at most so many connections at once; see [`net::Server::connections`].
+    /// Serves at most so many connections at once; see [`net::Server::connections`]. When there are so
+    /// many, one gives way to a new one that is idle between two requests, the longest idle first; if
+    /// there is none, one that was answered for the last time a second ago or more.
     pub fn connections(mut self, connections: usize) -> Self {
         self.server = self.server.connections(connections);
         self
@@ -84,7 +93,7 @@ impl Server {
     }
 
     /// Tells of what goes wrong; see [`net::Server::on_event`]. A request that is refused is among
-    /// it, and a handler that fails.
+    /// it, a client that goes away in the middle of one, and a handler that fails.
     pub fn on_event(mut self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
         self.server = self.server.on_event(on_event);
         self
@@ -139,11 +148,12 @@ impl Server {
         let rules = Arc::new(Rules::new(self.limits));
         let make = move |connection: Connection| {
             let stopping = connection.stopping().clone();
+            let reporter = connection.reporter().clone();
             let socket = connection.into_socket();
             let link = Arc::new(Link::new(socket, Arc::clone(&rules), stopping));
             let target: Weak<Link> = Arc::downgrade(&link);
             link.token().register(target as Weak<dyn Cancel>);
-            Session::new(link, Arc::clone(&handler))
+            Session::new(link, Arc::clone(&handler), reporter)
         };
         (self.server, make)
     }

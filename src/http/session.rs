@@ -3,17 +3,19 @@
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::StatusCode;
 
-use super::body::{Inflow, Piece};
+use super::body::Inflow;
 use super::input::{Input, More};
 use super::link::{Got, Link};
 use super::proto::{BodyFraming, HeadParser};
 use super::server::Handler;
+use super::unread::{Leaving, Skipped, Skipping, Turn};
 use crate::error::{Error, ErrorKind};
-use crate::rota::{Duty, Guest, Stay, Why};
+use crate::rota::{Duty, Guest, Stay, Why, Yields};
+use crate::server::Reporter;
 
 /// A connection, between its requests and during them.
 ///
@@ -22,8 +24,8 @@ use crate::rota::{Duty, Guest, Stay, Why};
 ///   Reading -----------> [the handler] -----------------> Reading
 ///      |                  |         |  and a body left
 ///      | refused,         |         +---------> Skipping -----> Reading
-///      | timed out        | answered for            | too much
-///      |                  | the last time           |
+///      | timed out        | answered for            | malformed,
+///      |                  | the last time           | timed out
 ///      +--------------> Leaving <-------------------+
 /// ```
 pub(super) struct Session {
@@ -36,23 +38,19 @@ pub(super) struct Session {
     pub(super) head: Vec<u8>,
     pub(super) served: u64,
     phase: Phase,
-    /// How the connection has ended, once it has.
+    pub(super) reporter: Reporter,
+    /// Why the connection has ended, if the server has ended it.
     pub(super) outcome: Result<(), Error>,
 }
 
 /// What is waited for while no handler runs.
 enum Phase {
-    /// A head, by then. It is `owed` if a part of it has come, or if there was none so far.
-    Reading { by: Option<Instant>, owed: bool },
+    /// A head. It is `owed` if a part of it has come, or if there was none so far.
+    Reading { since: Option<Instant>, owed: bool },
     /// The rest of a body that nobody wants.
-    Skipping {
-        inflow: Box<Inflow>,
-        left: u64,
-        by: Option<Instant>,
-    },
-    /// The end of the client: a socket that is closed while there is something to read in it takes
-    /// back what was sent last.
-    Leaving { left: u64, by: Option<Instant> },
+    Skipping(Skipping),
+    /// The end of the client.
+    Leaving(Leaving),
 }
 
 /// What comes next.
@@ -66,19 +64,16 @@ pub(super) enum Next {
     Over,
 }
 
-/// How much is read of a client that is being left, and thrown away.
-const LEAVING_BYTES: u64 = 64 * 1024;
-
 impl Session {
     /// One that was accepted just now.
-    pub(super) fn new(link: Arc<Link>, handler: Handler) -> Self {
-        let limits = &link.rules.limits;
+    pub(super) fn new(link: Arc<Link>, handler: Handler, reporter: Reporter) -> Self {
         Self {
-            parser: HeadParser::new(limits.head()),
+            parser: HeadParser::new(link.rules.limits.head()),
             phase: Phase::Reading {
-                by: after(limits.head_timeout),
+                since: Some(Instant::now()),
                 owed: true,
             },
+            reporter,
             link,
             handler,
             leftover: Vec::new(),
@@ -116,7 +111,10 @@ impl Session {
                         }
                     }
                     Ok(None) => {}
-                    Err(refusal) => return self.refuse(refusal),
+                    Err(refusal) => {
+                        let to_head = is_head(input.left());
+                        return self.refuse(refusal, to_head, None);
+                    }
                 }
             }
             if more == More::No {
@@ -126,10 +124,10 @@ impl Session {
                 Ok((Got::Bytes(_), left)) => more = left,
                 Ok((Got::Nothing, _)) => return self.rest(input),
                 Ok((Got::End, _)) if input.is_empty() => return Next::Over,
-                Ok((Got::End, _)) => return self.fail(cut_short()),
+                Ok((Got::End, _)) => return self.lose(cut_short()),
                 // Between two requests a client may leave however it likes.
                 Err(_) if input.is_empty() => return Next::Over,
-                Err(error) => return self.fail(error),
+                Err(error) => return self.lose(error),
             }
         }
     }
@@ -141,7 +139,7 @@ impl Session {
     /// From now on the next request is read.
     pub(super) fn next_request(&mut self) -> Next {
         self.phase = Phase::Reading {
-            by: None,
+            since: None,
             owed: false,
         };
         Next::More
@@ -149,23 +147,20 @@ impl Session {
 
     /// Waits for the next head, or for more of it.
     fn rest(&mut self, input: &Input) -> Next {
-        let limits = &self.link.rules.limits;
-        let Phase::Reading { by, owed } = &mut self.phase else {
+        let Phase::Reading { since, owed } = &mut self.phase else {
             return Next::More;
         };
         // Empty lines are none of it.
         if self.parser.is_within() {
             if !mem::replace(owed, true) {
                 // From its first byte on, however slowly the others come.
-                *by = after(limits.head_timeout);
+                *since = Some(Instant::now());
             }
         } else if !*owed || self.link.is_stopping() {
             if self.link.is_stopping() && input.is_empty() {
                 return Next::Over;
             }
-            if by.is_none() {
-                *by = after(limits.keep_alive);
-            }
+            since.get_or_insert_with(Instant::now);
         }
         Next::Wait
     }
@@ -175,137 +170,82 @@ impl Session {
         if !self.parser.is_within() {
             return Next::Over;
         }
-        let error = Error::timed_out("the head of a request");
-        self.report(error);
-        self.say(StatusCode::REQUEST_TIMEOUT);
+        let status = StatusCode::REQUEST_TIMEOUT;
+        self.say(status, is_head(&self.leftover));
+        self.tell_refused(None, Error::timed_out("the head of a request"));
         self.leave()
     }
 
-    /// The connection is over, and this is why.
-    pub(super) fn fail(&mut self, error: Error) -> Next {
-        self.report(error);
-        Next::Over
-    }
-
-    /// Keeps what the connection will have ended with.
-    pub(super) fn report(&mut self, error: Error) {
-        self.outcome = Err(error.during("serve", self.link.peer()));
-    }
-
-    /// Skips what is left of a body, if that is not too much, to get at the next request.
+    /// Skips what is left of a body, to get at the next request.
     pub(super) fn skip(&mut self, mut inflow: Inflow, input: &mut Input) -> Next {
-        let limits = &self.link.rules.limits;
-        let mut left = limits.drain_bytes;
         // Most often all of it has come.
-        match skip_there(&mut inflow, &mut left) {
-            Skipped::All => {
+        match inflow.skip() {
+            Skipped::Whole => {
                 // Of the one there is nothing, or of the other: see where it was taken from.
                 input.put(&inflow.rest);
                 self.next_request()
             }
-            Skipped::There => {
-                self.phase = Phase::Skipping {
-                    inflow: Box::new(inflow),
-                    left,
-                    by: after(limits.body_idle),
-                };
+            Skipped::Short => {
+                let skipping = Skipping::new(inflow, &self.link.rules.limits);
+                self.phase = Phase::Skipping(skipping);
                 Next::More
             }
-            Skipped::TooMuch => self.leave(),
+            Skipped::Broken => self.leave(),
         }
     }
 
-    fn skip_more(&mut self, why: Why) -> Next {
-        let Phase::Skipping { inflow, left, .. } = &mut self.phase else {
+    fn skip_more(&mut self) -> Next {
+        let Phase::Skipping(skipping) = &mut self.phase else {
             return Next::More;
         };
-        if why == Why::TimedOut {
-            return self.leave();
-        }
-        loop {
-            match self.link.receive_chunk() {
-                Ok(None) => return Next::Wait,
-                Ok(Some(chunk)) if chunk.is_empty() => return Next::Over,
-                Ok(Some(chunk)) => inflow.rest = chunk,
-                Err(_) => return Next::Over,
-            }
-            match skip_there(inflow, left) {
-                Skipped::All => {
-                    let rest = mem::take(&mut inflow.rest);
-                    self.leftover.splice(..0, rest);
-                    return self.next_request();
-                }
-                Skipped::There => {}
-                Skipped::TooMuch => return self.leave(),
+        match skipping.take_turn(&self.link) {
+            Turn::Wait => Next::Wait,
+            Turn::Over => self.leave(),
+            Turn::Reached => {
+                let rest = skipping.take_rest();
+                self.leftover.splice(..0, rest);
+                self.next_request()
             }
         }
     }
 
-    /// Says that nothing more is sent, and waits a while for the client to see it.
+    /// Says that nothing more is sent, and waits for the client to see it.
     pub(super) fn leave(&mut self) -> Next {
+        // Unless something else was told of it, or the server has ended it.
+        if self.outcome.is_ok() {
+            self.reporter.finished();
+        }
         if self.link.socket().end().is_err() {
             return Next::Over;
         }
-        self.phase = Phase::Leaving {
-            left: LEAVING_BYTES,
-            by: after(self.link.rules.limits.linger),
-        };
+        self.leftover = Vec::new();
+        self.phase = Phase::Leaving(Leaving::new(&self.link.rules.limits));
         Next::More
     }
 
     fn see_off(&mut self, why: Why) -> Next {
-        let Phase::Leaving { left, .. } = &mut self.phase else {
+        let Phase::Leaving(leaving) = &mut self.phase else {
             return Next::More;
         };
-        if why == Why::TimedOut {
-            return Next::Over;
+        if why == Why::Stopping {
+            leaving.hurry();
         }
-        let mut dropped = [0; 4096];
-        loop {
-            match self.link.receive(&mut dropped) {
-                Ok(Got::Bytes(bytes)) => match left.checked_sub(bytes as u64) {
-                    Some(less) => *left = less,
-                    None => return Next::Over,
-                },
-                Ok(Got::Nothing) => return Next::Wait,
-                Ok(Got::End) | Err(_) => return Next::Over,
-            }
+        match leaving.take_turn(&self.link) {
+            Turn::Wait => Next::Wait,
+            Turn::Over | Turn::Reached => Next::Over,
         }
     }
 }
 
-/// What was skipped of what is there of a body.
-enum Skipped {
-    /// All of the body.
-    All,
-    /// What has come of it.
-    There,
-    /// More than it is worth.
-    TooMuch,
-}
-
-fn skip_there(inflow: &mut Inflow, left: &mut u64) -> Skipped {
-    loop {
-        match inflow.next_piece() {
-            Ok(Piece::Data(data)) => match left.checked_sub(data.len() as u64) {
-                Some(less) => *left = less,
-                None => return Skipped::TooMuch,
-            },
-            Ok(Piece::Short) => return Skipped::There,
-            Ok(Piece::End) => return Skipped::All,
-            Err(_) => return Skipped::TooMuch,
-        }
-    }
+/// Says whether a head, whole or not, asks for no body.
+fn is_head(head: &[u8]) -> bool {
+    let line = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    line.is_some_and(|line| head[line..].starts_with(b"HEAD "))
 }
 
 fn cut_short() -> Error {
     let message = "the client went away in the middle of a request";
     Error::new(ErrorKind::PrematureClose, message)
-}
-
-/// A time that cannot be represented is no limit.
-fn after(time: Duration) -> Option<Instant> {
-    Instant::now().checked_add(time)
 }
 
 impl Guest for Session {
@@ -314,11 +254,34 @@ impl Guest for Session {
     }
 
     fn until(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Reading { by, .. } | Phase::Skipping { by, .. } | Phase::Leaving { by, .. } => {
-                by
+        let limits = &self.link.rules.limits;
+        match &self.phase {
+            Phase::Reading { since, owed } => {
+                let within = if *owed {
+                    limits.head_timeout
+                } else {
+                    limits.keep_alive
+                };
+                // A time that cannot be represented is no limit.
+                since.and_then(|since| since.checked_add(within))
             }
+            Phase::Skipping(skipping) => skipping.until(),
+            Phase::Leaving(leaving) => leaving.until(),
         }
+    }
+
+    fn yields(&self) -> Option<Yields> {
+        match &self.phase {
+            // Between two requests, and in neither.
+            Phase::Reading { since, owed } if !*owed => since.map(Yields::Idle),
+            Phase::Leaving(leaving) => Some(leaving.yields()),
+            Phase::Skipping(skipping) => Some(skipping.yields()),
+            Phase::Reading { .. } => None,
+        }
+    }
+
+    fn give_way(&mut self) -> bool {
+        !self.is_reading() || !self.link.has_more()
     }
 
     fn attend(&mut self, duty: &Duty, why: Why) -> Stay {
@@ -326,8 +289,8 @@ impl Guest for Session {
         loop {
             let next = match self.phase {
                 Phase::Reading { .. } => self.read(duty, why),
-                Phase::Skipping { .. } => self.skip_more(why),
-                Phase::Leaving { .. } => self.see_off(why),
+                Phase::Skipping(_) => self.skip_more(),
+                Phase::Leaving(_) => self.see_off(why),
             };
             match next {
                 Next::More => why = Why::Ready,

@@ -127,9 +127,14 @@ impl<W: Watch, H: Host> Rota<W, H> {
                 }
             };
             rules = self.rules.lock();
+            let is_room = rules.guests.is_room_wanted() && member.guest.yields().is_some();
             match rules.settle(key, member, until, round, was_long) {
                 Settled::Done { leads } => {
                     self.watch.arm(key);
+                    if is_room {
+                        rules.guests.room_came();
+                        self.host.room_came();
+                    }
                     if !leads && rules.is_to_be_woken() {
                         self.watch.wake();
                     }

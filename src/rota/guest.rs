@@ -16,7 +16,8 @@ pub trait Guest: Send {
     /// What is watched while it is idle. Always the same, for as long as the guest lives.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// When its patience is over if nothing comes at all. It is asked once, when it is let in.
+    /// When its patience is over if nothing comes at all. It is asked when it is let in, and when it
+    /// has not given way.
     fn until(&self) -> Option<Instant> {
         None
     }
@@ -31,6 +32,27 @@ pub trait Guest: Send {
     ///
     /// A panic is the end of the guest, and nobody else's.
     fn attend(&mut self, duty: &Duty, why: Why) -> Stay;
+
+    /// Whether it gives way to a new guest for which there is no room, while it is idle. Asked under
+    /// a lock, so it only looks.
+    fn yields(&self) -> Option<Yields> {
+        None
+    }
+
+    /// Gives way: it is dropped next. False if something has come to it meanwhile; then it stays,
+    /// and is attended to. It does not wait.
+    fn give_way(&mut self) -> bool {
+        true
+    }
+}
+
+/// When an idle guest gives way to a new one. The least of all goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Yields {
+    /// At any time. It is idle since then, and loses nothing.
+    Idle(Instant),
+    /// From then on, if there is no other.
+    From(Instant),
 }
 
 /// Why a guest is attended to.

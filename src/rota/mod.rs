@@ -25,6 +25,7 @@ mod guest;
     any(test, not(any(target_os = "linux", target_os = "android")))
 ))]
 mod poll;
+mod room;
 mod rules;
 mod watch;
 
@@ -36,16 +37,19 @@ use crate::error::Error;
 use crate::sync::{Condvar, JoinHandle, Mutex};
 
 use guest::StepDown;
+#[cfg(not(loom))]
+use rules::Key;
 use rules::{Entered, Rules};
 
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 pub(crate) use epoll::Epoll as SystemWatch;
 #[cfg_attr(not(feature = "http"), allow(unused_imports, reason = "as above"))]
-pub use guest::{Duty, Guest, Stay, Why};
+pub use guest::{Duty, Guest, Stay, Why, Yields};
 #[cfg(all(not(loom), not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) use poll::Poll as SystemWatch;
 #[cfg(test)]
 pub(crate) use poll::Poll;
+pub use room::Room;
 #[cfg(loom)]
 pub use rules::Key;
 #[cfg(loom)]
@@ -68,6 +72,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// No thread was to be had. Whoever waits does so until one comes free.
     fn refused(&self, error: std::io::Error);
+
+    /// There may be a guest that gives way, after there was none.
+    fn room_came(&self) {}
 }
 
 /// A guest with the ticket that its host knows it by.
@@ -164,9 +171,14 @@ impl<W: Watch, H: Host> Rota<W, H> {
             );
             return self.rules.lock().guests.gone(key);
         }
+        self.enter(key, Box::new(member));
+    }
+
+    /// Lets a guest in, or in again, for whom there is a place.
+    fn enter(&self, key: Key, member: Box<Member<H::Ticket>>) {
         let until = member.guest.until().map(|until| self.millis(until));
         let mut rules = self.rules.lock();
-        if let Entered::LetGo(member) = rules.guests.enter(key, Box::new(member), until) {
+        if let Entered::LetGo(member) = rules.guests.enter(key, member, until) {
             drop(rules);
             self.see_off(key, *member, Err(Error::interrupted()));
             return self.rules.lock().guests.gone(key);

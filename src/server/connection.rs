@@ -1,7 +1,11 @@
 //! What the handler of a server is given.
 
+use std::sync::Arc;
+
 use crate::cancel::{CancelToken, Interrupt, LateInterrupt};
 use crate::error::Error;
+use crate::server::handle::Control;
+use crate::server::reporter::Reporter;
 use crate::sink::Sink;
 use crate::socket::{ResetOnDrop, Socket, SocketSink, SocketSource};
 use crate::source::Source;
@@ -25,6 +29,7 @@ pub(super) struct Reins {
     token: CancelToken,
     stopping: CancelToken,
     halves: LateInterrupt,
+    reporter: Reporter,
 }
 
 impl Connection {
@@ -64,6 +69,12 @@ impl Connection {
         &self.reins.stopping
     }
 
+    /// What its requests are told of by.
+    #[cfg(feature = "http")]
+    pub(crate) const fn reporter(&self) -> &Reporter {
+        &self.reins.reporter
+    }
+
     /// Gives the socket. Whoever uses it by other means than streams under [`token`](Self::token)
     /// is not woken when the grace time is over, and waited for.
     #[must_use]
@@ -88,12 +99,17 @@ impl Connection {
 }
 
 impl Reins {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(control: &Arc<Control>) -> Self {
         Self {
+            reporter: Reporter::new(control),
             token: CancelToken::new(),
             stopping: CancelToken::new(),
             halves: LateInterrupt::default(),
         }
+    }
+
+    pub(super) const fn reporter(&self) -> &Reporter {
+        &self.reporter
     }
 
     /// Tells the connection that the server stops.

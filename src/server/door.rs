@@ -1,14 +1,17 @@
 //! Lets connections in, no more than there may be, and sees them out in the end.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
 use crate::listen::Listener;
+use crate::rota::Room;
 use crate::server::connection::{Connection, Reins};
 use crate::server::event::ServerEvent;
 use crate::server::handle::{Control, ServerCounts};
@@ -52,7 +55,7 @@ impl Door {
         while !self.control.is_told() {
             self.sweep();
             if self.is_full() && self.when_full == WhenFull::Wait {
-                self.wait(None);
+                self.wait_for_room(&listener);
             } else {
                 self.accept(&listener);
             }
@@ -66,6 +69,29 @@ impl Door {
 
     fn is_full(&self) -> bool {
         self.open.len() >= self.connections
+    }
+
+    /// Waits until there is room for another connection, or there may be; or for the end. If one
+    /// waits in the backlog, one that is idle gives way.
+    fn wait_for_room(&mut self, listener: &Listener) {
+        if !self.staff.has_room_to_make() {
+            return self.wait(None);
+        }
+        self.control.set_full(true);
+        self.control.bell().clear();
+        // What came before it was cleared is looked at here.
+        self.sweep();
+        let is_over = !self.is_full() || self.control.is_told();
+        let is_there = !is_over && listener.wait_by(self.control.bell());
+        self.control.set_full(false);
+        if is_there {
+            match self.staff.make_room() {
+                // That was told as any other end.
+                Room::Made => {}
+                Room::At(time) => self.wait(Some(time)),
+                Room::None => self.wait(None),
+            }
+        }
     }
 
     fn accept(&mut self, listener: &Listener) {
@@ -92,14 +118,22 @@ impl Door {
         self.pause = (retry_in * 2).min(PAUSE_MAX);
         let tally = &self.control.tally;
         tally.accept_failures.fetch_add(1, Ordering::SeqCst);
+        let is_short = is_short_of_descriptors(&error);
         self.control
             .report(&ServerEvent::AcceptFailed { error, retry_in });
+        if is_short {
+            // Its end is told, and ends the wait.
+            self.staff.make_room();
+        }
         self.wait(Instant::now().checked_add(retry_in));
     }
 
     fn let_in(&mut self, socket: Socket) {
         // Some may have ended while nobody came.
         self.sweep();
+        if self.is_full() && self.staff.make_room() == Room::Made {
+            self.sweep();
+        }
         if self.is_full() {
             let message = format!("{} connections are open already", self.connections);
             return self.turn_away(&socket, Error::new(ErrorKind::LimitExceeded, message));
@@ -108,7 +142,7 @@ impl Door {
             return self.turn_away(&socket, error);
         }
         self.number += 1;
-        let reins = Reins::new();
+        let reins = Reins::new(&self.control);
         self.open.insert(self.number, reins.clone());
         self.control.tally.open();
         let connection = Connection::new(self.number, socket, reins.clone());
@@ -157,6 +191,7 @@ impl Door {
                 }
             }
             recv(self.control.told) -> _ => {}
+            recv(self.control.yields) -> _ => {}
             recv(time) -> _ => {}
         }
     }
@@ -193,6 +228,13 @@ impl Door {
             }
         }
     }
+}
+
+fn is_short_of_descriptors(error: &Error) -> bool {
+    let code = error.io_error().and_then(io::Error::raw_os_error);
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
 }
 
 fn grace_is_over() -> Error {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::error::Error;
-use crate::rota::{Guest, Host, Rota, SystemWatch, Watch};
+use crate::rota::{Guest, Host, Room, Rota, SystemWatch, Watch};
 use crate::server::connection::{Connection, Reins};
 use crate::server::event::ServerEvent;
 use crate::server::handle::Control;
@@ -75,6 +75,14 @@ impl<W: Watch> Staff for Guests<W> {
         }
     }
 
+    fn has_room_to_make(&self) -> bool {
+        true
+    }
+
+    fn make_room(&self) -> Room {
+        self.rota.make_room()
+    }
+
     fn has_any(&self) -> bool {
         self.rota.is_in_use()
     }
@@ -108,6 +116,11 @@ impl Host for Books {
         settle(&self.control, outcome, peer, &reins);
         // It has room for every connection that is open.
         let _ = self.ended.send(number);
+        self.control.room_came();
+    }
+
+    fn room_came(&self) {
+        self.control.yields_came();
     }
 
     fn starting(&self) {

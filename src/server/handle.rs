@@ -1,6 +1,7 @@
 //! What a server is watched and stopped by, from any thread.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::cancel::{Cancel, CancelToken};
 use crate::error::{Error, ErrorKind};
+use crate::fd::Waker;
 use crate::server::event::ServerEvent;
 use crate::worker::{Worker, guard};
 
@@ -30,6 +32,10 @@ pub struct ServerCounts {
     pub finished: u64,
     /// Connections whose handler has failed, or panicked.
     pub failed: u64,
+    /// Connections of which a request was refused, for what its client has done.
+    pub refused: u64,
+    /// Connections whose client has gone away, or was too slow, in the middle of something.
+    pub disconnected: u64,
     /// Connections whose handler has failed because it was aborted.
     pub aborted: u64,
     /// How often nobody could be accepted.
@@ -46,6 +52,13 @@ pub(super) struct Control {
     /// One for each arm, so that telling never waits.
     tell: Sender<()>,
     pub(super) told: Receiver<()>,
+    /// Nobody is accepted before a connection has ended.
+    is_full: AtomicBool,
+    /// Wakes whoever waits for the backlog while that is so.
+    bell: Waker,
+    /// There may be a connection that gives way.
+    tell_yields: Sender<()>,
+    pub(super) yields: Receiver<()>,
     pub(super) tally: Tally,
     on_event: OnceLock<OnEvent>,
 }
@@ -62,6 +75,8 @@ pub(super) struct Tally {
     pub(super) dropped: AtomicU64,
     pub(super) finished: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) disconnected: AtomicU64,
     pub(super) aborted: AtomicU64,
     pub(super) accept_failures: AtomicU64,
 }
@@ -82,6 +97,8 @@ impl Tally {
             dropped: self.dropped.load(Ordering::SeqCst),
             finished: self.finished.load(Ordering::SeqCst),
             failed: self.failed.load(Ordering::SeqCst),
+            refused: self.refused.load(Ordering::SeqCst),
+            disconnected: self.disconnected.load(Ordering::SeqCst),
             aborted: self.aborted.load(Ordering::SeqCst),
             accept_failures: self.accept_failures.load(Ordering::SeqCst),
         }
@@ -91,6 +108,7 @@ impl Tally {
 impl Control {
     pub(super) fn new(local_addr: Option<SocketAddr>) -> Arc<Self> {
         let (tell, told) = bounded(2);
+        let (tell_yields, yields) = bounded(1);
         Arc::new(Self {
             local_addr,
             door: CancelToken::new(),
@@ -98,6 +116,10 @@ impl Control {
             aborted: OnceLock::new(),
             tell,
             told,
+            is_full: AtomicBool::new(false),
+            bell: Waker::new(),
+            tell_yields,
+            yields,
             tally: Tally::default(),
             on_event: OnceLock::new(),
         })
@@ -108,13 +130,17 @@ impl Control {
         let _ = self.on_event.set(on_event);
     }
 
-    /// Tells a user of what went wrong. What the telling itself does wrong is nobody's.
+    /// Tells a user of what went wrong: by a line on standard error, if that is a failure and there
+    /// is no other way. What the telling itself does wrong is nobody's.
     pub(super) fn report(&self, event: &ServerEvent) {
         if let Some(on_event) = self.on_event.get() {
             let _ = guard(|| {
                 on_event(event);
                 Ok(())
             });
+        } else if event.is_failure() {
+            // One call, so that the lines of two threads do not mix; and no panic without a stderr.
+            let _ = io::stderr().write_all(format!("highwater: {event}\n").as_bytes());
         }
     }
 
@@ -132,6 +158,29 @@ impl Control {
         self.door.stop();
         // There is room, for each arm comes here once; or else nobody listens any more.
         let _ = self.tell.try_send(());
+        self.bell.wake();
+    }
+
+    /// From now on whoever ends a connection wakes the wait of [`bell`](Self::bell).
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    pub(super) const fn bell(&self) -> &Waker {
+        &self.bell
+    }
+
+    /// A connection has ended, and that was told.
+    pub(super) fn room_came(&self) {
+        if self.is_full.load(Ordering::SeqCst) {
+            self.bell.wake();
+        }
+    }
+
+    /// There may be a connection that gives way, after there was none.
+    pub(super) fn yields_came(&self) {
+        // One that was told and not yet heard is enough.
+        let _ = self.tell_yields.try_send(());
     }
 }
 

@@ -11,6 +11,7 @@ mod event;
 mod guests;
 mod handle;
 mod hands;
+mod reporter;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,12 @@ use crate::rota::{Guest, SystemWatch, Watch};
 use crate::worker::Worker;
 
 pub use connection::Connection;
-pub use event::ServerEvent;
+pub use event::{RequestSummary, ServerEvent};
 pub use handle::{RunningServer, ServerCounts, ServerHandle};
+#[cfg(feature = "http")]
+pub(crate) use reporter::Reporter;
+#[cfg(feature = "http")]
+pub(crate) use staff::is_break_of;
 
 use door::{Door, PAUSE_MIN, WhenFull};
 use guests::Guests;
@@ -162,9 +167,12 @@ impl Server {
         self
     }
 
-    /// Tells of accepts that failed, of connections that were dropped, and of handlers that failed
-    /// or panicked. It is called on the thread that it happens on, so on several at once. The first
-    /// one that is given stays.
+    /// Tells of accepts that failed, of connections that were dropped, of handlers that failed or
+    /// panicked, and of clients that did. It is called on the thread that it happens on, so on
+    /// several at once. The first one that is given stays.
+    ///
+    /// Without it, what failed here is a line on standard error each time, and what clients have
+    /// done wrong is only [counted](ServerCounts).
     pub fn on_event(self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
         self.control.set_on_event(Box::new(on_event));
         self

@@ -4,9 +4,11 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, ErrorKind};
+use crate::rota::Room;
 use crate::server::connection::{Connection, Reins};
 use crate::server::event::ServerEvent;
 use crate::server::handle::Control;
+use crate::server::reporter::Ending;
 
 /// What the door gives connections to.
 pub(super) trait Staff {
@@ -18,6 +20,16 @@ pub(super) trait Staff {
 
     /// Gives a connection to who was claimed or started for it.
     fn give(&mut self, connection: Connection, reins: Reins);
+
+    /// Says whether connections that are idle can give way to new ones.
+    fn has_room_to_make(&self) -> bool {
+        false
+    }
+
+    /// Has a connection that is idle give way. It has ended then. Does not wait.
+    fn make_room(&self) -> Room {
+        Room::None
+    }
 
     /// Says whether there is something to be tended.
     fn has_any(&self) -> bool;
@@ -35,29 +47,59 @@ pub(super) trait Staff {
     fn join(self: Box<Self>);
 }
 
-/// Counts how a connection has ended, and tells of it if that was not well. It is open no more.
+/// Counts how a connection has ended, and tells of it if that was not well and is not told so far. It
+/// is open no more.
 pub(super) fn settle(control: &Control, outcome: Result<(), Error>, peer: String, reins: &Reins) {
     let tally = &control.tally;
-    match outcome {
-        Ok(()) => {
-            tally.finished.fetch_add(1, Ordering::SeqCst);
-        }
-        Err(mut error) => {
-            let cause = reins.cause();
-            match cause {
-                Some(cause) if error.kind() == ErrorKind::Cancelled => {
-                    tally.aborted.fetch_add(1, Ordering::SeqCst);
-                    // That a call was woken is no news; why, is.
-                    if error.is_echo() {
-                        error = cause;
-                    }
-                }
-                _ => {
-                    tally.failed.fetch_add(1, Ordering::SeqCst);
-                }
+    let (ending, told) = (reins.reporter().ending(), outcome.err());
+    let cause = reins.cause();
+    // Not even behind the last answer.
+    let is_panic = |error: &Error| error.kind() == ErrorKind::Panicked;
+    let ending = if told.as_ref().is_some_and(is_panic) {
+        Ending::Untold
+    } else {
+        ending
+    };
+    let was_aborted = |error: &Error| cause.is_some() && error.kind() == ErrorKind::Cancelled;
+    let count = match (&told, ending) {
+        // What was let go behind its last answer was not broken off by that.
+        (None, Ending::Untold) | (_, Ending::Finished) => &tally.finished,
+        (Some(error), Ending::Untold) if was_aborted(error) => &tally.aborted,
+        (Some(error), Ending::Untold) if is_break_of(error, &peer) => &tally.disconnected,
+        (Some(_), Ending::Untold) | (_, Ending::Failed) => &tally.failed,
+        (_, Ending::Refused) => &tally.refused,
+        (_, Ending::Disconnected) => &tally.disconnected,
+    };
+    count.fetch_add(1, Ordering::SeqCst);
+    if let (Some(mut error), Ending::Untold) = (told, ending) {
+        let request = None;
+        control.report(&if is_break_of(&error, &peer) {
+            ServerEvent::Disconnected {
+                peer,
+                request,
+                error,
             }
-            control.report(&ServerEvent::Failed { peer, error });
-        }
+        } else {
+            if let Some(cause) = cause.filter(|_| error.is_echo()) {
+                // That a call was woken is no news; why, is.
+                error = cause;
+            }
+            ServerEvent::Failed {
+                peer,
+                request,
+                error,
+            }
+        });
     }
     tally.open.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Says whether an error is that the peer of a connection has broken it, or was too slow.
+pub(crate) fn is_break_of(error: &Error, peer: &str) -> bool {
+    let is_break = matches!(
+        error.kind(),
+        ErrorKind::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            | ErrorKind::TimedOut
+    );
+    is_break && error.stage() == Some(peer)
 }

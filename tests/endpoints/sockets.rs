@@ -6,11 +6,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
-use highwater::net::{self, Socket};
-use highwater::{ErrorKind, HighWaterMark, IntoSink, Sink, pipeline};
+use highwater::net::{self, Socket, SocketOptions};
+use highwater::{CancelToken, ErrorKind, HighWaterMark, IntoSink, Sink, pipeline};
 
 use crate::folder::Folder;
-use crate::watch::{bounded, pattern, watched};
+use crate::watch::{bounded, pattern, until, watched};
 
 /// Two ends of one connection.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
@@ -181,6 +181,41 @@ fn a_sink_that_lingers_waits_for_the_end_of_its_peer() {
         pipeline(pattern(10)).to(sink).run().unwrap_err();
         leaver.join().unwrap();
     });
+}
+
+#[test]
+fn a_sink_that_lingers_leaves_a_peer_that_sends_for_ever() {
+    for by_cancel in [true, false] {
+        let (ours, peer) = pair();
+        let sends = thread::spawn(move || {
+            (&peer).read_exact(&mut [0; 1]).unwrap();
+            while (&peer).write_all(&[b'x'; 64 << 10]).is_ok() {}
+        });
+        let mut socket = Socket::from(ours);
+        if !by_cancel {
+            let options = SocketOptions::new().lifetime(Duration::from_millis(200));
+            socket.set_options(&options).unwrap();
+        }
+        let (moved, sink) = (socket.monitor(), socket.into_sink().linger(Duration::MAX));
+        let token = CancelToken::new();
+        let held = token.clone();
+        let runs = thread::spawn(move || pipeline(&b"x"[..]).cancel_with(&held).to(sink).run());
+        until("it has sent what waits nowhere", || {
+            moved.bytes_read() > 16 << 20
+        });
+        if by_cancel {
+            token.abort("enough");
+        }
+        let ended = watched(|| runs.join().unwrap());
+        match ended {
+            Err(error) => assert_eq!(
+                (by_cancel, error.error.kind()),
+                (true, ErrorKind::Cancelled)
+            ),
+            Ok(report) => assert_eq!((by_cancel, report.bytes()), (false, 1)),
+        }
+        sends.join().unwrap();
+    }
 }
 
 #[test]

@@ -14,11 +14,13 @@ fn mark() -> HighWaterMark<InBytes> {
     HighWaterMark::bytes(16 * 1024)
 }
 
-/// Stops a server once its connections have ended, and says with what kinds of errors.
+/// Stops a server once its connections have ended, of which one has failed, and says with what
+/// kind of error.
 #[track_caller]
 fn ended_with(server: RunningServer, told: &Told, kind: ErrorKind) -> Error {
     let counts = server.stop();
     assert_eq!((counts.failed, counts.open), (1, 0), "{counts:?}");
+    assert_eq!((counts.refused, counts.disconnected), (0, 0), "{counts:?}");
     assert_eq!(kinds(told), [kind]);
     told.lock().unwrap()[0].clone()
 }
@@ -215,7 +217,7 @@ fn a_client_that_takes_nothing_is_cut_when_its_time_is_up() {
     client.say(get("/"));
     let counts = loop {
         let counts = server.counts();
-        if counts.failed > 0 {
+        if counts.disconnected > 0 {
             break counts;
         }
         std::thread::park_timeout(Duration::from_millis(5));
@@ -239,8 +241,10 @@ fn a_body_that_comes_too_slowly_answers_408() {
     assert_eq!(answer.status, 408);
     client.is_over();
     drop(client);
-    let error = ended_with(server, &told, ErrorKind::TimedOut);
-    assert_eq!(error.offset(), Some(4));
+    let counts = server.stop();
+    assert_eq!((counts.refused, counts.failed), (1, 0), "{counts:?}");
+    assert_eq!(kinds(&told), [ErrorKind::TimedOut]);
+    assert_eq!(told.lock().unwrap()[0].offset(), Some(4));
 }
 
 #[test]

@@ -4,9 +4,17 @@
 
 mod answers;
 mod bodies;
+mod bodiless;
 mod checklist;
+mod events;
 mod failing;
 mod kit;
 mod load;
 mod persistence;
+mod room;
+mod unread;
 mod upgrades;
+
+#[allow(dead_code, reason = "what other tests share")]
+#[path = "../support/alone.rs"]
+mod alone;

@@ -111,7 +111,7 @@ fn a_head_that_takes_too_long_answers_408() {
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(began.elapsed() >= Duration::from_millis(290));
     drop((client, stream));
-    assert_eq!(server.stop().failed, 1);
+    assert_eq!(server.stop().refused, 1);
     assert_eq!(kinds(&told), [ErrorKind::TimedOut]);
 }
 

@@ -147,7 +147,7 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
         let counts = watched(move || server.stop());
         assert_eq!(counts.accepted, all as u64 + 1, "{counts:?}");
         assert_eq!(
-            (counts.failed, counts.finished),
+            (counts.refused, counts.finished),
             (all as u64, 1),
             "{counts:?}"
         );

@@ -9,9 +9,11 @@ mod browser;
 mod crowd;
 mod curl;
 mod idle;
+mod lingering;
 mod node;
 mod python;
 mod readers;
+mod refused;
 mod site;
 
 #[allow(dead_code, reason = "what other tests share")]
@@ -20,6 +22,8 @@ mod alone;
 #[allow(dead_code, reason = "what other tests share")]
 #[path = "../support/folder.rs"]
 mod folder;
+#[path = "../support/nginx.rs"]
+mod nginx;
 #[path = "../support/prepared.rs"]
 mod prepared;
 #[allow(dead_code, reason = "what other tests share")]

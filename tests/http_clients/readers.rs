@@ -64,7 +64,7 @@ fn a_thousand_slow_readers_take_little_memory_and_hold_nobody_up() {
         // The slow ones have gone away in the middle of it.
         let counts = watched(move || server.stop());
         assert_eq!(
-            (counts.finished, counts.failed),
+            (counts.finished, counts.disconnected),
             (1, SLOW as u64),
             "{counts:?}"
         );

@@ -21,3 +21,6 @@ mod sent;
 mod site;
 mod swapped;
 mod types;
+
+#[path = "../support/nginx.rs"]
+mod server;

@@ -1,75 +1,21 @@
 //! The same requests to nginx: status, range and length, and why where they differ.
 
-use std::fs;
 use std::io::{BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::kit::Temp;
+use crate::server::Nginx;
 use crate::site::{Head, Site, take_head};
 
-/// nginx on a folder, behind a socket of its own.
-struct Nginx {
-    child: Child,
-    socket: String,
-}
-
-impl Nginx {
-    fn of(temp: &Temp) -> Self {
-        let place = temp.path("nginx");
-        fs::create_dir(&place).unwrap();
-        let [place, root] = [place, temp.path("in")].map(|path| path.display().to_string());
-        let socket = format!("{place}/socket");
-        let user = if rustix::process::getuid().is_root() {
-            "user root;"
-        } else {
-            ""
-        };
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|name| format!("{name}_temp_path {place}/{name};"))
-            .concat();
-        let config = format!(
-            "{user} daemon off; master_process off; pid {place}/pid; error_log {place}/log;
-             events {{}} http {{ access_log off; {temporary} types {{ text/plain txt; }}
-             server {{ listen unix:{socket}; root {root}; if_modified_since before; }} }}"
-        );
-        fs::write(format!("{place}/conf"), config).unwrap();
-        let mut nginx = Command::new("nginx");
-        nginx.args([
-            "-e",
-            &format!("{place}/log"),
-            "-c",
-            &format!("{place}/conf"),
-        ]);
-        let child = nginx.stdin(Stdio::null()).spawn().unwrap();
-        let mut nginx = Self { child, socket };
-        while UnixStream::connect(&nginx.socket).is_err() {
-            let ended = nginx.child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "{}",
-                fs::read_to_string(format!("{place}/log")).unwrap()
-            );
-            std::thread::yield_now();
-        }
-        nginx
-    }
-
-    fn answer(&self, request: &str) -> Answer {
-        let stream = UnixStream::connect(&self.socket).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        answer(stream, request)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Asks nginx.
+fn ask(nginx: &Nginx, request: &str) -> Answer {
+    let stream = UnixStream::connect(&nginx.socket).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    answer(stream, request)
 }
 
 /// What both say, as far as it is theirs to choose.
@@ -193,7 +139,14 @@ fn nginx_answers_the_same_or_it_is_known_why_not() {
     }
     let temp = Temp::with(&[("in/a.txt", &"0123456789".repeat(100))]);
     let site = Site::of(highwater::http::files::Folder::open(temp.path("in")).unwrap());
-    let nginx = Nginx::of(&temp);
+    let root = temp.path("in");
+    let nginx = Nginx::of(
+        &temp.path("nginx"),
+        &format!(
+            "types {{ text/plain txt; }} root {}; if_modified_since before;",
+            root.display()
+        ),
+    );
     let request = |method: &str, lines: &str| {
         format!("{method} /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n")
     };
@@ -213,7 +166,7 @@ fn nginx_answers_the_same_or_it_is_known_why_not() {
             request(method, &lines.replace("{tag}", tag).replace("{time}", time))
         };
         let ours = answer(site.connect().into_inner(), &of(&tags[0]));
-        let theirs = nginx.answer(&of(&tags[1]));
+        let theirs = ask(&nginx, &of(&tags[1]));
         if (ours == theirs) != reason.is_none() {
             wrong.push(format!("{method} {lines:?}: {ours:?}, nginx {theirs:?}"));
         }

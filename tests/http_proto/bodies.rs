@@ -75,7 +75,8 @@ fn a_chunk_extension_is_a_name_with_an_optional_value() {
         "5;a;b=c",
         "5;a=\"\u{e9}\"",
         "5;a=\"\"",
-        "5;a=\"b\" ",
+        "5;a=\"b\" ;c",
+        "5\t;\ta\t=\t\"b\"",
     ];
     for line in good {
         let body = format!("{line}\r\nhello\r\n0{}\r\n\r\n", &line[1..]);
@@ -101,6 +102,15 @@ fn a_chunk_extension_is_a_name_with_an_optional_value() {
         "5;a=b c",
         "5;;",
         "5;a ",
+        "5;a\t",
+        "5;a=b ",
+        "5;a=b\t",
+        "5;a=\"b\" ",
+        "5;a=\"b\"\t",
+        "5;a ;b=c ",
+        "5;a= ",
+        "5; ",
+        "5;a=\"b\" c",
         "5;(",
         "5;a=\"\\\0\"",
         "5;\u{e9}",

@@ -4,10 +4,10 @@ use highwater::http::proto::{BodyFraming, HeadParser, Limits, RefusalKind as Kin
 
 use crate::table::{self, Row, Want};
 
-const GET: Want = Want::Taken(&[("GET /", b"")]);
+pub(crate) const GET: Want = Want::Taken(&[("GET /", b"")]);
 
 /// A GET with these headers besides Host.
-fn get(headers: &str) -> Vec<u8> {
+pub(crate) fn get(headers: &str) -> Vec<u8> {
     format!("GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\n").into_bytes()
 }
 
@@ -20,7 +20,7 @@ fn post(headers: &str) -> Vec<u8> {
 }
 
 /// With this request line, and a Host.
-fn line(line: &str) -> Vec<u8> {
+pub(crate) fn line(line: &str) -> Vec<u8> {
     format!("{line}\r\nHost: a\r\n\r\n").into_bytes()
 }
 
@@ -42,7 +42,7 @@ fn what_comes_behind_a_close_is_ignored() {
     table::check(&rows, Limits::default());
 }
 
-fn raw(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn raw(bytes: &[u8]) -> Vec<u8> {
     bytes.to_vec()
 }
 
@@ -60,6 +60,12 @@ fn the_framing_of_a_body_is_certain_or_the_request_is_refused() {
         ("RFC 9110 8.6", "a length with space around it", post("Content-Length: \t10 \r\n"), ten),
         ("RFC 9112 6.1", "chunked in any case", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ChunKed\r\n\r\n1\r\nx\r\n0\r\n\r\n".to_vec(), Want::Taken(&[("POST /", b"x")])),
         ("RFC 9112 6.1", "a coding before chunked", post("Transfer-Encoding: gzip, chunked\r\n"), Want::Refused(Kind::CodingUnknown)),
+        ("RFC 9112 6.1", "a coding before chunked, on two lines", post("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), Want::Refused(Kind::CodingUnknown)),
+        ("RFC 9112 6.1", "codings before chunked, on three lines", post("Transfer-Encoding: gzip, br\r\nTransfer-Encoding: x\r\nA: b\r\nTransfer-Encoding: chunked\r\n"), Want::Refused(Kind::CodingUnknown)),
+        ("RFC 9112 6.3", "chunked before a coding, on two lines", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"), Want::Refused(Kind::TransferEncoding)),
+        ("RFC 9112 6.3", "no coding on the second line", post("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n"), Want::Refused(Kind::TransferEncoding)),
+        ("RFC 9112 7.1", "chunked twice behind a coding", post("Transfer-Encoding: gzip, chunked\r\nTransfer-Encoding: chunked\r\n"), Want::Refused(Kind::TransferEncoding)),
+        ("RFC 9112 6.3", "a length and codings on two lines", post("Transfer-Encoding: gzip\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n"), Want::Refused(Kind::TwoFramings)),
         ("RFC 9112 7.1", "chunked twice", post("Transfer-Encoding: chunked, chunked\r\n"), Want::Refused(Kind::TransferEncoding)),
         ("RFC 9112 7.1", "chunked on two lines", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), Want::Refused(Kind::TransferEncoding)),
         ("RFC 9112 6.3", "chunked and then identity", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"), Want::Refused(Kind::TransferEncoding)),
@@ -270,103 +276,6 @@ fn a_request_line_is_a_method_a_target_and_a_version() {
         ));
     }
     table::check(&rows, Limits::default());
-}
-
-#[test]
-fn a_target_is_a_uri_in_the_form_of_its_method() {
-    #[rustfmt::skip]
-    let mut rows: Vec<Row> = vec![
-        ("RFC 9112 3.2.4", "asterisk with OPTIONS", line("OPTIONS * HTTP/1.1"), Want::Taken(&[("OPTIONS *", b"")])),
-        ("RFC 9112 3.2.4", "asterisk with GET", line("GET * HTTP/1.1"), Want::Refused(Kind::TargetForm)),
-        ("RFC 9112 3.2.3", "authority with CONNECT", line("CONNECT b:443 HTTP/1.1"), Want::Taken(&[("CONNECT b:443", b"")])),
-        ("RFC 9110 9.3.6", "CONNECT without a port", line("CONNECT b HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9110 9.3.6", "CONNECT with an empty port", line("CONNECT b: HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9110 9.3.6", "CONNECT to port 0", line("CONNECT b:0 HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9112 3.2.3", "CONNECT with a path", line("CONNECT /b HTTP/1.1"), Want::Refused(Kind::TargetForm)),
-        ("RFC 9112 3.2.3", "CONNECT with a URI", line("CONNECT http://b:1/ HTTP/1.1"), Want::Refused(Kind::TargetForm)),
-        ("RFC 9112 3.2.3", "authority with GET", line("GET b:443 HTTP/1.1"), Want::Refused(Kind::TargetForm)),
-        ("RFC 9112 3.2.2", "absolute", line("GET http://b/c HTTP/1.1"), Want::Taken(&[("GET http://b/c", b"")])),
-        ("RFC 9110 4.2.1", "absolute without a host", line("GET http:///c HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9110 4.2.4", "absolute with a user", line("GET http://u@b/c HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9112 3.2.2", "absolute in any case", line("GET HTTP://b/c HTTP/1.1"), Want::Taken(&[("GET http://b/c", b"")])),
-        ("RFC 9112 3.2.2", "absolute of another scheme", line("GET gopher://b/c HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9112 3.2.2", "absolute without a scheme", line("GET ://b/c HTTP/1.1"), Want::Refused(Kind::Target)),
-        ("RFC 9112 3.2", "a path without its slash", line("GET index.html HTTP/1.1"), Want::Refused(Kind::TargetForm)),
-        ("RFC 9112 3.2.1", "two slashes are a path", line("GET //b/c HTTP/1.1"), Want::Taken(&[("GET //b/c", b"")])),
-        ("RFC 9112 3.2", "obscure bytes in it", raw(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"), Want::Refused(Kind::Target)),
-    ];
-    for target in [
-        "/a#b",
-        "/a\\b",
-        "/\u{e9}",
-        "/a\0",
-        "/a\u{7f}",
-        "/a\u{1}",
-        "/<",
-        "http://b/#c",
-    ] {
-        rows.push((
-            "RFC 9112 3.2",
-            "no URI",
-            line(&format!("GET {target} HTTP/1.1")),
-            Want::Refused(Kind::Target),
-        ));
-    }
-    table::check(&rows, Limits::default());
-}
-
-#[test]
-fn a_request_has_one_host() {
-    #[rustfmt::skip]
-    let mut rows: Vec<Row> = vec![
-        ("RFC 9112 3.2", "none", raw(b"GET / HTTP/1.1\r\n\r\n"), Want::Refused(Kind::HostMissing)),
-        ("RFC 9112 3.2", "none, with an absolute target", raw(b"GET http://a/ HTTP/1.1\r\n\r\n"), Want::Refused(Kind::HostMissing)),
-        ("RFC 9112 3.2", "two", get("Host: b\r\n"), Want::Refused(Kind::HostTwice)),
-        ("RFC 9112 3.2", "two equal ones", get("Host: a\r\n"), Want::Refused(Kind::HostTwice)),
-        ("RFC 9112 3.2", "two in HTTP/1.0", raw(b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), Want::Refused(Kind::HostTwice)),
-        ("RFC 9112 3.2", "an empty one", raw(b"GET / HTTP/1.1\r\nHost:\r\n\r\n"), GET),
-    ];
-    for host in [
-        "a/b", "u@a", "a,b", "a b", "a:b", "a:99999", "a:1:2", "[::1", "[]", "[::1]x", "::1",
-        "a%zz", "a\"", "<a>", "a#b", "a?b", "\u{e9}",
-    ] {
-        rows.push((
-            "RFC 9112 3.2",
-            "a bad one",
-            format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes(),
-            Want::Refused(Kind::Host),
-        ));
-    }
-    for host in [
-        "a:80",
-        "a:",
-        "a.b-c_d",
-        "[::1]",
-        "[::1]:80",
-        "127.0.0.1",
-        "a%20b",
-        "A",
-    ] {
-        rows.push((
-            "RFC 9110 7.2",
-            "a good one",
-            format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes(),
-            GET,
-        ));
-    }
-    table::check(&rows, Limits::default());
-    let read = |input: &[u8]| {
-        let read = HeadParser::new(Limits::default().head()).push(input);
-        read.unwrap().unwrap().0
-    };
-    // The target's own host wins (RFC 9112 3.2.2).
-    let absolute = read(b"GET http://b:1/ HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(absolute.host(), Some("b:1"));
-    assert_eq!(
-        read(b"GET / HTTP/1.1\r\nHost: a:2\r\n\r\n").host(),
-        Some("a:2")
-    );
-    assert_eq!(read(b"GET / HTTP/1.0\r\n\r\n").host(), None);
 }
 
 #[test]

@@ -26,3 +26,4 @@ mod heads;
 mod limits;
 mod node;
 mod table;
+mod targets;

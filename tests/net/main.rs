@@ -20,6 +20,7 @@ mod stopped;
 #[allow(dead_code, reason = "what other tests share")]
 #[path = "../contract/support.rs"]
 mod support;
+mod told;
 mod traced;
 mod vanished;
 

@@ -41,8 +41,10 @@ enum Place {
     Quoted,
     /// Behind a backslash in quotes.
     Escaped,
-    /// Behind a closing quote, or in space behind a value.
-    ValueEnd,
+    /// Behind a closing quote.
+    QuotedEnd,
+    /// In space behind a value, which only a semicolon may end.
+    ValueSpace,
     /// Behind CR.
     Lf,
 }
@@ -133,13 +135,14 @@ fn hex(byte: u8) -> Option<u8> {
 }
 
 impl Place {
-    /// `;name`, `;name=value` or `;name="value"`, with spaces around that RFC 9112 calls bad, and
-    /// has everyone take.
+    /// `;name`, `;name=value` or `;name="value"`, with spaces before and behind a semicolon and an
+    /// equals sign, which RFC 9112 7.1.1 calls bad, and has everyone take. There are none before the
+    /// end of the line.
     fn after(self, byte: u8) -> Result<Self, RefusalKind> {
         let is_space = matches!(byte, b' ' | b'\t');
         Ok(match (self, byte) {
             (_, b'\n') => return Err(RefusalKind::BareLf),
-            (Self::Quoted, b'"') => Self::ValueEnd,
+            (Self::Quoted, b'"') => Self::QuotedEnd,
             (Self::Quoted, b'\\') => Self::Escaped,
             (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Self::Quoted,
             (Self::Quoted | Self::Escaped, _) => return Err(RefusalKind::ChunkExtension),
@@ -149,11 +152,12 @@ impl Place {
             (Self::NameStart | Self::Name, _) if is_token_byte(byte) => Self::Name,
             (Self::Name | Self::NameSpace, b'=') => Self::ValueStart,
             (Self::Name | Self::NameSpace, _) if is_space => Self::NameSpace,
-            (Self::Value | Self::ValueEnd, _) if is_space => Self::ValueEnd,
+            (Self::Value | Self::QuotedEnd | Self::ValueSpace, _) if is_space => Self::ValueSpace,
             (Self::ValueStart, b'"') => Self::Quoted,
             (Self::ValueStart | Self::Value, _) if is_token_byte(byte) => Self::Value,
-            (Self::Name | Self::NameSpace | Self::Value | Self::ValueEnd, b';') => Self::NameStart,
-            (Self::Name | Self::Value | Self::ValueEnd, b'\r') => Self::Lf,
+            (Self::Name | Self::NameSpace, b';') => Self::NameStart,
+            (Self::Value | Self::QuotedEnd | Self::ValueSpace, b';') => Self::NameStart,
+            (Self::Name | Self::Value | Self::QuotedEnd, b'\r') => Self::Lf,
             _ => return Err(RefusalKind::ChunkExtension),
         })
     }

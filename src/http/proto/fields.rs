@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-use super::framing;
+use super::framing::{self, Codings};
 use super::refusal::RefusalKind;
 
 /// The longest name that `http` has.
@@ -29,7 +29,7 @@ impl<'a> Single<'a> {
 pub(super) struct Notes<'a> {
     pub(super) host: Single<'a>,
     pub(super) length: Single<'a>,
-    pub(super) coding: Single<'a>,
+    pub(super) codings: Codings<'a>,
     /// The last that is not `100-continue`.
     pub(super) expectation: Option<&'a [u8]>,
     pub(super) expects_continue: bool,
@@ -53,7 +53,7 @@ impl<'a> Notes<'a> {
                 7 if is("upgrade") => notes.has_upgrade = true,
                 10 if is("connection") => notes.connection(value),
                 14 if is("content-length") => notes.length.note(value),
-                17 if is("transfer-encoding") => notes.coding.note(value),
+                17 if is("transfer-encoding") => notes.codings.note(value),
                 0..=NAME_MAX => {}
                 _ => return Err(RefusalKind::HeaderName),
             }
@@ -85,8 +85,8 @@ impl<'a> Notes<'a> {
             RefusalKind::HostTwice | RefusalKind::Host => self.host.value,
             RefusalKind::ContentLength | RefusalKind::ContentLengthTwice => self.length.value,
             RefusalKind::Expectation => self.expectation,
-            RefusalKind::ConnectBody => self.length.value.or(self.coding.value),
-            _ => self.coding.value,
+            RefusalKind::ConnectBody => self.length.value.or(self.codings.first),
+            _ => self.codings.first,
         }
     }
 }

@@ -23,13 +23,12 @@ pub(super) fn of_request(
     version: Version,
     notes: &Notes<'_>,
 ) -> Result<BodyFraming, RefusalKind> {
-    let framing = match (notes.length.value, notes.coding.value) {
+    let framing = match (notes.length.value, notes.codings.first) {
         (None, None) => return Ok(BodyFraming::None),
         (Some(_), Some(_)) => return Err(RefusalKind::TwoFramings),
         (None, Some(_)) if version != Version::HTTP_11 => return Err(RefusalKind::CodingTooOld),
-        (None, Some(_)) if notes.coding.is_repeated => return Err(RefusalKind::TransferEncoding),
-        (None, Some(coding)) => {
-            check_coding(coding)?;
+        (None, Some(_)) => {
+            notes.codings.check()?;
             BodyFraming::Chunked
         }
         (Some(_), None) if notes.length.is_repeated => return Err(RefusalKind::ContentLengthTwice),
@@ -61,20 +60,43 @@ pub(super) fn read_length(digits: &[u8]) -> Result<u64, RefusalKind> {
         .ok_or(RefusalKind::ContentLength)
 }
 
-/// Chunked is the only coding there is here. With another before it the body would have an end, and
-/// could not be read; without it at the end it has none.
-fn check_coding(value: &[u8]) -> Result<(), RefusalKind> {
-    if value.eq_ignore_ascii_case(b"chunked") {
-        return Ok(());
+/// The codings of a body, in the order in which they were applied: all that the lines of
+/// `Transfer-Encoding` name are one list (RFC 9110 5.3).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Codings<'a> {
+    /// The value of the first line.
+    pub(super) first: Option<&'a [u8]>,
+    /// The last coding is chunked.
+    is_chunked: bool,
+    /// Another coding was named.
+    has_other: bool,
+    /// One was named that is no coding, or one behind chunked.
+    is_malformed: bool,
+}
+
+impl<'a> Codings<'a> {
+    /// Takes the next line.
+    pub(super) fn note(&mut self, value: &'a [u8]) {
+        self.first.get_or_insert(value);
+        for coding in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            self.is_malformed |= self.is_chunked || coding.is_empty();
+            self.is_malformed |= !coding.iter().all(|byte| is_token_byte(*byte));
+            self.is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            self.has_other |= !self.is_chunked;
+        }
     }
-    let mut codings = value.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let is_last = codings.next().is_some_and(is_chunked);
-    let is_known = |coding: &[u8]| !coding.is_empty() && coding.iter().all(|b| is_token_byte(*b));
-    if is_last && codings.all(|coding| is_known(coding) && !is_chunked(coding)) {
-        return Err(RefusalKind::CodingUnknown);
+
+    /// Chunked is the only coding there is here. With another before it the body would have an end,
+    /// and could not be read; without it at the end it has none.
+    fn check(self) -> Result<(), RefusalKind> {
+        if self.is_malformed || !self.is_chunked {
+            Err(RefusalKind::TransferEncoding)
+        } else if self.has_other {
+            Err(RefusalKind::CodingUnknown)
+        } else {
+            Ok(())
+        }
     }
-    Err(RefusalKind::TransferEncoding)
 }
 
 /// The elements of a list (RFC 9110 5.6.1), without the spaces around.

@@ -225,6 +225,11 @@ impl Head {
         }
     }
 
+    /// All of it, as it came.
+    pub(in crate::http) fn raw(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     /// Gives the parts away.
     #[must_use]
     pub fn into_parts(mut self) -> (Method, Uri, Version, HeaderMap) {

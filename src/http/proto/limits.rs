@@ -18,8 +18,9 @@ use std::time::Duration;
 /// | `keep_alive` | 60 s with no request | close |
 /// | `write_stall` | 30 s in which the client takes nothing | close |
 /// | `requests` | 100,000 on a connection | `Connection: close` with the last |
-/// | `drain_bytes` | 256 KiB of a body that nobody read | close after the answer |
-/// | `linger` | 2 s in which what still comes is thrown away, so that the last answer arrives | close |
+/// | `drain_bytes` | 256 KiB known to be left of a body that nobody read | `Connection: close` with the answer |
+/// | `linger` | 5 s in which nothing comes any more behind the last answer; what comes is thrown away | close |
+/// | `linger_total` | 10 min of that, while something comes | close |
 ///
 /// How many connections there may be is the server's to say.
 ///
@@ -59,10 +60,14 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How many requests a connection may bring.
     pub requests: u64,
-    /// How much of an unread body is read and thrown away to keep its connection.
+    /// How much may be known to be left of a body that nobody read, for it to be read and thrown away
+    /// to keep its connection.
     pub drain_bytes: u64,
-    /// How long a connection that is being closed is still read from.
+    /// How long nothing may come behind the last answer of a connection before that is closed. Until
+    /// then what comes is read and thrown away, or the close would take the answer back.
     pub linger: Duration,
+    /// How long that may take in all, however much comes.
+    pub linger_total: Duration,
 }
 
 impl Default for Limits {
@@ -81,7 +86,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             requests: 100_000,
             drain_bytes: 256 << 10,
-            linger: Duration::from_secs(2),
+            linger: Duration::from_secs(5),
+            linger_total: Duration::from_secs(600),
         }
     }
 }
@@ -116,6 +122,7 @@ setters! {
     requests: u64,
     drain_bytes: u64,
     linger: Duration,
+    linger_total: Duration,
 }
 
 impl Limits {

@@ -1,5 +1,7 @@
 //! What a request is for: the four forms of a target, and the host.
 
+use std::net::Ipv6Addr;
+
 use bytes::Bytes;
 use http::{Method, Uri};
 
@@ -76,30 +78,32 @@ fn check_authority(uri: &Uri) -> Result<(), RefusalKind> {
 /// Says whether this is `uri-host [":" port]` (RFC 9110 7.2), without the comma that would make two
 /// of one. An empty one is: a client sends it when its target has no host.
 pub(super) fn is_host(text: &[u8]) -> bool {
-    let (host, port) = match text.first() {
-        Some(b'[') => {
-            let Some(end) = text.iter().position(|byte| *byte == b']') else {
-                return false;
-            };
-            if !is_literal(&text[1..end]) {
-                return false;
-            }
-            (&[][..], &text[end + 1..])
-        }
-        _ => text.split_at(
-            text.iter()
-                .position(|byte| *byte == b':')
-                .unwrap_or(text.len()),
-        ),
-    };
-    is_name(host) && is_port(port)
+    if let [b'[', rest @ ..] = text {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else {
+            return false;
+        };
+        return is_literal(&rest[..end]) && is_port(&rest[end + 1..]);
+    }
+    let colon = text.iter().position(|byte| *byte == b':');
+    let (host, port) = text.split_at(colon.unwrap_or(text.len()));
+    // A port of no host is that of nothing.
+    is_name(host) && is_port(port) && (!host.is_empty() || port.is_empty())
 }
 
+/// Says whether this stands between brackets: an IPv6 address, or one of a version that is not known
+/// yet (RFC 3986 3.2.2). An address with a zone is none: a zone means something to its own host only.
 fn is_literal(text: &[u8]) -> bool {
-    let is_known = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'-' | b'_' | b'~')
-    };
-    !text.is_empty() && text.iter().all(is_known)
+    if let [b'v' | b'V', rest @ ..] = text {
+        let dot = rest.iter().position(|byte| *byte == b'.');
+        let (version, address) = rest.split_at(dot.unwrap_or(rest.len()));
+        let is_known = |byte: &u8| is_name_byte(*byte) || *byte == b':';
+        return !version.is_empty()
+            && version.iter().all(u8::is_ascii_hexdigit)
+            && address.len() > 1
+            && address[1..].iter().all(is_known);
+    }
+    let text = std::str::from_utf8(text).ok();
+    text.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
 fn is_name(mut text: &[u8]) -> bool {

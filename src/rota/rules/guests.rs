@@ -54,6 +54,8 @@ pub(crate) struct Guests<G> {
     grain: Millis,
     /// When it was last looked for those whose patience is over.
     swept: Millis,
+    /// It was looked for one that gives way, and there was none.
+    room_wanted: bool,
 }
 
 /// The coarsest that deadlines are looked at.
@@ -126,6 +128,7 @@ impl<G> Guests<G> {
             due: None,
             grain: GRAIN_MAX,
             swept: 0,
+            room_wanted: false,
         }
     }
 
@@ -198,6 +201,48 @@ impl<G> Guests<G> {
                 None
             }
         }
+    }
+
+    /// Takes the one of the least rank of those that are idle and have one, if it is due. Or says
+    /// what the least is.
+    pub(crate) fn take_first<R: Copy + Ord>(
+        &mut self,
+        rank: impl Fn(&G) -> Option<R>,
+        is_due: impl Fn(R) -> bool,
+    ) -> Result<(Key, G), Option<R>> {
+        let ranked = self.slots.iter().enumerate();
+        let ranked = ranked.filter_map(|(index, slot)| match &slot.place {
+            Place::Idle(guest) => rank(guest).map(|rank| (rank, index)),
+            _ => None,
+        });
+        let first = ranked.min();
+        self.room_wanted = true;
+        let Some((_, index)) = first.filter(|(rank, _)| is_due(*rank)) else {
+            return Err(first.map(|(rank, _)| rank));
+        };
+        let slot = &mut self.slots[index];
+        match std::mem::replace(&mut slot.place, Place::Busy) {
+            Place::Idle(guest) => {
+                self.room_wanted = false;
+                let (index, generation) = (index as u32, slot.generation);
+                Ok((Key { index, generation }, guest))
+            }
+            // Only those that are idle have a rank.
+            other => {
+                slot.place = other;
+                Err(None)
+            }
+        }
+    }
+
+    /// Says whether there was none that gives way, when there was none.
+    pub(crate) const fn is_room_wanted(&self) -> bool {
+        self.room_wanted
+    }
+
+    /// It is told that there may be one now.
+    pub(crate) const fn room_came(&mut self) {
+        self.room_wanted = false;
     }
 
     /// Takes a guest back that has nothing to do.
