@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Flag, Patience, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::{Error, ErrorKind};
 use crate::mark::{Gauge, HighWaterMark, Unit};
 use crate::state::{BranchId, BranchPolicy, Event, Events, FanoutState};
@@ -93,7 +93,7 @@ struct Hand<T> {
     batch: Batch<T>,
     /// What was handed out and not yet reported to the core.
     chunks: usize,
-    weight: usize,
+    load: Load,
     /// How much of that is worth the core's lock.
     settle_at: usize,
 }
@@ -104,7 +104,7 @@ impl<T> Hand<T> {
     fn pop(&mut self) -> Option<T> {
         let first = self.batch.pop()?;
         self.chunks += 1;
-        self.weight += first.weight;
+        self.load += Load::of(first.weight);
         Some(first.chunk)
     }
 }
@@ -232,7 +232,7 @@ impl<T> Fanout<T> {
             hand: Padded(TryMutex::new(Hand {
                 batch: Batch::new(),
                 chunks: 0,
-                weight: 0,
+                load: Load::NONE,
                 settle_at: 0,
             })),
             filled_flag: Flag::new(),

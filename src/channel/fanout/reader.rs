@@ -16,7 +16,7 @@ impl<T: Clone> Fanout<T> {
         let mut hand = outlet.hand();
         match hand.pop() {
             Some(chunk) => {
-                if hand.batch.is_empty() || hand.weight >= hand.settle_at {
+                if hand.batch.is_empty() || hand.load.charge() >= hand.settle_at {
                     self.report(outlet, hand);
                 }
                 Ok(Some(chunk))
@@ -45,8 +45,8 @@ impl<T: Clone> Fanout<T> {
     }
 
     fn settle(outlet: &Outlet<T>, hand: &mut Hand<T>, core: &mut Core<T>) -> Events {
-        let (chunks, weight) = (mem::take(&mut hand.chunks), mem::take(&mut hand.weight));
-        let events = core.state.settle(outlet.id, chunks, weight);
+        let (chunks, load) = (mem::take(&mut hand.chunks), mem::take(&mut hand.load));
+        let events = core.state.settle(outlet.id, chunks, load);
         hand.settle_at = core.state.settle_at(outlet.id);
         events
     }
