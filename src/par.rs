@@ -119,7 +119,7 @@ impl<T> Bundler<T> {
             let mut made = Vec::with_capacity(items.len());
             while let Some(item) = items.pop() {
                 let result = guard(|| make(item.chunk));
-                let result = result.map_err(|error| error.of_stage(NAME).at_unit(at, unit));
+                let result = result.map_err(|error| error.of_stage(NAME, at, unit));
                 made.push(guard(|| hand_on(result)));
                 if has_failed(&made) {
                     break;

@@ -137,6 +137,11 @@ pub(crate) fn is_unread(error: &io::Error) -> bool {
 
 impl Sink<Bytes> for PipeSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        // Empty chunks are written by passing them over: nobody is waited for because of them.
+        batch.advance(0);
+        if batch.is_empty() {
+            return Ok(());
+        }
         let (waker, blocks, idle) = (self.waker.clone(), self.blocks, self.idle);
         let file = self.open()?;
         loop {

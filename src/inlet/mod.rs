@@ -59,6 +59,13 @@ pub(crate) trait Inlet<T> {
 
     /// Says that nothing more is wanted.
     fn is_done(&self) -> bool;
+
+    /// Says where an error has happened, if it is one of this inlet that does not say so itself; its
+    /// join has seen so much confirmed.
+    fn locate(&self, error: Error, confirmed: u64) -> Error {
+        let _ = confirmed;
+        error
+    }
 }
 
 /// How a thread's work has ended, if it ended well.
@@ -122,7 +129,7 @@ fn break_off<T>(
     error: Error,
     remainder: Batch<T>,
 ) -> Error {
-    let error = join.locate(error, join.tally().confirmed);
+    let error = inlet.locate(error, join.tally().confirmed);
     // It travels behind what was passed on before it.
     if let Err(later) = inlet.rest(true) {
         error.attach(later);
@@ -251,10 +258,7 @@ impl<I, O> Through<'_, I, O> {
         let mut push = |chunk| inlet.push(chunk);
         let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
         *broken = outcome.is_err();
-        outcome.map_err(|error| {
-            let error = error.of_stage(&transform.name());
-            error.at_unit(*taken, gauge.unit())
-        })
+        outcome.map_err(|error| error.of_stage(&transform.name(), *taken, gauge.unit()))
     }
 }
 

@@ -257,4 +257,12 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
     fn is_done(&self) -> bool {
         self.sink.is_done()
     }
+
+    fn locate(&self, error: Error, confirmed: u64) -> Error {
+        if self.broken {
+            error.at_unit(confirmed, self.gauge.unit())
+        } else {
+            error
+        }
+    }
 }

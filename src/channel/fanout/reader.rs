@@ -44,13 +44,6 @@ impl<T: Clone> Fanout<T> {
         self.wake_writer(core, events);
     }
 
-    fn settle(outlet: &Outlet<T>, hand: &mut Hand<T>, core: &mut Core<T>) -> Events {
-        let (chunks, load) = (mem::take(&mut hand.chunks), mem::take(&mut hand.load));
-        let events = core.state.settle(outlet.id, chunks, load);
-        hand.settle_at = core.state.settle_at(outlet.id);
-        events
-    }
-
     fn next_batch(&self, outlet: &Outlet<T>, wait: Wait) -> Option<Result<T, Error>> {
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
         loop {
@@ -88,6 +81,16 @@ impl<T: Clone> Fanout<T> {
             self.wake_writer(core, events);
             return outcome;
         }
+    }
+}
+
+impl<T> Fanout<T> {
+    /// Counts what a branch has handed out.
+    pub(super) fn settle(outlet: &Outlet<T>, hand: &mut Hand<T>, core: &mut Core<T>) -> Events {
+        let (chunks, load) = (mem::take(&mut hand.chunks), mem::take(&mut hand.load));
+        let events = core.state.settle(outlet.id, chunks, load);
+        hand.settle_at = core.state.settle_at(outlet.id);
+        events
     }
 }
 

@@ -181,7 +181,6 @@ impl Player {
 
     fn write(&mut self, who: usize, size: usize, may_wait: bool) {
         let (chunk, copy) = self.chunk(size);
-        let weight = self.model.weight(&copy);
         let admits = self.model.admits();
         let Some((writer, ended)) = self.producer(who) else {
             return;
