@@ -16,8 +16,16 @@ pub struct InBytes;
 pub struct InItems;
 
 /// Marks in a user's own weight.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct InWeight<T>(fn(&T) -> usize);
+
+impl<T> Clone for InWeight<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for InWeight<T> {}
 
 /// A unit in which chunks of type `T` can be weighed.
 pub trait Unit<T> {
