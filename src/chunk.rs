@@ -2,10 +2,14 @@
 //!
 //! This module is pure: it does no I/O, takes no lock and reads no clock.
 
+mod load;
+
 use std::collections::VecDeque;
 use std::collections::vec_deque;
 
 use bytes::{Buf, Bytes, BytesMut};
+
+pub use load::Load;
 
 /// A chunk that can be cut in two, as bytes can and most items cannot.
 ///
@@ -52,7 +56,7 @@ pub struct Weighed<T> {
 ///
 /// # Invariants
 ///
-/// Between calls, `weight` is the sum of the weights of `chunks`.
+/// Between calls, `load` is the sum of the loads of `chunks`.
 ///
 /// # Examples
 ///
@@ -66,10 +70,30 @@ pub struct Weighed<T> {
 /// assert_eq!(batch.pop().map(|first| first.chunk), Some("one"));
 /// assert_eq!(batch.weight(), 5);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Batch<T> {
     chunks: VecDeque<Weighed<T>>,
-    weight: usize,
+    load: Load,
+    /// What the chunk counts for that was popped last, if it may be that it was not written: see
+    /// [`begin_write`](Self::begin_write).
+    popped: Load,
+    /// How many bytes of chunks that are still here were written since then.
+    advanced: usize,
+}
+
+impl<T: PartialEq> PartialEq for Batch<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.chunks == other.chunks
+    }
+}
+
+impl<T: Eq> Eq for Batch<T> {}
+
+/// How far a batch was when its sink was called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    len: usize,
+    load: Load,
 }
 
 impl<T> Batch<T> {
@@ -78,7 +102,9 @@ impl<T> Batch<T> {
     pub const fn new() -> Self {
         Self {
             chunks: VecDeque::new(),
-            weight: 0,
+            load: Load::NONE,
+            popped: Load::NONE,
+            advanced: 0,
         }
     }
 
@@ -87,15 +113,16 @@ impl<T> Batch<T> {
     pub fn push(&mut self, chunk: T, weight: usize) {
         // No memory holds chunks that weigh more than `usize::MAX` together, but a user's weigher
         // may say so. A saturated sum would break the invariant as soon as something is popped.
-        let weight = weight.min(usize::MAX - self.weight);
-        self.weight += weight;
+        let weight = weight.min(usize::MAX - self.load.weight);
+        self.load += Load::of(weight);
         self.chunks.push_back(Weighed { chunk, weight });
     }
 
     /// Puts a chunk at the front.
     pub fn push_front(&mut self, chunk: T, weight: usize) {
-        let weight = weight.min(usize::MAX - self.weight);
-        self.weight += weight;
+        let weight = weight.min(usize::MAX - self.load.weight);
+        self.load += Load::of(weight);
+        self.popped = Load::NONE;
         self.chunks.push_front(Weighed { chunk, weight });
     }
 
@@ -103,7 +130,8 @@ impl<T> Batch<T> {
     #[inline]
     pub fn pop(&mut self) -> Option<Weighed<T>> {
         let first = self.chunks.pop_front()?;
-        self.weight -= first.weight;
+        self.popped = Load::of(first.weight);
+        self.load -= self.popped;
         Some(first)
     }
 
@@ -120,13 +148,44 @@ impl<T> Batch<T> {
 
     /// Takes everything out in order, and keeps the memory for the next chunks.
     pub fn drain(&mut self) -> vec_deque::Drain<'_, Weighed<T>> {
-        self.weight = 0;
+        self.load = Load::NONE;
+        self.popped = Load::NONE;
         self.chunks.drain(..)
     }
 
-    /// Takes out what weighs nothing, which in a stream of bytes is no chunk.
-    pub(crate) fn drop_weightless(&mut self) {
-        self.chunks.retain(|weighed| weighed.weight > 0);
+    /// Takes out what weighs nothing, which to those who read by the byte is no chunk. Says how many
+    /// there were.
+    pub(crate) fn drop_weightless(&mut self) -> usize {
+        if self.load.weightless > 0 {
+            self.chunks.retain(|weighed| weighed.weight > 0);
+        }
+        std::mem::take(&mut self.load.weightless)
+    }
+
+    /// Notes where a sink begins to write.
+    pub(crate) fn begin_write(&mut self) -> Begun {
+        self.popped = Load::NONE;
+        self.advanced = 0;
+        Begun {
+            len: self.len(),
+            load: self.load,
+        }
+    }
+
+    /// Says what the sink has written since, after a call that went well.
+    pub(crate) const fn written_since(&self, begun: Begun) -> Load {
+        begun.load.without(self.load)
+    }
+
+    /// Says what the sink has written since, after a call that has failed: not the chunk that it had
+    /// popped last and has failed at.
+    pub(crate) const fn written_before_failure(&self, begun: Begun) -> Load {
+        self.written_since(begun).without(self.popped)
+    }
+
+    /// Says whether the sink has taken anything off since, be it a part of a chunk.
+    pub(crate) fn has_moved_since(&self, begun: Begun) -> bool {
+        self.advanced > 0 || self.len() != begun.len || self.load != begun.load
     }
 
     /// Looks at the oldest chunk.
@@ -164,7 +223,14 @@ impl<T> Batch<T> {
     #[inline]
     #[must_use]
     pub const fn weight(&self) -> usize {
-        self.weight
+        self.load.weight
+    }
+
+    /// Says what the chunks count for together.
+    #[inline]
+    #[must_use]
+    pub const fn load(&self) -> Load {
+        self.load
     }
 }
 
@@ -175,7 +241,8 @@ impl<T: Divide> Batch<T> {
     ///
     /// If there is less than `weight` here.
     pub fn split_into(&mut self, weight: usize, taken: &mut Self) {
-        assert!(weight <= self.weight, "{weight} wanted of {}", self.weight);
+        let there = self.load.weight;
+        assert!(weight <= there, "{weight} wanted of {there}");
         let mut missing = weight;
         while missing > 0 {
             let Some(first) = self.chunks.front_mut() else {
@@ -188,7 +255,7 @@ impl<T: Divide> Batch<T> {
                 }
             } else {
                 first.weight -= missing;
-                self.weight -= missing;
+                self.load.weight -= missing;
                 taken.push(first.chunk.divide(missing), missing);
                 return;
             }
@@ -199,7 +266,8 @@ impl<T: Divide> Batch<T> {
 impl Batch<Bytes> {
     /// Lets go of the first `written` bytes, which a sink has written.
     ///
-    /// A chunk that was written in part stays, cut to what is left of it.
+    /// A chunk that was written in part stays, cut to what is left of it. It weighs that much less,
+    /// but something, if it did before.
     ///
     /// # Panics
     ///
@@ -218,14 +286,18 @@ impl Batch<Bytes> {
             let bytes = first.chunk.len();
             if left < bytes {
                 first.chunk.advance(left);
-                let weight = left.min(first.weight);
+                self.advanced += left;
+                // An item that is written in part is not written.
+                let weight = left.min(first.weight.saturating_sub(1));
                 first.weight -= weight;
-                self.weight -= weight;
-                return;
+                self.load.weight -= weight;
+                break;
             }
             left -= bytes;
             self.pop();
         }
+        // All of it was written, whatever fails next.
+        self.popped = Load::NONE;
     }
 
     /// Joins everything into one chunk. A single chunk is handed over as it is; more are copied.
@@ -234,7 +306,7 @@ impl Batch<Bytes> {
         if self.len() <= 1 {
             return self.pop().map_or_else(Bytes::new, |only| only.chunk);
         }
-        let mut joined = BytesMut::with_capacity(self.weight);
+        let mut joined = BytesMut::with_capacity(self.iter().map(Bytes::len).sum());
         for part in self.iter() {
             joined.extend_from_slice(part);
         }

@@ -60,8 +60,7 @@ fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>, interrupt: O
             let read = move || {
                 // The error is the stream's, and told by whoever reads it. The others are not read
                 // to an end that nobody sees.
-                if let (Err(_), Some(interrupt)) = (source::run(join, &mut source, None), interrupt)
-                {
+                if let (Err(_), Some(interrupt)) = (source::run(join, &mut source), interrupt) {
                     interrupt.wake();
                 }
             };
@@ -94,6 +93,7 @@ pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Conc
     Concat {
         sources: sources.into_iter().map(S::into_source).collect(),
         ended: Vec::new(),
+        part: 0,
     }
 }
 
@@ -104,6 +104,8 @@ pub struct Concat<S> {
     sources: VecDeque<S>,
     /// unless it wants to know when everything was read, which is known only behind the last.
     ended: Vec<S>,
+    /// How many have ended, with the parts of those that had any.
+    part: usize,
 }
 
 impl<T, S: Source<T>> Source<T> for Concat<S> {
@@ -112,6 +114,7 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
             if let Some(chunk) = current.read()? {
                 return Ok(Some(chunk));
             }
+            self.part += current.part() + 1;
             let ended = self.sources.pop_front();
             self.ended.extend(ended.filter(S::confirms));
         }
@@ -139,6 +142,10 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
     fn name(&self) -> Cow<'_, str> {
         let current = self.sources.front();
         current.map_or(Cow::Borrowed("concat"), Source::name)
+    }
+
+    fn part(&self) -> usize {
+        self.part + self.sources.front().map_or(0, Source::part)
     }
 
     fn len_hint(&self) -> Option<u64> {

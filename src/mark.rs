@@ -5,7 +5,7 @@ use std::any::Any;
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::state::Marks;
+use crate::state::{Marks, Reads};
 
 /// Marks in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +16,26 @@ pub struct InBytes;
 pub struct InItems;
 
 /// Marks in a user's own weight.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct InWeight<T>(fn(&T) -> usize);
+
+impl<T> Clone for InWeight<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for InWeight<T> {}
 
 /// A unit in which chunks of type `T` can be weighed.
 pub trait Unit<T> {
     /// Says what a chunk counts for, once, when it enters a stream.
     fn weigher(&self) -> fn(&T) -> usize;
 
-    /// Says whether a chunk of no weight is nothing, as empty bytes are.
-    fn drops_weightless(&self) -> bool {
-        false
+    /// Says what a read of `n` means: that many units, cut out of chunks and across them, or one
+    /// chunk.
+    fn reads(&self) -> Reads {
+        Reads::Items
     }
 
     /// What one of it is called in an error: "at byte 8192".
@@ -38,8 +47,8 @@ impl<T: AsRef<[u8]>> Unit<T> for InBytes {
         |chunk| chunk.as_ref().len()
     }
 
-    fn drops_weightless(&self) -> bool {
-        true
+    fn reads(&self) -> Reads {
+        Reads::Bytes
     }
 
     fn name(&self) -> &'static str {
@@ -73,6 +82,16 @@ impl<T> Unit<T> for InWeight<T> {
 /// unless it is [set](Self::low): a writer is then woken when the buffer is half empty and not
 /// for each chunk. `low(0)` is Node's rule, where a writer goes on when all is gone. A high mark
 /// of 0 is a rendezvous: each write waits for its reader.
+///
+/// # What weighs nothing
+///
+/// An empty chunk is a chunk: what was written or pushed arrives, whatever it weighs. So that a
+/// buffer of those is bounded too, each counts 1 against the mark, in whatever unit that is: a
+/// buffer of 64 bytes holds 64 empty lines. It counts so in `len` and `peak`, and not in what
+/// offsets, reports and [`weight`](crate::chunk::Batch::weight) tell: there an empty chunk has no
+/// bytes.
+///
+/// # Units
 ///
 /// Marks in bytes and marks in items are different types, so that a sink of bytes cannot be
 /// bounded by a count of chunks by mistake:
@@ -142,7 +161,7 @@ impl HighWaterMark<InItems> {
 impl<T> HighWaterMark<InWeight<T>> {
     /// A mark in a weight of the user's own, such as the rows of a chunk.
     ///
-    /// Chunks that weigh nothing are not bounded by it.
+    /// A chunk that weighs nothing [counts 1](HighWaterMark#what-weighs-nothing).
     #[must_use]
     pub const fn weighed(high: usize, weigh: fn(&T) -> usize) -> Self {
         Self {
@@ -186,7 +205,7 @@ impl<U> HighWaterMark<U> {
         Gauge {
             marks: self.marks,
             weigh: self.unit.weigher(),
-            drops_weightless: self.unit.drops_weightless(),
+            reads: self.unit.reads(),
             unit: self.unit.name(),
         }
     }
@@ -200,7 +219,7 @@ pub const DEFAULT_ITEMS: usize = 64;
 pub(crate) struct Gauge<T> {
     marks: Marks,
     weigh: fn(&T) -> usize,
-    drops_weightless: bool,
+    reads: Reads,
     unit: &'static str,
 }
 
@@ -227,9 +246,9 @@ impl<T> Gauge<T> {
         self.weigh
     }
 
-    /// Says whether a chunk of no weight is nothing.
-    pub(crate) const fn drops_weightless(&self) -> bool {
-        self.drops_weightless
+    /// What a read of `n` means.
+    pub(crate) const fn reads(&self) -> Reads {
+        self.reads
     }
 
     /// What one of its unit is called.

@@ -44,9 +44,18 @@ const ITEMS_MAX: usize = 64;
 /// The results of the items of one slot. Behind one that has failed there is none.
 pub(crate) type Made<U> = Vec<Result<U, Error>>;
 
-/// Puts items together for one hand.
+/// Items for one hand.
 struct Bundle<T> {
+    items: Batch<T>,
+    /// What has come in before the first of them.
+    at: u64,
+}
+
+/// Puts items together for one hand.
+struct Bundler<T> {
     held: Batch<T>,
+    /// What has come in before what is held.
+    at: u64,
     gauge: Gauge<T>,
     /// What the items of a bundle weigh together at most, save for a single one: so that all that
     /// are on the way weigh no more than the mark of what comes in.
@@ -56,10 +65,11 @@ struct Bundle<T> {
     item_nanos: Arc<AtomicU64>,
 }
 
-impl<T> Bundle<T> {
+impl<T> Bundler<T> {
     fn new(gauge: Gauge<T>, hands: usize) -> Self {
         Self {
             held: Batch::new(),
+            at: 0,
             most: gauge.marks().high() / (SLOTS_PER_HAND * hands.max(1) + 2),
             gauge,
             item_nanos: Arc::new(AtomicU64::new(u64::MAX)),
@@ -73,30 +83,50 @@ impl<T> Bundle<T> {
         let nanos = self.item_nanos.load(Ordering::Relaxed);
         let together = nanos.saturating_mul(self.held.len() as u64);
         self.held.len() >= ITEMS_MAX
-            || self.held.weight() >= self.most
+            || self.held.load().charge() >= self.most
             || u128::from(together) >= WORTH_A_HAND.as_nanos()
     }
 
-    fn take(&mut self) -> Batch<T> {
-        std::mem::take(&mut self.held)
+    /// What is held, if anything is.
+    fn take(&mut self) -> Option<Bundle<T>> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let bundle = Bundle {
+            items: std::mem::take(&mut self.held),
+            at: self.at,
+        };
+        self.at = self.at.saturating_add(bundle.items.weight() as u64);
+        Some(bundle)
     }
 
-    /// What a hand does with a bundle, and finds out how long an item takes.
-    fn work<R, F>(&self, each: F) -> impl Fn(Batch<T>) -> Made<R> + use<T, R, F>
+    /// What a hand does with a bundle, and finds out how long an item takes: it makes something of
+    /// each item, and does something with what has come of it. An error has its name and its place:
+    /// not the hand-over, which is as large as it happens to be, but the item.
+    fn work<U, R, F, G>(
+        &self,
+        make: F,
+        hand_on: G,
+    ) -> impl Fn(Bundle<T>) -> Made<R> + use<T, U, R, F, G>
     where
-        F: Fn(T) -> Result<R, Error>,
+        F: Fn(T) -> Result<U, Error>,
+        G: Fn(Result<U, Error>) -> Result<R, Error>,
     {
-        let item_nanos = Arc::clone(&self.item_nanos);
-        move |mut bundle| {
-            let (items, began) = (bundle.len().max(1) as u64, Instant::now());
-            let mut made = Vec::with_capacity(bundle.len());
-            while let Some(item) = bundle.pop() {
-                made.push(guard(|| each(item.chunk)));
+        let (item_nanos, unit) = (Arc::clone(&self.item_nanos), self.gauge.unit());
+        move |bundle| {
+            let Bundle { mut items, mut at } = bundle;
+            let (count, began) = (items.len().max(1) as u64, Instant::now());
+            let mut made = Vec::with_capacity(items.len());
+            while let Some(item) = items.pop() {
+                let result = guard(|| make(item.chunk));
+                let result = result.map_err(|error| error.of_stage(NAME, at, unit));
+                made.push(guard(|| hand_on(result)));
                 if has_failed(&made) {
                     break;
                 }
+                at = at.saturating_add(item.weight as u64);
             }
-            let nanos = began.elapsed().as_nanos() / u128::from(items);
+            let nanos = began.elapsed().as_nanos() / u128::from(count);
             let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
             item_nanos.store(nanos, Ordering::Relaxed);
             made
@@ -111,8 +141,8 @@ fn has_failed<R>(made: &Made<R>) -> bool {
 
 /// Hands the items to a crew, and passes on where their results will be.
 pub(crate) struct Scatter<T, U> {
-    bundle: Bundle<T>,
-    crew: Crew<Batch<T>, Made<U>>,
+    bundler: Bundler<T>,
+    crew: Crew<Bundle<T>, Made<U>>,
 }
 
 impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
@@ -121,10 +151,10 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
         gauge: Gauge<T>,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
-        let bundle = Bundle::new(gauge, hands);
-        let work = bundle.work(work);
+        let bundler = Bundler::new(gauge, hands);
+        let work = bundler.work(work, |result| result);
         Self {
-            bundle,
+            bundler,
             crew: Crew::new(NAME, hands, move |bundle| Ok(work(bundle))).failing_with(has_failed),
         }
     }
@@ -136,18 +166,17 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
 
 impl<T: Send + 'static, U: Send + 'static> Transform<T, Slot<Made<U>>> for Scatter<T, U> {
     fn transform(&mut self, item: T, out: &mut Out<'_, Slot<Made<U>>>) -> Result<(), Error> {
-        if self.bundle.add(item) {
+        if self.bundler.add(item) {
             self.idle(out)?;
         }
         Ok(())
     }
 
     fn idle(&mut self, out: &mut Out<'_, Slot<Made<U>>>) -> Result<(), Error> {
-        let bundle = self.bundle.take();
-        if bundle.is_empty() {
-            return Ok(());
+        match self.bundler.take() {
+            Some(bundle) => out.push(self.crew.submit(bundle)?),
+            None => Ok(()),
         }
-        out.push(self.crew.submit(bundle)?)
     }
 
     fn flush(&mut self, out: &mut Out<'_, Slot<Made<U>>>) -> Result<(), Error> {
@@ -189,8 +218,8 @@ impl<U: Send> Transform<Slot<Made<U>>, U> for Await {
 /// Hands the items to a crew whose hands put their results into a join themselves, in whatever
 /// order they are done.
 pub(crate) struct ScatterUnordered<T> {
-    bundle: Bundle<T>,
-    crew: Crew<Batch<T>, Made<()>>,
+    bundler: Bundler<T>,
+    crew: Crew<Bundle<T>, Made<()>>,
     /// What is on the way: what has failed there is told by the slot.
     slots: VecDeque<Slot<Made<()>>>,
 }
@@ -202,16 +231,15 @@ impl<T: Send + 'static> ScatterUnordered<T> {
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
         output: Arc<Join<U>>,
     ) -> Self {
-        let bundle = Bundle::new(gauge, hands);
-        let work = bundle.work(move |item| {
-            let result = guard(|| work(item));
+        let bundler = Bundler::new(gauge, hands);
+        let work = bundler.work(work, move |result: Result<U, Error>| {
             // Told at once, for nothing more may come in that this stage could learn it by.
-            let result = result.map_err(|error| output.fail(error.of_stage(NAME)))?;
+            let result = result.map_err(|error| output.fail(error))?;
             let written = output.write(result, Wait::Forever);
             written.map(|_| ()).map_err(Error::from)
         });
         Self {
-            bundle,
+            bundler,
             crew: Crew::new(NAME, hands, move |bundle| Ok(work(bundle))).failing_with(has_failed),
             slots: VecDeque::new(),
         }
@@ -232,17 +260,16 @@ impl<T: Send + 'static> ScatterUnordered<T> {
 
 impl<T: Send + 'static, U> Transform<T, U> for ScatterUnordered<T> {
     fn transform(&mut self, item: T, out: &mut Out<'_, U>) -> Result<(), Error> {
-        if self.bundle.add(item) {
+        if self.bundler.add(item) {
             self.idle(out)?;
         }
         Ok(())
     }
 
     fn idle(&mut self, _out: &mut Out<'_, U>) -> Result<(), Error> {
-        let bundle = self.bundle.take();
-        if bundle.is_empty() {
+        let Some(bundle) = self.bundler.take() else {
             return Ok(());
-        }
+        };
         while self.slots.len() >= SLOTS_PER_HAND * self.crew.hands() {
             self.settle()?;
         }

@@ -24,7 +24,8 @@ pub trait Sink<T>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from writing. What is still in `batch` counts as not written.
+    /// Whatever keeps it from writing. What is still in `batch` counts as not written, and so does the
+    /// chunk that this call had [popped](Batch::pop) last, which is the one that it has failed at.
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error>;
 
     /// Passes on what it holds back, because nothing more may come for a while.
@@ -144,7 +145,7 @@ pub(crate) fn write_vectored(
     let mut slices = [io::IoSlice::new(NONE); 16];
     // Most batches are a few large chunks. Only one of many small ones is worth an allocation.
     let many: Vec<io::IoSlice<'_>>;
-    // A chunk that is empty and weighs something, as a line can, is written by passing it over.
+    // An empty chunk is written by passing it over: the boundaries of bytes mean nothing here.
     let filled = batch.iter().filter(|chunk| !chunk.is_empty());
     let chunks = filled.map(|chunk| io::IoSlice::new(chunk));
     let slices = if batch.len() <= slices.len() {

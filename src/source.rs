@@ -55,6 +55,12 @@ pub trait Source<T>: Send {
         Cow::Borrowed("source")
     }
 
+    /// Which one it reads of several that follow one another, by number. Its [name](Self::name) is
+    /// that of this one, and the [offset](Error::offset) of an error counts from where this one began.
+    fn part(&self) -> usize {
+        0
+    }
+
     /// How much there is to read in all, in the unit of the stream, where that is known.
     fn len_hint(&self) -> Option<u64> {
         None
@@ -167,18 +173,30 @@ impl Pace {
 /// # Errors
 ///
 /// The first cause, if the source has failed or the stream was torn down before its end.
-pub(crate) fn run<T, S: Source<T>>(
+pub(crate) fn run<T, S: Source<T>>(join: &Join<T>, source: &mut S) -> Result<(), Error> {
+    run_from(join, source, 0, None)
+}
+
+/// The same for a source that was read before, up to that place, and at a pace.
+pub(crate) fn run_from<T, S: Source<T>>(
     join: &Join<T>,
     source: &mut S,
+    mut read: u64,
     mut pace: Option<&mut Pace>,
 ) -> Result<(), Error> {
+    // Not what the join has seen: others may write there too.
+    let mut part = source.part();
     loop {
         // A read only once there is room for what it brings: nothing is read ahead of the mark,
         // and with a mark of 0 nothing is read before somebody wants it.
         if let Err(error) = join.wait_drain(Wait::Forever) {
             return leave(join, source, error);
         }
-        let chunk = match guard(|| source.read()) {
+        let next = guard(|| source.read());
+        if std::mem::replace(&mut part, source.part()) != part {
+            read = 0;
+        }
+        let chunk = match next {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
                 join.end_producer();
@@ -187,13 +205,15 @@ pub(crate) fn run<T, S: Source<T>>(
             }
             Err(error) => {
                 let error = error.during("read from", &source.name());
-                let error = join.locate(error, join.tally().weight);
+                let error = join.locate(error, read);
                 // An interrupted read of a stream that was stopped is its end.
                 return leave(join, source, join.fail(error));
             }
         };
+        let weight = join.weigh(&chunk) as u64;
+        read = read.saturating_add(weight);
         if let Some(pace) = &mut pace {
-            pace.hold(join, join.weigh(&chunk) as u64);
+            pace.hold(join, weight);
         }
         if let Err(refused) = join.write(chunk, Wait::Forever) {
             let (chunk, error) = refused.into_parts();
@@ -256,6 +276,10 @@ impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
 
     fn name(&self) -> Cow<'_, str> {
         (**self).name()
+    }
+
+    fn part(&self) -> usize {
+        (**self).part()
     }
 
     fn len_hint(&self) -> Option<u64> {

@@ -84,6 +84,10 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
         self.inner.name()
     }
 
+    fn part(&self) -> usize {
+        self.inner.part()
+    }
+
     fn len_hint(&self) -> Option<u64> {
         let left = self.left.load(Ordering::Relaxed);
         Some(self.inner.len_hint()?.min(left))

@@ -93,8 +93,8 @@ pub struct Broadcast<T> {
 impl<T: Clone> Broadcast<T> {
     /// Writes a chunk for every branch. Where one that paces is full it first waits for the drain.
     ///
-    /// The answer says whether the next write would wait; ignoring it is safe. Bytes that are
-    /// empty are dropped.
+    /// The answer says whether the next write would wait; ignoring it is safe. An empty chunk is one
+    /// too: it arrives as it is, and [counts 1](crate::HighWaterMark#what-weighs-nothing).
     ///
     /// The wait ends with room, with the last branch, or with a cancel.
     ///

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cancel::Interrupt;
-use crate::chunk::{Batch, Weighed};
+use crate::chunk::{Batch, Load, Weighed};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Events, Pressure, Refused, Request, WritableState};
 
@@ -40,7 +40,7 @@ pub(super) struct Back<T> {
     /// What was taken and tried, and is left to the thread. It is the running request still.
     pub(super) hand: Option<Taken<T>>,
     /// How much the sink had confirmed when a batch of it was done.
-    completed: u64,
+    completed: Arrived,
     /// What was taken from a writer and did not reach the sink.
     pub(super) undelivered: Batch<T>,
     /// Wake the source or the sink out of the kernel when the stream is torn down.
@@ -56,14 +56,50 @@ pub(crate) struct Tally {
     pub(crate) chunks: u64,
     /// What those weighed.
     pub(crate) weight: u64,
-    /// What of it the reader has taken, or the sink has written.
+    /// How many of them weighed nothing.
+    weightless: u64,
+    /// What of that weight the reader has taken, or the sink has written.
     pub(crate) confirmed: u64,
+    /// How many of those that weighed nothing.
+    confirmed_weightless: u64,
     /// The most that was queued and in flight at once.
     pub(crate) peak: usize,
     /// For how long writers were parked, waiting for room.
     pub(crate) blocked: Parked,
     /// For how long the reader was parked, waiting for a chunk.
     pub(crate) starved: Parked,
+}
+
+/// How much has arrived, or has to: what it weighs, and how many chunks of it weigh nothing.
+pub(super) type Arrived = (u64, u64);
+
+impl Tally {
+    /// All that was written.
+    pub(super) const fn written(&self) -> Arrived {
+        (self.weight, self.weightless)
+    }
+
+    /// One more was written, which counts for so much.
+    #[inline]
+    fn add(&mut self, load: Load) {
+        self.chunks += 1;
+        self.weight += load.weight as u64;
+        self.weightless += load.weightless as u64;
+    }
+
+    /// The last that was written was not taken, or no more than a part of it.
+    pub(super) fn take_back(&mut self, load: Load, whole: bool) {
+        self.chunks -= u64::from(whole);
+        self.weight -= load.weight as u64;
+        self.weightless -= load.weightless as u64;
+    }
+
+    /// So much has arrived.
+    #[inline]
+    fn confirm(&mut self, load: Load) {
+        self.confirmed += load.weight as u64;
+        self.confirmed_weightless += load.weightless as u64;
+    }
 }
 
 /// A sum of waits. The clock is read only when a thread really parks.
@@ -124,7 +160,7 @@ impl<T> Back<T> {
             attended: true,
             direct: false,
             hand: None,
-            completed: 0,
+            completed: (0, 0),
             undelivered: Batch::new(),
             interrupt_source: None,
             interrupt_sink: None,
@@ -158,13 +194,11 @@ impl<T> Back<T> {
     /// Takes a chunk, or gives it back if the stream takes none.
     #[inline]
     pub(super) fn put(&mut self, weighed: Weighed<T>) -> Result<Pressure, T> {
-        let before = self.state.len();
+        let before = self.state.load();
         match self.state.write_weighed(weighed) {
             Ok(pressure) => {
-                let len = self.state.len();
-                self.tally.chunks += 1;
-                self.tally.weight += (len - before) as u64;
-                self.tally.peak = self.tally.peak.max(len);
+                self.tally.add(self.state.load().without(before));
+                self.tally.peak = self.tally.peak.max(self.state.len());
                 Ok(pressure)
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => Err(chunk),
@@ -201,12 +235,12 @@ impl<T> Back<T> {
         })
     }
 
-    /// Counts `weight` of the running batch as delivered.
+    /// Counts a part of the running batch as delivered.
     #[inline]
-    pub(super) fn progress(&mut self, weight: usize) -> Events {
-        let before = self.state.len();
-        let events = self.state.progress(weight);
-        self.tally.confirmed += (before - self.state.len()) as u64;
+    pub(super) fn progress(&mut self, part: Load) -> Events {
+        let before = self.state.in_hand();
+        let events = self.state.progress(part);
+        self.tally.confirm(before.without(self.state.in_hand()));
         events
     }
 
@@ -214,20 +248,25 @@ impl<T> Back<T> {
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
         // Not what the length falls by: that has in it what a destroy has given back meanwhile.
-        self.tally.confirmed += self.state.in_hand() as u64;
+        self.tally.confirm(self.state.in_hand());
         let events = self.state.complete();
-        self.completed = self.tally.confirmed;
+        self.completed = self.confirmed();
         events
     }
 
-    /// How much has arrived for good: a sink does not just write, but flushes before its batch is
-    /// done, if anybody waits for that.
-    pub(super) const fn flushed(&self) -> u64 {
-        if self.has_sink {
+    const fn confirmed(&self) -> Arrived {
+        (self.tally.confirmed, self.tally.confirmed_weightless)
+    }
+
+    /// Says whether so much has arrived for good: a sink does not just write, but flushes before its
+    /// batch is done, if anybody waits for that.
+    pub(super) fn has_flushed(&self, written: Arrived) -> bool {
+        let (weight, weightless) = if self.has_sink {
             self.completed
         } else {
-            self.tally.confirmed
-        }
+            self.confirmed()
+        };
+        weight >= written.0 && weightless >= written.1
     }
 
     /// Lets the sink go, if it is time.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Back, Join, Taken, Wait};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::{Error, WriteError};
 use crate::mark::Gauge;
 use crate::state::Pressure;
@@ -175,10 +175,8 @@ impl<T> Join<T> {
             drop(back);
             return Ok(self.pressure());
         };
-        back.tally.weight -= rest.weight as u64;
-        if rest.weight == weight {
-            back.tally.chunks -= 1;
-        }
+        let whole = rest.weight == weight;
+        back.tally.take_back(Load::of(rest.weight), whole);
         let cause = back.cause().unwrap_or_else(Error::closed);
         Err(WriteError::Closed(rest.chunk, cause))
     }

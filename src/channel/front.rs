@@ -1,6 +1,6 @@
 //! The reading side of a join: the batch that the reader has in hand.
 
-use crate::chunk::{Batch, Weighed};
+use crate::chunk::{Batch, Load, Weighed};
 use crate::error::Error;
 use crate::state::{Pull, READ_MAX, ReadableState};
 
@@ -14,12 +14,12 @@ pub(super) struct Front<T> {
     /// The running request of the back is in the buffer.
     pub(super) in_flight: bool,
     /// What was handed over and not yet reported to the back.
-    pub(super) unsettled: usize,
+    pub(super) unsettled: Load,
     /// How much of that is worth the writer's lock.
     pub(super) report_at: usize,
-    /// Weight at the front of the buffer that is not in flight: put back by the reader, or claimed
-    /// for a read that is longer than the mark.
-    owned: usize,
+    /// What is at the front of the buffer and not in flight: put back by the reader, or claimed for a
+    /// read that is longer than the mark.
+    owned: Load,
     /// The state has asked for more, and was not answered yet.
     pulling: bool,
     /// What came behind the data, and is told when that was read.
@@ -31,9 +31,9 @@ impl<T> Front<T> {
         Self {
             state,
             in_flight: false,
-            unsettled: 0,
+            unsettled: Load::NONE,
             report_at: 0,
-            owned: 0,
+            owned: Load::NONE,
             pulling: false,
             failure: None,
         }
@@ -47,14 +47,14 @@ impl<T> Front<T> {
         }
         let (taken, _) = self.state.next();
         let Weighed { chunk, weight } = taken?;
-        self.took(weight);
+        self.took(Load::of(weight));
         Some(chunk)
     }
 
     /// How much a read of `wanted` is to take: before the end what is left will do. The end itself
     /// is read by a call that finds nothing, so that the last of it can be put back.
     pub(super) fn what_there_is_of(&self, wanted: usize) -> usize {
-        let left = self.state.len();
+        let left = self.state.load().weight;
         if self.state.is_last() && left > 0 && wanted <= READ_MAX {
             wanted.min(left)
         } else {
@@ -64,27 +64,36 @@ impl<T> Front<T> {
 
     /// Counts what the reader has taken.
     #[inline]
-    pub(super) fn took(&mut self, weight: usize) {
-        let own = weight.min(self.owned);
+    pub(super) fn took(&mut self, load: Load) {
+        let own = load.within(self.owned);
         self.owned -= own;
         if self.in_flight {
-            self.unsettled += weight - own;
+            self.unsettled += load.without(own);
         }
+    }
+
+    /// Drops the chunks that weigh nothing, as one that reads by the byte does.
+    pub(super) fn pass_over_weightless(&mut self) {
+        let weightless = self.state.pass_over_weightless();
+        self.took(Load {
+            weight: 0,
+            weightless,
+        });
     }
 
     /// Puts a chunk back, which is then the reader's own.
     pub(super) fn unshift(&mut self, chunk: T) -> Result<(), T> {
-        let before = self.state.len();
+        let before = self.state.load();
         // The pressure is for sources.
         let _ = self.state.unshift(chunk)?;
-        self.owned += self.state.len() - before;
+        self.owned += self.state.load().without(before);
         Ok(())
     }
 
     /// Takes everything that is buffered out of flight: the reader holds it for one long read.
     pub(super) fn claim(&mut self) {
-        self.owned = self.state.len();
-        self.unsettled = 0;
+        self.owned = self.state.load();
+        self.unsettled = Load::NONE;
         self.in_flight = false;
     }
 
@@ -126,8 +135,8 @@ impl<T> Front<T> {
     pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
         self.pulling = false;
         self.in_flight = false;
-        self.unsettled = 0;
-        self.owned = 0;
+        self.unsettled = Load::NONE;
+        self.owned = Load::NONE;
         self.state.destroy(cause);
         self.release();
         self.state.take_buffer()

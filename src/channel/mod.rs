@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::mark::Gauge;
-use crate::state::{Batching, ReadableState, Reads, WritableState};
+use crate::state::{Batching, ReadableState, WritableState};
 use crate::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
 };
@@ -123,20 +123,12 @@ pub(crate) struct Join<T> {
 impl<T> Join<T> {
     pub(crate) fn new(gauge: Gauge<T>) -> Self {
         let (marks, weigh) = (gauge.marks(), gauge.weigher());
-        let reads = if gauge.drops_weightless() {
-            Reads::Bytes
-        } else {
-            Reads::Items
-        };
+        // What is written is an item, whatever it weighs.
+        let front = ReadableState::new(marks, weigh, gauge.reads()).keeping_weightless();
+        let back = WritableState::new(marks, weigh, Batching::All).charging_weightless();
         Self {
-            front: Padded(TryMutex::new(Front::new(ReadableState::new(
-                marks, weigh, reads,
-            )))),
-            back: Padded(Mutex::new(Back::new(WritableState::new(
-                marks,
-                weigh,
-                Batching::All,
-            )))),
+            front: Padded(TryMutex::new(Front::new(front))),
+            back: Padded(Mutex::new(Back::new(back))),
             drained: Condvar::new(),
             filled: Condvar::new(),
             drained_flag: Flag::new(),

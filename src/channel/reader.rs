@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Back, Front, Join, READER_PAUSES, Taken, Unmet, Wait};
-use crate::chunk::{Batch, Divide};
+use crate::chunk::{Batch, Divide, Load};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Event, Events, OutOfRange};
 use crate::sync::{MutexGuard, TryMutexGuard};
@@ -102,7 +102,7 @@ impl<T> Join<T> {
     /// when this one is used up.
     #[inline]
     fn hand_over(&self, mut front: TryMutexGuard<'_, Front<T>>) {
-        if front.is_used_up() || front.unsettled >= front.report_at {
+        if front.is_used_up() || front.unsettled.charge() >= front.report_at {
             let mut back = self.back();
             let drained = Self::settle_front(&mut front, &mut back);
             let closed = self.pull(&mut front, &mut back);
@@ -130,7 +130,7 @@ impl<T> Join<T> {
         let events = if front.is_used_up() {
             front.in_flight = false;
             back.complete()
-        } else if unsettled > 0 {
+        } else if unsettled != Load::NONE {
             back.progress(unsettled)
         } else {
             Events::NONE
@@ -209,7 +209,8 @@ pub(crate) enum Amount {
 }
 
 impl<T: Divide> Join<T> {
-    /// Takes some amount, cut out of the chunks and across them. `None` is the end.
+    /// Takes some amount, cut out of the chunks and across them. `None` is the end. Chunks that weigh
+    /// nothing are passed over: between units there are none.
     ///
     /// The wait ends when there is so much, with the end of the stream, or with its time.
     pub(crate) fn read(&self, amount: Amount, wait: Wait) -> Result<Option<Batch<T>>, Error> {
@@ -221,17 +222,23 @@ impl<T: Divide> Join<T> {
             let there = front.what_there_is_of(wanted);
             let (taken, _) = front.state.read(Some(there)).map_err(out_of_range)?;
             if let Some(mut taken) = taken {
-                let rest = front.state.len();
+                let rest = front.state.load().weight;
                 if let Amount::AtLeast(_) = amount
                     && rest > 0
                     && let Ok((Some(mut rest), _)) = front.state.read(Some(rest))
                 {
                     taken.append(&mut rest);
                 }
-                front.took(taken.weight());
+                front.took(taken.load());
+                if taken.weight() < wanted {
+                    // It was all there is, and so are those behind it.
+                    front.pass_over_weightless();
+                }
                 self.hand_over(front);
                 return Ok(Some(taken));
             }
+            // Those that are here lie before what it waits for.
+            front.pass_over_weightless();
             if let Some(outcome) = front.outcome() {
                 return outcome.map(|()| None);
             }

@@ -2,7 +2,7 @@
 
 use super::{Join, Taken, Unmet, Wait};
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::Error;
 use crate::state::{Event, Events};
 use crate::sync::MutexGuard;
@@ -62,11 +62,11 @@ impl<T> Join<T> {
         back.flushing > 0 || back.state.is_queue_empty()
     }
 
-    /// Counts `weight` of the batch in hand as written. Says how much more is worth the writer's
-    /// lock; nothing, if the rest is not wanted any more.
-    pub(crate) fn settle(&self, weight: usize) -> Option<usize> {
+    /// Counts a part of the batch in hand as written. Says how much more is worth the writer's lock, as
+    /// it counts against the mark; nothing, if the rest is not wanted any more.
+    pub(crate) fn settle(&self, part: Load) -> Option<usize> {
         let mut back = self.back();
-        let events = back.progress(weight);
+        let events = back.progress(part);
         let wanted = (!back.state.is_destroyed()).then(|| back.report_at());
         self.after_progress(back, events);
         wanted

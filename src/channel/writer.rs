@@ -17,9 +17,6 @@ impl<T> Join<T> {
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
         let weight = self.weigh(&chunk);
-        if self.is_nothing(weight) {
-            return Ok(self.pressure());
-        }
         // The last write may have filled the buffer: spin before taking the reader's lock.
         let spins = !self.drained_flag.is_up() && !matches!(wait, Wait::No);
         let waited = if spins {
@@ -102,12 +99,7 @@ impl<T> Join<T> {
     /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
     /// were not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
-        while let Some(first) = chunks.front() {
-            // It needs no room, so it waits for none.
-            if self.is_nothing(self.weigh(first)) {
-                chunks.pop_front();
-                continue;
-            }
+        while !chunks.is_empty() {
             if self.door.is_some() {
                 self.write_first(chunks)?;
                 continue;
@@ -124,9 +116,6 @@ impl<T> Join<T> {
                     break;
                 };
                 let weight = self.weigh(&chunk);
-                if self.is_nothing(weight) {
-                    continue;
-                }
                 if let Err(chunk) = back.put(Weighed { chunk, weight }) {
                     chunks.push_front(chunk);
                 }
@@ -155,12 +144,6 @@ impl<T> Join<T> {
         } else {
             Pressure::Reached
         }
-    }
-
-    /// Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
-    #[inline]
-    const fn is_nothing(&self, weight: usize) -> bool {
-        weight == 0 && self.gauge.drops_weightless()
     }
 
     /// Waits until a write would be taken, or never will be.
@@ -332,11 +315,11 @@ impl<T> Join<T> {
     /// Waits until everything that was written before has left the buffer, and was flushed.
     pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
         let back = self.lift_corks(self.back());
-        let written = back.tally.weight;
-        let met = |back: &Back<T>| back.flushed() >= written || back.state.is_destroyed();
+        let written = back.tally.written();
+        let met = |back: &Back<T>| back.has_flushed(written) || back.state.is_destroyed();
         let waited = self.wait_progress(back, wait, met);
         let back = waited.unwrap_or_else(|_| self.back());
-        if back.flushed() >= written {
+        if back.has_flushed(written) {
             return Ok(());
         }
         let cause = if back.state.is_destroyed() {

@@ -76,6 +76,8 @@ struct Inner {
     stage: Option<Box<str>>,
     /// With the unit that it is in.
     offset: Option<(u64, Cow<'static, str>)>,
+    /// Its stage is the first part of another, and is where that is.
+    begins: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
     /// It tells only that the stream is going down, which is never news to who took it down.
     echo: bool,
@@ -93,6 +95,7 @@ impl Error {
             operation: None,
             stage: None,
             offset: None,
+            begins: false,
             cause,
             echo: false,
             enough: false,
@@ -209,12 +212,23 @@ impl Error {
         })
     }
 
-    /// Says which transform it was, unless it tells of no failure.
-    pub(crate) fn of_stage(self, transform: &str) -> Self {
-        if self.0.enough {
+    /// Says which transform it was, and how much that had taken before, unless it tells of no failure.
+    ///
+    /// Of an error that names a stage the place is not added: it would be one of another stage.
+    pub(crate) fn of_stage(self, transform: &str, taken: u64, unit: &'static str) -> Self {
+        if self.0.enough || (self.0.stage.is_some() && !self.0.begins) {
             return self;
         }
-        self.during("transform in", transform)
+        self.during("transform in", transform).at_unit(taken, unit)
+    }
+
+    /// Says which transform it was, if that is the first of several in one: its place is theirs.
+    pub(crate) fn of_first(self, transform: &str) -> Self {
+        if self.0.enough || self.0.stage.is_some() {
+            return self;
+        }
+        let named = self.during("transform in", transform);
+        named.edit(|inner| inner.begins = true)
     }
 
     /// Says how many bytes had gone well. What is said already stays.
@@ -263,7 +277,14 @@ impl Error {
         self.0.operation.as_deref()
     }
 
-    /// How many bytes, or items, the stage had done when it failed.
+    /// How many bytes, or items, the stage had done when it failed: what a list of what came in, or of
+    /// what was read, has before the one that it failed at. How the stream was handed over from thread
+    /// to thread makes no difference to it.
+    ///
+    /// It is counted in what the error itself names: for a source in what it has read, also where
+    /// others are read beside it or were before it; for a transform in what it has taken; for a sink in
+    /// what it has confirmed. A stage that knows better, such as one that decodes, says so in its docs.
+    /// There is none where it is not known, as for an error that two places share.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset.as_ref().map(|(offset, _)| *offset)

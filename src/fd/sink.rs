@@ -115,6 +115,11 @@ pub(crate) fn is_unread(error: &io::Error) -> bool {
 
 impl Sink<Bytes> for FdSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        // Empty chunks are written by passing them over: no reader is waited for because of them.
+        batch.advance(0);
+        if batch.is_empty() {
+            return Ok(());
+        }
         self.open()?;
         let Some(fd) = &self.fd else {
             return Err(Error::ended());

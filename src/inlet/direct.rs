@@ -1,10 +1,9 @@
 //! A sink that is tried first, by a thread that must not block.
 
-use std::io;
-
+use super::sink::stands_still;
 use super::{Ended, Inlet, ToSink, break_off, have_enough, see_to};
 use crate::channel::{Join, Taken};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::Error;
 use crate::sink::{Sink, Tried};
 use crate::state::Pressure;
@@ -51,8 +50,8 @@ fn try_batch<T, K: Sink<T>>(
         if inlet.is_done() {
             return Step::Over(have_enough(join, inlet));
         }
-        let before = batch.weight();
-        let error = match inlet.try_write(&mut batch) {
+        let (part, outcome) = inlet.try_write(&mut batch);
+        let error = match outcome {
             Ok(Tried::WouldBlock) => return Step::Rest(Taken::Batch(batch)),
             Ok(Tried::Done) if batch.is_empty() => {
                 return match join.complete_here(batch) {
@@ -61,11 +60,14 @@ fn try_batch<T, K: Sink<T>>(
                 };
             }
             // Between two calls a stream that was torn down is noticed.
-            Ok(Tried::Done) => match join.settle(before - batch.weight()) {
+            Ok(Tried::Done) => match join.settle(part) {
                 Some(_) => continue,
                 None => Error::interrupted(),
             },
-            Err(error) => error,
+            Err(error) => {
+                join.settle(part);
+                error
+            }
         };
         if error.is_enough() || join.is_satisfied() {
             return Step::Over(have_enough(join, inlet));
@@ -75,15 +77,14 @@ fn try_batch<T, K: Sink<T>>(
 }
 
 impl<T, K: Sink<T>> ToSink<'_, T, K> {
-    fn try_write(&mut self, batch: &mut Batch<T>) -> Result<Tried, Error> {
-        self.call("write to", |sink| {
+    fn try_write(&mut self, batch: &mut Batch<T>) -> (Load, Result<Tried, Error>) {
+        self.write_part(batch, |sink, batch, begun| {
             let Some(sink) = sink.direct() else {
                 return Ok(Tried::WouldBlock);
             };
-            let before = (batch.len(), batch.weight());
             let tried = sink.try_write(batch)?;
-            if tried == Tried::Done && before == (batch.len(), batch.weight()) {
-                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            if tried == Tried::Done {
+                stands_still(batch, begun)?;
             }
             Ok(tried)
         })

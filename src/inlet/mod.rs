@@ -10,8 +10,9 @@ mod sink;
 use std::sync::Arc;
 
 use crate::channel::{Join, Taken, Wait};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::Error;
+use crate::mark::Gauge;
 use crate::transform::{Out, Transform};
 use crate::worker::guard;
 
@@ -23,21 +24,21 @@ pub(crate) trait Inlet<T> {
     /// Passes one chunk on, waiting for room where there is none.
     fn push(&mut self, chunk: T) -> Result<(), Error>;
 
-    /// Passes a batch on, and takes off what was. `settle` is told what that weighed, and says how
+    /// Passes a batch on, and takes off what was. `settle` is told what that counts for, and says how
     /// much more is worth telling; or nothing, if the rest is not wanted any more.
     fn push_all(
         &mut self,
         batch: &mut Batch<T>,
-        settle: &mut dyn FnMut(usize) -> Option<usize>,
+        settle: &mut dyn FnMut(Load) -> Option<usize>,
     ) -> Result<(), Error> {
         // Not for every chunk: it takes a lock, which the writer wants too.
-        let (mut passed, mut worth_telling) = (0, 0);
+        let (mut passed, mut worth_telling) = (Load::NONE, 0);
         while let Some(first) = batch.pop() {
             let pushed = self.push(first.chunk);
             if pushed.is_ok() {
-                passed += first.weight;
+                passed += Load::of(first.weight);
             }
-            if passed >= worth_telling || batch.is_empty() || pushed.is_err() {
+            if passed.charge() >= worth_telling || batch.is_empty() || pushed.is_err() {
                 let next = settle(std::mem::take(&mut passed));
                 pushed?;
                 worth_telling = next.ok_or_else(Error::interrupted)?;
@@ -58,6 +59,13 @@ pub(crate) trait Inlet<T> {
 
     /// Says that nothing more is wanted.
     fn is_done(&self) -> bool;
+
+    /// Says where an error has happened, if it is one of this inlet that does not say so itself; its
+    /// join has seen so much confirmed.
+    fn locate(&self, error: Error, confirmed: u64) -> Error {
+        let _ = confirmed;
+        error
+    }
 }
 
 /// How a thread's work has ended, if it ended well.
@@ -121,7 +129,7 @@ fn break_off<T>(
     error: Error,
     remainder: Batch<T>,
 ) -> Error {
-    let error = join.locate(error, join.tally().confirmed);
+    let error = inlet.locate(error, join.tally().confirmed);
     // It travels behind what was passed on before it.
     if let Err(later) = inlet.rest(true) {
         error.attach(later);
@@ -132,7 +140,7 @@ fn break_off<T>(
 }
 
 fn pass<T>(join: &Join<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Result<(), Error> {
-    inlet.push_all(batch, &mut |weight| join.settle(weight))?;
+    inlet.push_all(batch, &mut |part| join.settle(part))?;
     inlet.rest(join.should_flush())
 }
 
@@ -210,22 +218,32 @@ impl<T> Drop for ToJoin<T> {
 pub(crate) struct Through<'a, I, O> {
     transform: &'a mut dyn Transform<I, O>,
     inlet: &'a mut dyn Inlet<O>,
+    /// How what comes in is measured.
+    gauge: Gauge<I>,
+    /// How much of that the transform has taken without an error: its place, if it fails.
+    taken: u64,
     /// The transform has failed, and is not called again.
     broken: bool,
 }
 
 impl<'a, I, O> Through<'a, I, O> {
-    pub(crate) fn new(transform: &'a mut dyn Transform<I, O>, inlet: &'a mut dyn Inlet<O>) -> Self {
+    pub(crate) fn new(
+        transform: &'a mut dyn Transform<I, O>,
+        gauge: Gauge<I>,
+        inlet: &'a mut dyn Inlet<O>,
+    ) -> Self {
         Self {
             transform,
             inlet,
+            gauge,
+            taken: 0,
             broken: false,
         }
     }
 }
 
 impl<I, O> Through<'_, I, O> {
-    /// Has the transform do something, with the name of whatever goes wrong.
+    /// Has the transform do something, with the name and the place of whatever goes wrong.
     fn call(
         &mut self,
         work: impl FnOnce(&mut dyn Transform<I, O>, &mut Out<'_, O>) -> Result<(), Error>,
@@ -233,19 +251,27 @@ impl<I, O> Through<'_, I, O> {
         let Self {
             transform,
             inlet,
+            gauge,
+            taken,
             broken,
         } = self;
         let mut push = |chunk| inlet.push(chunk);
         let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
         *broken = outcome.is_err();
-        outcome.map_err(|error| error.of_stage(&transform.name()))
+        outcome.map_err(|error| error.of_stage(&transform.name(), *taken, gauge.unit()))
     }
 }
 
 impl<I, O> Inlet<I> for Through<'_, I, O> {
     #[inline]
     fn push(&mut self, chunk: I) -> Result<(), Error> {
-        self.call(|transform, out| transform.transform(chunk, out))
+        let (gauge, mut weight) = (self.gauge, 0);
+        self.call(|transform, out| {
+            weight = gauge.weigh(&chunk);
+            transform.transform(chunk, out)
+        })?;
+        self.taken = self.taken.saturating_add(weight as u64);
+        Ok(())
     }
 
     fn rest(&mut self, flush: bool) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::Inlet;
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Begun, Load};
 use crate::error::Error;
 use crate::mark::Gauge;
 use crate::sink::Sink;
@@ -169,6 +169,23 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         })
     }
 
+    /// Has the sink write some of a batch. Says what that counts for, also where the call has failed
+    /// behind it.
+    pub(super) fn write_part<R>(
+        &mut self,
+        batch: &mut Batch<T>,
+        write: impl FnOnce(&mut K, &mut Batch<T>, Begun) -> Result<R, Error>,
+    ) -> (Load, Result<R, Error>) {
+        let begun = batch.begin_write();
+        let outcome = guard(|| write(self.sink, batch, begun));
+        let part = match &outcome {
+            Ok(_) => batch.written_since(begun),
+            Err(_) => batch.written_before_failure(begun),
+        };
+        self.confirm(part.weight);
+        (part, outcome.map_err(|error| self.broke("write to", error)))
+    }
+
     /// Has the sink do something, with the name and the place of whatever goes wrong.
     pub(super) fn call<R>(
         &mut self,
@@ -179,15 +196,20 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 }
 
+/// Fails where a sink has taken nothing, and said nothing.
+pub(super) fn stands_still<T>(batch: &mut Batch<T>, begun: Begun) -> Result<(), Error> {
+    if batch.has_moved_since(begun) {
+        return Ok(());
+    }
+    Err(io::Error::from(io::ErrorKind::WriteZero).into())
+}
+
 impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
     fn push(&mut self, chunk: T) -> Result<(), Error> {
         let weight = self.gauge.weigh(&chunk);
-        if weight == 0 && self.gauge.drops_weightless() {
-            return Ok(());
-        }
         self.count();
         self.staged.push(chunk, weight);
-        if self.staged.weight() >= self.most || self.staged.len() >= CHUNKS_MAX {
+        if self.staged.load().charge() >= self.most || self.staged.len() >= CHUNKS_MAX {
             self.write_staged()?;
         }
         Ok(())
@@ -196,21 +218,16 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
     fn push_all(
         &mut self,
         batch: &mut Batch<T>,
-        settle: &mut dyn FnMut(usize) -> Option<usize>,
+        settle: &mut dyn FnMut(Load) -> Option<usize>,
     ) -> Result<(), Error> {
         while !batch.is_empty() {
-            let before = (batch.len(), batch.weight());
-            self.call("write to", |sink| {
+            let (part, outcome) = self.write_part(batch, |sink, batch, begun| {
                 sink.write(batch)?;
-                if before == (batch.len(), batch.weight()) {
-                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
-                }
-                Ok(())
-            })?;
-            let weight = before.1 - batch.weight();
-            self.confirm(weight);
-            let wanted = settle(weight);
-            self.tell(weight)?;
+                stands_still(batch, begun)
+            });
+            let wanted = settle(part);
+            outcome?;
+            self.tell(part.weight)?;
             // Torn down: the call that ran is the last, whatever is left of the batch.
             wanted.ok_or_else(Error::interrupted)?;
         }
@@ -239,5 +256,13 @@ impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
 
     fn is_done(&self) -> bool {
         self.sink.is_done()
+    }
+
+    fn locate(&self, error: Error, confirmed: u64) -> Error {
+        if self.broken {
+            error.at_unit(confirmed, self.gauge.unit())
+        } else {
+            error
+        }
     }
 }

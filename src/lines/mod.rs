@@ -26,8 +26,10 @@
 //!
 //! # An empty line is a line
 //!
-//! In a buffer that is measured in bytes an empty chunk is nothing, and is dropped at the door. So
-//! lines and frames want a [`mark()`] in which each [weighs](weight) its bytes and one more.
+//! It arrives like any other, whatever the buffers between are measured in. In one that is measured in
+//! bytes it [counts 1](crate::HighWaterMark#what-weighs-nothing), and so the memory of many short
+//! lines is more than their bytes. Where that matters there is a [`mark()`] in which each
+//! [weighs](weight) its bytes and one more.
 //!
 //! # Limits
 //!
@@ -187,8 +189,8 @@ pub const fn weight(piece: &Bytes) -> usize {
     piece.len().saturating_add(1)
 }
 
-/// A mark for lines, pieces or frames, which [weigh](weight) their bytes and one more each: an
-/// empty line is not dropped, and many of them are bounded too.
+/// A mark for lines, pieces or frames, which [weigh](weight) their bytes and one more each: what they
+/// had in the stream, with their ends. So many short ones are bounded by what they take.
 #[must_use]
 pub const fn mark(high: usize) -> HighWaterMark<InWeight<Bytes>> {
     HighWaterMark::weighed(high, weight)

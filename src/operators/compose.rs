@@ -7,6 +7,9 @@ use std::marker::PhantomData;
 use crate::error::Error;
 use crate::transform::{Out, Transform};
 
+/// What the second of two transforms takes is counted in.
+const ITEM: &str = "item";
+
 /// Makes one transform out of two, with no queue between: what the first one pushes, the second
 /// one has at once. Node's `compose`, on one thread.
 ///
@@ -29,6 +32,7 @@ pub fn compose<I, M, O, A: Transform<I, M>, B: Transform<M, O>>(
     Compose {
         first,
         second,
+        passed: 0,
         between: PhantomData,
     }
 }
@@ -37,6 +41,8 @@ pub fn compose<I, M, O, A: Transform<I, M>, B: Transform<M, O>>(
 pub struct Compose<A, B, M> {
     first: A,
     second: B,
+    /// How many items have gone from one to the other: the place of the second.
+    passed: u64,
     /// What flows between them, which neither of their types says.
     between: PhantomData<fn(M)>,
 }
@@ -52,13 +58,20 @@ impl<A, B, M> Compose<A, B, M> {
         A: Transform<I, M>,
         B: Transform<M, O>,
     {
-        let Self { first, second, .. } = self;
+        let Self {
+            first,
+            second,
+            passed,
+            ..
+        } = self;
         let mut push = |chunk| {
             let outcome = second.transform(chunk, out);
-            outcome.map_err(|error| error.of_stage(&second.name()))
+            outcome.map_err(|error| error.of_stage(&second.name(), *passed, ITEM))?;
+            *passed += 1;
+            Ok(())
         };
         let outcome = work(first, &mut Out::new(&mut push));
-        outcome.map_err(|error| error.of_stage(&first.name()))
+        outcome.map_err(|error| error.of_first(&first.name()))
     }
 }
 
@@ -71,7 +84,7 @@ impl<I, M, O, A: Transform<I, M>, B: Transform<M, O>> Transform<I, O> for Compos
     fn idle(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
         self.call(out, |first: &mut A, out| first.idle(out))?;
         let outcome = self.second.idle(out);
-        outcome.map_err(|error| error.of_stage(&self.second.name()))
+        outcome.map_err(|error| error.of_stage(&self.second.name(), self.passed, ITEM))
     }
 
     fn flush(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
@@ -81,7 +94,7 @@ impl<I, M, O, A: Transform<I, M>, B: Transform<M, O>> Transform<I, O> for Compos
             _ => {}
         }
         let outcome = self.second.flush(out);
-        outcome.map_err(|error| error.of_stage(&self.second.name()))
+        outcome.map_err(|error| error.of_stage(&self.second.name(), self.passed, ITEM))
     }
 
     fn fail(&mut self, cause: &Error) {
@@ -107,6 +120,7 @@ impl<A: fmt::Debug, B: fmt::Debug, M> fmt::Debug for Compose<A, B, M> {
         f.debug_struct("Compose")
             .field("first", &self.first)
             .field("second", &self.second)
+            .field("passed", &self.passed)
             .finish_non_exhaustive()
     }
 }

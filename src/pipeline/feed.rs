@@ -6,6 +6,7 @@ use crate::cancel::Interrupt;
 use crate::channel::{Join, Watch};
 use crate::error::Error;
 use crate::inlet::{self, Ended, Inlet, Through};
+use crate::mark::Gauge;
 use crate::transform::Transform;
 
 /// Where chunks of `T` come from, for the one thread that takes them.
@@ -65,12 +66,15 @@ pub(super) fn watched<T: Send + 'static>(join: &Arc<Join<T>>) -> Weak<dyn Watch>
 /// A light stage, on the thread of whatever is behind it.
 pub(super) struct Light<I, X> {
     pub(super) before: Box<dyn Feed<I>>,
+    /// How what comes out of that is measured.
+    pub(super) gauge: Gauge<I>,
     pub(super) stage: X,
 }
 
 impl<I: 'static, O, X: Transform<I, O>> Feed<O> for Light<I, X> {
     fn drive(&mut self, inlet: &mut dyn Inlet<O>) -> Result<Ended, Error> {
-        self.before.drive(&mut Through::new(&mut self.stage, inlet))
+        let mut inlet = Through::new(&mut self.stage, self.gauge, inlet);
+        self.before.drive(&mut inlet)
     }
 
     fn join(&self) -> Option<&Arc<Join<O>>> {

@@ -180,9 +180,9 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
         let mut exit = exit;
         if !matches!(exit, Exit::Sink(_)) && !self.join.is_destroyed() {
             let (join, wanted) = (self.join, &self.wanted);
-            let written = self.inlet.push_all(&mut rest, &mut |weight| {
-                join.pass_by(weight, weight);
-                count_down(wanted, weight);
+            let written = self.inlet.push_all(&mut rest, &mut |part| {
+                join.pass_by(part.weight, part.weight);
+                count_down(wanted, part.weight);
                 (!join.is_destroyed()).then_some(0)
             });
             if let Err(error) = written {

@@ -185,16 +185,19 @@ impl<T: Send + 'static> Pipeline<T> {
         mut stage: impl Transform<T, O> + 'static,
         measure: Measure<O>,
     ) -> Pipeline<O> {
+        let taken = Arc::clone(&self.measure);
         self.grow(measure, move |feed, gauge, plan| {
+            let taken = taken(plan.mark);
             if stage.is_light() {
                 return Box::new(Light {
                     before: feed,
+                    gauge: taken,
                     stage,
                 });
             }
             let name = stage.name().into_owned();
             plan.stage(&name, feed, gauge, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut stage, inlet))
+                feed.drive(&mut Through::new(&mut stage, taken, inlet))
             })
         })
     }

@@ -156,14 +156,16 @@ impl<T: Send + 'static> Pipeline<T> {
     ) -> Pipeline<U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
-            let mut scatter = Scatter::new(threads, measure(plan.mark), make);
+            let taken = measure(plan.mark);
+            let mut scatter = Scatter::new(threads, taken, make);
             plan.joins.push(Arc::new(scatter.halt()));
             let slots = HighWaterMark::items(SLOTS_PER_HAND * threads.max(1)).gauge();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut scatter, inlet))
+                feed.drive(&mut Through::new(&mut scatter, taken, inlet))
             });
             Box::new(Light {
                 before,
+                gauge: slots,
                 stage: Await,
             })
         })
@@ -182,10 +184,11 @@ impl<T: Send + 'static> Pipeline<T> {
         self.grow(natural(), move |feed, gauge, plan| {
             let output = plan.join(gauge);
             let filled = Arc::clone(&output);
-            let mut scatter = ScatterUnordered::new(threads, measure(plan.mark), make, filled);
+            let taken = measure(plan.mark);
+            let mut scatter = ScatterUnordered::new(threads, taken, make, filled);
             plan.joins.push(Arc::new(scatter.halt()));
             plan.stage_into("par_map", feed, output, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut scatter, inlet))
+                feed.drive(&mut Through::new(&mut scatter, taken, inlet))
             })
         })
     }

@@ -159,7 +159,9 @@ impl Plan {
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
         let filled = Arc::clone(&output);
         self.thread(stage, move || {
-            source::run(&filled, &mut source, pace.as_mut())?;
+            // The kernel may have copied the beginning.
+            let copied = filled.tally().weight;
+            source::run_from(&filled, &mut source, copied, pace.as_mut())?;
             Ok(Done {
                 ended: Ended::AtTheEnd,
                 held: pace.map_or(Duration::ZERO, |pace| pace.held),

@@ -61,7 +61,11 @@ impl<T: Send + 'static> Pipeline<T> {
             });
             plan.joins.push(Arc::new(Beside(side.clone())));
             let stage = Tee { side, open: true };
-            Box::new(Light { before, stage })
+            Box::new(Light {
+                before,
+                gauge,
+                stage,
+            })
         });
         both.settings.total = total;
         both
@@ -121,7 +125,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let row = Stage::new(second.name().into_owned(), None, Some(watched(&output)));
             let filled = Arc::clone(&output);
             plan.thread(row, move || {
-                let ended = source::run(&filled, &mut second, None);
+                let ended = source::run(&filled, &mut second);
                 second.shared.enough.store(ended.is_ok(), Ordering::Release);
                 // The other half may know by that that it needs no more, and be asleep.
                 drop(second);
@@ -292,6 +296,10 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
 
     fn name(&self) -> Cow<'_, str> {
         self.source.name()
+    }
+
+    fn part(&self) -> usize {
+        self.source.part()
     }
 }
 

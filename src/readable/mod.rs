@@ -70,7 +70,7 @@ impl<T: Send + 'static> Readable<T> {
         let brought_to = Arc::clone(&join);
         let worker = Worker::new(name, move || {
             // The error is the stream's, and told by whoever reads it.
-            let _ = source::run(&*brought_to, &mut source, None);
+            let _ = source::run(&*brought_to, &mut source);
         });
         Self::of(join, worker, None).reading(files)
     }

@@ -13,6 +13,10 @@
 //! - a reader that goes away is [`Closed`](crate::WriteError::Closed) to its writer, with the cause,
 //!   or the end of a pipeline that has had enough. A writer learns of it with what it sends next.
 //!
+//! It carries bytes, whose boundaries mean nothing: they come out in other chunks than they went in,
+//! and an empty one adds nothing. Items, empty ones among them, come through with their length before
+//! each: [`prepend_len`](crate::lines::prepend_len) and [`frames`](crate::lines::frames).
+//!
 //! [`WireSink`] and [`WireSource`] are the ends of pipelines; [`send`] and [`receive`] make streams
 //! of them. A connection carries one direction. For both, connect twice, and make a
 //! [`Duplex`](crate::Duplex) of the two.

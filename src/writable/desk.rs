@@ -210,6 +210,7 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
             return Ok(());
         };
         let error = error.during("flush", &sink.name());
+        let error = join.locate(error, join.tally().confirmed);
         let first = join.abandoned(error, Batch::new());
         sink.fail(&first);
         put_away(kept, &Err(first.clone()));

@@ -175,8 +175,9 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
 impl<T, S> Writable<T, S> {
     /// Writes a chunk. Into a full buffer it first waits for the drain.
     ///
-    /// The answer says whether the next write would wait; ignoring it is safe. Bytes that are
-    /// empty are dropped.
+    /// The answer says whether the next write would wait; ignoring it is safe. An empty chunk is one
+    /// too: it arrives as it is, and [counts 1](crate::HighWaterMark#what-weighs-nothing). Only
+    /// [`io::Write`](std::io::Write) writes bytes whose boundaries mean nothing.
     ///
     /// The wait ends with room, with the end of the stream, or with a cancel.
     ///

@@ -96,16 +96,17 @@ fn bytes_are_shared_and_not_copied() {
     let chunk = Bytes::from(vec![7; 10]);
     let at = chunk.as_ptr();
     let _ = writer.write(chunk).unwrap();
-    // Rule 6: an empty chunk is none.
+    // Rule 6: an empty chunk is one too.
     let _ = writer.write(Bytes::new()).unwrap();
     writer.end();
     for branch in &mut branches {
-        assert_eq!(branch.len(), 10);
+        assert_eq!(branch.len(), 11);
         assert_eq!(branch.next().unwrap().unwrap().as_ptr(), at);
+        assert_eq!(branch.next().unwrap().unwrap(), "");
         assert!(branch.next().is_none());
         assert!(branch.next().is_none(), "the end is for ever");
     }
-    assert_eq!(writer.peak(), 10);
+    assert_eq!(writer.peak(), 11);
     writer.finish().unwrap();
 }
 

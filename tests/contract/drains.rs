@@ -1,4 +1,4 @@
-//! Rules 4 to 6: pressure, the drain, and what needs no room.
+//! Rules 4 to 7: pressure, the drain, and chunks with nothing in them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -105,28 +105,75 @@ fn who_waits_for_a_drain_is_woken_by_it_and_by_nothing_less() {
     });
 }
 
-// Rule 6.
+// Rules 3 and 6.
 #[test]
-fn an_empty_byte_chunk_is_dropped_at_the_door() {
+fn an_empty_chunk_arrives_and_counts_one_against_the_mark() {
     in_time(|| {
-        let (mut writer, mut reader) = channel(HighWaterMark::bytes(2));
-        for _ in 0..1_000 {
-            assert_eq!(writer.write(Bytes::new()).unwrap(), Pressure::Below);
-        }
-        assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
-        let parts = [&b"a"[..], b"", b"b", b""];
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        let parts = [&b"a"[..], b"", b""];
         let mut chunks: VecDeque<_> = parts.map(Bytes::from_static).into();
-        assert!(writer.write_batch(&mut chunks).unwrap().reached());
-        // Also into a full buffer: it needs no room.
-        assert_eq!(writer.try_write(Bytes::new()).unwrap(), Pressure::Reached);
+        assert_eq!(writer.write_batch(&mut chunks).unwrap(), Pressure::Below);
+        assert!(writer.write(Bytes::new()).unwrap().reached());
+        assert!(writer.try_write(Bytes::new()).unwrap_err().is_full());
+        assert_eq!((writer.len(), writer.confirmed()), (4, 0));
+        for (expected, left) in [("a", 3), ("", 2)] {
+            assert_eq!(reader.next().unwrap().unwrap(), expected);
+            assert!(writer.len() >= left);
+        }
+        // Rule 5: at the low mark there is room again, for empty chunks as for others.
+        assert_eq!((writer.len(), writer.needs_drain()), (2, false));
+        assert!(writer.try_write(Bytes::new()).is_ok());
         writer.end();
         let read: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
-        assert_eq!(read, ["a", "b"]);
-        assert_eq!(reader.peak(), 2);
+        assert_eq!(read, ["", "", ""]);
+        assert_eq!((writer.len(), writer.confirmed()), (0, 1));
+        assert_eq!(reader.peak(), 4);
+        writer.finish().unwrap();
     });
 }
 
-// Rule 6 is of bytes: an item is an item, whatever is in it.
+// Rule 7: also an empty chunk is waited for.
+#[test]
+fn a_flush_waits_for_an_empty_chunk_too() {
+    in_time(|| {
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        let _ = writer.write(Bytes::new()).unwrap();
+        let flushing = task(move || {
+            writer.flush().unwrap();
+            writer
+        });
+        flushing.until_parked();
+        assert!(!flushing.is_finished());
+        assert_eq!(reader.next().unwrap().unwrap(), "");
+        drop(flushing.join());
+        assert_eq!(reader.peak(), 1);
+    });
+}
+
+// Rule 6: between bytes that are read by number there are no boundaries.
+#[test]
+fn a_read_of_some_bytes_passes_over_empty_chunks_however_many() {
+    in_time(|| {
+        const BLANKS: usize = 1_000;
+        let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
+        let writing = task(move || {
+            for byte in ["", "a", "b", "c"] {
+                let _ = writer.write(byte.into()).unwrap();
+                for _ in 0..BLANKS {
+                    let _ = writer.write(Bytes::new()).unwrap();
+                }
+            }
+            writer.end();
+        });
+        assert_eq!(reader.read_n(2).unwrap().unwrap(), "ab");
+        assert_eq!(reader.read_n(2).unwrap().unwrap(), "c");
+        assert_eq!(reader.read_n(1).unwrap(), None);
+        writing.join();
+        assert_eq!(reader.peak(), 4);
+    });
+}
+
+// Rule 6.
 #[test]
 fn an_empty_item_is_an_item() {
     in_time(|| {

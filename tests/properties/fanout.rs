@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use highwater::chunk::Batch;
+use highwater::chunk::{Batch, Load};
 use highwater::state::{
     Answer, BranchId, BranchPolicy, Cut, Event, Events, FanoutState, Marks, Refused,
 };
@@ -313,15 +313,15 @@ impl Run {
     }
 
     fn settle(&mut self, who: usize, chunks: usize) -> Events {
-        let (mut settled, mut weight) = (0, 0);
+        let (mut settled, mut load) = (0, Load::NONE);
         while settled < chunks
             && let Some(first) = self.hands[who].pop()
         {
             settled += 1;
-            weight += first.weight;
+            load += Load::of(first.weight);
         }
         self.model.settle(who, settled);
-        self.state.settle(self.ids[who], settled, weight)
+        self.state.settle(self.ids[who], settled, load)
     }
 
     fn destroy(&mut self, why: Why) {

@@ -132,7 +132,7 @@ pub(crate) fn any_cutting_decompresses_alike(bytes: &[u8], sizes: &[usize]) {
 }
 
 /// What is told of an error, which is of a kind that decompression has.
-fn known(error: Option<&Error>, bytes: &[u8]) -> Option<(ErrorKind, Option<Corrupt>)> {
+fn known(error: Option<&Error>, bytes: &[u8]) -> Option<(ErrorKind, Option<Corrupt>, u64)> {
     let error = error?;
     let at = error.offset().expect("an error says where");
     assert!(at <= bytes.len() as u64, "{at} of {}", bytes.len());
@@ -153,7 +153,7 @@ fn known(error: Option<&Error>, bytes: &[u8]) -> Option<(ErrorKind, Option<Corru
         ErrorKind::Io(io::ErrorKind::InvalidData) => assert!(corrupt.is_some()),
         other => panic!("{other:?}: {error:#}"),
     }
-    Some((error.kind(), corrupt))
+    Some((error.kind(), corrupt, at))
 }
 
 /// Whether arbitrary bytes are accepted or refused, flate2 says the same, and what came out is the

@@ -28,10 +28,10 @@ mod reader;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Flag, Patience, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 use crate::error::{Error, ErrorKind};
 use crate::mark::{Gauge, HighWaterMark, Unit};
 use crate::state::{BranchId, BranchPolicy, Event, Events, FanoutState};
@@ -93,7 +93,7 @@ struct Hand<T> {
     batch: Batch<T>,
     /// What was handed out and not yet reported to the core.
     chunks: usize,
-    weight: usize,
+    load: Load,
     /// How much of that is worth the core's lock.
     settle_at: usize,
 }
@@ -104,7 +104,7 @@ impl<T> Hand<T> {
     fn pop(&mut self) -> Option<T> {
         let first = self.batch.pop()?;
         self.chunks += 1;
-        self.weight += first.weight;
+        self.load += Load::of(first.weight);
         Some(first.chunk)
     }
 }
@@ -232,7 +232,7 @@ impl<T> Fanout<T> {
             hand: Padded(TryMutex::new(Hand {
                 batch: Batch::new(),
                 chunks: 0,
-                weight: 0,
+                load: Load::NONE,
                 settle_at: 0,
             })),
             filled_flag: Flag::new(),
@@ -346,31 +346,43 @@ impl<T> Fanout<T> {
             None => self.drained.wait(&mut core),
         }
         core.writer_parked = false;
-        let (cut_off, _) = core.state.waited(began.elapsed());
+        let waited = began.elapsed();
         let in_time = own.is_none_or(|deadline| Instant::now() < deadline);
-        if !cut_off.is_empty() {
-            core = self.empty_hands(core, &cut_off);
+        if core.state.patience().is_some_and(|left| waited >= left) {
+            core = self.cut_off(core, waited);
+        } else {
+            let _ = core.state.waited(waited);
         }
         (core, in_time)
     }
 
-    /// Lets go what branches have in hand that were cut off.
+    /// Cuts off the branches whose time is up, with all that they have in hand. Each is told how much
+    /// it has read, so what it has not reported yet is counted first; that may be enough to go on.
     #[cold]
-    fn empty_hands<'a>(
+    fn cut_off<'a>(
         &'a self,
-        mut core: MutexGuard<'a, Core<T>>,
-        cut_off: &[BranchId],
+        core: MutexGuard<'a, Core<T>>,
+        waited: Duration,
     ) -> MutexGuard<'a, Core<T>> {
-        let mut outlets = core.outlets();
-        outlets.retain(|outlet| cut_off.contains(&outlet.id));
+        let outlets = core.outlets();
+        drop(core);
+        // In the order in which they came, which is everybody's order.
+        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.hand()).collect();
+        let mut core = self.core();
+        for (outlet, hand) in outlets.iter().zip(&mut hands) {
+            let _ = Self::settle(outlet, hand, &mut core);
+        }
+        let (cut_off, _) = core.state.waited(waited);
+        let of_those = outlets.iter().zip(&mut hands);
+        let of_those = of_those.filter(|(outlet, _)| cut_off.contains(&outlet.id));
+        let in_hand: Vec<Batch<T>> = of_those
+            .map(|(_, hand)| std::mem::take(&mut hand.batch))
+            .collect();
         let let_go = core.state.take_let_go();
+        drop(hands);
         // A branch that is to be told may be waiting: at a mark of 0 there are such.
         self.wake_all(core);
-        drop(let_go);
-        for outlet in outlets {
-            let in_hand = std::mem::take(&mut outlet.hand().batch);
-            drop(in_hand);
-        }
+        drop((in_hand, let_go));
         self.core()
     }
 

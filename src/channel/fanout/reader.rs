@@ -16,7 +16,7 @@ impl<T: Clone> Fanout<T> {
         let mut hand = outlet.hand();
         match hand.pop() {
             Some(chunk) => {
-                if hand.batch.is_empty() || hand.weight >= hand.settle_at {
+                if hand.batch.is_empty() || hand.load.charge() >= hand.settle_at {
                     self.report(outlet, hand);
                 }
                 Ok(Some(chunk))
@@ -42,13 +42,6 @@ impl<T: Clone> Fanout<T> {
         }
         drop(hand);
         self.wake_writer(core, events);
-    }
-
-    fn settle(outlet: &Outlet<T>, hand: &mut Hand<T>, core: &mut Core<T>) -> Events {
-        let (chunks, weight) = (mem::take(&mut hand.chunks), mem::take(&mut hand.weight));
-        let events = core.state.settle(outlet.id, chunks, weight);
-        hand.settle_at = core.state.settle_at(outlet.id);
-        events
     }
 
     fn next_batch(&self, outlet: &Outlet<T>, wait: Wait) -> Option<Result<T, Error>> {
@@ -88,6 +81,16 @@ impl<T: Clone> Fanout<T> {
             self.wake_writer(core, events);
             return outcome;
         }
+    }
+}
+
+impl<T> Fanout<T> {
+    /// Counts what a branch has handed out.
+    pub(super) fn settle(outlet: &Outlet<T>, hand: &mut Hand<T>, core: &mut Core<T>) -> Events {
+        let (chunks, load) = (mem::take(&mut hand.chunks), mem::take(&mut hand.load));
+        let events = core.state.settle(outlet.id, chunks, load);
+        hand.settle_at = core.state.settle_at(outlet.id);
+        events
     }
 }
 

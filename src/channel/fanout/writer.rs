@@ -16,10 +16,6 @@ impl<T> Fanout<T> {
         T: Clone,
     {
         let weight = self.gauge.weigh(&chunk);
-        // Empty bytes are dropped at the door: queued, they would cost memory that no mark bounds.
-        if weight == 0 && self.gauge.drops_weightless() {
-            return Ok(self.pressure());
-        }
         // The last write may have filled the buffer: spin before taking the branches' lock.
         if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
             self.drained_flag.spin(WRITER_PAUSES);
@@ -48,14 +44,6 @@ impl<T> Fanout<T> {
                 drop(let_go);
                 Err(self.refuse(chunk, Unmet::NotWritable))
             }
-        }
-    }
-
-    fn pressure(&self) -> Pressure {
-        if self.core().admits() {
-            Pressure::Below
-        } else {
-            Pressure::Reached
         }
     }
 

@@ -3,14 +3,14 @@
 use core::time::Duration;
 
 use super::{BranchId, BranchPolicy, Dropped};
-use crate::chunk::Batch;
+use crate::chunk::{Batch, Load};
 
-/// A place behind a chunk: how many were written up to it, and what they weigh.
+/// A place behind a chunk: how many were written up to it, and what they count for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) number: u64,
     /// It wraps: only distances count.
-    pub(super) weight: u64,
+    pub(super) charge: u64,
 }
 
 /// One reader of the queue.
@@ -22,11 +22,10 @@ pub(super) struct Branch<T> {
     pub(super) taken: u64,
     /// The number of the chunk that it reads next: one that it has in hand, or takes next.
     pub(super) read: u64,
-    /// What was written before the chunk that it reads next.
+    /// What was written before the chunk that it reads next counts for so much.
     settled: u64,
-    /// What of its hands weighs something.
-    in_hand: usize,
-    /// How much it has read.
+    in_hand: Load,
+    /// How much it has read: what that weighs.
     pub(super) offset: u64,
     /// What it has to read before what is in the queue: only where it misses what is newest.
     pub(super) aside: Batch<T>,
@@ -62,8 +61,8 @@ impl<T> Branch<T> {
             policy,
             taken: at.number,
             read: at.number,
-            settled: at.weight,
-            in_hand: 0,
+            settled: at.charge,
+            in_hand: Load::NONE,
             offset: 0,
             aside: Batch::new(),
             last: None,
@@ -84,8 +83,8 @@ impl<T> Branch<T> {
 
     /// What it has still to read.
     pub(super) fn lag(&self, written: Place) -> usize {
-        let ahead = self.end(written).weight.wrapping_sub(self.settled);
-        (ahead as usize).saturating_add(self.aside.weight())
+        let ahead = self.end(written).charge.wrapping_sub(self.settled);
+        (ahead as usize).saturating_add(self.aside.load().charge())
     }
 
     /// The number of the chunk that has to be kept for it, and those behind that.
@@ -104,7 +103,7 @@ impl<T> Branch<T> {
     /// Says whether a chunk of `weight` would be too much. One that comes alone never is.
     pub(super) fn is_over(&self, cap: usize, weight: usize, written: Place) -> bool {
         let lag = self.lag(written);
-        lag > 0 && lag.saturating_add(weight) > cap
+        lag > 0 && lag.saturating_add(Load::of(weight).charge()) > cap
     }
 
     pub(super) fn room_for(&self, weight: usize, written: Place) -> Room {
@@ -119,36 +118,34 @@ impl<T> Branch<T> {
     }
 
     /// Has taken a chunk off the queue, and has it in hand.
-    pub(super) const fn took(&mut self, weight: usize) {
+    pub(super) fn took(&mut self, weight: usize) {
         self.taken += 1;
-        self.in_hand += weight;
+        self.in_hand += Load::of(weight);
     }
 
     /// Has read what it has in hand.
-    pub(super) const fn read_all(&mut self) {
+    pub(super) fn read_all(&mut self) {
         self.read = self.taken;
-        self.settled = self.settled.wrapping_add(self.in_hand as u64);
-        self.offset = self.offset.saturating_add(self.in_hand as u64);
-        self.in_hand = 0;
+        self.count(self.in_hand);
+    }
+
+    /// So much of what it has in hand was read.
+    fn count(&mut self, read: Load) {
+        self.in_hand -= read;
+        self.settled = self.settled.wrapping_add(read.charge() as u64);
+        self.offset = self.offset.saturating_add(read.weight as u64);
     }
 
     /// Has read so much of what it has in hand.
-    pub(super) const fn read(&mut self, chunks: usize, weight: usize) {
+    pub(super) fn read(&mut self, chunks: usize, load: Load) {
         let read = self.read.saturating_add(chunks as u64);
         if read >= self.taken {
             // The last chunk takes along what weight is left, whatever the caller has counted.
             self.read_all();
             return;
         }
-        let weight = if weight < self.in_hand {
-            weight
-        } else {
-            self.in_hand
-        };
         self.read = read;
-        self.in_hand -= weight;
-        self.settled = self.settled.wrapping_add(weight as u64);
-        self.offset = self.offset.saturating_add(weight as u64);
+        self.count(load.within(self.in_hand));
     }
 
     pub(super) const fn read_aside(&mut self, weight: usize) {
@@ -159,7 +156,8 @@ impl<T> Branch<T> {
     pub(super) fn pass_over(&mut self, weight: usize) {
         self.taken += 1;
         self.read += 1;
-        self.settled = self.settled.wrapping_add(weight as u64);
+        let charge = Load::of(weight).charge();
+        self.settled = self.settled.wrapping_add(charge as u64);
         self.dropped.add(weight);
     }
 
@@ -168,12 +166,12 @@ impl<T> Branch<T> {
         let chunks = self.taken - self.read;
         self.taken = at.number;
         self.read = at.number - chunks;
-        self.settled = at.weight.wrapping_sub(self.in_hand as u64);
+        self.settled = at.charge.wrapping_sub(self.in_hand.charge() as u64);
     }
 
     /// Has nothing more to read, and nothing in hand.
     pub(super) fn let_go(&mut self, at: Place) -> Batch<T> {
-        self.in_hand = 0;
+        self.in_hand = Load::NONE;
         self.read = self.taken;
         self.last = None;
         self.move_to(at);

@@ -108,7 +108,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     pub(super) fn place(&self) -> Place {
         Place {
             number: self.next_number(),
-            weight: self.written,
+            charge: self.written,
         }
     }
 

@@ -28,7 +28,7 @@ mod reading;
 
 use std::collections::VecDeque;
 
-use crate::chunk::{Batch, Weighed};
+use crate::chunk::{Batch, Load, Weighed};
 use crate::state::{Event, Events, Marks, Pressure, Refused};
 
 use branch::{Branch, Room};
@@ -93,7 +93,7 @@ pub struct FanoutState<T, E> {
     queue: VecDeque<Weighed<T>>,
     /// The number of the oldest chunk in the queue; chunks are numbered as they are written.
     first: u64,
-    /// What was ever written, in the unit of the marks. It wraps: only distances count.
+    /// What was ever written, as it counts against the marks. It wraps: only distances count.
     written: u64,
     need_drain: bool,
     ended: bool,
@@ -151,7 +151,8 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     }
 
     /// Takes a chunk of that weight, whatever the length: it is for the writer to heed the
-    /// pressure. Branches with a cap are held to it now.
+    /// pressure. Branches with a cap are held to it now. One that weighs nothing counts 1 against
+    /// marks and caps.
     ///
     /// # Errors
     ///
@@ -168,14 +169,15 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
             return Err(Refused::Ended(chunk));
         }
         // So that no length overflows, whatever a user's weigher says.
-        let weight = weight.min(usize::MAX - self.held());
+        let weight = weight.min((usize::MAX / 2).saturating_sub(self.held()));
         let is_wanted = self.make_room(weight);
         if self.phase == Phase::Destroyed {
             return Err(Refused::Destroyed(chunk));
         }
         if is_wanted {
             self.queue.push_back(Weighed { chunk, weight });
-            self.written = self.written.wrapping_add(weight as u64);
+            let charge = Load::of(weight).charge();
+            self.written = self.written.wrapping_add(charge as u64);
         } else {
             self.let_go.push(chunk, weight);
         }

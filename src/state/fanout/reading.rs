@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Answer, BranchId, BranchPolicy, Cut, FanoutState};
-use crate::chunk::{Batch, Weighed};
+use crate::chunk::{Batch, Load, Weighed};
 use crate::state::{Event, Events};
 
 impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
@@ -90,14 +90,15 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Counts so many chunks of what a branch has in hand as read, and what they weigh.
-    pub fn settle(&mut self, id: BranchId, chunks: usize, weight: usize) -> Events {
+    /// Counts so many chunks of what a branch has in hand as read, and what they
+    /// [count for](Load).
+    pub fn settle(&mut self, id: BranchId, chunks: usize, load: Load) -> Events {
         let written = self.place();
         let Some(index) = self.index(id) else {
             return Events::NONE;
         };
         let branch = &mut self.branches[index];
-        branch.read(chunks, weight);
+        branch.read(chunks, load);
         if branch.lag(written) <= self.marks.low {
             branch.waited = Duration::ZERO;
         }

@@ -1,6 +1,7 @@
 //! What can be asked of a readable, at any time and to no effect.
 
 use super::{Phase, ReadableState};
+use crate::chunk::Load;
 
 impl<T, E> ReadableState<T, E> {
     /// What is buffered, in the unit of the marks: Node's `readableLength`.
@@ -10,7 +11,22 @@ impl<T, E> ReadableState<T, E> {
         reason = "a length of 0 is not an empty buffer"
     )]
     pub const fn len(&self) -> usize {
-        self.buffer.weight()
+        self.measure(self.buffer.load())
+    }
+
+    /// What so much counts for against the marks.
+    #[inline]
+    pub(super) const fn measure(&self, load: Load) -> usize {
+        if self.keeps_weightless {
+            load.charge()
+        } else {
+            load.weight
+        }
+    }
+
+    /// What is buffered.
+    pub(crate) const fn load(&self) -> Load {
+        self.buffer.load()
     }
 
     /// Says whether no chunk is buffered.

@@ -18,7 +18,7 @@ mod getters;
 use std::error::Error;
 use std::fmt;
 
-use crate::chunk::{Batch, Divide, Weighed};
+use crate::chunk::{Batch, Divide, Load, Weighed};
 use crate::state::{Event, Events, Marks, Misuse, Pressure};
 
 /// The largest read that may lift the high-water mark: 1 GiB, as in Node.
@@ -113,6 +113,8 @@ pub struct ReadableState<T, E> {
     errored: Option<E>,
     reads: Reads,
     weigh: fn(&T) -> usize,
+    /// A chunk that weighs nothing is kept, and counts 1 against the marks.
+    keeps_weightless: bool,
 }
 
 impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
@@ -132,7 +134,16 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             errored: None,
             reads,
             weigh,
+            keeps_weightless: false,
         }
+    }
+
+    /// Keeps a chunk that weighs nothing also in [`Reads::Bytes`], and counts 1 for it against the
+    /// marks. Node drops it there, and counts 0 elsewhere.
+    #[must_use]
+    pub const fn keeping_weightless(mut self) -> Self {
+        self.keeps_weightless = true;
+        self
     }
 
     /// Gives the source its next order, if it has nothing in hand and one is due.
@@ -156,7 +167,8 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
 
     /// Answers a pull with a chunk. Nothing is refused for want of room.
     ///
-    /// A chunk that weighs nothing answers "nothing yet" in [`Reads::Bytes`].
+    /// A chunk that weighs nothing answers "nothing yet" in [`Reads::Bytes`], unless such are
+    /// [kept](Self::keeping_weightless).
     ///
     /// # Errors
     ///
@@ -186,7 +198,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
                 self.pressure()
             }
             Phase::Open => {
-                if self.reads == Reads::Bytes {
+                if self.reads == Reads::Bytes && !self.keeps_weightless {
                     batch.drop_weightless();
                 }
                 self.buffer.append(batch);
@@ -242,7 +254,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     )]
     pub fn next(&mut self) -> (Option<Weighed<T>>, Events) {
         let first = self.buffer.first_weight();
-        self.ask(first.unwrap_or(0));
+        self.ask(first.map_or(0, |weight| self.measure(Load::of(weight))));
         let taken = self.buffer.pop();
         let events = self.after_read(taken.is_none());
         (taken, events)
@@ -293,11 +305,20 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
 
     /// Bytes that weigh nothing are no chunk: Node passes them over before it looks at anything else.
     fn is_nothing(&self, weight: usize) -> bool {
-        weight == 0 && self.reads == Reads::Bytes
+        weight == 0 && self.reads == Reads::Bytes && !self.keeps_weightless
+    }
+
+    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it. Says how
+    /// many chunks that were.
+    pub(crate) fn pass_over_weightless(&mut self) -> usize {
+        let dropped = self.buffer.drop_weightless();
+        self.full &= self.len() > self.low;
+        self.check();
+        dropped
     }
 
     fn pressure(&self) -> Pressure {
-        let len = self.buffer.weight();
+        let len = self.len();
         if !self.source_ended && (len < self.high || len == 0) {
             Pressure::Below
         } else {
@@ -307,7 +328,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
 
     /// Asks for more below the mark, after something was put in.
     fn refill(&mut self) {
-        let len = self.buffer.weight();
+        let len = self.len();
         // A mark of 0 is not reached by what weighs nothing.
         let reached = len >= self.high.max(1);
         self.full = reached || (self.full && len > self.low);
@@ -322,7 +343,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
     /// Asks for more ahead of a read of `taking`, if that leaves less than the mark.
     #[inline]
     fn ask(&mut self, taking: usize) {
-        let len = self.buffer.weight();
+        let len = self.len();
         let left = len - taking;
         self.full &= left > self.low;
         if (len == 0 || left < self.high) && self.may_pull() {
@@ -354,7 +375,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             self.phase != Phase::Ended || self.buffer.is_empty(),
             "invariant 2"
         );
-        debug_assert!(!self.full || self.buffer.weight() > self.low, "invariant 3");
+        debug_assert!(!self.full || self.len() > self.low, "invariant 3");
     }
 }
 
@@ -393,6 +414,8 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
                 }
             }
         }
+        // Chunks that weigh nothing may have gone along.
+        self.full &= self.len() > self.low;
         let events = self.after_read(n != Some(take));
         Ok((Some(taken), events))
     }

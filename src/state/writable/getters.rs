@@ -1,6 +1,7 @@
 //! What can be asked of a writable, at any time and to no effect.
 
 use super::{Phase, Running, WritableState};
+use crate::chunk::Load;
 use crate::state::Marks;
 
 impl<T, E> WritableState<T, E> {
@@ -12,18 +13,35 @@ impl<T, E> WritableState<T, E> {
         reason = "a length of 0 is not an empty queue"
     )]
     pub const fn len(&self) -> usize {
-        self.queue
-            .weight()
-            .saturating_add(self.in_hand())
+        self.measure(self.queue.load())
+            .saturating_add(self.measure(self.in_hand()))
             .saturating_add(self.abandoned)
+    }
+
+    /// What so much counts for against the marks.
+    #[inline]
+    pub(super) const fn measure(&self, load: Load) -> usize {
+        if self.charges_weightless {
+            load.charge()
+        } else {
+            load.weight
+        }
+    }
+
+    /// What is queued and what the sink has in hand, save what a destroy has given back.
+    #[inline]
+    pub(crate) fn load(&self) -> Load {
+        let mut load = self.queue.load();
+        load += self.in_hand();
+        load
     }
 
     /// What the sink has in hand and has not written yet.
     #[inline]
-    pub(crate) const fn in_hand(&self) -> usize {
+    pub(crate) const fn in_hand(&self) -> Load {
         match self.running {
             Running::Write(left) => left,
-            _ => 0,
+            _ => Load::NONE,
         }
     }
 

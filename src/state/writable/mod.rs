@@ -18,7 +18,7 @@
 
 mod getters;
 
-use crate::chunk::{Batch, Weighed};
+use crate::chunk::{Batch, Load, Weighed};
 use crate::state::{Event, Events, Marks, Misuse, Pressure};
 
 /// How many chunks one request may carry.
@@ -78,7 +78,7 @@ enum Running {
     /// Nothing.
     Nothing,
     /// A batch, of which this much is not yet known to be written.
-    Write(usize),
+    Write(Load),
     /// The order to finish.
     Final,
     /// The order to let go.
@@ -121,6 +121,8 @@ pub struct WritableState<T, E> {
     marks: Marks,
     batching: Batching,
     weigh: fn(&T) -> usize,
+    /// A chunk that weighs nothing counts 1 against the marks.
+    charges_weightless: bool,
 }
 
 impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
@@ -141,7 +143,16 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
             marks,
             batching,
             weigh,
+            charges_weightless: false,
         }
+    }
+
+    /// Counts 1 against the marks for a chunk that weighs nothing, so that a queue of those is
+    /// bounded too. Node counts 0, and would queue them without end.
+    #[must_use]
+    pub const fn charging_weightless(mut self) -> Self {
+        self.charges_weightless = true;
+        self
     }
 
     /// Takes a chunk, whatever the length: it is for the writer to heed the pressure.
@@ -235,7 +246,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         match self.phase {
             Phase::Open | Phase::Ending if !self.queue.is_empty() => {
                 let batch = self.take_batch();
-                self.running = Running::Write(batch.weight());
+                self.running = Running::Write(batch.load());
                 self.check();
                 Some(Request::Write(batch))
             }
@@ -271,13 +282,14 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         self.spare = batch;
     }
 
-    /// Counts `weight` of the running batch as written, ahead of its completion.
+    /// Counts a part of the running batch as written, ahead of its completion: so much weight, or
+    /// so much of its [load](Batch::load).
     ///
     /// Node has no such step: there a batch counts in full until it is done, and a writer would
     /// wait for the last byte of a batch although its first half has long left.
-    pub fn progress(&mut self, weight: usize) -> Events {
+    pub fn progress(&mut self, part: impl Into<Load>) -> Events {
         if let Running::Write(left) = &mut self.running {
-            *left -= weight.min(*left);
+            *left -= part.into();
         }
         let events = self.drained();
         self.check();
@@ -349,7 +361,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         self.abandoned = if self.running == Running::Nothing {
             0
         } else {
-            queued.weight()
+            self.measure(queued.load())
         };
         queued
     }

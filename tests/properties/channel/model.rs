@@ -75,8 +75,9 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// What it counts for against the mark.
     pub(crate) fn weight(&self, chunk: &Bytes) -> usize {
-        if self.by_items { 1 } else { chunk.len() }
+        if self.by_items { 1 } else { chunk.len().max(1) }
     }
 
     /// What really counts against the mark.
@@ -136,12 +137,20 @@ impl Model {
             );
             assert_eq!(first.chunk.split_to(bytes), left.split_to(bytes));
             if first.counts {
-                self.handed += if self.by_items { 1 } else { bytes };
+                self.handed += if self.by_items { 1 } else { bytes.max(1) };
             }
             if !first.chunk.is_empty() {
                 self.unread.push_front(first);
             }
         }
+    }
+
+    /// A read by the byte has found too little: empty chunks are nothing to it.
+    pub(crate) fn pass_over_empty(&mut self) {
+        for unread in &self.unread {
+            self.handed += usize::from(unread.counts && unread.chunk.is_empty());
+        }
+        self.unread.retain(|unread| !unread.chunk.is_empty());
     }
 
     pub(crate) fn end(&mut self) {

@@ -97,19 +97,29 @@ impl Player {
                 let enough = bytes.len() >= wanted || matches!(self.model.phase, Phase::Ending);
                 assert!(enough && (!exactly || bytes.len() == wanted.min(there)));
                 self.model.read(&bytes, false);
+                if bytes.len() < wanted {
+                    self.model.pass_over_empty();
+                }
                 // It asked for more than there was, or for all there is: that may show the end.
                 self.model.end_may_be_known = self.model.unread.is_empty();
             }
-            Ok(None) => self.model.check_end(Ok(())),
+            Ok(None) => {
+                self.model.pass_over_empty();
+                self.model.check_end(Ok(()));
+            }
             Err(error) => match &mut self.model.phase {
                 Phase::Failing(cause) if 0 < there && there < wanted => {
                     cause.check(&error);
                     // What was gathered for it is the reader's.
+                    self.model.unread.retain(|unread| !unread.chunk.is_empty());
                     for unread in &mut self.model.unread {
                         unread.counts = false;
                     }
                 }
-                _ => self.model.check_end(Err(&error)),
+                _ => {
+                    self.model.pass_over_empty();
+                    self.model.check_end(Err(&error));
+                }
             },
         }
     }
@@ -122,11 +132,10 @@ impl Player {
         let is_over = matches!(self.model.phase, Phase::Ended | Phase::Gone(_));
         match reader.unshift(chunk) {
             Ok(()) => {
-                let nothing = copy.is_empty() && !self.model.by_items;
-                assert!(!is_over || nothing);
-                self.model.end_may_be_known &= nothing;
+                assert!(!is_over);
+                self.model.end_may_be_known = false;
                 let current = self.model.current.take();
-                for chunk in current.into_iter().chain((!nothing).then_some(copy)) {
+                for chunk in current.into_iter().chain([copy]) {
                     self.model.unread.push_front(Unread {
                         chunk,
                         counts: false,

@@ -38,9 +38,10 @@ pub(super) struct Branch {
     cut: Option<Why>,
 }
 
-fn weight<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> usize {
-    let weights = chunks.into_iter().map(|chunk| chunk.1);
-    weights.fold(0, usize::saturating_add)
+/// What some chunks count for: one that weighs nothing counts 1.
+fn charge<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> usize {
+    let charges = chunks.into_iter().map(|chunk| chunk.1.max(1));
+    charges.fold(0, usize::saturating_add)
 }
 
 impl Branch {
@@ -49,7 +50,7 @@ impl Branch {
     }
 
     pub(super) fn lag(&self) -> usize {
-        weight(self.unread.iter().chain(&self.hand))
+        charge(self.unread.iter().chain(&self.hand))
     }
 
     fn paces(&self) -> bool {
@@ -77,14 +78,13 @@ impl Branch {
         }
     }
 
-    /// No more than that, or one chunk that weighs anything.
+    /// No more than that, or one chunk.
     pub(super) fn is_within_its_cap(&self) -> bool {
-        let heavy = self.unread.iter().filter(|chunk| chunk.1 > 0).count();
-        self.cap().is_none_or(|cap| self.lag() <= cap || heavy <= 1)
+        (self.cap()).is_none_or(|cap| self.lag() <= cap || self.unread.len() <= 1)
     }
 
     fn is_over(&self, cap: usize, weight: usize) -> bool {
-        self.lag() > 0 && self.lag().saturating_add(weight) > cap
+        self.lag() > 0 && self.lag().saturating_add(weight.max(1)) > cap
     }
 
     fn clear(&mut self) {
@@ -172,8 +172,8 @@ impl Model {
         if self.phase != Phase::Open {
             return Err(self.phase);
         }
-        let weight = weight.min(usize::MAX - self.held());
-        self.largest = self.largest.max(weight);
+        let weight = weight.min((usize::MAX / 2).saturating_sub(self.held()));
+        self.largest = self.largest.max(weight.max(1));
         for who in 0..self.branches.len() {
             let branch = &mut self.branches[who];
             if !branch.is_live() || branch.stopped {
@@ -424,7 +424,10 @@ impl Model {
             .live()
             .flat_map(|branch| branch.unread.iter().chain(&branch.hand));
         let distinct: BTreeSet<Chunk> = all.copied().collect();
-        let held = distinct.iter().map(|chunk| chunk.1 as u128).sum::<u128>();
+        let held = distinct
+            .iter()
+            .map(|chunk| chunk.1.max(1) as u128)
+            .sum::<u128>();
         let largest = self.largest as u128;
         let paced = (self.marks.high() as u128).saturating_sub(1) + largest;
         let (mut shared, mut own) = (0, 0);
