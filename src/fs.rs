@@ -23,7 +23,7 @@ use crate::mark::READ_BYTES;
 #[cfg(target_os = "linux")]
 use crate::offer::Offer;
 use crate::pool::Pool;
-use crate::source::{Source, read_chunk, read_pool};
+use crate::source::{Source, read_chunk, read_pool, shrink};
 
 pub use sink::{FileSink, append, create, create_new, stdout};
 
@@ -279,6 +279,13 @@ impl Source<Bytes> for FileSource {
         match &self.left {
             Some(left) => Some(left.load(Ordering::Relaxed)),
             None => Some(self.len?.saturating_sub(self.start)),
+        }
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        match &mut self.kind {
+            Kind::Regular { pool, .. } => shrink(pool, most),
+            Kind::Polled(source) => source.set_chunk_bytes(most),
         }
     }
 

@@ -259,6 +259,10 @@ mod error;
 mod mark;
 mod sync;
 
+// What time is counted by.
+mod rate;
+mod waits;
+
 // The only locks, condvars and channels.
 mod cancel;
 mod channel;
@@ -281,6 +285,7 @@ mod transform;
 mod collect;
 mod inlet;
 pub mod operators;
+
 mod par;
 
 mod readable;
@@ -399,6 +404,7 @@ pub use state::{BranchPolicy, Dropped, Pressure};
 pub use sync::model::{Deadlines, Hints};
 pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
+pub use waits::waiting;
 pub use writable::{Cork, Writable};
 
 /// The helpers of the tests call it so, which are here as well.

@@ -24,8 +24,10 @@ use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::crew::{Crew, Halt, Slot};
 use crate::error::Error;
+use crate::inlet::Counts;
 use crate::mark::Gauge;
 use crate::transform::{Out, Transform};
+use crate::waits::{For, wait_for};
 use crate::worker::guard;
 
 /// What the stages that share their work are called.
@@ -111,6 +113,8 @@ fn has_failed<R>(made: &Made<R>) -> bool {
 
 /// Hands the items to a crew, and passes on where their results will be.
 pub(crate) struct Scatter<T, U> {
+    /// What was handed over, for others to look at: what its join counts are slots.
+    counts: Arc<Counts>,
     bundle: Bundle<T>,
     crew: Crew<Batch<T>, Made<U>>,
 }
@@ -124,9 +128,14 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
         let bundle = Bundle::new(gauge, hands);
         let work = bundle.work(work);
         Self {
+            counts: Arc::default(),
             bundle,
             crew: Crew::new(NAME, hands, move |bundle| Ok(work(bundle))).failing_with(has_failed),
         }
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     pub(crate) fn halt(&self) -> Halt {
@@ -136,6 +145,7 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
 
 impl<T: Send + 'static, U: Send + 'static> Transform<T, Slot<Made<U>>> for Scatter<T, U> {
     fn transform(&mut self, item: T, out: &mut Out<'_, Slot<Made<U>>>) -> Result<(), Error> {
+        self.counts.add(self.bundle.gauge.weigh(&item));
         if self.bundle.add(item) {
             self.idle(out)?;
         }
@@ -171,9 +181,13 @@ pub(crate) struct Await;
 
 impl<U: Send> Transform<Slot<Made<U>>, U> for Await {
     fn transform(&mut self, slot: Slot<Made<U>>, out: &mut Out<'_, U>) -> Result<(), Error> {
-        slot.wait()?
-            .into_iter()
-            .try_for_each(|result| out.push(result?))
+        let made = if slot.is_ready() {
+            slot.wait()
+        } else {
+            // The hands in front of it have nothing for it yet.
+            wait_for(For::Before, || slot.wait())
+        };
+        made?.into_iter().try_for_each(|result| out.push(result?))
     }
 
     // It waits, but only for the threads of its own stage.

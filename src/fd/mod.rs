@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::error::Error;
 use crate::pool::Pool;
-use crate::source::{Source, read_chunk};
+use crate::source::{Source, read_chunk, shrink};
 
 pub(crate) use pipe::{PipeSink, is_unread};
 pub(crate) use waker::{Ready, WakeOnCancel, Waker};
@@ -96,5 +96,9 @@ impl<F: AsFd + Send> Source<Bytes> for FdSource<F> {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
     }
 }
