@@ -40,8 +40,8 @@ pub struct StageReport {
     pub name: String,
     /// What it passed on, in its [`unit`](Self::unit). Of a sink: what it confirmed.
     pub bytes: u64,
-    /// What one of them is called: `byte`, `item`, `weight`, or the [name](crate::Unit::name) of a
-    /// unit of one's own.
+    /// What one of them is called, which is the [name](crate::Unit::name) of its mark's unit: `byte`,
+    /// `item` or `weight`.
     pub unit: &'static str,
     /// How many chunks it passed on. Of a sink: how many it was given.
     pub chunks: u64,
@@ -80,7 +80,8 @@ pub struct BufferReport {
     pub peak: usize,
     /// Its high-water mark.
     pub high_water_mark: usize,
-    /// What all three are counted in, as in [`StageReport::unit`].
+    /// What all three are counted in, as in [`StageReport::unit`]; `slot` where each is for the
+    /// results of a few items of a [`par_map`](crate::Pipeline::par_map).
     pub unit: &'static str,
 }
 
@@ -106,8 +107,7 @@ impl Report {
         self.stages.last().map_or(0, |sink| sink.bytes)
     }
 
-    /// What the sink counts in: `byte`, `item`, `weight`, or the [name](crate::Unit::name) of a unit
-    /// of one's own.
+    /// What the sink counts in: `byte`, `item` or `weight`.
     #[must_use]
     pub fn unit(&self) -> &'static str {
         self.stages.last().map_or(BYTE, |sink| sink.unit)

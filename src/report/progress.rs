@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Progress {
     /// How many bytes, or items, the sink has written: so many of its [`unit`](Self::unit).
     pub bytes: u64,
-    /// What one of them is called: `byte`, `item`, `weight`, or the name of a unit of one's own.
+    /// What one of them is called: `byte`, `item` or `weight`.
     pub unit: &'static str,
     /// How many there are in all, where the source knows and no stage changes it.
     pub total: Option<u64>,

@@ -3,6 +3,7 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod bottlenecks;
 mod breaks;
 mod broadcast;
 mod broadcast_ends;
@@ -18,6 +19,7 @@ mod faces;
 mod gather;
 mod hostile;
 mod laws;
+mod limits;
 mod lines;
 mod marks;
 mod operators;
@@ -25,6 +27,7 @@ mod parallel;
 mod pipelines;
 mod producers;
 mod readers;
+mod reports;
 mod sinks;
 mod stages;
 mod support;
