@@ -305,12 +305,15 @@ impl<T> Join<T> {
         outcome.map(|()| back)
     }
 
-    /// Says what a wait of its writers, or of its reader, is to the pipeline that the thread works
-    /// for. By itself it is one for something outside.
-    pub(crate) fn waits_are(&self, writers_for: Option<For>, reader_for: Option<For>) {
-        let mut back = self.back();
-        back.writers_for = writers_for;
-        back.reader_for = reader_for;
+    /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
+    /// its meter counts, if the tally of the join says it. By itself it is one for something outside.
+    pub(crate) fn writers_wait_for(&self, what: Option<For>) {
+        self.back().writers_for = what;
+    }
+
+    /// Says the same of its reader.
+    pub(crate) fn reader_waits_for(&self, what: Option<For>) {
+        self.back().reader_for = what;
     }
 
     /// Says in an error how far the stream had come.

@@ -69,7 +69,8 @@ impl Plan {
     /// Makes a join, within the budget.
     pub(super) fn join<T: Send + 'static>(&self, gauge: Gauge<T>) -> Arc<Join<T>> {
         let join = Join::within(gauge, self.budget.as_ref());
-        join.waits_are(None, None);
+        join.writers_wait_for(None);
+        join.reader_waits_for(None);
         join
     }
 

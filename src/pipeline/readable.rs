@@ -66,7 +66,7 @@ impl<T: Send + 'static> Pipeline<T> {
         } = plan;
         let all = All::new(joins);
         output.attach_source(Some(all.interrupt(&output)));
-        output.waits_are(None, Some(For::Outside));
+        output.reader_waits_for(Some(For::Outside));
         settings.token.register(all.target());
         if let Err(refused) = &settings.limit {
             all.abort(refused);
@@ -98,8 +98,8 @@ impl<T: Send + 'static> Readable<T> {
             settings: Settings::new(None),
             measure: Arc::new(move |_| gauge),
             build: Box::new(move |plan| {
-                // Who writes is no thread of this pipeline; who reads is.
-                self.join().waits_are(Some(For::Outside), None);
+                // What reads it is a thread of this pipeline; what writes to it is not.
+                self.join().reader_waits_for(None);
                 let output = watched(self.join());
                 plan.stages
                     .push(Stage::foreign("readable".to_owned(), output));

@@ -52,7 +52,7 @@ impl<T: Send + 'static> Pipeline<T> {
         let mut both = self.grow(measure, move |before, gauge, plan| {
             let side = plan.join(gauge);
             side.attach_sink(sink.interrupt());
-            side.waits_are(Some(For::Behind), None);
+            side.writers_wait_for(Some(For::Behind));
             let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);
             let taken = Arc::clone(&side);
             plan.thread(row, move || {

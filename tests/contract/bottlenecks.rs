@@ -8,22 +8,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::{
-    BranchPolicy, Collect, HighWaterMark, Monitor, Pipeline, Readable, ReceiverSource, Retry,
-    SenderSink, StageReport, WriteSink, broadcast, fs, merge, pipeline, pipeline_of, process,
-    waiting,
+    BranchPolicy, Collect, HighWaterMark, Monitor, Readable, SenderSink, StageReport, WriteSink,
+    broadcast, pipeline, pipeline_of, process,
 };
 
 use crate::hostile::Step;
+use crate::idle::an_idle_source_is_no_bottleneck;
 use crate::reports::{assert_adds_up, look};
 use crate::stages::{CHUNK, Gated, source, through};
 use crate::support::{Gate, in_time, task, until};
 
 /// So long that what else a busy machine does is little beside it.
-const HELD_UP: Duration = Duration::from_millis(200);
+pub(crate) const HELD_UP: Duration = Duration::from_millis(200);
 
-const WAITS_FOR_SOURCE: &str = "waits for its source";
-
-fn until_held_up(
+pub(crate) fn until_held_up(
     monitor: &Monitor,
     stage: impl Fn(&[StageReport]) -> Option<&StageReport>,
     time: impl Fn(&StageReport) -> Duration,
@@ -31,133 +29,6 @@ fn until_held_up(
     until("a stage is held up", || {
         let report = look(monitor);
         stage(report.stages()).is_some_and(|stage| time(stage) > HELD_UP)
-    });
-}
-
-/// Runs a pipeline whose source has nothing to give, and then has what `feed` gives it.
-#[track_caller]
-fn an_idle_source_is_no_bottleneck(what: &str, begun: Pipeline<Bytes>, feed: impl FnOnce()) {
-    let monitor = begun.monitor();
-    let ready = begun.to(Vec::new());
-    let running = task(move || ready.run_into().unwrap());
-    until_held_up(&monitor, <[_]>::first, |source| source.waiting);
-    let meanwhile = monitor.snapshot();
-    assert_eq!(
-        meanwhile.bottleneck(),
-        WAITS_FOR_SOURCE,
-        "{what}: {meanwhile}"
-    );
-    feed();
-    let (report, sink) = running.join();
-    assert_eq!(sink.into_inner(), b"at last", "{what}");
-    let [source, .., sink] = report.stages() else {
-        panic!("{what}: {report}");
-    };
-    assert!(source.busy < source.waiting, "{what}: {report}");
-    assert!(sink.starved > HELD_UP, "{what}: {report}");
-    assert!(sink.busy < sink.starved, "{what}: {report}");
-    assert_eq!(report.bottleneck(), WAITS_FOR_SOURCE, "{what}: {report}");
-    let told = format!("bottleneck: none, {WAITS_FOR_SOURCE} ({})", source.name);
-    assert!(report.to_string().ends_with(&told), "{what}: {report}");
-    assert!(sink.buffer.is_none_or(|buffer| buffer.peak <= 7), "{what}");
-    assert_adds_up(&report);
-}
-
-#[test]
-fn a_source_that_waits_for_data_is_no_bottleneck() {
-    in_time(|| {
-        let (mut peer, socket) = UnixStream::pair().unwrap();
-        let feed = move || peer.write_all(b"at last").unwrap();
-        an_idle_source_is_no_bottleneck("a socket", pipeline(socket), feed);
-
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        let feed = move || sender.send(Bytes::from_static(b"at last")).unwrap();
-        an_idle_source_is_no_bottleneck(
-            "a receiver",
-            pipeline(ReceiverSource::new(receiver)),
-            feed,
-        );
-
-        let mut writer = broadcast(HighWaterMark::bytes(64));
-        let branch = writer.subscribe(BranchPolicy::Slowest);
-        let feed = move || {
-            let _ = writer.write("at last".into()).unwrap();
-            writer.end();
-        };
-        an_idle_source_is_no_bottleneck("a branch", pipeline(branch), feed);
-
-        for own_thread in [true, false] {
-            let (mut out, readable) = highwater::channel(HighWaterMark::bytes(64));
-            let begun = match own_thread {
-                true => pipeline(readable),
-                false => readable.into_pipeline(),
-            };
-            let feed = move || {
-                let _ = out.write("at last".into()).unwrap();
-                out.end();
-            };
-            an_idle_source_is_no_bottleneck("a readable", begun, feed);
-        }
-
-        let (mut peer, socket) = UnixStream::pair().unwrap();
-        let merged = merge([socket], HighWaterMark::bytes(64));
-        let feed = move || peer.write_all(b"at last").unwrap();
-        an_idle_source_is_no_bottleneck("a merge", pipeline(merged), feed);
-
-        let (sender, receiver) = std::sync::mpsc::channel::<()>();
-        let mut told = false;
-        let own = move || {
-            waiting(|| receiver.recv()).unwrap();
-            Ok((!std::mem::replace(&mut told, true)).then(|| Bytes::from_static(b"at last")))
-        };
-        let readable = Readable::from_fn(own, HighWaterMark::bytes(64));
-        let feed = move || (0..2).for_each(|_| sender.send(()).unwrap());
-        an_idle_source_is_no_bottleneck("a closure", pipeline(readable), feed);
-    });
-}
-
-#[test]
-fn a_pipe_and_a_child_that_say_nothing_are_no_bottleneck() {
-    in_time(|| {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        let mut child = Command::new("cat");
-        child.stdin(reader);
-        let source = process::source(child).unwrap();
-        let feed = move || writer.write_all(b"at last").unwrap();
-        an_idle_source_is_no_bottleneck("a child", pipeline(source), feed);
-
-        let path = std::env::temp_dir().join(format!("highwater-idle-{}", std::process::id()));
-        let made = Command::new("mkfifo").arg(&path).status().unwrap();
-        assert!(made.success());
-        let feed = {
-            let path = path.clone();
-            move || std::fs::write(path, "at last").unwrap()
-        };
-        an_idle_source_is_no_bottleneck("a FIFO", pipeline(fs::read(&path).unwrap()), feed);
-        std::fs::remove_file(path).unwrap();
-    });
-}
-
-#[test]
-fn a_source_that_waits_to_be_opened_again_is_no_bottleneck() {
-    in_time(|| {
-        let mut opened = 0;
-        let source = Retry::new(move |_| {
-            opened += 1;
-            match opened {
-                1 => Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()),
-                _ => Ok(highwater::ReadSource::new(&b"again"[..], "again")),
-            }
-        });
-        let report = pipeline(source.pause(HELD_UP))
-            .to(Vec::new())
-            .run()
-            .unwrap();
-        assert_eq!(report.bytes(), 5);
-        assert!(report.stages()[0].waiting >= HELD_UP, "{report}");
-        assert_eq!(report.bottleneck(), WAITS_FOR_SOURCE);
-        assert!(report.stages()[1].buffer.unwrap().peak <= 5);
-        assert_adds_up(&report);
     });
 }
 
@@ -383,6 +254,35 @@ fn what_a_stream_has_waited_before_its_pipeline_is_not_reported() {
         assert!(report.stages()[0].waiting < HELD_UP, "{report}");
         assert!(report.stages()[1].starved < HELD_UP, "{report}");
         assert!(report.stages()[1].buffer.unwrap().peak <= 5);
+        assert_adds_up(&report);
+    });
+}
+
+// A stream between two pipelines: each tells of its own side, and neither counts a wait twice.
+#[test]
+fn a_pipeline_behind_another_waits_for_its_source_and_the_other_for_its_reader() {
+    in_time(|| {
+        let gate = Gate::new();
+        let first = pipeline(source(5_000, [Step::Move(CHUNK)]));
+        let first_monitor = first.monitor();
+        let between = through(first, 1).readable();
+        let second = between.into_pipeline();
+        let second_monitor = second.monitor();
+        let sink = Gated {
+            inner: WriteSink::new(Vec::new(), "slow"),
+            gate: gate.clone(),
+        };
+        let ready = second.to(sink);
+        let running = task(move || ready.run().unwrap());
+        until_held_up(&first_monitor, <[_]>::last, |last| last.blocked);
+        let report = look(&first_monitor);
+        assert_eq!(report.bottleneck(), "waits for its reader", "{report}");
+        assert!(report.stages()[1].waiting < HELD_UP, "{report}");
+        assert_eq!(look(&second_monitor).bottleneck(), "slow");
+        gate.open(5_000);
+        let report = running.join();
+        assert_eq!((report.bytes(), report.bottleneck()), (5_000, "slow"));
+        crate::stages::assert_bounded(&report);
         assert_adds_up(&report);
     });
 }

@@ -18,6 +18,7 @@ mod ends;
 mod faces;
 mod gather;
 mod hostile;
+mod idle;
 mod laws;
 mod limits;
 mod lines;
