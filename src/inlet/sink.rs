@@ -46,8 +46,11 @@ pub(crate) struct Counts {
 impl Counts {
     /// Counts one more chunk. One thread does that.
     pub(crate) fn add(&self, weight: usize) {
-        self.chunks.fetch_add(1, Ordering::Relaxed);
-        self.confirmed.fetch_add(weight as u64, Ordering::Relaxed);
+        // Stored and not added, for it is done for every item.
+        let (confirmed, chunks) = self.look();
+        self.chunks.store(chunks + 1, Ordering::Relaxed);
+        let confirmed = confirmed.saturating_add(weight as u64);
+        self.confirmed.store(confirmed, Ordering::Relaxed);
     }
 
     /// What was confirmed, and how many chunks there were.

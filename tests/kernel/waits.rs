@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use highwater::{IntoSource, Monitor, Report, pipeline};
+use highwater::{IntoSource, Monitor, pipeline};
 
 use crate::ends::{Folder, Place, pair, path, taker};
 use crate::watch::{SLICE_BYTES, bounded, interrupted, pattern, until, watched};
@@ -19,13 +19,6 @@ fn until_waited(monitor: &Monitor, stage: usize) {
         let waited = stages.stages().get(stage).map(|stage| stage.waiting);
         waited.is_some_and(|waited| waited > HELD_UP)
     });
-}
-
-fn adds_up(report: &Report) {
-    for stage in report.stages() {
-        let together = stage.busy + stage.starved + stage.blocked + stage.waiting;
-        assert!(together <= report.elapsed(), "{stage:?}\n{report}");
-    }
 }
 
 #[test]
@@ -53,7 +46,6 @@ fn an_idle_source_is_waited_for_and_is_no_bottleneck() {
     assert!(sink.waiting < HELD_UP, "{report}");
     assert_eq!(report.bottleneck(), "waits for its source");
     bounded(&report);
-    adds_up(&report);
 }
 
 #[test]
@@ -99,7 +91,6 @@ fn a_peer_that_takes_nothing_is_the_bottleneck_and_the_mark_is_what_may_be_on_it
     assert!(buffer.peak <= SLICE_BYTES, "{report}");
     assert!(!report.to_string().contains("a chunk"), "{report}");
     bounded(&report);
-    adds_up(&report);
 }
 
 #[test]
@@ -134,7 +125,6 @@ fn what_a_silence_saved_is_not_spent_in_a_burst() {
         assert!(arrived.bytes() == bytes);
         assert_eq!(path(&report), "splice");
         bounded(&report);
-        adds_up(&report);
     }
 }
 
@@ -159,6 +149,5 @@ fn a_low_rate_comes_in_pieces_and_not_in_lumps() {
         assert!(!path(&report).starts_with("buffered"), "{report}");
         assert_eq!(report.bottleneck(), "limit");
         bounded(&report);
-        adds_up(&report);
     }
 }
