@@ -191,6 +191,11 @@ impl<T, U> Hand<T, U> {
 }
 
 impl<U> Slot<U> {
+    /// Says whether the result is there, so that it is not waited for.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.result.is_empty()
+    }
+
     /// Waits for the result.
     ///
     /// The wait ends when the work on this item has.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select};
 
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
@@ -13,6 +13,7 @@ use crate::mark::READ_BYTES;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::std_io::WriteSink;
+use crate::waits::{For, Waiting};
 
 /// Something that a stream can be read from: every [`Source`], and what has an obvious one.
 pub trait IntoSource<T> {
@@ -50,11 +51,23 @@ impl<T, K: Sink<T> + 'static> IntoSink<T> for K {
 
 /// Bytes in memory, read in pieces.
 #[derive(Debug)]
-pub struct Memory(Bytes);
+pub struct Memory {
+    left: Bytes,
+    piece: usize,
+}
+
+impl Memory {
+    const fn new(bytes: Bytes) -> Self {
+        Self {
+            left: bytes,
+            piece: READ_BYTES,
+        }
+    }
+}
 
 impl Source<Bytes> for Memory {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        let next = self.0.split_to(self.0.len().min(READ_BYTES));
+        let next = self.left.split_to(self.left.len().min(self.piece));
         Ok((!next.is_empty()).then_some(next))
     }
 
@@ -63,7 +76,11 @@ impl Source<Bytes> for Memory {
     }
 
     fn len_hint(&self) -> Option<u64> {
-        Some(self.0.len() as u64)
+        Some(self.left.len() as u64)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        self.piece = self.piece.min(most).max(1);
     }
 }
 
@@ -71,7 +88,7 @@ impl IntoSource<Self> for Bytes {
     type Source = Memory;
 
     fn into_source(self) -> Memory {
-        Memory(self)
+        Memory::new(self)
     }
 }
 
@@ -79,7 +96,7 @@ impl IntoSource<Bytes> for Vec<u8> {
     type Source = Memory;
 
     fn into_source(self) -> Memory {
-        Memory(self.into())
+        Memory::new(self.into())
     }
 }
 
@@ -87,7 +104,7 @@ impl IntoSource<Bytes> for &'static [u8] {
     type Source = Memory;
 
     fn into_source(self) -> Memory {
-        Memory(Bytes::from_static(self))
+        Memory::new(Bytes::from_static(self))
     }
 }
 
@@ -174,6 +191,11 @@ impl<T> ReceiverSource<T> {
 
 impl<T: Send> Source<T> for ReceiverSource<T> {
     fn read(&mut self) -> Result<Option<T>, Error> {
+        match self.receiver.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            chunk => return Ok(chunk.ok()),
+        }
+        let _waiting = Waiting::begin(For::Outside);
         select! {
             recv(self.receiver) -> chunk => Ok(chunk.ok()),
             recv(self.stop.woken) -> _ => Err(self.stop.stays()),
@@ -212,11 +234,17 @@ impl<T: Send> Sink<T> for SenderSink<T> {
         let Some(first) = batch.pop() else {
             return Ok(());
         };
+        let weight = first.weight;
+        let chunk = match self.sender.try_send(first.chunk) {
+            Ok(()) => return Ok(()),
+            // The wait tells which of the two it is.
+            Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) => chunk,
+        };
         // A chunk that was offered and not sent comes back, to count as not written.
         let mut unsent = None;
-        let weight = first.weight;
+        let _waiting = Waiting::begin(For::Outside);
         let outcome = select! {
-            send(self.sender, first.chunk) -> sent => match sent {
+            send(self.sender, chunk) -> sent => match sent {
                 Ok(()) => Ok(()),
                 Err(refused) => {
                     unsent = Some(refused.into_inner());
@@ -224,7 +252,7 @@ impl<T: Send> Sink<T> for SenderSink<T> {
                 }
             },
             recv(self.stop.woken) -> _ => {
-                unsent = Some(first.chunk);
+                unsent = Some(chunk);
                 Err(self.stop.stays())
             }
         };

@@ -25,7 +25,7 @@ use crate::mark::READ_BYTES;
 #[cfg(target_os = "linux")]
 use crate::offer::Offer;
 use crate::pool::Pool;
-use crate::source::{Source, read_chunk, read_pool};
+use crate::source::{Source, read_chunk, read_pool, shrink};
 
 pub use sink::{FileSink, append, create, create_new, stdout};
 
@@ -320,6 +320,13 @@ impl Source<Bytes> for FileSource {
 
     fn files(&self) -> Vec<FileId> {
         self.id.iter().cloned().collect()
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        match &mut self.kind {
+            Kind::Regular { pool, .. } => shrink(pool, most),
+            Kind::Polled(source) => source.set_chunk_bytes(most),
+        }
     }
 
     #[cfg(target_os = "linux")]

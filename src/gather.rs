@@ -148,6 +148,12 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
         self.part + self.sources.front().map_or(0, Source::part)
     }
 
+    fn set_chunk_bytes(&mut self, most: usize) {
+        for source in &mut self.sources {
+            source.set_chunk_bytes(most);
+        }
+    }
+
     fn len_hint(&self) -> Option<u64> {
         self.sources.iter().map(Source::len_hint).sum()
     }

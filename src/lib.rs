@@ -260,6 +260,10 @@ mod error;
 mod mark;
 mod sync;
 
+// What time is counted by.
+mod rate;
+mod waits;
+
 // The only locks, condvars and channels.
 mod cancel;
 mod channel;
@@ -288,6 +292,7 @@ mod std_io;
 mod collect;
 mod inlet;
 pub mod operators;
+
 mod par;
 
 mod readable;
@@ -406,6 +411,7 @@ pub use std_io::{ReadSource, WriteSink};
 pub use sync::model::{Deadlines, Hints};
 pub use take::{TakeBytes, take_bytes};
 pub use transform::{Out, Transform, apply};
+pub use waits::waiting;
 pub use writable::{Cork, Writable};
 
 /// The helpers of the tests call it so, which are here as well.

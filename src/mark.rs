@@ -38,9 +38,12 @@ pub trait Unit<T> {
         Reads::Items
     }
 
-    /// What one of it is called in an error: "at byte 8192".
+    /// What one of it is called, in errors ("at byte 8192") and in reports ("8192 items").
     fn name(&self) -> &'static str;
 }
+
+/// What one of a stream of bytes is called.
+pub(crate) const BYTE: &str = "byte";
 
 impl<T: AsRef<[u8]>> Unit<T> for InBytes {
     fn weigher(&self) -> fn(&T) -> usize {
@@ -52,7 +55,7 @@ impl<T: AsRef<[u8]>> Unit<T> for InBytes {
     }
 
     fn name(&self) -> &'static str {
-        "byte"
+        BYTE
     }
 }
 
@@ -154,6 +157,29 @@ impl HighWaterMark<InItems> {
         Self {
             marks: Marks::with_half(high),
             unit: InItems,
+        }
+    }
+}
+
+/// Marks in slots, of which each is for the results of a few items.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InSlots;
+
+impl<T> Unit<T> for InSlots {
+    fn weigher(&self) -> fn(&T) -> usize {
+        |_| 1
+    }
+
+    fn name(&self) -> &'static str {
+        "slot"
+    }
+}
+
+impl HighWaterMark<InSlots> {
+    pub(crate) const fn slots(high: usize) -> Self {
+        Self {
+            marks: Marks::with_half(high),
+            unit: InSlots,
         }
     }
 }

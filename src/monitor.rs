@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Watch, Watched};
 use crate::inlet::Counts;
+use crate::mark::BYTE;
 use crate::path::CopyPath;
-use crate::report::{BufferReport, Report, StageReport};
+use crate::report::{BufferReport, Place, Report, StageReport};
+use crate::waits::{For, Meter};
 
 /// Tells, from any thread, what a pipeline is doing. A clone tells of the same pipeline.
 ///
@@ -43,23 +45,43 @@ struct Running {
 /// A stage with the joins on both sides of it, which are not kept alive by being watched.
 pub(crate) struct Stage {
     pub(crate) name: String,
-    pub(crate) input: Option<Weak<dyn Watch>>,
-    pub(crate) output: Option<Weak<dyn Watch>>,
-    /// What a sink was given and has confirmed, where that is not what its join tells: a stage on
-    /// its thread makes something else of that.
-    counts: Option<Arc<Counts>>,
-    pub(crate) ended: OnceLock<Ended>,
+    input: Option<Weak<dyn Watch>>,
+    output: Option<Weak<dyn Watch>>,
+    /// What a stage has passed on, or a sink was given and has confirmed, and in what unit, where
+    /// that is not what its join tells.
+    counts: Option<(Arc<Counts>, &'static str)>,
+    /// What its threads wait for beside its joins.
+    meter: Arc<Meter>,
+    /// How much may be on its way to it past its join.
+    room: usize,
+    /// No thread of the pipeline runs it.
+    is_foreign: bool,
+    /// For how long its joins were waited for before the pipeline began.
+    before: Waited,
+    ended: OnceLock<Instant>,
 }
 
-/// How a stage has ended.
-pub(crate) struct Ended {
-    pub(crate) at: Instant,
-    /// For how long a limit has held it up.
-    pub(crate) held: Duration,
+/// For how long a stage has waited at its joins.
+#[derive(Clone, Copy, Default)]
+struct Waited {
+    starved: Duration,
+    blocked: Duration,
+}
+
+/// Takes waits off the time that a stage has run, each as far as there is some left: waits of
+/// several threads may overlap.
+struct Left(Duration);
+
+impl Left {
+    fn take(&mut self, wait: Duration) -> Duration {
+        let wait = wait.min(self.0);
+        self.0 -= wait;
+        wait
+    }
 }
 
 impl Stage {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         name: String,
         input: Option<Weak<dyn Watch>>,
         output: Option<Weak<dyn Watch>>,
@@ -69,50 +91,119 @@ impl Stage {
             input,
             output,
             counts: None,
+            meter: Meter::new(),
+            room: 0,
+            is_foreign: false,
+            before: Waited::default(),
             ended: OnceLock::new(),
         }
     }
 
+    /// A stream that something else fills: what is waited for there is waited for outside.
+    pub(crate) fn foreign(name: String, output: Weak<dyn Watch>) -> Self {
+        Self {
+            is_foreign: true,
+            ..Self::new(name, None, Some(output))
+        }
+    }
+
     /// The same with counts of its own.
-    pub(crate) fn counted(mut self, counts: Arc<Counts>) -> Self {
-        self.counts = Some(counts);
+    pub(crate) fn counted(mut self, counts: Arc<Counts>, unit: &'static str) -> Self {
+        self.counts = Some((counts, unit));
         self
     }
 
+    /// The same, with room for so much on the way to it, past its join.
+    pub(crate) const fn with_room(mut self, room: usize) -> Self {
+        self.room = room;
+        self
+    }
+
+    fn watch(&self) -> [Option<Watched>; 2] {
+        [&self.input, &self.output].map(|join| Some(join.as_ref()?.upgrade()?.watch()))
+    }
+
+    fn waited([input, output]: &[Option<Watched>; 2]) -> Waited {
+        let starved = input.map(|join| join.tally.starved.total());
+        let blocked = output.map(|join| join.tally.blocked.total());
+        Waited {
+            starved: starved.unwrap_or_default(),
+            blocked: blocked.unwrap_or_default(),
+        }
+    }
+
+    /// The pipeline begins: what its joins were waited for before is not its own.
+    fn begin(&mut self) {
+        let joins = self.watch();
+        self.before = Self::waited(&joins);
+        if let [_, Some(output)] = &joins
+            && self.is_foreign
+        {
+            self.before.starved = output.tally.starved.total();
+        }
+    }
+
+    /// For how long a limit has held it up.
     fn held(&self) -> Duration {
-        self.ended.get().map_or(Duration::ZERO, |ended| ended.held)
+        self.meter.total(For::Limit)
+    }
+
+    const fn place(&self) -> Place {
+        match (&self.input, &self.output) {
+            (None, _) => Place::Source,
+            (Some(_), Some(_)) => Place::Between,
+            (Some(_), None) => Place::Sink,
+        }
     }
 
     fn report(&self, began: Instant, now: Instant) -> StageReport {
-        let watch = |join: &Option<Weak<dyn Watch>>| -> Option<Watched> {
-            Some(join.as_ref()?.upgrade()?.watch())
+        let joins = self.watch();
+        let [input, output] = &joins;
+        let (bytes, chunks, unit) = match (&self.counts, output, input) {
+            (Some((counts, unit)), ..) => {
+                let (bytes, chunks) = counts.look();
+                (bytes, chunks, *unit)
+            }
+            (None, Some(join), _) => (join.tally.weight, join.tally.chunks, join.unit),
+            (None, None, Some(join)) => (join.tally.confirmed, join.tally.chunks, join.unit),
+            (None, None, None) => (0, 0, BYTE),
         };
-        let (input, output) = (watch(&self.input), watch(&self.output));
-        let (bytes, chunks) = match (&self.counts, &output, &input) {
-            (Some(counts), ..) => counts.look(),
-            (None, Some(output), _) => (output.tally.weight, output.tally.chunks),
-            (None, None, Some(input)) => (input.tally.confirmed, input.tally.chunks),
-            (None, None, None) => (0, 0),
+        let waited = Self::waited(&joins);
+        let starved = waited.starved.saturating_sub(self.before.starved);
+        let blocked = waited.blocked.saturating_sub(self.before.blocked);
+        let until = self.ended.get().map_or(now, |ended| *ended);
+        let mut left = Left(until.saturating_duration_since(began));
+        // Whoever reads what it brings waits for what is outside, and nobody here works for it.
+        let outside = if self.is_foreign {
+            let for_it = output.map_or(Duration::ZERO, |join| join.tally.starved.total());
+            for_it.saturating_sub(self.before.starved)
+        } else {
+            self.meter.total(For::Outside)
         };
-        let starved = input.map_or(Duration::ZERO, |join| join.tally.starved.total());
-        let blocked = output.map_or(Duration::ZERO, |join| join.tally.blocked.total());
-        let until = self.ended.get().map_or(now, |ended| ended.at);
-        let ran = until.saturating_duration_since(began);
+        let starved = left.take(starved + self.meter.total(For::Before));
+        let blocked = left.take(blocked + self.meter.total(For::Behind));
+        let waiting = left.take(outside);
+        left.take(self.held());
         StageReport {
             name: self.name.clone(),
             bytes,
+            unit,
             chunks,
-            busy: ran
-                .saturating_sub(starved)
-                .saturating_sub(blocked)
-                .saturating_sub(self.held()),
+            busy: if self.is_foreign {
+                Duration::ZERO
+            } else {
+                left.0
+            },
             starved,
             blocked,
+            waiting,
             buffer: input.map(|join| BufferReport {
                 len: join.len,
                 peak: join.tally.peak,
-                high_water_mark: join.high,
+                high_water_mark: join.high.max(self.room),
+                unit: join.unit,
             }),
+            place: self.place(),
         }
     }
 }
@@ -150,7 +241,8 @@ impl Monitor {
     }
 
     /// The pipeline begins, on such a path.
-    pub(crate) fn begin(&self, stages: Vec<Stage>, path: CopyPath) {
+    pub(crate) fn begin(&self, mut stages: Vec<Stage>, path: CopyPath) {
+        stages.iter_mut().for_each(Stage::begin);
         // A pipeline runs once.
         let _ = self.0.running.set(Running {
             began: Instant::now(),
@@ -164,13 +256,18 @@ impl Monitor {
         self.0.running.get()?.stages.get(index)
     }
 
-    /// A stage has ended, which was held up by a limit for so long.
-    pub(crate) fn ended(&self, index: usize, held: Duration) {
+    /// Counts what `work` waits for as what the stage of that index does.
+    pub(crate) fn measure<R>(&self, index: usize, work: impl FnOnce() -> R) -> R {
+        match self.stage(index) {
+            Some(stage) => stage.meter.measure(work),
+            None => work(),
+        }
+    }
+
+    /// A stage has ended.
+    pub(crate) fn ended(&self, index: usize) {
         if let Some(stage) = self.stage(index) {
-            let _ = stage.ended.set(Ended {
-                at: Instant::now(),
-                held,
-            });
+            let _ = stage.ended.set(Instant::now());
         }
     }
 

@@ -24,8 +24,10 @@ use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::crew::{Crew, Halt, Slot};
 use crate::error::Error;
+use crate::inlet::Counts;
 use crate::mark::Gauge;
 use crate::transform::{Out, Transform};
+use crate::waits::{For, wait_for};
 use crate::worker::guard;
 
 /// What the stages that share their work are called.
@@ -141,6 +143,8 @@ fn has_failed<R>(made: &Made<R>) -> bool {
 
 /// Hands the items to a crew, and passes on where their results will be.
 pub(crate) struct Scatter<T, U> {
+    /// What was handed over, for others to look at: what its join counts are slots.
+    counts: Arc<Counts>,
     bundler: Bundler<T>,
     crew: Crew<Bundle<T>, Made<U>>,
 }
@@ -154,9 +158,14 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
         let bundler = Bundler::new(gauge, hands);
         let work = bundler.work(work, |result| result);
         Self {
+            counts: Arc::default(),
             bundler,
             crew: Crew::new(NAME, hands, move |bundle| Ok(work(bundle))).failing_with(has_failed),
         }
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     pub(crate) fn halt(&self) -> Halt {
@@ -166,6 +175,7 @@ impl<T: Send + 'static, U: Send + 'static> Scatter<T, U> {
 
 impl<T: Send + 'static, U: Send + 'static> Transform<T, Slot<Made<U>>> for Scatter<T, U> {
     fn transform(&mut self, item: T, out: &mut Out<'_, Slot<Made<U>>>) -> Result<(), Error> {
+        self.counts.add(self.bundler.gauge.weigh(&item));
         if self.bundler.add(item) {
             self.idle(out)?;
         }
@@ -200,9 +210,13 @@ pub(crate) struct Await;
 
 impl<U: Send> Transform<Slot<Made<U>>, U> for Await {
     fn transform(&mut self, slot: Slot<Made<U>>, out: &mut Out<'_, U>) -> Result<(), Error> {
-        slot.wait()?
-            .into_iter()
-            .try_for_each(|result| out.push(result?))
+        let made = if slot.is_ready() {
+            slot.wait()
+        } else {
+            // The hands in front of it have nothing for it yet.
+            wait_for(For::Before, || slot.wait())
+        };
+        made?.into_iter().try_for_each(|result| out.push(result?))
     }
 
     // It waits, but only for the threads of its own stage.

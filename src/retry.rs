@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::cancel::{Interrupt, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
+use crate::waits::{For, wait_for};
 
 /// A source of bytes that is opened again, behind the last byte that it gave, when it fails.
 ///
@@ -57,6 +58,8 @@ pub struct Retry<S, F> {
     pause: Duration,
     when: fn(&Error) -> bool,
     interrupt: LateInterrupt,
+    /// How much what is opened may bring at once, if that was said.
+    chunk_bytes: Option<usize>,
     stop: Sender<()>,
     stopped: Receiver<()>,
 }
@@ -82,6 +85,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
             pause: Duration::from_millis(100),
             when: |_| true,
             interrupt: LateInterrupt::default(),
+            chunk_bytes: None,
             stop,
             stopped,
         }
@@ -112,7 +116,10 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
         let current = match &mut self.current {
             Some(current) => current,
             none => {
-                let opened = (self.open)(self.offset)?;
+                let mut opened = (self.open)(self.offset)?;
+                if let Some(most) = self.chunk_bytes {
+                    opened.set_chunk_bytes(most);
+                }
                 self.name = opened.name().into_owned();
                 self.interrupt.set(opened.interrupt());
                 none.insert(opened)
@@ -127,7 +134,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
     fn rest(&self) -> Result<(), Error> {
         let doubled = 2_u32.saturating_pow(self.failed - 1);
         let pause = self.pause.saturating_mul(doubled).min(PAUSE_MAX);
-        match self.stopped.recv_timeout(pause) {
+        match wait_for(For::Outside, || self.stopped.recv_timeout(pause)) {
             Err(RecvTimeoutError::Timeout) => Ok(()),
             _ => Err(Error::interrupted()),
         }
@@ -187,6 +194,13 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        self.chunk_bytes = Some(most);
+        if let Some(current) = &mut self.current {
+            current.set_chunk_bytes(most);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use crate::options::{Limits, SocketOptions, domain_of};
 use crate::path::Why;
 use crate::pool::Pool;
 use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
-use crate::source::{Source, read_chunk, read_pool};
+use crate::source::{Source, read_chunk, read_pool, shrink};
 use crate::stall::Stall;
 use crate::traffic::SocketMonitor;
 
@@ -313,6 +313,10 @@ impl Source<Bytes> for SocketSource {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.shared.name())
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
     }
 
     #[cfg(target_os = "linux")]

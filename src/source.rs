@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::{Duration, Instant};
+use std::num::NonZeroU64;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -10,9 +11,10 @@ use crate::cancel::Interrupt;
 use crate::channel::{Join, Wait};
 use crate::error::{Error, ErrorKind};
 use crate::file_id::FileId;
-use crate::mark::{DEFAULT_BYTES, READ_BYTES};
+use crate::mark::{BYTE, DEFAULT_BYTES, READ_BYTES};
 use crate::offer::Offer;
 use crate::pool::Pool;
+use crate::rate::RateLimit;
 use crate::sink::retry;
 use crate::worker::guard;
 
@@ -74,6 +76,13 @@ pub trait Source<T>: Send {
         Vec::new()
     }
 
+    /// Asks it to bring no more than so many bytes at once: a limit on the rate would otherwise come
+    /// in lumps. It is told before the first [`read`](Self::read). One whose chunks have boundaries
+    /// that mean something, or that reads no more at once anyway, does nothing.
+    fn set_chunk_bytes(&mut self, most: usize) {
+        let _ = most;
+    }
+
     /// Offers its sink a copy that no chunk takes part in. After what such a copy has moved,
     /// [`read`](Self::read) goes on, if it comes to that.
     fn offer(&mut self) -> Option<Offer> {
@@ -87,6 +96,13 @@ const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
 pub(crate) fn read_pool(bytes: usize) -> Pool {
     Pool::new(bytes, BUFFERS_KEPT)
+}
+
+/// Takes a pool of smaller buffers in place of one whose buffers are larger than that.
+pub(crate) fn shrink(pool: &mut Pool, bytes: usize) {
+    if bytes < pool.buffer_bytes() {
+        *pool = read_pool(bytes);
+    }
 }
 
 /// Reads a chunk into a buffer of the pool. `None` is the end.
@@ -130,45 +146,8 @@ impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
     }
 }
 
-/// A bound on how fast a source is read, in units of its stream a second.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    per_second: u64,
-    started: Option<Instant>,
-    taken: u64,
-    /// For how long the source was held up by this.
-    pub(crate) held: Duration,
-}
-
-impl Pace {
-    pub(crate) const fn new(per_second: u64) -> Self {
-        Self {
-            per_second,
-            started: None,
-            taken: 0,
-            held: Duration::ZERO,
-        }
-    }
-
-    /// When what was taken so far, and `weight` with it, may have been taken.
-    fn due(&mut self, weight: u64) -> Instant {
-        let started = *self.started.get_or_insert_with(Instant::now);
-        self.taken += weight;
-        let seconds = self.taken as f64 / self.per_second as f64;
-        started + Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
-    }
-
-    /// Holds the source up for what it has read. Says whether its stream still takes it.
-    pub(crate) fn hold<T>(&mut self, join: &Join<T>, weight: u64) -> bool {
-        let due = self.due(weight);
-        let began = Instant::now();
-        let open = began >= due || join.sleep_until(due);
-        self.held += began.elapsed();
-        open
-    }
-}
-
-/// Brings a source's chunks into a join until its end. Ends the join, in every case.
+/// Brings a source's chunks into a join until its end, no faster than a limit says, if there is
+/// one. Ends the join, in every case.
 ///
 /// # Errors
 ///
@@ -182,10 +161,16 @@ pub(crate) fn run_from<T, S: Source<T>>(
     join: &Join<T>,
     source: &mut S,
     mut read: u64,
-    mut pace: Option<&mut Pace>,
+    per_second: Option<NonZeroU64>,
 ) -> Result<(), Error> {
     // Not what the join has seen: others may write there too.
     let mut part = source.part();
+    let mut limit = per_second.map(|rate| RateLimit::new(rate, Instant::now()));
+    if let Some(limit) = &limit
+        && join.gauge().unit() == BYTE
+    {
+        source.set_chunk_bytes(limit.piece_within(READ_BYTES));
+    }
     loop {
         // A read only once there is room for what it brings: nothing is read ahead of the mark,
         // and with a mark of 0 nothing is read before somebody wants it.
@@ -212,13 +197,15 @@ pub(crate) fn run_from<T, S: Source<T>>(
         };
         let weight = join.weigh(&chunk) as u64;
         read = read.saturating_add(weight);
-        if let Some(pace) = &mut pace {
-            pace.hold(join, weight);
-        }
         if let Err(refused) = join.write(chunk, Wait::Forever) {
             let (chunk, error) = refused.into_parts();
             join.give_back(chunk);
             return leave(join, source, error);
+        }
+        if let Some(limit) = &mut limit
+            && let Some(due) = limit.pass(weight, Instant::now())
+        {
+            join.sleep_until(due);
         }
     }
 }
@@ -288,6 +275,10 @@ impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
 
     fn files(&self) -> Vec<FileId> {
         (**self).files()
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        (**self).set_chunk_bytes(most);
     }
 
     fn offer(&mut self) -> Option<Offer> {

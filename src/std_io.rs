@@ -16,7 +16,7 @@ use crate::fd::Handed;
 use crate::mark::READ_BYTES;
 use crate::pool::Pool;
 use crate::sink::{Sink, retry, write_vectored};
-use crate::source::{Source, read_chunk, read_pool};
+use crate::source::{Source, read_chunk, read_pool, shrink};
 
 /// Any [`io::Read`] as a source of bytes, read into recycled buffers.
 ///
@@ -66,6 +66,10 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
     }
 }
 

@@ -97,6 +97,10 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
         self.inner.files()
     }
 
+    fn set_chunk_bytes(&mut self, most: usize) {
+        self.inner.set_chunk_bytes(most);
+    }
+
     fn offer(&mut self) -> Option<Offer> {
         Some(self.inner.offer()?.up_to(&self.left))
     }

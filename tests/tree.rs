@@ -148,9 +148,9 @@ fn the_rules_are_pure() {
 }
 
 #[test]
-fn only_the_channel_the_token_and_the_rota_lock() {
+fn only_the_channel_the_token_the_meter_and_the_rota_lock() {
     const LOCKS: [&str; 4] = ["Mutex", "Condvar", "RwLock", "parking_lot"];
-    const MAY: [&str; 6] = ["sync", "cancel", "channel", "pool", "rota", "http"];
+    const MAY: [&str; 7] = ["sync", "cancel", "channel", "pool", "waits", "rota", "http"];
     for (file, text) in files(&["src"]) {
         if !MAY.contains(&module(&file)) {
             for line in code(&text) {

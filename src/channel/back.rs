@@ -1,11 +1,12 @@
 //! What the lock of a join guards: the machine, and who waits for it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cancel::Interrupt;
 use crate::chunk::{Batch, Load, Weighed};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Events, Pressure, Refused, Request, WritableState};
+use crate::waits::{For, Parked, waited_for};
 
 use super::Taken;
 
@@ -47,6 +48,11 @@ pub(super) struct Back<T> {
     pub(super) interrupt_source: Option<Interrupt>,
     pub(super) interrupt_sink: Option<Interrupt>,
     pub(super) tally: Tally,
+    /// What a wait of a writer is to the pipeline that the thread works for; none if the join is
+    /// one of its own, whose tally says it.
+    pub(super) writers_for: Option<For>,
+    /// The same for the reader.
+    pub(super) reader_for: Option<For>,
 }
 
 /// What a join has seen so far.
@@ -102,46 +108,6 @@ impl Tally {
     }
 }
 
-/// A sum of waits. The clock is read only when a thread really parks.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Parked {
-    total: Duration,
-    since: Option<Instant>,
-    threads: u32,
-}
-
-impl Parked {
-    pub(super) fn begin(&mut self) {
-        self.threads += 1;
-        // Several writers that wait at the same time are one wait: what is told is for how long
-        // the stage was held up.
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    pub(super) fn end(&mut self) {
-        self.threads -= 1;
-        if self.threads == 0
-            && let Some(since) = self.since.take()
-        {
-            self.total += since.elapsed();
-        }
-    }
-
-    /// Counts a wait that was over before the thread parked.
-    #[inline]
-    pub(super) fn add(&mut self, waited: Duration) {
-        // While another one is parked, that is counted already.
-        if !waited.is_zero() && self.threads == 0 {
-            self.total += waited;
-        }
-    }
-
-    /// All waits together, with the one that still goes on.
-    pub(crate) fn total(&self) -> Duration {
-        self.total + self.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-}
-
 impl<T> Back<T> {
     pub(super) fn new(state: WritableState<T, Error>) -> Self {
         Self {
@@ -165,6 +131,26 @@ impl<T> Back<T> {
             interrupt_source: None,
             interrupt_sink: None,
             tally: Tally::default(),
+            writers_for: Some(For::Outside),
+            reader_for: Some(For::Outside),
+        }
+    }
+
+    /// Counts what a writer has waited for room without being parked.
+    #[inline]
+    pub(super) fn blocked(&mut self, waited: Duration) {
+        if !waited.is_zero() {
+            self.tally.blocked.add(waited);
+            waited_for(self.writers_for, waited);
+        }
+    }
+
+    /// Counts what the reader has waited for a chunk without being parked.
+    #[inline]
+    pub(super) fn starved(&mut self, waited: Duration) {
+        if !waited.is_zero() {
+            self.tally.starved.add(waited);
+            waited_for(self.reader_for, waited);
         }
     }
 

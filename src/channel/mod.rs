@@ -25,6 +25,7 @@ mod front;
 mod life;
 mod reader;
 mod sink;
+mod watch;
 mod writer;
 
 use std::hint;
@@ -39,6 +40,7 @@ use crate::state::{Batching, ReadableState, WritableState};
 use crate::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
 };
+use crate::waits::{For, Waiting};
 
 use back::Back;
 pub(crate) use back::Tally;
@@ -48,6 +50,7 @@ pub(crate) use desk::{Attendance, Desk, Held, Seat, Served};
 pub(crate) use fanout::{Fanout, Outlet};
 use front::Front;
 pub(crate) use reader::Amount;
+pub(crate) use watch::{Watch, Watched};
 
 /// For how long a call may block.
 #[derive(Clone, Copy, Debug)]
@@ -235,12 +238,14 @@ impl<T> Join<T> {
                 drop(back);
                 let waited = self.drained_flag.spin(WRITER_PAUSES);
                 back = self.back();
-                back.tally.blocked.add(waited);
+                back.blocked(waited);
                 continue;
             }
             back.parked_writers += 1;
             back.tally.blocked.begin();
+            let waiting = Waiting::begin(back.writers_for);
             let in_time = patience.park(&self.drained, &mut back);
+            drop(waiting);
             back.tally.blocked.end();
             back.parked_writers -= 1;
             // The last look is at the state and not at the clock: what came in time counts.
@@ -273,12 +278,14 @@ impl<T> Join<T> {
                 drop(back);
                 let waited = self.filled_flag.spin(READER_PAUSES);
                 back = self.back();
-                back.tally.starved.add(waited);
+                back.starved(waited);
                 continue;
             }
             back.reader_parked = true;
             back.tally.starved.begin();
+            let waiting = Waiting::begin(back.reader_for);
             let in_time = patience.park(&self.filled, &mut back);
+            drop(waiting);
             back.tally.starved.end();
             back.reader_parked = false;
             if !in_time && !back.is_filled() {
@@ -288,6 +295,17 @@ impl<T> Join<T> {
         }
         back.reader_waits = false;
         outcome.map(|()| back)
+    }
+
+    /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
+    /// its meter counts, if the tally of the join says it. By itself it is one for something outside.
+    pub(crate) fn writers_wait_for(&self, what: Option<For>) {
+        self.back().writers_for = what;
+    }
+
+    /// Says the same of its reader.
+    pub(crate) fn reader_waits_for(&self, what: Option<For>) {
+        self.back().reader_for = what;
     }
 
     /// Says in an error how far the stream had come.
@@ -309,29 +327,6 @@ impl<T> Join<T> {
     pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
         let back = self.back();
         look(&back.state, &back.tally)
-    }
-}
-
-/// What of a join can be watched from outside, whatever flows through it.
-pub(crate) trait Watch: Send + Sync {
-    fn watch(&self) -> Watched;
-}
-
-/// A join at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched {
-    pub(crate) len: usize,
-    pub(crate) high: usize,
-    pub(crate) tally: Tally,
-}
-
-impl<T: Send> Watch for Join<T> {
-    fn watch(&self) -> Watched {
-        self.look(|state, tally| Watched {
-            len: state.len(),
-            high: state.marks().high(),
-            tally: *tally,
-        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The reader's side of a join.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Back, Front, Join, READER_PAUSES, Taken, Unmet, Wait};
 use crate::chunk::{Batch, Divide, Load};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Event, Events, OutOfRange};
 use crate::sync::{MutexGuard, TryMutexGuard};
+use crate::waits::{For, Waiting};
 
 impl<T> Join<T> {
     /// Takes the next chunk, waiting for one if there is none. `None` is the end.
@@ -75,7 +76,7 @@ impl<T> Join<T> {
                 Duration::ZERO
             };
             back = self.back();
-            back.tally.starved.add(waited);
+            back.starved(waited);
         }
         if !back.is_filled() {
             back = match self.wait_filled(back, wait) {
@@ -95,6 +96,18 @@ impl<T> Join<T> {
         match self.front.0.try_lock() {
             Some(front) => Ok(self.turn(front, back, first)),
             None => Ok(None),
+        }
+    }
+
+    /// Waits until `deadline`, or until the stream is torn down or used up: the sleep of a reader
+    /// that a limit holds.
+    pub(crate) fn rest_until(&self, deadline: Instant) {
+        let _waiting = Waiting::begin(For::Limit);
+        let mut back = self.back();
+        while !back.state.is_closed() && !back.nudged && Instant::now() < deadline {
+            back.reader_parked = true;
+            self.filled.wait_until(&mut back, deadline);
+            back.reader_parked = false;
         }
     }
 

@@ -9,6 +9,7 @@ use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
 use crate::sync::MutexGuard;
+use crate::waits::{For, Waiting};
 
 impl<T> Join<T> {
     /// Writes a chunk, waiting for room first.
@@ -25,7 +26,7 @@ impl<T> Join<T> {
             Duration::ZERO
         };
         let mut back = self.back();
-        back.tally.blocked.add(waited);
+        back.blocked(waited);
         if !back.admits() {
             back = match self.wait_for_room(back, wait) {
                 Ok(back) => back,
@@ -334,6 +335,7 @@ impl<T> Join<T> {
     ///
     /// It is a sleep that a cancel ends, and no wait for room: it does not count as blocked.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
+        let _waiting = Waiting::begin(For::Limit);
         let mut back = self.back();
         while back.state.is_writable() && Instant::now() < deadline {
             back.parked_writers += 1;

@@ -40,7 +40,7 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::error::Error;
 use crate::pool::Pool;
-use crate::source::{Source, read_chunk};
+use crate::source::{Source, read_chunk, shrink};
 
 pub(crate) use close::close;
 pub(crate) use known::Handed;
@@ -110,5 +110,9 @@ impl Source<Bytes> for FdSource {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
     }
 }

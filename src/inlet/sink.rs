@@ -44,6 +44,15 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// Counts one more chunk. One thread does that.
+    pub(crate) fn add(&self, weight: usize) {
+        // Stored and not added, for it is done for every item.
+        let (confirmed, chunks) = self.look();
+        self.chunks.store(chunks + 1, Ordering::Relaxed);
+        let confirmed = confirmed.saturating_add(weight as u64);
+        self.confirmed.store(confirmed, Ordering::Relaxed);
+    }
+
     /// What was confirmed, and how many chunks there were.
     pub(crate) fn look(&self) -> (u64, u64) {
         (
@@ -96,6 +105,12 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
 
     pub(crate) fn name(&self) -> Cow<'_, str> {
         self.sink.name()
+    }
+
+    /// Counts what the sink is given, and confirms, where others look already.
+    pub(crate) fn counted(mut self, counts: Arc<Counts>) -> Self {
+        self.counts = Some(counts);
+        self
     }
 
     /// What the sink was given and has confirmed, for others to look at.

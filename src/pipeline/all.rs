@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
-use super::plan::{Body, Done};
+use super::plan::Body;
 use crate::cancel::{Cancel, Interrupt};
 use crate::channel::Join;
 use crate::error::Error;
@@ -93,34 +92,23 @@ impl All {
 
     /// Does what a thread does.
     pub(super) fn run(&self, body: Body, monitor: &Monitor) {
-        let Body {
-            stage,
-            before,
-            held,
-            run,
-        } = body;
-        let held = held + self.settle(before, run());
-        monitor.ended(stage, held);
+        let Body { stage, before, run } = body;
+        self.settle(before, monitor.measure(stage, run));
+        monitor.ended(stage);
     }
 
-    /// A thread has ended that has so many joins before it. Says for how long a limit has held it
-    /// up.
+    /// A thread has ended that has so many joins before it.
     ///
     /// What is behind it is told in its turn. What is before it may be waiting for a source that has
     /// nothing to say, and is told now.
-    pub(super) fn settle(&self, before: usize, outcome: Result<Done, Error>) -> Duration {
+    pub(super) fn settle(&self, before: usize, outcome: Result<Ended, Error>) {
         let before = self.joins.iter().take(before);
         match outcome {
-            Ok(done) => {
-                if done.ended == Ended::WithEnough {
-                    before.for_each(|join| join.satisfy());
-                }
-                done.held
-            }
+            Ok(Ended::WithEnough) => before.for_each(|join| join.satisfy()),
+            Ok(Ended::AtTheEnd) => {}
             Err(error) => {
                 before.for_each(|join| join.abort(&error));
                 self.tell(error);
-                Duration::ZERO
             }
         }
     }

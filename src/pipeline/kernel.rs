@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use super::all::All;
 use super::feed::Feed;
@@ -16,18 +16,24 @@ use crate::cancel::Cancel;
 use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::{Inlet, ToSink};
+use crate::mark::BYTE;
 use crate::monitor::Monitor;
 use crate::offer::{Broken, KernelCopy, Side, SliceCopy, Step};
 use crate::path::{CopyPath, Why};
+use crate::rate::RateLimit;
 use crate::sink::Sink;
-use crate::source::Pace;
 
 /// How much is moved at once, in bytes: between two slices others are heard. From one socket to
 /// another a quarter of that takes 1.7 times as much of the processor.
 pub(super) const SLICE_BYTES: usize = 1024 * 1024;
 
-/// The least that is moved at once under a limit, in bytes.
-const SLICE_BYTES_MIN: usize = 4096;
+/// The least that may be on its way, in bytes: a page.
+const ROOM_BYTES_MIN: usize = 4096;
+
+/// How much may be on its way, given what the marks of the pipeline allow.
+pub(super) fn room(room: usize) -> usize {
+    room.clamp(ROOM_BYTES_MIN, SLICE_BYTES)
+}
 
 /// Has source and sink agree on a copy, if nothing stands between them.
 pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
@@ -45,11 +51,11 @@ pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
     let gauge = join.ok_or(Why::Stage)?.gauge();
     let mut offer = plan.offer.take().ok_or(Why::Source)?;
     plan.wanted = offer.take_limits();
-    if gauge.unit() != "byte" {
+    if gauge.unit() != BYTE {
         return Err(Why::Unit);
     }
     // What is on its way between the two is one slice, and bounded by a mark as a buffer would be.
-    sink.accept(offer.within(plan.room.clamp(SLICE_BYTES_MIN, SLICE_BYTES)))
+    sink.accept(offer.within(room(plan.room)))
 }
 
 /// A copy in the kernel, and what it is part of.
@@ -58,8 +64,7 @@ pub(super) struct Run<'a, 'k, T, K> {
     pub(super) inlet: &'a mut ToSink<'k, T, K>,
     pub(super) all: &'a All,
     pub(super) monitor: &'a Monitor,
-    pub(super) pace: Option<Pace>,
-    pub(super) slice: usize,
+    pub(super) limit: Option<RateLimit>,
     /// How many bytes are still wanted, of each who has said so.
     pub(super) wanted: Vec<Arc<AtomicU64>>,
 }
@@ -74,14 +79,6 @@ enum Exit {
     Sink(Error),
 }
 
-/// As much as a tenth of a second allows, so that a limit does not come in lumps.
-pub(super) fn slice_bytes(per_second: Option<u64>) -> usize {
-    let tenth = per_second.map_or(usize::MAX, |rate| {
-        usize::try_from(rate / 10).unwrap_or(usize::MAX)
-    });
-    tenth.clamp(SLICE_BYTES_MIN, SLICE_BYTES)
-}
-
 impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
     /// Makes the copy, as far as it goes. Says what is still to be run, which is nothing unless
     /// the kernel has refused, and which way the bytes went.
@@ -93,22 +90,22 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
         let exit = self.deliver_held(&mut *copy, exit);
         // The descriptors that it has are not to be the last to be closed.
         drop(copy);
-        let held = self.pace.as_ref().map_or(Duration::ZERO, |pace| pace.held);
-        let source = source.into_iter().map(|body| Body { held, ..body });
         let path = match exit {
             Exit::Refused(why) if at == 0 => CopyPath::Buffered(why),
             Exit::Refused(why) => CopyPath::Switched { call, at, why },
             exit => {
                 if !self.end(exit) {
                     // It has nothing to read any more, and learns why.
-                    source.for_each(|body| self.all.run(body, self.monitor));
+                    for body in source {
+                        self.all.run(body, self.monitor);
+                    }
                 } else {
-                    self.monitor.ended(0, held);
+                    self.monitor.ended(0);
                 }
                 return (Vec::new(), CopyPath::Kernel(call));
             }
         };
-        (source.collect(), path)
+        (source, path)
     }
 
     /// Moves slice after slice, for as long as that goes well and is wanted.
@@ -139,7 +136,9 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
     /// How much is to be moved now.
     fn most(&self) -> usize {
         let wanted = self.wanted.iter().map(|left| left.load(Ordering::Relaxed));
-        wanted.fold(self.slice, |most, left| {
+        let piece = self.limit.as_ref();
+        let piece = piece.map_or(SLICE_BYTES, |limit| limit.piece_within(SLICE_BYTES));
+        wanted.fold(piece, |most, left| {
             usize::try_from(left).map_or(most, |left| left.min(most))
         })
     }
@@ -153,13 +152,19 @@ impl<T: Send + 'static, K: Sink<T>> Run<'_, '_, T, K> {
                 if let Err(error) = self.inlet.passed_by(bytes) {
                     return Ok(Some(Exit::Sink(error)));
                 }
-                if let Some(pace) = &mut self.pace {
-                    self.join.starve(|| pace.hold(self.join, bytes as u64));
+                let limit = self.limit.as_mut();
+                if let Some(due) = limit.and_then(|limit| limit.pass(bytes as u64, Instant::now()))
+                {
+                    let hold = || self.join.starve(|| self.join.sleep_until(due));
+                    self.monitor.measure(0, hold);
                 }
             }
             Step::Wait(side) => {
                 let waited = match side {
-                    Side::Source => self.join.starve(|| copy.wait(side)),
+                    Side::Source => {
+                        let wait = || self.join.starve(|| copy.wait(side));
+                        self.monitor.measure(0, wait)
+                    }
                     Side::Sink => self.join.block(|| copy.wait(side)),
                 };
                 waited.map_err(|error| Broken { side, error })?;

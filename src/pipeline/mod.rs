@@ -10,6 +10,7 @@ mod run;
 mod split;
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +19,11 @@ use bytes::Bytes;
 use crate::cancel::CancelToken;
 use crate::channel::Budget;
 use crate::ends::{IntoSink, IntoSource};
+use crate::error::Error;
 use crate::inlet::Through;
 use crate::mark::{Gauge, HighWaterMark, InBytes, Unit};
 use crate::monitor::Monitor;
+use crate::rate::rate;
 use crate::report::{Progress, Teller};
 use crate::source::Source;
 use crate::transform::Transform;
@@ -100,7 +103,8 @@ struct Settings {
     mark: HighWaterMark<InBytes>,
     /// How much a copy in the kernel may have on its way.
     room: usize,
-    per_second: Option<u64>,
+    /// How fast the source is read at most, or why that cannot be.
+    limit: Result<Option<NonZeroU64>, Error>,
     budget: Option<Budget>,
     total: Option<u64>,
     /// Every byte comes through the buffers.
@@ -115,7 +119,7 @@ impl Settings {
         Self {
             mark: HighWaterMark::default(),
             room: SLICE_BYTES,
-            per_second: None,
+            limit: Ok(None),
             budget: None,
             total,
             in_buffers: false,
@@ -246,14 +250,35 @@ impl<T: Send + 'static> Pipeline<T> {
         self
     }
 
-    /// Reads no more than so many bytes, or items, a second from the source.
+    /// Reads no more than so many bytes, or items, a second from the source, in the unit of its
+    /// stream.
     ///
-    /// # Panics
+    /// That holds at every moment: in any time there pass at most what the rate gives for it and for
+    /// a twentieth of a second more, or a chunk of the source more if that is larger. What a silence
+    /// saved is not spent in a burst. Of bytes as little is read at once as makes the rate even; a
+    /// byte a second is one byte, each second.
     ///
-    /// If `per_second` is 0, at which nothing would ever move.
+    /// With a `per_second` of 0, at which nothing would ever move, [`run`](Ready::run) fails, or the
+    /// first read of a [`readable`](Self::readable), with
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use highwater::{ErrorKind, pipeline};
+    ///
+    /// let began = Instant::now();
+    /// let report = pipeline(vec![0; 1000]).limit(20_000).to(Vec::new()).run()?;
+    /// assert!(began.elapsed() >= Duration::from_millis(50));
+    /// assert_eq!((report.bytes(), report.bottleneck()), (1000, "limit"));
+    ///
+    /// let failure = pipeline(vec![0; 1000]).limit(0).to(Vec::new()).run().unwrap_err();
+    /// assert_eq!(failure.error.kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
     pub fn limit(mut self, per_second: u64) -> Self {
-        assert!(per_second > 0, "a limit of 0 a second");
-        self.settings.per_second = Some(per_second);
+        self.settings.limit = rate(per_second).map(Some);
         self
     }
 

@@ -159,10 +159,12 @@ impl<T: Send + 'static> Pipeline<T> {
             let taken = measure(plan.mark);
             let mut scatter = Scatter::new(threads, taken, make);
             plan.joins.push(Arc::new(scatter.halt()));
-            let slots = HighWaterMark::items(SLOTS_PER_HAND * threads.max(1)).gauge();
+            let counts = scatter.counts();
+            let slots = HighWaterMark::slots(SLOTS_PER_HAND.saturating_mul(threads.max(1))).gauge();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
                 feed.drive(&mut Through::new(&mut scatter, taken, inlet))
             });
+            plan.count_last(counts, measure(plan.mark).unit());
             Box::new(Light {
                 before,
                 gauge: slots,

@@ -1,8 +1,8 @@
 //! What is to be run, put together stage by stage once everything is known.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use super::Settings;
 use super::feed::{Feed, FromJoin, watched};
@@ -10,12 +10,12 @@ use crate::cancel::Cancel;
 use crate::channel::{Budget, Join};
 use crate::error::{Error, ErrorKind};
 use crate::file_id::FileId;
-use crate::inlet::{Ended, ToJoin};
+use crate::inlet::{Counts, Ended, ToJoin};
 use crate::mark::{Gauge, HighWaterMark, InBytes};
 use crate::monitor::Stage;
 use crate::offer::Offer;
 use crate::sink::Sink;
-use crate::source::{self, Pace, Source};
+use crate::source::{self, Source};
 
 /// What a stage does with a file.
 const READS: &str = "is read";
@@ -28,7 +28,7 @@ pub(super) struct Plan {
     /// How much a copy in the kernel may have on its way.
     pub(super) room: usize,
     /// How fast the source is read at most.
-    pub(super) per_second: Option<u64>,
+    pub(super) per_second: Option<NonZeroU64>,
     /// What the chunks are charged to.
     budget: Option<Budget>,
     /// Every byte comes through the buffers.
@@ -55,25 +55,7 @@ pub(super) struct Body {
     /// How many joins are before it. When it ends before its time they are of no use any more;
     /// what is behind it is told in its turn.
     pub(super) before: usize,
-    /// For how long a limit has held it up before it was started.
-    pub(super) held: Duration,
-    pub(super) run: Box<dyn FnOnce() -> Result<Done, Error> + Send>,
-}
-
-/// How a thread has ended.
-pub(super) struct Done {
-    pub(super) ended: Ended,
-    /// For how long a limit has held it up.
-    pub(super) held: Duration,
-}
-
-impl From<Ended> for Done {
-    fn from(ended: Ended) -> Self {
-        Self {
-            ended,
-            held: Duration::ZERO,
-        }
-    }
+    pub(super) run: Box<dyn FnOnce() -> Result<Ended, Error> + Send>,
 }
 
 /// Builds the joins up to some place of a pipeline, and says what feeds what is behind it.
@@ -84,7 +66,7 @@ impl Plan {
         Self {
             mark: settings.mark,
             room: settings.room,
-            per_second: settings.per_second,
+            per_second: settings.limit.as_ref().ok().copied().flatten(),
             budget: settings.budget.clone(),
             in_buffers: settings.in_buffers,
             offer: None,
@@ -99,19 +81,21 @@ impl Plan {
 
     /// Makes a join, within the budget.
     pub(super) fn join<T: Send + 'static>(&self, gauge: Gauge<T>) -> Arc<Join<T>> {
-        Join::within(gauge, self.budget.as_ref())
+        let join = Join::within(gauge, self.budget.as_ref());
+        join.writers_wait_for(None);
+        join.reader_waits_for(None);
+        join
     }
 
     /// Adds a thread that does `run`, for a stage.
     pub(super) fn thread(
         &mut self,
         stage: Stage,
-        run: impl FnOnce() -> Result<Done, Error> + Send + 'static,
+        run: impl FnOnce() -> Result<Ended, Error> + Send + 'static,
     ) {
         self.bodies.push(Body {
             stage: self.stages.len(),
             before: self.joins.len(),
-            held: Duration::ZERO,
             run: Box::new(run),
         });
         self.stages.push(stage);
@@ -143,29 +127,32 @@ impl Plan {
         self.files.push((file, name, WRITES));
     }
 
+    /// Has the stage that was added last count for itself.
+    pub(super) fn count_last(&mut self, counts: Arc<Counts>, unit: &'static str) {
+        if let Some(stage) = self.stages.pop() {
+            self.stages.push(stage.counted(counts, unit));
+        }
+    }
+
     /// Adds a source, on a thread of its own.
     pub(super) fn source<T: Send + 'static, S: Source<T> + 'static>(
         &mut self,
         mut source: S,
         gauge: Gauge<T>,
-        per_second: Option<u64>,
+        per_second: Option<NonZeroU64>,
     ) -> Box<dyn Feed<T>> {
         self.reads(source.files(), &source.name());
         let output = self.join(gauge);
         output.attach_source(source.interrupt());
         // One that waits to hear how its chunks fared has to have brought some.
         self.offer = (!source.confirms()).then(|| source.offer()).flatten();
-        let mut pace = per_second.map(Pace::new);
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
         let filled = Arc::clone(&output);
         self.thread(stage, move || {
             // The kernel may have copied the beginning.
             let copied = filled.tally().weight;
-            source::run_from(&filled, &mut source, copied, pace.as_mut())?;
-            Ok(Done {
-                ended: Ended::AtTheEnd,
-                held: pace.map_or(Duration::ZERO, |pace| pace.held),
-            })
+            source::run_from(&filled, &mut source, copied, per_second)?;
+            Ok(Ended::AtTheEnd)
         });
         self.joined(output)
     }
@@ -195,7 +182,7 @@ impl Plan {
         let name = named(&*feed, name);
         let stage = Stage::new(name, Some(feed.watch()), Some(watched(&output)));
         let mut inlet = ToJoin::new(Arc::clone(&output));
-        self.thread(stage, move || work(&mut *feed, &mut inlet).map(Done::from));
+        self.thread(stage, move || work(&mut *feed, &mut inlet));
         self.joined(output)
     }
 

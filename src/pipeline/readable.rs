@@ -1,6 +1,7 @@
 //! A pipeline that is read at its end, and a readable that a pipeline begins with.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use super::all::All;
 use super::feed::{Feed, watched};
@@ -15,9 +16,11 @@ use crate::mark::{HighWaterMark, Unit};
 use crate::monitor::Stage;
 use crate::pair::channel;
 use crate::path::{CopyPath, Why};
+use crate::rate::RateLimit;
 use crate::readable::Readable;
 use crate::source::Source;
 use crate::transform::Transform;
+use crate::waits::For;
 use crate::worker::Worker;
 
 impl<T: Send + 'static> Pipeline<T> {
@@ -69,7 +72,11 @@ impl<T: Send + 'static> Pipeline<T> {
             all.abort(&clash);
         }
         output.attach_source(Some(all.interrupt(&output)));
+        output.reader_waits_for(Some(For::Outside));
         settings.token.register(all.target());
+        if let Err(refused) = &settings.limit {
+            all.abort(refused);
+        }
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
             let path = CopyPath::Buffered(Why::Sink);
@@ -97,11 +104,19 @@ impl<T: Send + 'static> Readable<T> {
             settings: Settings::new(None),
             measure: Arc::new(move |_| gauge),
             build: Box::new(move |plan| {
-                let row = Stage::new("readable".to_owned(), None, Some(watched(self.join())));
-                plan.stages.push(row);
+                // What reads it is a thread of this pipeline; what writes to it is not.
+                self.join().reader_waits_for(None);
+                let output = watched(self.join());
+                plan.stages
+                    .push(Stage::foreign("readable".to_owned(), output));
                 plan.reads(self.files(), "readable");
                 plan.joins.push(self.target());
-                Box::new(FromReadable(self))
+                let limit = plan.per_second;
+                let limit = limit.map(|rate| RateLimit::new(rate, Instant::now()));
+                Box::new(FromReadable {
+                    readable: self,
+                    limit,
+                })
             }),
         }
     }
@@ -181,26 +196,39 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
-/// A stream that somebody else fills.
-struct FromReadable<T>(Readable<T>);
+/// A stream that somebody else fills, read no faster than a limit says.
+struct FromReadable<T> {
+    readable: Readable<T>,
+    limit: Option<RateLimit>,
+}
 
 impl<T: Send + 'static> FromReadable<T> {
     fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
         while !inlet.is_done() {
             let nothing = |error: &Error| error.kind() == ErrorKind::WouldBlock;
-            let next = match self.0.try_next() {
+            let next = match self.readable.try_next() {
                 Err(error) if nothing(&error) => {
                     inlet.rest(true)?;
-                    self.0.next_within(Wait::Forever)
+                    self.readable.next_within(Wait::Forever)
                 }
                 next => next,
             };
             let pushed = match next {
-                Ok(Some(chunk)) => inlet.push(chunk),
+                Ok(Some(chunk)) => {
+                    let weight = self
+                        .limit
+                        .is_some()
+                        .then(|| self.readable.join().weigh(&chunk));
+                    let pushed = inlet.push(chunk);
+                    match weight {
+                        Some(weight) if pushed.is_ok() => self.hold(inlet, weight),
+                        _ => pushed,
+                    }
+                }
                 Err(error) if nothing(&error) => continue,
                 Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
                 // Somebody further down has had enough, and said so for all that is before him.
-                Err(_) if self.0.join().is_satisfied() => break,
+                Err(_) if self.readable.join().is_satisfied() => break,
                 Err(error) => {
                     // Behind what was read before it.
                     if let Err(later) = inlet.rest(true) {
@@ -216,6 +244,17 @@ impl<T: Send + 'static> FromReadable<T> {
         }
         inlet.finish().map(|()| Ended::WithEnough)
     }
+
+    /// Waits until the limit lets more pass than what was read.
+    fn hold(&mut self, inlet: &mut dyn Inlet<T>, weight: usize) -> Result<(), Error> {
+        let limit = self.limit.as_mut();
+        if let Some(due) = limit.and_then(|limit| limit.pass(weight as u64, Instant::now())) {
+            // What was read is passed on meanwhile.
+            inlet.rest(true)?;
+            self.readable.join().rest_until(due);
+        }
+        Ok(())
+    }
 }
 
 impl<T: Send + 'static> Feed<T> for FromReadable<T> {
@@ -223,7 +262,7 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
         let ended = self.pass(inlet);
         if let Err(error) = &ended {
             inlet.fail(error);
-            self.0.destroy(error.clone());
+            self.readable.destroy(error.clone());
         }
         ended
     }
@@ -233,15 +272,15 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
     }
 
     fn watch(&self) -> Weak<dyn Watch> {
-        watched(self.0.join())
+        watched(self.readable.join())
     }
 
     fn attach(&self, interrupt: Option<Interrupt>) {
-        self.0.join().attach_reader(interrupt);
+        self.readable.join().attach_reader(interrupt);
     }
 
     fn nudge(&self) -> Box<dyn Fn() + Send> {
-        let join = Arc::clone(self.0.join());
+        let join = Arc::clone(self.readable.join());
         Box::new(move || join.nudge())
     }
 

@@ -1,21 +1,21 @@
 //! A pipeline that runs, and how it ends.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::Instant;
 
 use super::Pipeline;
 use super::all::All;
 use super::kernel;
-use super::plan::{Done, Plan, named};
+use super::plan::{Plan, named};
 use crate::cancel::Cancel;
 use crate::chunk::Batch;
 use crate::error::Error;
 use crate::inlet::ToSink;
 use crate::monitor::Stage;
 use crate::path::{CopyPath, Why};
-use crate::report::Report;
+use crate::rate::RateLimit;
+use crate::report::{Amount, Report};
 use crate::sink::Sink;
-use crate::source::Pace;
 use crate::worker::guard;
 
 /// A pipeline from end to end.
@@ -48,7 +48,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
     /// The first cause, with how far it had come and what was not delivered. Into an [`Error`] it
     /// goes with `?`. A pipeline that would write a file which it reads, or one file twice, fails with
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) before it begins: see
-    /// [`FileId`](crate::FileId).
+    /// [`FileId`](crate::FileId). So does one with a [`limit`](Pipeline::limit) of 0.
     pub fn run(self) -> Result<Report, Failure<T>> {
         self.run_into().map(|(report, _)| report)
     }
@@ -77,18 +77,24 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
 
         let gauge = measure(plan.mark);
         let mut teller = settings.progress.unwrap_or_default();
-        teller.begin(settings.total);
+        teller.begin(settings.total, gauge.unit());
         let all = All::new(plan.joins);
         let mut written = |weight| teller.tell(weight);
         let mut inlet = ToSink::new(&mut sink, gauge, &mut written).unless(all.torn());
         let name = named(&*feed, &inlet.name());
         let mut stage = Stage::new(name, Some(feed.watch()), None);
         if feed.join().is_none() {
-            stage = stage.counted(inlet.counts());
+            stage = stage.counted(inlet.counts(), gauge.unit());
+        }
+        if copy.is_ok() {
+            stage = stage.with_room(kernel::room(plan.room));
         }
         plan.stages.push(stage);
         let last = plan.stages.len() - 1;
         settings.token.register(all.target());
+        if let Err(refused) = &settings.limit {
+            all.abort(refused);
+        }
         let monitor = settings.monitor;
         let path = match &copy {
             Ok(copy) => CopyPath::Kernel(copy.0.call()),
@@ -100,23 +106,26 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             all.abort(&clash);
         }
 
+        let limit = plan.per_second;
+        let limit = limit.map(|rate| RateLimit::new(rate, Instant::now()));
         let (bodies, path) = match (copy, feed.join()) {
-            (Ok(copy), Some(join)) => kernel::Run {
-                join,
-                inlet: &mut inlet,
-                all: &all,
-                monitor: &monitor,
-                pace: settings.per_second.map(Pace::new),
-                slice: kernel::slice_bytes(settings.per_second),
-                wanted: plan.wanted,
+            (Ok(copy), Some(join)) => {
+                let run = kernel::Run {
+                    join,
+                    inlet: &mut inlet,
+                    all: &all,
+                    monitor: &monitor,
+                    limit,
+                    wanted: plan.wanted,
+                };
+                monitor.measure(last, || run.run(copy, plan.bodies))
             }
-            .run(copy, plan.bodies),
             _ => (plan.bodies, path),
         };
         let threads = all.start(bodies, &monitor);
-        let ended = feed.drive(&mut inlet);
-        all.settle(all.joins.len(), ended.map(Done::from));
-        monitor.ended(last, Duration::ZERO);
+        let ended = monitor.measure(last, || feed.drive(&mut inlet));
+        all.settle(all.joins.len(), ended);
+        monitor.ended(last);
         for thread in threads {
             // It has caught the panics of user code, and told its error.
             let _ = thread.join();
@@ -163,10 +172,13 @@ impl<T> From<Failure<T>> for Error {
 
 impl<T> fmt::Debug for Failure<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.report.unit();
+        let confirmed = Amount::of(self.report.bytes(), unit);
+        let undelivered = Amount::of(self.undelivered.weight() as u64, unit);
         f.debug_struct("Failure")
             .field("error", &self.error)
-            .field("confirmed", &self.report.bytes())
-            .field("undelivered", &self.undelivered.weight())
+            .field("confirmed", &format_args!("{confirmed}"))
+            .field("undelivered", &format_args!("{undelivered}"))
             .finish_non_exhaustive()
     }
 }

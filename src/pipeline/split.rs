@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::feed::{Light, watched};
-use super::plan::{Done, named};
+use super::plan::named;
 use super::{Pipeline, natural};
 use crate::cancel::{Cancel, Interrupt};
 use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
 use crate::error::Error;
-use crate::inlet::{self, Ended, ToSink};
+use crate::inlet::{self, Counts, Ended, ToSink};
 use crate::monitor::Stage;
 use crate::sink::Sink;
 use crate::source::{self, Source};
 use crate::transform::{Out, Transform};
+use crate::waits::For;
 
 impl<T: Send + 'static> Pipeline<T> {
     /// Gives each chunk to a second sink too, which has a thread and a buffer of its own. The
@@ -52,12 +53,13 @@ impl<T: Send + 'static> Pipeline<T> {
             plan.writes(&sink);
             let side = plan.join(gauge);
             side.attach_sink(sink.interrupt());
+            side.writers_wait_for(Some(For::Behind));
             let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);
             let taken = Arc::clone(&side);
             plan.thread(row, move || {
                 inlet::run(&taken, &mut ToSink::new(&mut sink, gauge, &mut |_| {}))?;
                 // Also if it has had enough: what is before it has another sink.
-                Ok(Ended::AtTheEnd.into())
+                Ok(Ended::AtTheEnd)
             });
             plan.joins.push(Arc::new(Beside(side.clone())));
             let stage = Tee { side, open: true };
@@ -113,12 +115,16 @@ impl<T: Send + 'static> Pipeline<T> {
             feed.attach(first.interrupt());
             let nudge = feed.nudge();
             let name = named(&*feed, &first.name());
-            let row = Stage::new(name, Some(feed.watch()), None);
+            let mut row = Stage::new(name, Some(feed.watch()), None);
             let written = written(plan.mark);
+            let counts = Arc::<Counts>::default();
+            if feed.join().is_none() {
+                row = row.counted(Arc::clone(&counts), written.unit());
+            }
             plan.thread(row, move || {
                 let mut unseen = |_| {};
-                feed.drive(&mut ToSink::new(&mut first, written, &mut unseen))
-                    .map(Done::from)
+                let inlet = ToSink::new(&mut first, written, &mut unseen);
+                feed.drive(&mut inlet.counted(counts))
             });
             let output = plan.join(gauge);
             output.attach_source(second.interrupt());
@@ -130,7 +136,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 // The other half may know by that that it needs no more, and be asleep.
                 drop(second);
                 nudge();
-                ended.map(|()| Ended::AtTheEnd.into())
+                ended.map(|()| Ended::AtTheEnd)
             });
             plan.joined(output)
         })
@@ -300,6 +306,10 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
 
     fn part(&self) -> usize {
         self.source.part()
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        self.source.set_chunk_bytes(most);
     }
 }
 

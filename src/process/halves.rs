@@ -107,6 +107,12 @@ impl Source<Bytes> for ChildSource {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.child.shared().name)
     }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        if let Some(stdout) = &mut self.stdout {
+            stdout.set_chunk_bytes(most);
+        }
+    }
 }
 
 impl Drop for ChildSource {

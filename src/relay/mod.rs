@@ -1,16 +1,18 @@
 //! A relay: two sockets, and what each sends passed on to the other.
 
 mod monitor;
-mod pace;
 mod poll;
 mod report;
 mod run;
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
+use crate::error::Error;
 use crate::mark::{HighWaterMark, InBytes};
+use crate::rate::rate;
 use crate::report::{Progress, Teller};
 use crate::socket::Socket;
 
@@ -82,7 +84,8 @@ pub struct Relay {
     mark: HighWaterMark<InBytes>,
     idle: Option<Duration>,
     within: Option<Duration>,
-    per_second: Option<u64>,
+    /// How fast each side is read at most, or why that cannot be.
+    limit: Result<Option<NonZeroU64>, Error>,
     token: Option<CancelToken>,
     progress: Teller,
 }
@@ -101,7 +104,7 @@ impl Relay {
             mark: HighWaterMark::bytes(DEFAULT_BYTES),
             idle: None,
             within: None,
-            per_second: None,
+            limit: Ok(None),
             token: None,
             progress: Teller::default(),
         }
@@ -128,14 +131,13 @@ impl Relay {
     }
 
     /// Reads no more than so many bytes a second from each side. What a side has not used for a
-    /// while it does not get later: no burst is longer than a tenth of a second.
+    /// while it does not get later: in any time there passes at most what the rate gives for it and
+    /// for a twentieth of a second more.
     ///
-    /// # Panics
-    ///
-    /// If `per_second` is 0, at which nothing would ever move.
+    /// With a `per_second` of 0, at which nothing would ever move, [`run`](Self::run) fails with
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is read.
     pub fn limit(mut self, per_second: u64) -> Self {
-        assert!(per_second > 0, "a limit of 0 a second");
-        self.per_second = Some(per_second);
+        self.limit = rate(per_second).map(Some);
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::report::{Seconds, Size};
+use crate::report::{Amount, Seconds};
 
 /// What a relay has done. Its [`Display`](fmt::Display) is a line for each direction, for people.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl fmt::Display for Relayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.a_to_b)?;
         writeln!(f, "{}", self.b_to_a)?;
-        let (bytes, elapsed) = (Size(self.bytes()), Seconds(self.elapsed));
+        let (bytes, elapsed) = (Amount::bytes(self.bytes()), Seconds(self.elapsed));
         write!(f, "{bytes} in {elapsed}")
     }
 }
@@ -87,11 +87,10 @@ impl fmt::Display for Leg {
             ended,
         } = self;
         write!(f, "{from} to {to}: ")?;
-        if confirmed == read {
-            write!(f, "{confirmed} bytes")?;
-        } else {
-            write!(f, "{confirmed} of {read} bytes")?;
+        if confirmed != read {
+            write!(f, "{confirmed} of ")?;
         }
+        write!(f, "{}", Amount::bytes(*read).exact())?;
         write!(f, ", {ended}")
     }
 }

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use rustix::io::Errno;
 
 use super::Relay;
-use super::pace::Pace;
 use super::poll::{Interest, Order, Orders, Readiness, Woken, wait};
 use super::report::{Leg, LegEnd, RelayFailure, Relayed};
 use crate::error::Error;
+use crate::mark::BYTE;
+use crate::rate::RateLimit;
 use crate::report::Teller;
 use crate::socket::Socket;
 use crate::state::{RelayState, Tail};
@@ -46,7 +47,7 @@ struct Side {
 struct Way {
     state: RelayState,
     /// How fast it may be read, if there is a limit.
-    pace: Option<Pace>,
+    limit: Option<RateLimit>,
     /// How it ends, as soon as that is known.
     end: Option<LegEnd>,
 }
@@ -59,8 +60,12 @@ impl Run {
         });
         let marks = relay.mark.gauge::<Bytes>().marks();
         let mut progress = relay.progress;
-        progress.begin(None);
-        Self {
+        progress.begin(None, BYTE);
+        let (per_second, refused) = match relay.limit {
+            Ok(limit) => (limit, None),
+            Err(refused) => (None, Some(refused)),
+        };
+        let mut run = Self {
             sides: [relay.a, relay.b].map(|socket| {
                 socket.send_at_once();
                 Side {
@@ -71,7 +76,7 @@ impl Run {
             }),
             ways: [0, 1].map(|_| Way {
                 state: RelayState::new(marks),
-                pace: relay.per_second.map(|rate| Pace::new(rate, began)),
+                limit: per_second.map(|rate| RateLimit::new(rate, began)),
                 end: None,
             }),
             orders: relay.token.map(Orders::new),
@@ -83,7 +88,11 @@ impl Run {
             moved: false,
             progress,
             error: None,
+        };
+        if let Some(refused) = refused {
+            run.break_off(run.named(refused));
         }
+        run
     }
 
     #[expect(clippy::result_large_err)]
@@ -376,17 +385,17 @@ impl Way {
     /// For how long a limit keeps it from reading what there is room for. The clock is read only if
     /// there is one.
     fn held(&self) -> Option<Duration> {
-        let pace = self.pace.as_ref()?;
-        let held = self.state.wants_read().then(|| pace.left(Instant::now()));
+        let limit = self.limit.as_ref()?;
+        let held = self.state.wants_read().then(|| limit.wait(Instant::now()));
         held.flatten()
     }
 
     /// Where to read to.
     fn room(&mut self) -> &mut [u8] {
         let room = self.state.room();
-        match &self.pace {
-            Some(pace) => {
-                let piece = pace.piece().min(room.len());
+        match &self.limit {
+            Some(limit) => {
+                let piece = limit.piece_within(room.len());
                 &mut room[..piece]
             }
             None => room,
@@ -395,8 +404,8 @@ impl Way {
 
     fn received(&mut self, bytes: usize) {
         self.state.received(bytes);
-        if let Some(pace) = &mut self.pace {
-            pace.took(bytes, Instant::now());
+        if let Some(limit) = &mut self.limit {
+            limit.passed(bytes as u64, Instant::now());
         }
     }
 

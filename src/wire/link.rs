@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::fd::{Ready, Waker};
 use crate::pool::Pool;
 use crate::socket::Socket;
-use crate::source::{read_chunk, read_pool};
+use crate::source::{read_chunk, read_pool, shrink};
 
 /// A socket with what has come in and was not read, and what is said and was not sent.
 ///
@@ -59,6 +59,11 @@ impl Link {
             out,
             pool: read_pool(read_bytes),
         }
+    }
+
+    /// Reads no more than so many bytes at once.
+    pub(super) fn set_read_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
     }
 
     /// Takes the next frame out of what has come in.

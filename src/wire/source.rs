@@ -195,6 +195,10 @@ impl Source<Bytes> for WireSource {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.link.name())
     }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        self.link.set_read_bytes(most.saturating_add(HEAD_ROOM));
+    }
 }
 
 impl Drop for WireSource {

@@ -3,6 +3,7 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod bottlenecks;
 mod breaks;
 mod broadcast;
 mod broadcast_ends;
@@ -18,7 +19,9 @@ mod ends;
 mod faces;
 mod gather;
 mod hostile;
+mod idle;
 mod laws;
+mod limits;
 mod lines;
 mod marks;
 mod operators;
@@ -27,6 +30,7 @@ mod pipelines;
 mod places;
 mod producers;
 mod readers;
+mod reports;
 mod sinks;
 mod stages;
 mod support;

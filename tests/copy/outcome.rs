@@ -58,8 +58,9 @@ impl Outcome {
 
     /// What the buffer held at most, and its mark, by the report.
     pub(crate) fn held(&self) -> Option<(usize, usize)> {
-        let (_, told) = self.stderr.split_once("peak ")?;
-        let (peak, high) = told.lines().next()?.split_once(" of ")?;
+        let (_, told) = self.stderr.split_once("  mark ")?;
+        let (high, peak) = told.lines().next()?.split_once(", peak ")?;
+        let peak = peak.split_once(" (").map_or(peak, |(peak, _)| peak);
         Some((size(peak), size(high)))
     }
 

@@ -108,6 +108,8 @@ fn begin(source: impl Source<Bytes> + 'static) -> Pipeline<Bytes> {
 #[track_caller]
 fn assert_bounded(report: &Report) {
     for stage in report.stages() {
+        let together = stage.busy + stage.starved + stage.blocked + stage.waiting;
+        assert!(together <= report.elapsed(), "{stage:?}");
         if let Some(buffer) = stage.buffer {
             let bound = HIGH + PIECE_BYTES;
             assert!(

@@ -9,6 +9,7 @@ mod injected;
 mod pairs;
 mod refusals;
 mod slices;
+mod waits;
 mod wrapped;
 
 #[path = "../support/watch.rs"]

@@ -89,6 +89,11 @@ pub(crate) fn bounded(report: &Report) {
         };
         assert!(buffer.peak <= most, "{buffer:?} by {:?}", report.path());
     }
+    for stage in report.stages() {
+        // What it did and what it waited for is no more than the time that it had.
+        let together = stage.busy + stage.starved + stage.blocked + stage.waiting;
+        assert!(together <= report.elapsed(), "{stage:?}\n{report}");
+    }
 }
 
 /// Bytes in which a lost, doubled or moved piece shows.

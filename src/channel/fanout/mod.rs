@@ -36,6 +36,7 @@ use crate::error::{Error, ErrorKind};
 use crate::mark::{Gauge, HighWaterMark, Unit};
 use crate::state::{BranchId, BranchPolicy, Event, Events, FanoutState};
 use crate::sync::{Condvar, Mutex, MutexGuard, Padded, TryMutex, TryMutexGuard};
+use crate::waits::{For, Waiting};
 
 /// See the module's docs.
 pub(crate) struct Fanout<T> {
@@ -310,6 +311,7 @@ impl<T> Fanout<T> {
             }
             let in_time;
             core.writer_parked = true;
+            let _waiting = Waiting::begin(For::Outside);
             if core.state.patience().is_none() {
                 in_time = patience.park(&self.drained, &mut core);
                 core.writer_parked = false;
@@ -413,7 +415,9 @@ impl<T> Fanout<T> {
             }
             core.found_nothing(outlet);
             core.parked_readers += 1;
+            let waiting = Waiting::begin(For::Outside);
             let in_time = patience.park(&self.filled, &mut core);
+            drop(waiting);
             core.parked_readers -= 1;
             if !in_time && !core.is_filled(id) {
                 outcome = Err(Unmet::TimedOut);

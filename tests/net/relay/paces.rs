@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::net::{LegCounts, Relay};
-use highwater::{CancelToken, HighWaterMark};
+use highwater::{CancelToken, ErrorKind, HighWaterMark};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::watch::{interrupted, pattern, until};
@@ -111,9 +111,15 @@ fn a_limit_that_holds_both_ways_is_ended_by_a_token_and_costs_no_time_of_the_pro
 }
 
 #[test]
-#[should_panic(expected = "a limit of 0 a second")]
-fn a_limit_at_which_nothing_moves_is_refused() {
-    let _ = Relay::new(pair(Kind::Unix).1, pair(Kind::Unix).1).limit(0);
+fn a_limit_at_which_nothing_moves_fails_before_anything_is_read() {
+    let ((client, a), (server, b)) = (pair(Kind::Unix), pair(Kind::Unix));
+    say(&client, b"unread");
+    let failure = Relay::new(a, b).limit(0).run().unwrap_err();
+    assert_eq!(failure.error.kind(), ErrorKind::InvalidInput);
+    let said = failure.error.to_string();
+    assert!(said.contains("a limit of 0 a second"), "{said}");
+    assert_eq!((failure.report.a_to_b.read, failure.report.bytes()), (0, 0));
+    drop((client, server));
 }
 
 #[test]

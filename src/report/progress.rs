@@ -1,0 +1,84 @@
+//! How far something has come, told while it runs.
+
+use std::time::{Duration, Instant};
+
+/// How far a pipeline has come, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many bytes, or items, the sink has written: so many of its [`unit`](Self::unit).
+    pub bytes: u64,
+    /// What one of them is called: `byte`, `item` or `weight`.
+    pub unit: &'static str,
+    /// How many there are in all, where the source knows and no stage changes it.
+    pub total: Option<u64>,
+    /// For how long the pipeline has been running.
+    pub elapsed: Duration,
+}
+
+type Tell = Box<dyn FnMut(&Progress) + Send>;
+
+/// Tells of the progress of a pipeline, now and then.
+#[derive(Default)]
+pub(crate) struct Teller {
+    tell: Option<Tell>,
+    interval: Duration,
+    began: Option<Instant>,
+    /// When it was told last, and how far it had come.
+    told: Option<(Instant, u64)>,
+    bytes: u64,
+    unit: &'static str,
+    total: Option<u64>,
+}
+
+impl Teller {
+    pub(crate) fn new(interval: Duration, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+        Self {
+            tell: Some(Box::new(tell)),
+            interval,
+            ..Self::default()
+        }
+    }
+
+    /// What is told of begins now.
+    pub(crate) fn begin(&mut self, total: Option<u64>, unit: &'static str) {
+        self.total = total;
+        self.unit = unit;
+        self.began = Some(Instant::now());
+    }
+
+    /// So much more was written.
+    pub(crate) fn tell(&mut self, written: usize) {
+        self.bytes += written as u64;
+        // The clock is read only if somebody wants to know.
+        if self.tell.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if self
+            .told
+            .is_none_or(|(at, _)| now.duration_since(at) >= self.interval)
+        {
+            self.tell_now(now);
+        }
+    }
+
+    /// Nothing more will be written: what was not told yet is told now.
+    pub(crate) fn end(&mut self) {
+        if self.told.is_some_and(|(_, bytes)| bytes < self.bytes) {
+            self.tell_now(Instant::now());
+        }
+    }
+
+    fn tell_now(&mut self, now: Instant) {
+        self.told = Some((now, self.bytes));
+        if let (Some(tell), Some(began)) = (&mut self.tell, self.began) {
+            tell(&Progress {
+                bytes: self.bytes,
+                unit: self.unit,
+                total: self.total,
+                elapsed: now.duration_since(began),
+            });
+        }
+    }
+}
