@@ -144,7 +144,7 @@ impl Stage {
         let event = Arc::from(text);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         // It never waits: whoever is too far behind misses something.
-        let _ = events.write(event)?;
+        events.write(event)?;
         drop(events);
         response.status(StatusCode::NO_CONTENT).send(Bytes::new())
     }

@@ -246,6 +246,8 @@
 //! embedded, tested or fuzzed.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
+// What an example ignores, a program may ignore.
+#![doc(test(attr(deny(unused_must_use))))]
 
 // In reading order, a row a paragraph: a module imports only from the rows above its own, save
 // for a few pairs that a test names.

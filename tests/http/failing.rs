@@ -71,7 +71,7 @@ fn a_body_that_is_broken_off_is_cut_with_a_reset_and_without_its_last_chunk() {
     for how in ["panic", "error", "drop", "fail"] {
         let (server, told) = serve_with(Limits::default(), move |_, response| {
             let mut out = response.writable(mark());
-            let _ = out.write("part".into())?;
+            out.write("part".into())?;
             match how {
                 "panic" => panic!("in the middle"),
                 "error" => return Err(Error::other("in the middle")),
@@ -102,7 +102,7 @@ fn a_body_up_to_the_end_of_the_connection_is_reset_when_it_is_broken_off() {
     // Or a client of HTTP/1.0 would take what it has for everything.
     let server = serve(|_, response| {
         let mut out = response.writable(mark());
-        let _ = out.write("part".into())?;
+        out.write("part".into())?;
         Err(Error::other("in the middle"))
     });
     let mut client = Client::of(&server);
@@ -114,7 +114,7 @@ fn a_body_up_to_the_end_of_the_connection_is_reset_when_it_is_broken_off() {
 fn a_body_that_is_shorter_than_was_said_is_an_error_and_cut() {
     let (server, told) = serve_with(Limits::default(), |_, response| {
         let mut out = response.length(10).writable(mark());
-        let _ = out.write("nine byte".into())?;
+        out.write("nine byte".into())?;
         let error = out.finish().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(error.offset(), Some(9));
@@ -167,7 +167,7 @@ fn a_header_that_frames_the_body_is_refused_by_whatever_way_it_came() {
             response.headers_mut().insert("transfer-encoding", chunked);
             if writes {
                 let mut out = response.writable(mark());
-                let _ = out.write("x".into())?;
+                out.write("x".into())?;
                 return out.finish().map(drop);
             }
             response.send("x")
@@ -208,7 +208,7 @@ fn a_client_that_takes_nothing_is_cut_when_its_time_is_up() {
     let (server, told) = serve_with(limits, |_, response| {
         let mut out = response.writable(mark());
         loop {
-            let _ = out.write(Bytes::from_static(&[7; 8192]))?;
+            out.write(Bytes::from_static(&[7; 8192]))?;
         }
     });
     let mut client = Client::of(&server);

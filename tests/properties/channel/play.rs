@@ -236,7 +236,7 @@ impl Player {
         let len = writer.len();
         if admits && len + weight < high {
             let mut chunks = [first, second].into();
-            let _ = writer.write_batch(&mut chunks).expect("there is room");
+            writer.write_batch(&mut chunks).expect("there is room");
             if weight > 0 {
                 self.model.written(first_copy, len);
             }
