@@ -183,6 +183,10 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
         }))
     }
 
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.seat.fanout.aborts(&self.seat.outlet, stream);
+    }
+
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("branch")
     }

@@ -340,9 +340,14 @@ impl<T: Clone + Send + 'static> Sink<T> for Broadcast<T> {
         self.wait_finish()
     }
 
-    /// Every branch gets what was written before, and then the cause.
+    /// Every branch gets what was written before, and then the cause; or the cause at once, if what
+    /// was written here was broken off at once.
     fn fail(&mut self, cause: &Error) {
-        Self::fail(self, cause.clone());
+        if self.fanout.is_interrupted() {
+            drop(Self::destroy(self, cause.clone()));
+        } else {
+            Self::fail(self, cause.clone());
+        }
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::chunk::{Batch, Weighed};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Events, Pressure, Refused, Request, WritableState};
@@ -46,6 +46,10 @@ pub(super) struct Back<T> {
     /// Wake the source or the sink out of the kernel when the stream is torn down.
     pub(super) interrupt_source: Option<Interrupt>,
     pub(super) interrupt_sink: Option<Interrupt>,
+    /// It was torn down, and did not end in its turn.
+    pub(super) torn: bool,
+    /// The stream that what is read here is for, to be aborted when this is torn down.
+    pub(super) read_for: Option<CancelToken>,
     pub(super) tally: Tally,
 }
 
@@ -128,6 +132,8 @@ impl<T> Back<T> {
             undelivered: Batch::new(),
             interrupt_source: None,
             interrupt_sink: None,
+            torn: false,
+            read_for: None,
             tally: Tally::default(),
         }
     }

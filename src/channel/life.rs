@@ -1,7 +1,9 @@
 //! How a join ends before its time.
 
+use std::sync::{Arc, Weak};
+
 use super::{Back, Join, Taken};
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, CancelToken};
 use crate::chunk::Batch;
 use crate::error::Error;
 
@@ -42,13 +44,49 @@ impl<T> Join<T> {
         }
         given_back.append(&mut queued);
         keep(&mut back, given_back);
+        back.torn = true;
+        let read_for = back.read_for.take();
         let interrupts = [back.interrupt_source.clone(), back.interrupt_sink.clone()];
         drop(front);
         self.wake_all(back);
         first.attach(error);
+        // Before the sink behind it is woken, which would tell an echo.
+        if let Some(stream) = read_for {
+            stream.abort_as(first);
+        }
         for interrupt in interrupts.into_iter().flatten() {
             interrupt.wake();
         }
+    }
+
+    /// A token that acts on this join alone.
+    pub(crate) fn token(self: &Arc<Self>) -> CancelToken
+    where
+        T: Send + 'static,
+    {
+        let token = CancelToken::new();
+        let target: Weak<Self> = Arc::downgrade(self);
+        token.register(target);
+        token
+    }
+
+    /// What is read here is for a stream, which is aborted if this one is torn down. That has a
+    /// reader of its own: where a sink of the join's own reads, an interrupt does.
+    pub(crate) fn aborts(&self, stream: &CancelToken) {
+        let mut back = self.back();
+        match back.state.errored() {
+            Some(cause) if back.torn => {
+                let cause = cause.clone();
+                drop(back);
+                stream.abort_as(cause);
+            }
+            _ => back.read_for = Some(stream.clone()),
+        }
+    }
+
+    /// The stream that what is read here was for is not to be aborted any more.
+    pub(crate) fn aborts_nothing(&self) {
+        self.back().read_for = None;
     }
 
     /// Whoever reads needs no more: what is buffered is dropped, and the stream ends well. A source
@@ -95,6 +133,7 @@ impl<T> Join<T> {
     pub(crate) fn hang_up(&self, error: Error) {
         let mut front = self.front();
         let mut back = self.back();
+        back.read_for = None;
         if front.state.is_destroyed() {
             // Whoever has failed has said so, and others that write here may not know.
             let failed = back.state.errored().is_some();

@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::collect::{CollectBytes, too_many};
 use crate::error::Error;
 use crate::mark::{HighWaterMark, Unit};
@@ -23,6 +23,8 @@ pub struct Flow<I> {
     items: I,
     /// Wakes whoever reads it out of a wait for what it is made of.
     interrupt: Option<Interrupt>,
+    /// Has what it is made of abort a stream.
+    aborts: Option<Box<dyn Fn(&CancelToken) + Send>>,
 }
 
 impl<I> Flow<I> {
@@ -31,6 +33,7 @@ impl<I> Flow<I> {
         Flow {
             items: change(self.items),
             interrupt: self.interrupt,
+            aborts: self.aborts,
         }
     }
 }
@@ -51,6 +54,7 @@ pub fn flow<T, I: IntoIterator<Item = Result<T, Error>>>(items: I) -> Flow<I::In
     Flow {
         items: items.into_iter(),
         interrupt: None,
+        aborts: None,
     }
 }
 
@@ -256,6 +260,12 @@ impl<T, I: Iterator<Item = Result<T, Error>> + Send> Source<T> for Flow<I> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         self.interrupt.clone()
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        if let Some(aborts) = &self.aborts {
+            aborts(stream);
+        }
     }
 
     fn name(&self) -> Cow<'_, str> {

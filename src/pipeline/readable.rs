@@ -59,11 +59,13 @@ impl<T: Send + 'static> Pipeline<T> {
             stages,
             mut bodies,
             joins,
+            broken_off,
             ..
         } = plan;
         let all = All::new(joins);
         output.attach_source(Some(all.interrupt(&output)));
         settings.token.register(all.target());
+        broken_off.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
             let path = CopyPath::Buffered(Why::Sink);
@@ -93,7 +95,11 @@ impl<T: Send + 'static> Readable<T> {
             build: Box::new(move |plan| {
                 let row = Stage::new("readable".to_owned(), None, Some(watched(self.join())));
                 plan.stages.push(row);
-                plan.joins.push(self.target());
+                self.join().aborts(&plan.broken_off);
+                plan.joins.push(Arc::new(Input {
+                    join: Arc::clone(self.join()),
+                    whole: self.target(),
+                }));
                 Box::new(FromReadable(self))
             }),
         }
@@ -174,6 +180,32 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
+/// What a readable that a pipeline begins with comes from, to be cancelled with its joins. What the
+/// pipeline does to it is no news to the pipeline.
+struct Input<T> {
+    join: Arc<Join<T>>,
+    whole: Arc<dyn Cancel>,
+}
+
+impl<T: Send> Cancel for Input<T> {
+    fn stop(&self) {
+        self.whole.stop();
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.join.aborts_nothing();
+        self.whole.abort(cause);
+    }
+
+    fn satisfy(&self) {
+        self.whole.satisfy();
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.whole.was_stopped()
+    }
+}
+
 /// A stream that somebody else fills.
 struct FromReadable<T>(Readable<T>);
 
@@ -207,6 +239,8 @@ impl<T: Send + 'static> FromReadable<T> {
                 pushed => pushed?,
             }
         }
+        // Whatever becomes of it now is no matter of the pipeline's.
+        self.0.join().aborts_nothing();
         inlet.finish().map(|()| Ended::WithEnough)
     }
 }
@@ -216,6 +250,7 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
         let ended = self.pass(inlet);
         if let Err(error) = &ended {
             inlet.fail(error);
+            self.0.join().aborts_nothing();
             self.0.destroy(error.clone());
         }
         ended

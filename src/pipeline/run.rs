@@ -82,6 +82,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         plan.stages.push(stage);
         let last = plan.stages.len() - 1;
         settings.token.register(all.target());
+        plan.broken_off.register(all.target());
         let monitor = settings.monitor;
         let path = match &copy {
             Ok(copy) => CopyPath::Kernel(copy.0.call()),

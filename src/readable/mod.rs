@@ -61,6 +61,7 @@ impl<T: Send + 'static> Readable<T> {
     ) -> Self {
         let join = Arc::new(Join::new(mark.gauge()));
         join.attach_source(source.interrupt());
+        source.aborts(&join.token());
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&join);
         let worker = Worker::new(name, move || {
@@ -229,9 +230,12 @@ impl<T: Send + 'static> Readable<T> {
     ///
     /// # Errors
     ///
-    /// The first cause. An error of this stream travels to `dest` behind the data; an error of
-    /// `dest` destroys this one.
+    /// The first cause. An error of this stream travels to `dest` behind the data, and a destroy of
+    /// this stream destroys `dest` at once; an error of `dest` destroys this one.
     pub fn pipe_to<S: Send + 'static>(mut self, mut dest: Writable<T, S>) -> Result<S, Error> {
+        let broken_off = CancelToken::new();
+        dest.cancel_with(&broken_off);
+        self.aborts(&broken_off);
         while let Some(chunk) = self.next() {
             match chunk.map(|chunk| dest.write(chunk)) {
                 Ok(Ok(_)) => {}

@@ -9,6 +9,7 @@ mod broadcast_ends;
 mod budget;
 mod cancels;
 mod confirms;
+mod cuts;
 mod direct;
 mod drains;
 mod duplexes;

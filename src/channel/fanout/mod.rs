@@ -23,14 +23,15 @@
 //! lock is taken. The last branch to take a chunk gets it without. If a `clone` panics, it does so
 //! in the call that wanted the copy, and nothing of the fan-out has changed.
 
+mod cuts;
 mod life;
 mod reader;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::{Flag, Patience, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
+use crate::cancel::CancelToken;
 use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::mark::{Gauge, HighWaterMark, Unit};
@@ -76,6 +77,8 @@ struct Seat<T> {
     interrupted: bool,
     /// It has found nothing, and was not told of anything since.
     is_hungry: bool,
+    /// The stream that it is read for, to be aborted when the branch is torn down.
+    read_for: Option<CancelToken>,
 }
 
 /// A branch's own end.
@@ -241,6 +244,7 @@ impl<T> Fanout<T> {
             outlet: Arc::clone(&outlet),
             interrupted: false,
             is_hungry: false,
+            read_for: None,
         });
         outlet
     }
@@ -322,56 +326,6 @@ impl<T> Fanout<T> {
             }
         }
         Ok(core)
-    }
-
-    /// Parks until it is woken, the time is up, or that of a branch is, and counts the time against
-    /// the branches that are waited for. Says whether the own time is not up.
-    #[cold]
-    fn park_and_count<'a>(
-        &'a self,
-        mut core: MutexGuard<'a, Core<T>>,
-        wait: Wait,
-    ) -> (MutexGuard<'a, Core<T>>, bool) {
-        let began = Instant::now();
-        let patience = core.state.patience();
-        let cut_at = patience.and_then(|left| began.checked_add(left));
-        let own = match wait {
-            Wait::Until(deadline) => Some(deadline),
-            Wait::No | Wait::Forever => None,
-        };
-        match own.into_iter().chain(cut_at).min() {
-            Some(deadline) => {
-                self.drained.wait_until(&mut core, deadline);
-            }
-            None => self.drained.wait(&mut core),
-        }
-        core.writer_parked = false;
-        let (cut_off, _) = core.state.waited(began.elapsed());
-        let in_time = own.is_none_or(|deadline| Instant::now() < deadline);
-        if !cut_off.is_empty() {
-            core = self.empty_hands(core, &cut_off);
-        }
-        (core, in_time)
-    }
-
-    /// Lets go what branches have in hand that were cut off.
-    #[cold]
-    fn empty_hands<'a>(
-        &'a self,
-        mut core: MutexGuard<'a, Core<T>>,
-        cut_off: &[BranchId],
-    ) -> MutexGuard<'a, Core<T>> {
-        let mut outlets = core.outlets();
-        outlets.retain(|outlet| cut_off.contains(&outlet.id));
-        let let_go = core.state.take_let_go();
-        // A branch that is to be told may be waiting: at a mark of 0 there are such.
-        self.wake_all(core);
-        drop(let_go);
-        for outlet in outlets {
-            let in_hand = std::mem::take(&mut outlet.hand().batch);
-            drop(in_hand);
-        }
-        self.core()
     }
 
     /// Waits, on the branches' condvar, until there is something for this one, or never will be.

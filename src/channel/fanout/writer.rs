@@ -1,5 +1,6 @@
 //! The writer's side of a fan-out.
 
+use super::cuts::Aborts;
 use super::{Core, Fanout, Unmet, WRITER_PAUSES, Wait};
 use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
@@ -31,8 +32,14 @@ impl<T> Fanout<T> {
                 Err(unmet) => return Err(self.refuse(chunk, unmet)),
             };
         }
+        let cut_off = core.state.cut_off();
         let written = core.state.write(chunk, weight);
         let let_go = core.state.take_let_go();
+        let aborts = if core.state.cut_off() == cut_off {
+            Aborts::default()
+        } else {
+            core.take_aborts()
+        };
         match written {
             Ok(pressure) => {
                 core.peak = core.peak.max(core.state.held());
@@ -41,11 +48,13 @@ impl<T> Fanout<T> {
                 }
                 self.wake_readers(core);
                 drop(let_go);
+                aborts.tell();
                 Ok(pressure)
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => {
                 self.wake_all(core);
                 drop(let_go);
+                aborts.tell();
                 Err(self.refuse(chunk, Unmet::NotWritable))
             }
         }

@@ -46,6 +46,12 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.len()
     }
 
+    /// How many branches were cut off, and have not left.
+    #[must_use]
+    pub const fn cut_off(&self) -> usize {
+        self.cut.len()
+    }
+
     /// The marks that were given.
     #[must_use]
     pub const fn marks(&self) -> Marks {
