@@ -375,7 +375,7 @@ pub use channel::Budget;
 pub use collect::{Collect, CollectBytes, Fold};
 pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
-pub use error::{Error, ErrorKind, WriteError};
+pub use error::{Error, ErrorKind, WriteError, set_error_hook};
 pub use flow::{Flow, flow};
 pub use gather::{Concat, concat, merge};
 pub use mark::{

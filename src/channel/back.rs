@@ -48,6 +48,8 @@ pub(super) struct Back<T> {
     pub(super) interrupt_sink: Option<Interrupt>,
     /// It was torn down, and did not end in its turn.
     pub(super) torn: bool,
+    /// It was a token that tore it down.
+    pub(super) aborted: bool,
     /// The stream that what is read here is for, to be aborted when this is torn down.
     pub(super) read_for: Option<CancelToken>,
     pub(super) tally: Tally,
@@ -133,6 +135,7 @@ impl<T> Back<T> {
             interrupt_source: None,
             interrupt_sink: None,
             torn: false,
+            aborted: false,
             read_for: None,
             tally: Tally::default(),
         }

@@ -114,6 +114,11 @@ impl<T> Join<T> {
         }
     }
 
+    /// Says whether it was a token that tore it down, or another stream: that has told why.
+    pub(crate) fn was_aborted(&self) -> bool {
+        self.back().aborted
+    }
+
     /// Says whether whoever reads has had enough.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.back().satisfied
@@ -192,6 +197,7 @@ impl<T: Send> Cancel for Join<T> {
         // For whoever asks for what was not delivered.
         self.tear_down(cause.clone(), |back, mut batch| {
             back.undelivered.append(&mut batch);
+            back.aborted = true;
         });
     }
 

@@ -1,5 +1,6 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+mod hook;
 mod parts;
 mod write;
 
@@ -12,6 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::{Cut, InvalidMarks, Misuse};
 
+pub use hook::set_error_hook;
+pub(crate) use hook::tell;
 pub(crate) use parts::Parts;
 pub use write::WriteError;
 

@@ -31,4 +31,5 @@ mod stages;
 mod support;
 mod tees;
 mod threads;
+mod unheard;
 mod waits;
