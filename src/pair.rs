@@ -35,6 +35,7 @@ use crate::writable::Writable;
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
     let join = Arc::new(Join::new(mark.gauge()));
+    join.between_threads();
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),
@@ -64,6 +65,7 @@ pub fn channel_within<U: Unit<Bytes>>(
     budget: &Budget,
 ) -> (Writable<Bytes>, Readable<Bytes>) {
     let join = Join::within(mark.gauge(), Some(budget));
+    join.between_threads();
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),

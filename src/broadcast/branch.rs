@@ -42,6 +42,8 @@ pub struct Branch<T> {
     told: bool,
     /// It was destroyed from here, with this error.
     destroyed: Option<Error>,
+    /// The stream that it is read for.
+    read_for: Option<CancelToken>,
 }
 
 /// What a token holds on to.
@@ -57,6 +59,7 @@ impl<T> Branch<T> {
             seat: Arc::new(BranchSeat { fanout, outlet }),
             told: false,
             destroyed: None,
+            read_for: None,
         }
     }
 
@@ -148,7 +151,23 @@ impl<T: Clone> Branch<T> {
         if let Some(error) = &self.destroyed {
             return Err(error.clone());
         }
-        self.seat.fanout.next(&self.seat.outlet, wait)
+        let next = self.seat.fanout.next(&self.seat.outlet, wait);
+        if next.is_err() {
+            self.spread();
+        }
+        next
+    }
+
+    /// If it was torn down, aborts the stream that it is read for, before that is told anything:
+    /// whoever has torn it down may not have come so far.
+    #[cold]
+    fn spread(&self) {
+        let id = self.seat.outlet.id();
+        if let Some(stream) = &self.read_for
+            && let Some(cause) = self.seat.fanout.look(|state| state.gone(id))
+        {
+            stream.abort_as(cause);
+        }
     }
 }
 
@@ -184,6 +203,7 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
     }
 
     fn aborts(&mut self, stream: &CancelToken) {
+        self.read_for = Some(stream.clone());
         self.seat.fanout.aborts(&self.seat.outlet, stream);
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Back<T> {
     /// How many writers are parked.
     pub(super) parked_writers: usize,
     pub(super) reader_parked: bool,
+    /// Some other thread may end a wait. Of a channel that is not known before one waits.
+    pub(super) may_park: bool,
     /// The reader is to look whether it still wants anything.
     pub(super) nudged: bool,
     /// How many writers wait for the reader to get on, be it by less than a drain.
@@ -123,6 +125,7 @@ impl<T> Back<T> {
             reader_waits: false,
             parked_writers: 0,
             reader_parked: false,
+            may_park: true,
             nudged: false,
             flushing: 0,
             producers: 1,

@@ -45,16 +45,33 @@ impl<T> Join<T> {
         given_back.append(&mut queued);
         keep(&mut back, given_back);
         back.torn = true;
-        let read_for = back.read_for.take();
-        let interrupts = [back.interrupt_source.clone(), back.interrupt_sink.clone()];
+        let interrupt = back.interrupt_source.clone();
         drop(front);
         self.wake_all(back);
         first.attach(error);
-        // Before the sink behind it is woken, which would tell an echo.
-        if let Some(stream) = read_for {
-            stream.abort_as(first);
+        self.spread();
+        if let Some(interrupt) = interrupt {
+            interrupt.wake();
         }
-        for interrupt in interrupts.into_iter().flatten() {
+    }
+
+    /// If it was torn down, does the same to what is behind it: the stream that it is read for, and a
+    /// sink that is in a call. Also by the thread that reads, before that tells anything of it: whoever
+    /// has torn this down may not have come so far.
+    #[cold]
+    pub(crate) fn spread(&self) {
+        let back = self.back();
+        if !back.torn {
+            return;
+        }
+        let cause = back.state.errored().cloned();
+        let (read_for, interrupt) = (back.read_for.clone(), back.interrupt_sink.clone());
+        drop(back);
+        // Before the sink is woken, which would tell an echo.
+        if let (Some(stream), Some(cause)) = (read_for, cause) {
+            stream.abort_as(cause);
+        }
+        if let Some(interrupt) = interrupt {
             interrupt.wake();
         }
     }

@@ -245,7 +245,7 @@ impl<T, S> Writable<T, S> {
         };
         let (chunk, without) = refused.split();
         match without {
-            WriteError::Full(()) | WriteError::TimedOut(()) => {
+            WriteError::Full(()) | WriteError::TimedOut(()) | WriteError::Deadlock(()) => {
                 self.segment = Some(Segment::Sealed(chunk));
             }
             WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),

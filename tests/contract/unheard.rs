@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use bytes::Bytes;
 use highwater::{
-    BranchPolicy, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, InBytes, Writable,
+    Branch, BranchPolicy, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, InBytes, Writable,
     WriteSink, broadcast, channel, set_error_hook,
 };
 
@@ -269,5 +269,41 @@ fn without_a_hook_an_error_that_no_call_has_returned_is_a_line_on_standard_error
                 ]
             );
         }
+    });
+}
+
+// Rule 14: where another thread might read it, nothing fails; but it is said.
+#[test]
+fn a_writer_that_waits_for_a_branch_that_nothing_reads_says_so_once_and_waits_on() {
+    in_time(|| {
+        let test = "unheard::a_writer_that_waits_for_a_branch_that_nothing_reads_says_so_once_and_waits_on";
+        alone(test, &[], || {
+            const CHUNKS: usize = 20;
+            let (tell, told) = mpsc::channel();
+            set_error_hook(move |error| tell.send(error.clone()).unwrap()).unwrap();
+            let (hand_over, handed_over) = mpsc::channel::<Branch<usize>>();
+            let reader = task(move || {
+                // Not before it was said.
+                let error = told.recv().unwrap();
+                let branch = handed_over.recv().unwrap();
+                (error, branch.count(), told.try_recv().is_err())
+            });
+            let mut writer = broadcast(HighWaterMark::items(4));
+            let branch = writer.subscribe(BranchPolicy::Slowest);
+            hand_over.send(branch).unwrap();
+            for n in 0..CHUNKS {
+                writer.write(n).unwrap();
+            }
+            assert_eq!(writer.peak(), 4);
+            writer.finish().unwrap();
+            let (error, read, once) = reader.join();
+            assert_eq!(error.kind(), ErrorKind::Deadlock);
+            assert!(
+                error.to_string().contains("a branch that nothing reads"),
+                "{error}"
+            );
+            assert_eq!(read, CHUNKS);
+            assert!(once);
+        });
     });
 }

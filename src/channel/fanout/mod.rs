@@ -26,9 +26,12 @@
 mod cuts;
 mod life;
 mod reader;
+mod unread;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, ThreadId};
 
 use super::{Flag, Patience, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
 use crate::cancel::CancelToken;
@@ -64,6 +67,10 @@ struct Core<T> {
     parked_readers: usize,
     /// How many branches have found nothing, and were not told of anything since.
     hungry: usize,
+    /// There was another thread when one was about to park.
+    may_park: bool,
+    /// A branch that nothing reads has been told of.
+    told_unread: bool,
     /// What an abort has taken from the branches.
     undelivered: Batch<T>,
     /// The most that any branch had to read.
@@ -89,6 +96,10 @@ pub(crate) struct Outlet<T> {
     /// Down while it is hungry. Each branch has its own: one that finds nothing would hide from the
     /// others that there was something for them.
     filled_flag: Flag,
+    /// It was asked for a chunk, at some time.
+    asked: AtomicBool,
+    /// The thread that has made it.
+    made_by: ThreadId,
 }
 
 /// What a branch has taken and not yet handed out.
@@ -211,6 +222,8 @@ impl<T> Fanout<T> {
                 writer_parked: false,
                 parked_readers: 0,
                 hungry: 0,
+                may_park: false,
+                told_unread: false,
                 undelivered: Batch::new(),
                 peak: 0,
             })),
@@ -239,6 +252,8 @@ impl<T> Fanout<T> {
                 settle_at: 0,
             })),
             filled_flag: Flag::new(),
+            asked: AtomicBool::new(false),
+            made_by: thread::current().id(),
         });
         core.seats.push(Seat {
             outlet: Arc::clone(&outlet),
@@ -313,8 +328,16 @@ impl<T> Fanout<T> {
                 continue;
             }
             let in_time;
+            let is_bounded = core.state.patience().is_some();
+            if !is_bounded {
+                patience.check(&mut core.may_park)?;
+                if matches!(wait, Wait::Forever) && core.waits_for_unread() {
+                    core = self.park_for_unread(core)?;
+                    continue;
+                }
+            }
             core.writer_parked = true;
-            if core.state.patience().is_none() {
+            if !is_bounded {
                 in_time = patience.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
@@ -352,6 +375,10 @@ impl<T> Fanout<T> {
                 outlet.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
+            }
+            if let Err(deadlock) = patience.check(&mut core.may_park) {
+                outcome = Err(deadlock);
+                break;
             }
             core.found_nothing(outlet);
             core.parked_readers += 1;

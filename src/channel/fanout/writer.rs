@@ -91,6 +91,7 @@ impl<T> Fanout<T> {
         match unmet {
             Unmet::Full => WriteError::Full(chunk),
             Unmet::TimedOut => WriteError::TimedOut(chunk),
+            Unmet::Deadlock => WriteError::Deadlock(chunk),
             Unmet::NotWritable => match self.core().cause() {
                 Some(cause) => WriteError::Closed(chunk, cause),
                 None => WriteError::Ended(chunk),
@@ -111,8 +112,9 @@ impl<T> Fanout<T> {
     /// Waits until every branch has read everything, or the stream has failed.
     pub(crate) fn wait_over(&self, wait: Wait) -> Result<(), Error> {
         let over = |core: &Core<T>| core.state.is_over() || core.interrupted;
-        let Ok(core) = self.wait_drained(self.core(), wait, over) else {
-            return Err(Error::timed_out("the branches"));
+        let core = match self.wait_drained(self.core(), wait, over) {
+            Ok(core) => core,
+            Err(unmet) => return Err(unmet.into_error("the branches")),
         };
         if core.state.is_finished() {
             return Ok(());

@@ -142,7 +142,6 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.iter().filter_map(left).min()
     }
 
-    /// Says whether a writer that waits does so for this branch.
     pub(super) fn holds_up(&self, branch: &Branch<T>) -> bool {
         match self.phase {
             Phase::Open if self.marks.high == 0 => branch.paces() && !branch.is_waiting,
@@ -152,6 +151,12 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
             Phase::Ending => !branch.is_done(self.place()),
             Phase::Finished | Phase::Destroyed => false,
         }
+    }
+
+    /// Says whether a writer that waits does so for this branch.
+    #[must_use]
+    pub fn waits_for(&self, id: BranchId) -> bool {
+        self.branch(id).is_some_and(|branch| self.holds_up(branch))
     }
 
     fn is_paced(&self) -> bool {
