@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::cancel::{Cancel, CancelToken, Interrupt};
 use crate::channel::{Fanout, Outlet, Wait};
 use crate::error::Error;
+use crate::readable::pipe;
 use crate::source::Source;
 use crate::state::{BranchPolicy, Dropped};
+use crate::writable::Writable;
 
 /// The reading end of a [`broadcast`](crate::broadcast()): one of many.
 ///
@@ -144,6 +146,40 @@ impl<T: Clone> Branch<T> {
     /// branch, or of the broadcast.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
         self.next_within(Wait::at_most(timeout))
+    }
+
+    /// Writes everything that is read to `dest`, ends it, and gives back its sink, as
+    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client of its own, be it a socket
+    /// or the answer to a request.
+    ///
+    /// The wait ends when all has arrived, when either stream has failed, or when the branch is cut
+    /// off, however long the client does not read.
+    ///
+    /// # Errors
+    ///
+    /// The first cause. A failure of the broadcast travels to `dest` behind the data; a cut destroys
+    /// `dest` at once; an error of `dest` destroys this branch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use highwater::{BranchPolicy, HighWaterMark, Writable, broadcast};
+    ///
+    /// let mark = HighWaterMark::bytes(1024);
+    /// let mut writer = broadcast(mark);
+    /// let branch = writer.subscribe(BranchPolicy::Cap(64 * 1024));
+    /// let client = thread::spawn(move || branch.pipe_to(Writable::to(Vec::new(), mark)));
+    /// writer.write("news".into())?;
+    /// writer.finish()?;
+    /// assert_eq!(client.join().unwrap()?, b"news");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn pipe_to<S: Send + 'static>(self, dest: Writable<T, S>) -> Result<S, Error>
+    where
+        T: Send + 'static,
+    {
+        pipe(self, dest, |branch, error| branch.destroy(error))
     }
 
     #[inline]

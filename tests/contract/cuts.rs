@@ -53,6 +53,11 @@ fn readable(source: impl Source<Bytes> + 'static) -> Readable<Bytes> {
     Readable::from_source(source, mark())
 }
 
+fn pipe_branch(branch: Branch<Bytes>, gate: Gate) -> Error {
+    let out = Writable::from_sink(stuck(gate), mark());
+    branch.pipe_to(out).err().unwrap()
+}
+
 fn pipe(readable: Readable<Bytes>, gate: Gate) -> Error {
     let out = Writable::from_sink(stuck(gate), mark());
     readable.pipe_to(out).err().unwrap()
@@ -185,7 +190,8 @@ const CUTS: [(&str, BranchPolicy, Cuts, ErrorKind); 5] = [
 #[test]
 fn a_cut_aborts_what_reads_the_branch_at_once_and_is_its_cause() {
     in_time(|| {
-        for (name, read) in ways::<Branch<Bytes>>() {
+        let own: Reads<Branch<Bytes>> = ("pipe_to, by itself", pipe_branch);
+        for (name, read) in ways().into_iter().chain([own]) {
             for (cut, policy, cuts, kind) in CUTS {
                 let mut writer = broadcast(mark()).keep_open();
                 let branch = writer.subscribe(policy);

@@ -1,12 +1,12 @@
 //! What becomes of an answer when its handler, its body or its client fails.
 
 use std::io::{ErrorKind as Io, Read, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use highwater::http::{Limits, StatusCode};
 use highwater::net::RunningServer;
-use highwater::{Bytes, Error, ErrorKind, HighWaterMark, InBytes};
+use highwater::{BranchPolicy, Bytes, Error, ErrorKind, HighWaterMark, InBytes, broadcast};
 
 use crate::kit::{Client, Told, get, kinds, post, serve, serve_with};
 
@@ -256,4 +256,34 @@ fn a_handler_may_answer_what_it_likes_to_a_body_that_fails() {
     let answer = client.say(post("/", "three")).answer();
     assert_eq!(answer.status, 418);
     client.is_over();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_from_what_its_handler_passes_on() {
+    const MOST: Duration = Duration::from_millis(20);
+    let source = Arc::new(Mutex::new(broadcast(mark()).keep_open()));
+    let joined = Arc::clone(&source);
+    let (server, told) = serve_with(Limits::default(), move |_, response| {
+        let branch = joined
+            .lock()
+            .unwrap()
+            .subscribe(BranchPolicy::Disconnect(MOST));
+        branch.pipe_to(response.writable(mark())).map(drop)
+    });
+    let mut client = Client::of(&server);
+    client.say(get("/"));
+    let mut has_come = false;
+    loop {
+        let mut source = source.lock().unwrap();
+        match source.branches() {
+            0 if has_come => break,
+            0 => {}
+            _ => has_come = true,
+        }
+        source.write(Bytes::from_static(&[7; 8192])).unwrap();
+        assert!(source.peak() < 16 * 1024 + 8192);
+    }
+    // The client is there, and reads nothing.
+    ended_with(server, &told, ErrorKind::TimedOut);
+    drop(client);
 }
