@@ -13,6 +13,11 @@ use crate::writable::Writable;
 ///
 /// The writing end can be cloned, for many producers.
 ///
+/// One thread can use both ends, if it never waits: beyond the mark a write waits for a read, and a read
+/// waits for a write. In a process without another thread such a wait fails with
+/// [`Deadlock`](crate::ErrorKind::Deadlock), and a write gives its chunk back; with one it cannot be told
+/// from a reader that is yet to begin, and goes on.
+///
 /// # Examples
 ///
 /// ```

@@ -21,6 +21,32 @@ use crate::writable::Writable;
 /// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
 /// the others go on.
 ///
+/// # Cut off
+///
+/// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
+/// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
+/// not stay in a write to a client that does not read. A thread that reads it in a loop is told by the
+/// next read. If it may be blocked in something else by then, that goes under a token which the branch
+/// [aborts](Source::aborts):
+///
+/// ```
+/// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+///
+/// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
+/// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
+/// let mut client = Writable::for_each(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
+///
+/// let token = CancelToken::new();
+/// client.cancel_with(&token);
+/// branch.aborts(&token);
+///
+/// writer.write(1)?;
+/// writer.write(2)?; // more than the branch may be behind
+/// let cut = client.write(3).unwrap_err();
+/// assert_eq!(cut.cause().unwrap().kind(), ErrorKind::LimitExceeded);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
 /// # Examples
 ///
 /// ```

@@ -276,7 +276,8 @@ impl<T> Iterator for Readable<T> {
 
     /// Waits for the next chunk. `None` is the end, for ever after.
     ///
-    /// The wait ends with a chunk, with the end of the stream, or with a cancel.
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel. If there is no
+    /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.told {

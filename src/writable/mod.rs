@@ -188,8 +188,9 @@ impl<T, S> Writable<T, S> {
     /// # Errors
     ///
     /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
-    /// gone, with the first cause. Either has the chunk, or what is left of one that a sink has
-    /// taken in part from this very call before it failed.
+    /// gone, with the first cause; [`WriteError::Deadlock`] if this is one end of a channel and there
+    /// is no thread that could read from it. Each has the chunk, or what is left of one that a sink
+    /// has taken in part from this very call before it failed.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
         self.write_within(chunk, Wait::Forever)
