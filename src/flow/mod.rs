@@ -24,8 +24,10 @@ pub struct Flow<I> {
     /// Wakes whoever reads it out of a wait for what it is made of.
     interrupt: Option<Interrupt>,
     /// Has what it is made of abort a stream.
-    aborts: Option<Box<dyn Fn(&CancelToken) + Send>>,
+    aborts: Option<Aborts>,
 }
+
+type Aborts = Box<dyn Fn(&CancelToken) + Send>;
 
 impl<I> Flow<I> {
     /// The same with something done to its items.

@@ -317,11 +317,13 @@ fn a_stream_that_reads_what_was_torn_down_before_is_aborted_too() {
     });
 }
 
+type Begins = fn(Readable<Bytes>) -> Pipeline<Bytes>;
+
 // Rules 7 and 10: what is read no more takes nothing down.
 #[test]
 fn what_becomes_of_a_source_that_was_read_to_its_end_is_no_matter() {
     in_time(|| {
-        let ways: [(&str, fn(Readable<Bytes>) -> Pipeline<Bytes>); 3] = [
+        let ways: [(&str, Begins); 3] = [
             ("take_bytes", |from| {
                 pipeline(take_bytes(from, CHUNK as u64))
             }),
