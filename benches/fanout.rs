@@ -103,7 +103,7 @@ fn fan_out(policy: BranchPolicy, branches: usize, chunk: usize, mark: usize, chu
         }
         for _ in 0..chunks {
             // What it says of the next write is for one that has something else to do.
-            let _ = writer.write(block.clone()).expect("the branches stay");
+            writer.write(block.clone()).expect("the branches stay");
         }
         writer.end();
     });
@@ -122,7 +122,7 @@ fn channels(branches: usize, chunk: usize, mark: usize, chunks: u64) {
         for _ in 0..chunks {
             for writer in &mut writers {
                 // As above.
-                let _ = writer.write(block.clone()).expect("the readers stay");
+                writer.write(block.clone()).expect("the readers stay");
             }
         }
         writers.iter_mut().for_each(|writer| writer.end());

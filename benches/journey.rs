@@ -101,7 +101,7 @@ fn by_stream<K: Sink<Bytes> + 'static>(trips: u32, sink: impl Fn(TcpStream) -> K
     let cost = round(
         trips,
         |chunk| {
-            let _ = out.write(chunk).expect("it is taken");
+            out.write(chunk).expect("it is taken");
         },
         answers,
     );

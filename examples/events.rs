@@ -181,7 +181,7 @@ impl Stage {
         let event = Arc::from(event);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         // It never waits: a listener that is too far behind misses something.
-        let _ = events.write(event)?;
+        events.write(event)?;
         drop(events);
         text(response, StatusCode::NO_CONTENT, "")
     }

@@ -164,15 +164,14 @@ impl CancelToken {
         ));
     }
 
-    /// The same, with the error itself: that of another token.
+    /// The same, with the error itself: that of another token, or of a stream.
+    ///
+    /// Behind it everything is aborted, also where another thread came first, and is not done yet.
     pub(crate) fn abort_as(&self, cause: Error) {
-        let targets = {
+        let (cause, targets) = {
             let mut state = self.0.lock();
-            if state.aborted.is_some() {
-                return;
-            }
-            state.aborted = Some(cause.clone());
-            state.live()
+            let cause = state.aborted.get_or_insert(cause).clone();
+            (cause, state.live())
         };
         for target in targets {
             target.abort(&cause);

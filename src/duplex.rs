@@ -27,7 +27,8 @@ pub enum HalfOpen {
 ///
 /// Each has its own buffer, marks and end; [`split`](Self::split) takes them apart, to be used by
 /// two threads. Who echoes must do that, or read while it writes: two that only write to one
-/// another wait for one another.
+/// another wait for one another, and so does a thread that writes more than both marks hold to a
+/// [stream over a transform](Self::over) before it reads.
 ///
 /// `I` is what is read, `O` what is written, and `S` what [`finish`](Writable::finish) of the
 /// writing half gives back.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::{self, Builder};
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::channel::Join;
 use crate::ends::IntoSource;
 use crate::error::Error;
@@ -40,9 +40,11 @@ where
     S: IntoSource<T>,
     U: Unit<T>,
 {
-    let sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
+    let mut sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
     let files = sources.iter().flat_map(Source::files).collect();
     let join = Arc::new(Join::new(mark.gauge()));
+    let token = join.token();
+    sources.iter_mut().for_each(|source| source.aborts(&token));
     let interrupt = Interrupt::all(sources.iter().filter_map(Source::interrupt));
     join.attach_source(interrupt.clone());
     let filled = Arc::clone(&join);
@@ -94,6 +96,7 @@ pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Conc
         sources: sources.into_iter().map(S::into_source).collect(),
         ended: Vec::new(),
         part: 0,
+        stream: None,
     }
 }
 
@@ -106,6 +109,8 @@ pub struct Concat<S> {
     ended: Vec<S>,
     /// How many have ended, with the parts of those that had any.
     part: usize,
+    /// What the one that is read aborts, if it is torn down.
+    stream: Option<CancelToken>,
 }
 
 impl<T, S: Source<T>> Source<T> for Concat<S> {
@@ -117,6 +122,9 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
             self.part += current.part() + 1;
             let ended = self.sources.pop_front();
             self.ended.extend(ended.filter(S::confirms));
+            if let (Some(next), Some(stream)) = (self.sources.front_mut(), &self.stream) {
+                next.aborts(stream);
+            }
         }
         Ok(None)
     }
@@ -137,6 +145,13 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         Interrupt::all(self.sources.iter().filter_map(Source::interrupt))
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        if let Some(first) = self.sources.front_mut() {
+            first.aborts(stream);
+        }
+        self.stream = Some(stream.clone());
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -159,23 +159,29 @@
 //! broke off, and a [`Budget`] is one number over the buffers of many pipelines.
 //!
 //! A [`broadcast`] gives every [`Branch`] everything, out of one queue whose chunks are shared and not
-//! copied. A branch paces the writer, or has a cap, or misses something and is told how much: its
-//! [`BranchPolicy`] says. A pipeline can end in a broadcast, and begin with a branch.
+//! copied. A [`BranchPolicy`] says what becomes of a branch that is slow: it slows the writer down, or
+//! is cut off, which aborts what reads it, or misses chunks and is told how many. A pipeline can end in a
+//! broadcast, and begin with a branch. Each branch is read by a thread of its own, while the broadcast
+//! is written: one that is to be read afterwards would be waited for.
 //!
 //! ```
-//! use highwater::{BranchPolicy, HighWaterMark, broadcast};
+//! use std::thread;
+//! use highwater::{BranchPolicy, Error, HighWaterMark, broadcast, pipeline};
 //!
-//! let mut writer = broadcast(HighWaterMark::items(4));
-//! let mut log = writer.subscribe(BranchPolicy::Slowest); // the writer waits for it
-//! let mut screen = writer.subscribe(BranchPolicy::DropOldest(2)); // and never for this one
-//! for n in 1..=4 {
-//!     writer.write(n)?;
-//! }
-//! writer.end();
-//! assert_eq!(log.by_ref().collect::<Result<Vec<_>, _>>()?, [1, 2, 3, 4]);
-//! assert_eq!(screen.by_ref().collect::<Result<Vec<_>, _>>()?, [3, 4]);
-//! assert_eq!(screen.dropped().chunks, 2);
-//! # Ok::<(), highwater::Error>(())
+//! let tee = broadcast(HighWaterMark::bytes(1024));
+//! let log = tee.subscribe(BranchPolicy::Slowest); // a write waits for it
+//! let screen = tee.subscribe(BranchPolicy::DropOldest(64)); // and never for this one
+//! thread::scope(|scope| {
+//!     let log = scope.spawn(|| pipeline(log).to(Vec::new()).run_into());
+//!     let screen = scope.spawn(|| screen.last());
+//!     pipeline(&b"some news"[..]).to(tee).run()?; // each has read everything
+//!     let (_, logged) = log.join().unwrap()?;
+//!     assert_eq!(logged.into_inner(), b"some news");
+//!     let last = screen.join().unwrap().transpose()?;
+//!     assert_eq!(last.as_deref(), Some(&b"some news"[..]));
+//!     Ok::<(), Error>(())
+//! })?;
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! # Files and sockets
@@ -247,6 +253,8 @@
 //! embedded, tested or fuzzed.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
+// What an example ignores, a program may ignore.
+#![doc(test(attr(deny(unused_must_use))))]
 
 // In reading order, a row a paragraph: a module imports only from the rows above its own, save
 // for a few pairs that a test names.
@@ -383,7 +391,7 @@ pub use channel::Budget;
 pub use collect::{Collect, CollectBytes, Fold};
 pub use duplex::{Duplex, HalfOpen, duplex_pair};
 pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
-pub use error::{Error, ErrorKind, WriteError};
+pub use error::{Error, ErrorKind, WriteError, set_error_hook};
 pub use file_id::FileId;
 pub use flow::{Flow, flow};
 pub use gather::{Concat, concat, merge};

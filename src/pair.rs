@@ -13,6 +13,11 @@ use crate::writable::Writable;
 ///
 /// The writing end can be cloned, for many producers.
 ///
+/// One thread can use both ends, if it never waits: beyond the mark a write waits for a read, and a read
+/// waits for a write. In a process without another thread such a wait fails with
+/// [`Deadlock`](crate::ErrorKind::Deadlock), and a write gives its chunk back; with one it cannot be told
+/// from a reader that is yet to begin, and goes on.
+///
 /// # Examples
 ///
 /// ```
@@ -35,6 +40,7 @@ use crate::writable::Writable;
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
     let join = Arc::new(Join::new(mark.gauge()));
+    join.between_threads();
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),
@@ -64,6 +70,7 @@ pub fn channel_within<U: Unit<Bytes>>(
     budget: &Budget,
 ) -> (Writable<Bytes>, Readable<Bytes>) {
     let join = Join::within(mark.gauge(), Some(budget));
+    join.between_threads();
     (
         Writable::of_channel(Arc::clone(&join)),
         Readable::of_channel(join),

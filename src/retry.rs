@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::cancel::{Interrupt, LateInterrupt};
+use crate::cancel::{CancelToken, Interrupt, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
 use crate::waits::{For, wait_for};
@@ -191,6 +191,9 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
         });
         Interrupt::all([stop, self.interrupt.interrupt()])
     }
+
+    /// What has failed is opened again, be it torn down: the stream goes on.
+    fn aborts(&mut self, _stream: &CancelToken) {}
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)

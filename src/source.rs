@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::channel::{Join, Wait};
 use crate::error::{Error, ErrorKind};
 use crate::file_id::FileId;
@@ -50,6 +50,16 @@ pub trait Source<T>: Send {
     /// How to wake a [`read`](Self::read) that blocks in the kernel. None if it cannot.
     fn interrupt(&self) -> Option<Interrupt> {
         None
+    }
+
+    /// Takes the token of the stream that it is read for, before the first read.
+    ///
+    /// A source that is torn down from its other side, by a destroy, an abort or a cut, aborts that
+    /// token with the cause. Its next [`read`](Self::read) would tell the same, but may be far away:
+    /// the stream may be blocked behind what was read before, in a write to a peer that does not
+    /// read. A source around another one passes the token on.
+    fn aborts(&mut self, stream: &CancelToken) {
+        let _ = stream;
     }
 
     /// What errors and reports call it: a path, an address.
@@ -259,6 +269,10 @@ impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         (**self).interrupt()
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        (**self).aborts(stream);
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -46,6 +46,27 @@ pub(crate) fn start(
     Ok(loom::thread::spawn(body))
 }
 
+/// Says whether the process has a thread beside this one whose name `counts`; yes, where the system
+/// does not tell.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]
+pub(crate) fn other_threads(counts: impl Fn(&str) -> bool) -> bool {
+    let own = std::fs::read_link("/proc/thread-self");
+    let (Ok(own), Ok(tasks)) = (own, std::fs::read_dir("/proc/self/task")) else {
+        return true;
+    };
+    let others = tasks
+        .flatten()
+        .filter(|task| own.file_name() != Some(&task.file_name()));
+    let mut names = others.map(|task| std::fs::read_to_string(task.path().join("comm")));
+    names.any(|name| name.map_or(true, |name| counts(name.trim_end())))
+}
+
+/// The same elsewhere, and for a model, which finds deadlocks itself.
+#[cfg(any(loom, not(any(target_os = "linux", target_os = "android"))))]
+pub(crate) fn other_threads(_counts: impl Fn(&str) -> bool) -> bool {
+    true
+}
+
 /// Says whether a thread has ended, so that to join it does not wait.
 #[cfg(not(loom))]
 pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::ends::IntoSource;
 use crate::error::Error;
 use crate::file_id::FileId;
@@ -78,6 +78,10 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         self.inner.interrupt()
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.inner.aborts(stream);
     }
 
     fn name(&self) -> Cow<'_, str> {

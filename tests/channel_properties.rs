@@ -46,7 +46,7 @@ proptest! {
             for size in sizes {
                 let chunk: Vec<u8> = (at..at + size).map(|place| place as u8).collect();
                 at += size;
-                let _ = writer.write(Bytes::from(chunk)).expect("it is read");
+                writer.write(Bytes::from(chunk)).expect("it is read");
             }
             writer.finish()
         });

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::cancel::{Cancel, CancelToken, Interrupt};
 use crate::channel::{Fanout, Outlet, Wait};
 use crate::error::Error;
+use crate::readable::pipe;
 use crate::source::Source;
 use crate::state::{BranchPolicy, Dropped};
+use crate::writable::Writable;
 
 /// The reading end of a [`broadcast`](crate::broadcast()): one of many.
 ///
@@ -18,6 +20,32 @@ use crate::state::{BranchPolicy, Dropped};
 /// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
 /// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
 /// the others go on.
+///
+/// # Cut off
+///
+/// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
+/// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
+/// not stay in a write to a client that does not read. A thread that reads it in a loop is told by the
+/// next read. If it may be blocked in something else by then, that goes under a token which the branch
+/// [aborts](Source::aborts):
+///
+/// ```
+/// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+///
+/// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
+/// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
+/// let mut client = Writable::for_each(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
+///
+/// let token = CancelToken::new();
+/// client.cancel_with(&token);
+/// branch.aborts(&token);
+///
+/// writer.write(1)?;
+/// writer.write(2)?; // more than the branch may be behind
+/// let cut = client.write(3).unwrap_err();
+/// assert_eq!(cut.cause().unwrap().kind(), ErrorKind::LimitExceeded);
+/// # Ok::<(), highwater::Error>(())
+/// ```
 ///
 /// # Examples
 ///
@@ -42,6 +70,8 @@ pub struct Branch<T> {
     told: bool,
     /// It was destroyed from here, with this error.
     destroyed: Option<Error>,
+    /// The stream that it is read for.
+    read_for: Option<CancelToken>,
 }
 
 /// What a token holds on to.
@@ -57,6 +87,7 @@ impl<T> Branch<T> {
             seat: Arc::new(BranchSeat { fanout, outlet }),
             told: false,
             destroyed: None,
+            read_for: None,
         }
     }
 
@@ -143,12 +174,62 @@ impl<T: Clone> Branch<T> {
         self.next_within(Wait::at_most(timeout))
     }
 
+    /// Writes everything that is read to `dest`, ends it, and gives back its sink, as
+    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client of its own, be it a socket
+    /// or the answer to a request.
+    ///
+    /// The wait ends when all has arrived, when either stream has failed, or when the branch is cut
+    /// off, however long the client does not read.
+    ///
+    /// # Errors
+    ///
+    /// The first cause. A failure of the broadcast travels to `dest` behind the data; a cut destroys
+    /// `dest` at once; an error of `dest` destroys this branch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use highwater::{BranchPolicy, HighWaterMark, Writable, broadcast};
+    ///
+    /// let mark = HighWaterMark::bytes(1024);
+    /// let mut writer = broadcast(mark);
+    /// let branch = writer.subscribe(BranchPolicy::Cap(64 * 1024));
+    /// let client = thread::spawn(move || branch.pipe_to(Writable::to(Vec::new(), mark)));
+    /// writer.write("news".into())?;
+    /// writer.finish()?;
+    /// assert_eq!(client.join().unwrap()?, b"news");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn pipe_to<S: Send + 'static>(self, dest: Writable<T, S>) -> Result<S, Error>
+    where
+        T: Send + 'static,
+    {
+        pipe(self, dest, |branch, error| branch.destroy(error))
+    }
+
     #[inline]
     fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
         if let Some(error) = &self.destroyed {
             return Err(error.clone());
         }
-        self.seat.fanout.next(&self.seat.outlet, wait)
+        let next = self.seat.fanout.next(&self.seat.outlet, wait);
+        if next.is_err() {
+            self.spread();
+        }
+        next
+    }
+
+    /// If it was torn down, aborts the stream that it is read for, before that is told anything:
+    /// whoever has torn it down may not have come so far.
+    #[cold]
+    fn spread(&self) {
+        let id = self.seat.outlet.id();
+        if let Some(stream) = &self.read_for
+            && let Some(cause) = self.seat.fanout.look(|state| state.gone(id))
+        {
+            stream.abort_as(cause);
+        }
     }
 }
 
@@ -181,6 +262,11 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
                 seat.fanout.interrupt_branch(&seat.outlet);
             }
         }))
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.read_for = Some(stream.clone());
+        self.seat.fanout.aborts(&self.seat.outlet, stream);
     }
 
     fn name(&self) -> Cow<'_, str> {

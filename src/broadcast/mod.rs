@@ -21,7 +21,8 @@ pub use branch::Branch;
 ///
 /// Chunks are shared and not copied: there is one queue, each branch reads it from a place of its
 /// own, and gets a clone, which for [`Bytes`](crate::Bytes) or an [`Arc`] is the same memory. What
-/// becomes of a branch that is slow is for its [`BranchPolicy`] to say.
+/// becomes of a branch that is slow is for its [`BranchPolicy`] to say. Each branch is to be read by
+/// [another thread](Broadcast#every-branch-needs-a-reader) than the one that writes.
 ///
 /// # Examples
 ///
@@ -66,6 +67,40 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 /// [`Disconnect`](BranchPolicy::Disconnect), has reached the high-water mark, until all of them are
 /// down at the low one. With a mark of 0 it waits until all of them wait for it.
 ///
+/// # Every branch needs a reader
+///
+/// A write waits for a branch, and so does [`finish`](Self::finish), so each branch is to be read
+/// while the broadcast is written, by another thread. A [`pipeline`](crate::pipeline()) that ends in a
+/// broadcast runs on the thread that calls [`run`](crate::Ready::run): a branch that the same thread
+/// means to read afterwards is waited for, and never read. Where the process has no other thread that
+/// could read it, that is known, and the call fails with
+/// [`Deadlock`](crate::ErrorKind::Deadlock). Where it has, the wait goes on, and
+/// [`set_error_hook`](crate::set_error_hook) is told of it after a second; by default that is a line on
+/// standard error.
+///
+/// ```
+/// use std::thread;
+/// use highwater::{BranchPolicy, Error, HighWaterMark, broadcast, pipeline};
+///
+/// let mark = HighWaterMark::bytes(4);
+/// let tee = broadcast(mark);
+/// let branches = [(); 2].map(|()| tee.subscribe(BranchPolicy::Slowest));
+/// thread::scope(|scope| {
+///     // First a thread for each branch,
+///     let readers = branches
+///         .map(|branch| scope.spawn(move || pipeline(branch).to(Vec::new()).run_into()));
+///     // and then what fills them.
+///     let report = pipeline(&b"to everybody"[..]).to(tee).run()?;
+///     assert_eq!(report.bytes(), 12); // read by each
+///     for reader in readers {
+///         let (_, read) = reader.join().unwrap()?;
+///         assert_eq!(read.into_inner(), b"to everybody");
+///     }
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Memory
 ///
 /// The queue holds, in all, no more than the largest of these: the high-water mark and a chunk, if
@@ -101,7 +136,8 @@ impl<T: Clone> Broadcast<T> {
     /// # Errors
     ///
     /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
-    /// gone, with the first cause. Either has the chunk.
+    /// gone, with the first cause; [`WriteError::Deadlock`] if there is no thread that could make
+    /// room. Each has the chunk.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
         self.write_within(chunk, Wait::Forever)
@@ -196,6 +232,7 @@ impl<T> Broadcast<T> {
     ///
     /// The first cause. If there were branches and none of them has read everything, that is the
     /// error with which the last one went.
+    /// [`Deadlock`](crate::ErrorKind::Deadlock) if there is no thread that could read the rest.
     pub fn finish(mut self) -> Result<(), Error> {
         self.wait_finish()
     }
@@ -340,9 +377,14 @@ impl<T: Clone + Send + 'static> Sink<T> for Broadcast<T> {
         self.wait_finish()
     }
 
-    /// Every branch gets what was written before, and then the cause.
+    /// Every branch gets what was written before, and then the cause; or the cause at once, if what
+    /// was written here was broken off at once.
     fn fail(&mut self, cause: &Error) {
-        Self::fail(self, cause.clone());
+        if self.fanout.is_interrupted() {
+            drop(Self::destroy(self, cause.clone()));
+        } else {
+            Self::fail(self, cause.clone());
+        }
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

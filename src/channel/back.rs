@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::chunk::{Batch, Load, Weighed};
 use crate::error::{Error, ErrorKind};
 use crate::state::{Events, Pressure, Refused, Request, WritableState};
@@ -26,6 +26,8 @@ pub(super) struct Back<T> {
     /// How many writers are parked.
     pub(super) parked_writers: usize,
     pub(super) reader_parked: bool,
+    /// Some other thread may end a wait. Of a channel that is not known before one waits.
+    pub(super) may_park: bool,
     /// The reader is to look whether it still wants anything.
     pub(super) nudged: bool,
     /// How many writers wait for the reader to get on, be it by less than a drain.
@@ -47,6 +49,12 @@ pub(super) struct Back<T> {
     /// Wake the source or the sink out of the kernel when the stream is torn down.
     pub(super) interrupt_source: Option<Interrupt>,
     pub(super) interrupt_sink: Option<Interrupt>,
+    /// It was torn down, and did not end in its turn.
+    pub(super) torn: bool,
+    /// It was a token that tore it down.
+    pub(super) aborted: bool,
+    /// The stream that what is read here is for, to be aborted when this is torn down.
+    pub(super) read_for: Option<CancelToken>,
     pub(super) tally: Tally,
     /// What a wait of a writer is to the pipeline that the thread works for; none if the join is
     /// one of its own, whose tally says it.
@@ -119,6 +127,7 @@ impl<T> Back<T> {
             reader_waits: false,
             parked_writers: 0,
             reader_parked: false,
+            may_park: true,
             nudged: false,
             flushing: 0,
             producers: 1,
@@ -130,6 +139,9 @@ impl<T> Back<T> {
             undelivered: Batch::new(),
             interrupt_source: None,
             interrupt_sink: None,
+            torn: false,
+            aborted: false,
+            read_for: None,
             tally: Tally::default(),
             writers_for: Some(For::Outside),
             reader_for: Some(For::Outside),

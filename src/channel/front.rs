@@ -85,7 +85,7 @@ impl<T> Front<T> {
     pub(super) fn unshift(&mut self, chunk: T) -> Result<(), T> {
         let before = self.state.load();
         // The pressure is for sources.
-        let _ = self.state.unshift(chunk)?;
+        self.state.unshift(chunk)?;
         self.owned += self.state.load().without(before);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl<T> Front<T> {
         self.pulling = false;
         self.in_flight = true;
         // The pressure is for sources that push unasked.
-        let _ = self.state.push_batch(batch);
+        self.state.push_batch(batch);
     }
 
     /// Answers the state with the end.

@@ -1,7 +1,9 @@
 //! How a join ends before its time.
 
+use std::sync::{Arc, Weak};
+
 use super::{Back, Join, Taken};
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, CancelToken};
 use crate::chunk::Batch;
 use crate::error::Error;
 
@@ -42,13 +44,66 @@ impl<T> Join<T> {
         }
         given_back.append(&mut queued);
         keep(&mut back, given_back);
-        let interrupts = [back.interrupt_source.clone(), back.interrupt_sink.clone()];
+        back.torn = true;
+        let interrupt = back.interrupt_source.clone();
         drop(front);
         self.wake_all(back);
         first.attach(error);
-        for interrupt in interrupts.into_iter().flatten() {
+        self.spread();
+        if let Some(interrupt) = interrupt {
             interrupt.wake();
         }
+    }
+
+    /// If it was torn down, does the same to what is behind it: the stream that it is read for, and a
+    /// sink that is in a call. Also by the thread that reads, before that tells anything of it: whoever
+    /// has torn this down may not have come so far.
+    #[cold]
+    pub(crate) fn spread(&self) {
+        let back = self.back();
+        if !back.torn {
+            return;
+        }
+        let cause = back.state.errored().cloned();
+        let (read_for, interrupt) = (back.read_for.clone(), back.interrupt_sink.clone());
+        drop(back);
+        // Before the sink is woken, which would tell an echo.
+        if let (Some(stream), Some(cause)) = (read_for, cause) {
+            stream.abort_as(cause);
+        }
+        if let Some(interrupt) = interrupt {
+            interrupt.wake();
+        }
+    }
+
+    /// A token that acts on this join alone.
+    pub(crate) fn token(self: &Arc<Self>) -> CancelToken
+    where
+        T: Send + 'static,
+    {
+        let token = CancelToken::new();
+        let target: Weak<Self> = Arc::downgrade(self);
+        token.register(target);
+        token
+    }
+
+    /// What is read here is for a stream, which is aborted if this one is torn down. That has a
+    /// reader of its own: where a sink of the join's own reads, an interrupt does.
+    pub(crate) fn aborts(&self, stream: &CancelToken) {
+        let mut back = self.back();
+        match back.state.errored() {
+            Some(cause) if back.torn => {
+                let cause = cause.clone();
+                drop(back);
+                stream.abort_as(cause);
+            }
+            _ => back.read_for = Some(stream.clone()),
+        }
+    }
+
+    /// The stream that what is read here was for is not to be aborted any more.
+    pub(crate) fn aborts_nothing(&self) {
+        self.back().read_for = None;
     }
 
     /// Whoever reads needs no more: what is buffered is dropped, and the stream ends well. A source
@@ -76,6 +131,11 @@ impl<T> Join<T> {
         }
     }
 
+    /// Says whether it was a token that tore it down, or another stream: that has told why.
+    pub(crate) fn was_aborted(&self) -> bool {
+        self.back().aborted
+    }
+
     /// Says whether whoever reads has had enough.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.back().satisfied
@@ -95,6 +155,7 @@ impl<T> Join<T> {
     pub(crate) fn hang_up(&self, error: Error) {
         let mut front = self.front();
         let mut back = self.back();
+        back.read_for = None;
         if front.state.is_destroyed() {
             // Whoever has failed has said so, and others that write here may not know.
             let failed = back.state.errored().is_some();
@@ -153,6 +214,7 @@ impl<T: Send> Cancel for Join<T> {
         // For whoever asks for what was not delivered.
         self.tear_down(cause.clone(), |back, mut batch| {
             back.undelivered.append(&mut batch);
+            back.aborted = true;
         });
     }
 

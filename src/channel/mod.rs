@@ -23,6 +23,7 @@ mod desk;
 mod fanout;
 mod front;
 mod life;
+mod patience;
 mod reader;
 mod sink;
 mod watch;
@@ -49,6 +50,7 @@ use budget::Door;
 pub(crate) use desk::{Attendance, Desk, Held, Seat, Served};
 pub(crate) use fanout::{Fanout, Outlet};
 use front::Front;
+use patience::Patience;
 pub(crate) use reader::Amount;
 pub(crate) use watch::{Watch, Watched};
 
@@ -99,6 +101,8 @@ enum Unmet {
     TimedOut,
     /// The stream takes no more.
     NotWritable,
+    /// Nothing could ever end the wait.
+    Deadlock,
 }
 
 /// See the module's docs.
@@ -155,6 +159,11 @@ impl<T> Join<T> {
             door: Door::of(budget, own.clone()),
             ..Self::new(gauge)
         })
+    }
+
+    /// Both its ends are in the hands of a program. No thread of the library's is at either.
+    pub(crate) fn between_threads(&self) {
+        self.back().may_park = false;
     }
 
     /// With what marks, and in what, its chunks are measured.
@@ -241,6 +250,7 @@ impl<T> Join<T> {
                 back.blocked(waited);
                 continue;
             }
+            patience.check(&mut back.may_park)?;
             back.parked_writers += 1;
             back.tally.blocked.begin();
             let waiting = Waiting::begin(back.writers_for);
@@ -280,6 +290,10 @@ impl<T> Join<T> {
                 back = self.back();
                 back.starved(waited);
                 continue;
+            }
+            if let Err(deadlock) = patience.check(&mut back.may_park) {
+                outcome = Err(deadlock);
+                break;
             }
             back.reader_parked = true;
             back.tally.starved.begin();
@@ -327,36 +341,6 @@ impl<T> Join<T> {
     pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
         let back = self.back();
         look(&back.state, &back.tally)
-    }
-}
-
-/// How a thread waits: it spins once, and then parks until it is woken or its time is up.
-struct Patience {
-    spun: bool,
-    wait: Wait,
-}
-
-impl Patience {
-    fn new(wait: Wait) -> Result<Self, Unmet> {
-        match wait {
-            Wait::No => Err(Unmet::Full),
-            wait => Ok(Self { spun: false, wait }),
-        }
-    }
-
-    fn spins(&mut self) -> bool {
-        !std::mem::replace(&mut self.spun, true)
-    }
-
-    /// Says whether it was woken, be it for nothing, before its time was up.
-    fn park<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
-        match self.wait {
-            Wait::Until(deadline) => !condvar.wait_until(guard, deadline).timed_out(),
-            Wait::No | Wait::Forever => {
-                condvar.wait(guard);
-                true
-            }
-        }
     }
 }
 

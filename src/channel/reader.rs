@@ -34,7 +34,8 @@ impl<T> Join<T> {
     ) -> Option<Result<T, Error>> {
         loop {
             if let Some(outcome) = front.outcome() {
-                return outcome.err().map(Err);
+                drop(front);
+                return self.tell(outcome).err().map(Err);
             }
             // A read that finds nothing, which is what makes the state ask for more.
             let _ = front.state.next();
@@ -48,6 +49,14 @@ impl<T> Join<T> {
                 return Some(Ok(chunk));
             }
         }
+    }
+
+    /// Says how the stream has ended, and has what is behind it know first.
+    fn tell(&self, outcome: Result<(), Error>) -> Result<(), Error> {
+        if outcome.is_err() {
+            self.spread();
+        }
+        outcome
     }
 
     /// Takes what is due, or waits until something is. `first` then has the front before anybody
@@ -81,12 +90,10 @@ impl<T> Join<T> {
         if !back.is_filled() {
             back = match self.wait_filled(back, wait) {
                 Ok(back) => back,
-                Err(Unmet::TimedOut | Unmet::NotWritable) => {
-                    return Err(Error::timed_out("a chunk"));
-                }
                 Err(Unmet::Full) => {
                     return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
                 }
+                Err(unmet) => return Err(unmet.into_error("a chunk")),
             };
         }
         if std::mem::take(&mut back.nudged) {
@@ -253,7 +260,8 @@ impl<T: Divide> Join<T> {
             // Those that are here lie before what it waits for.
             front.pass_over_weightless();
             if let Some(outcome) = front.outcome() {
-                return outcome.map(|()| None);
+                drop(front);
+                return self.tell(outcome).map(|()| None);
             }
             // What is here belongs to this read. While it counted against the mark, a writer
             // would wait for it to be taken, and this reader for the writer.

@@ -1,6 +1,6 @@
 //! A join whose reader is a thread of the library's own, which takes batches to a sink.
 
-use super::{Join, Taken, Unmet, Wait};
+use super::{Join, Taken, Wait};
 use crate::cancel::Interrupt;
 use crate::chunk::{Batch, Load};
 use crate::error::Error;
@@ -43,7 +43,7 @@ impl<T> Join<T> {
             }
             back = match self.wait_filled(back, Wait::Forever) {
                 Ok(back) => back,
-                Err(Unmet::Full | Unmet::TimedOut | Unmet::NotWritable) => self.back(),
+                Err(_) => self.back(),
             };
         }
     }

@@ -219,6 +219,7 @@ impl<T> Join<T> {
         match unmet {
             Unmet::Full => WriteError::Full(chunk),
             Unmet::TimedOut => WriteError::TimedOut(chunk),
+            Unmet::Deadlock => WriteError::Deadlock(chunk),
             Unmet::NotWritable => match self.back().cause() {
                 Some(cause) => WriteError::Closed(chunk, cause),
                 None => WriteError::Ended(chunk),
@@ -304,8 +305,9 @@ impl<T> Join<T> {
     /// Waits until the stream is closed: all was written and finished, or it has failed.
     pub(crate) fn wait_closed(&self, wait: Wait) -> Result<(), Error> {
         let closed = |back: &Back<T>| back.state.is_closed();
-        let Ok(back) = self.wait_drained(self.back(), wait, closed) else {
-            return Err(Error::timed_out("the end of the stream"));
+        let back = match self.wait_drained(self.back(), wait, closed) {
+            Ok(back) => back,
+            Err(unmet) => return Err(unmet.into_error("the end of the stream")),
         };
         if back.state.is_finished() || back.satisfied {
             return Ok(());
@@ -318,17 +320,14 @@ impl<T> Join<T> {
         let back = self.lift_corks(self.back());
         let written = back.tally.written();
         let met = |back: &Back<T>| back.has_flushed(written) || back.state.is_destroyed();
-        let waited = self.wait_progress(back, wait, met);
-        let back = waited.unwrap_or_else(|_| self.back());
+        let back = match self.wait_progress(back, wait, met) {
+            Ok(back) => back,
+            Err(unmet) => return Err(unmet.into_error("the sink")),
+        };
         if back.has_flushed(written) {
             return Ok(());
         }
-        let cause = if back.state.is_destroyed() {
-            back.cause()
-        } else {
-            None
-        };
-        Err(cause.unwrap_or_else(|| Error::timed_out("the sink")))
+        Err(back.cause().unwrap_or_else(Error::closed))
     }
 
     /// Waits until `deadline`, or until the stream takes no more. Says whether it still does.

@@ -1,5 +1,6 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+mod hook;
 mod parts;
 mod write;
 
@@ -12,6 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::{Cut, InvalidMarks, Misuse};
 
+pub use hook::set_error_hook;
+pub(crate) use hook::tell;
 pub(crate) use parts::Parts;
 pub use write::WriteError;
 
@@ -33,6 +36,11 @@ pub enum ErrorKind {
     TimedOut,
     /// The call would have had to wait, and was not to.
     WouldBlock,
+    /// The call would have had to wait for ever: what it waits for only another thread could do, and
+    /// the process has none.
+    ///
+    /// Only Linux tells how many threads there are; elsewhere the call waits.
+    Deadlock,
     /// A stage panicked.
     Panicked,
     /// What was asked for makes no sense; nothing was done.
@@ -187,6 +195,13 @@ impl Error {
             ErrorKind::TimedOut,
             format!("timed out waiting for {waited_for}"),
         )
+    }
+
+    pub(crate) fn deadlock(waited_for: &str) -> Self {
+        let message = format!(
+            "waiting for {waited_for} would never end: no other thread is there to bring it"
+        );
+        Self::new(ErrorKind::Deadlock, message)
     }
 
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
@@ -421,6 +436,7 @@ impl From<Error> for io::Error {
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,
             ErrorKind::WouldBlock => io::ErrorKind::WouldBlock,
             ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+            ErrorKind::Deadlock => io::ErrorKind::Deadlock,
             // Not `Interrupted`, which callers retry for ever.
             _ => io::ErrorKind::Other,
         };

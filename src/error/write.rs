@@ -13,6 +13,9 @@ pub enum WriteError<T> {
     Full(T),
     /// The time was up before there was room.
     TimedOut(T),
+    /// There is no room, and the wait for it would never end: the process has no other thread to
+    /// make any.
+    Deadlock(T),
     /// `end` was called before.
     Ended(T),
     /// The stream is gone; this is why.
@@ -24,8 +27,8 @@ impl<T> WriteError<T> {
     #[must_use]
     pub fn into_chunk(self) -> T {
         match self {
-            Self::Full(chunk) | Self::TimedOut(chunk) | Self::Ended(chunk) => chunk,
-            Self::Closed(chunk, _) => chunk,
+            Self::Full(chunk) | Self::TimedOut(chunk) | Self::Deadlock(chunk) => chunk,
+            Self::Ended(chunk) | Self::Closed(chunk, _) => chunk,
         }
     }
 
@@ -41,6 +44,7 @@ impl<T> WriteError<T> {
                 ),
             ),
             Self::TimedOut(chunk) => (chunk, Error::timed_out("room in the buffer")),
+            Self::Deadlock(chunk) => (chunk, Error::deadlock("room in the buffer")),
             Self::Ended(chunk) => (chunk, Error::ended()),
             Self::Closed(chunk, cause) => (chunk, cause),
         }
@@ -51,6 +55,7 @@ impl<T> WriteError<T> {
         match self {
             Self::Full(chunk) => (chunk, WriteError::Full(())),
             Self::TimedOut(chunk) => (chunk, WriteError::TimedOut(())),
+            Self::Deadlock(chunk) => (chunk, WriteError::Deadlock(())),
             Self::Ended(chunk) => (chunk, WriteError::Ended(())),
             Self::Closed(chunk, cause) => (chunk, WriteError::Closed((), cause)),
         }
@@ -84,6 +89,7 @@ impl WriteError<()> {
         match self {
             Self::Full(()) => WriteError::Full(chunk),
             Self::TimedOut(()) => WriteError::TimedOut(chunk),
+            Self::Deadlock(()) => WriteError::Deadlock(chunk),
             Self::Ended(()) => WriteError::Ended(chunk),
             Self::Closed((), cause) => WriteError::Closed(chunk, cause),
         }
@@ -95,6 +101,7 @@ impl<T> fmt::Debug for WriteError<T> {
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
             Self::TimedOut(_) => "TimedOut(..)",
+            Self::Deadlock(_) => "Deadlock(..)",
             Self::Ended(_) => "Ended(..)",
             Self::Closed(_, cause) => return write!(f, "Closed(.., {cause:?})"),
         })
@@ -106,6 +113,7 @@ impl<T> fmt::Display for WriteError<T> {
         f.write_str(match self {
             Self::Full(_) => "writing to a full buffer",
             Self::TimedOut(_) => "timed out waiting for room in the buffer",
+            Self::Deadlock(_) => "waiting for room in the buffer without another thread",
             Self::Ended(_) => "write after end",
             Self::Closed(..) => "writing to a closed stream",
         })

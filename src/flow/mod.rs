@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::collect::{CollectBytes, too_many};
 use crate::error::Error;
 use crate::file_id::FileId;
@@ -26,7 +26,11 @@ pub struct Flow<I> {
     interrupt: Option<Interrupt>,
     /// The files that are read for it, where they are known.
     files: Vec<FileId>,
+    /// Has what it is made of abort a stream.
+    aborts: Option<Aborts>,
 }
+
+type Aborts = Box<dyn Fn(&CancelToken) + Send>;
 
 impl<I> Flow<I> {
     /// The same with something done to its items.
@@ -35,6 +39,7 @@ impl<I> Flow<I> {
             items: change(self.items),
             interrupt: self.interrupt,
             files: self.files,
+            aborts: self.aborts,
         }
     }
 }
@@ -56,6 +61,7 @@ pub fn flow<T, I: IntoIterator<Item = Result<T, Error>>>(items: I) -> Flow<I::In
         items: items.into_iter(),
         interrupt: None,
         files: Vec::new(),
+        aborts: None,
     }
 }
 
@@ -261,6 +267,12 @@ impl<T, I: Iterator<Item = Result<T, Error>> + Send> Source<T> for Flow<I> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         self.interrupt.clone()
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        if let Some(aborts) = &self.aborts {
+            aborts(stream);
+        }
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -1,5 +1,7 @@
 //! The operators of a [`Flow`], as methods of a [`Readable`].
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Flow;
@@ -16,10 +18,12 @@ use crate::source::Source;
 impl<T: Send + 'static> Readable<T> {
     fn flow(self) -> Flow<Self> {
         let (interrupt, files) = (self.interrupt(), self.files());
+        let join = Arc::clone(self.join());
         Flow {
             items: self,
             interrupt,
             files,
+            aborts: Some(Box::new(move |stream| join.aborts(stream))),
         }
     }
 

@@ -249,7 +249,8 @@ impl Response {
             // The first call of it tells why, and the answer is 500.
             Err(error) => BodySink::refused(error),
         };
-        Writable::spawn(sink, &mark, |sink| sink.sent())
+        // Its client sees that a body is not whole.
+        Writable::spawn(sink, &mark, |sink| sink.sent()).told_elsewhere()
     }
 
     /// Hands the connection over, to speak `protocol` from now on: answers 101, and gives both

@@ -135,6 +135,8 @@ fn break_off<T>(
         error.attach(later);
     }
     let first = join.abandoned(error, remainder);
+    // What was torn down does not travel behind anything, and a sink can tell by its interrupt.
+    join.spread();
     inlet.fail(&first);
     first
 }

@@ -127,7 +127,9 @@ impl All {
     fn tear_down(&self, cause: Error) {
         self.tell(cause.clone());
         self.torn.store(true, Ordering::Release);
-        for join in &self.joins {
+        // From the last one on: or what has seen the end of one would hand it on as an error that
+        // travels behind the data.
+        for join in self.joins.iter().rev() {
             join.abort(&cause);
         }
     }

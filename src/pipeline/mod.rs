@@ -329,6 +329,9 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Puts the sink to the end.
+    ///
+    /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) are to be read by
+    /// other threads while the pipeline runs.
     pub fn to<K: IntoSink<T>>(self, sink: K) -> Ready<T, K::Sink> {
         Ready::new(self, sink.into_sink())
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::Settings;
 use super::feed::{Feed, FromJoin, watched};
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, CancelToken};
 use crate::channel::{Budget, Join};
 use crate::error::{Error, ErrorKind};
 use crate::file_id::FileId;
@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) bodies: Vec<Body>,
     /// Every join, and whatever else a cancel has to reach, from the source on.
     pub(super) joins: Vec<Arc<dyn Cancel>>,
+    /// What a source aborts that was torn down from its other side.
+    pub(super) broken_off: CancelToken,
 }
 
 /// What a thread does.
@@ -76,6 +78,7 @@ impl Plan {
             stages: Vec::new(),
             bodies: Vec::new(),
             joins: Vec::new(),
+            broken_off: CancelToken::new(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Plan {
         self.reads(source.files(), &source.name());
         let output = self.join(gauge);
         output.attach_source(source.interrupt());
+        source.aborts(&self.broken_off);
         // One that waits to hear how its chunks fared has to have brought some.
         self.offer = (!source.confirms()).then(|| source.offer()).flatten();
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));

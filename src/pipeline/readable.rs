@@ -65,6 +65,7 @@ impl<T: Send + 'static> Pipeline<T> {
             mut bodies,
             joins,
             clash,
+            broken_off,
             ..
         } = plan;
         let all = All::new(joins);
@@ -77,6 +78,7 @@ impl<T: Send + 'static> Pipeline<T> {
         if let Err(refused) = &settings.limit {
             all.abort(refused);
         }
+        broken_off.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
             let path = CopyPath::Buffered(Why::Sink);
@@ -110,7 +112,11 @@ impl<T: Send + 'static> Readable<T> {
                 plan.stages
                     .push(Stage::foreign("readable".to_owned(), output));
                 plan.reads(self.files(), "readable");
-                plan.joins.push(self.target());
+                self.join().aborts(&plan.broken_off);
+                plan.joins.push(Arc::new(Input {
+                    join: Arc::clone(self.join()),
+                    whole: self.target(),
+                }));
                 let limit = plan.per_second;
                 let limit = limit.map(|rate| RateLimit::new(rate, Instant::now()));
                 Box::new(FromReadable {
@@ -196,6 +202,32 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
+/// What a readable that a pipeline begins with comes from, to be cancelled with its joins. What the
+/// pipeline does to it is no news to the pipeline.
+struct Input<T> {
+    join: Arc<Join<T>>,
+    whole: Arc<dyn Cancel>,
+}
+
+impl<T: Send> Cancel for Input<T> {
+    fn stop(&self) {
+        self.whole.stop();
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.join.aborts_nothing();
+        self.whole.abort(cause);
+    }
+
+    fn satisfy(&self) {
+        self.whole.satisfy();
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.whole.was_stopped()
+    }
+}
+
 /// A stream that somebody else fills, read no faster than a limit says.
 struct FromReadable<T> {
     readable: Readable<T>,
@@ -242,6 +274,8 @@ impl<T: Send + 'static> FromReadable<T> {
                 pushed => pushed?,
             }
         }
+        // Whatever becomes of it now is no matter of the pipeline's.
+        self.readable.join().aborts_nothing();
         inlet.finish().map(|()| Ended::WithEnough)
     }
 
@@ -262,6 +296,7 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
         let ended = self.pass(inlet);
         if let Err(error) = &ended {
             inlet.fail(error);
+            self.readable.join().aborts_nothing();
             self.readable.destroy(error.clone());
         }
         ended

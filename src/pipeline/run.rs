@@ -95,6 +95,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         if let Err(refused) = &settings.limit {
             all.abort(refused);
         }
+        plan.broken_off.register(all.target());
         let monitor = settings.monitor;
         let path = match &copy {
             Ok(copy) => CopyPath::Kernel(copy.0.call()),

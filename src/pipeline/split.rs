@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::feed::{Light, watched};
 use super::plan::named;
 use super::{Pipeline, natural};
-use crate::cancel::{Cancel, Interrupt};
+use crate::cancel::{Cancel, CancelToken, Interrupt};
 use crate::channel::{Join, Wait};
 use crate::chunk::Batch;
 use crate::ends::{IntoSink, IntoSource};
@@ -128,6 +128,7 @@ impl<T: Send + 'static> Pipeline<T> {
             });
             let output = plan.join(gauge);
             output.attach_source(second.interrupt());
+            second.aborts(&plan.broken_off);
             let row = Stage::new(second.name().into_owned(), None, Some(watched(&output)));
             let filled = Arc::clone(&output);
             plan.thread(row, move || {
@@ -298,6 +299,10 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
 
     fn interrupt(&self) -> Option<Interrupt> {
         self.source.interrupt()
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.source.aborts(stream);
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -65,6 +65,7 @@ impl<T: Send + 'static> Readable<T> {
     ) -> Self {
         let join = Arc::new(Join::new(mark.gauge()));
         join.attach_source(source.interrupt());
+        source.aborts(&join.token());
         let files = source.files();
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&join);
@@ -241,27 +242,45 @@ impl<T: Send + 'static> Readable<T> {
     ///
     /// # Errors
     ///
-    /// The first cause. An error of this stream travels to `dest` behind the data; an error of
-    /// `dest` destroys this one.
-    pub fn pipe_to<S: Send + 'static>(mut self, mut dest: Writable<T, S>) -> Result<S, Error> {
-        while let Some(chunk) = self.next() {
-            match chunk.map(|chunk| dest.write(chunk)) {
-                Ok(Ok(_)) => {}
-                Ok(Err(refused)) => {
-                    let error = Error::from(refused);
-                    self.destroy(error.clone());
-                    return Err(error);
-                }
-                Err(error) => {
-                    dest.fail(error.clone());
-                    // For what was written before it, which is still to arrive.
-                    let _ = dest.wait_finish();
-                    return Err(error);
-                }
+    /// The first cause. An error of this stream travels to `dest` behind the data, and a destroy of
+    /// this stream destroys `dest` at once; an error of `dest` destroys this one.
+    pub fn pipe_to<S: Send + 'static>(self, dest: Writable<T, S>) -> Result<S, Error> {
+        pipe(self, dest, |readable, error| readable.destroy(error))
+    }
+}
+
+/// Writes everything that is read to `dest`, ends it, and gives back its sink. An error of `dest` is
+/// what `destroy` is called with.
+pub(crate) fn pipe<T, S, R>(
+    mut from: R,
+    mut dest: Writable<T, S>,
+    destroy: impl FnOnce(&mut R, Error),
+) -> Result<S, Error>
+where
+    T: Send + 'static,
+    S: Send + 'static,
+    R: Source<T> + Iterator<Item = Result<T, Error>>,
+{
+    let broken_off = CancelToken::new();
+    dest.cancel_with(&broken_off);
+    from.aborts(&broken_off);
+    while let Some(chunk) = from.next() {
+        match chunk.map(|chunk| dest.write(chunk)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(refused)) => {
+                let error = Error::from(refused);
+                destroy(&mut from, error.clone());
+                return Err(error);
+            }
+            Err(error) => {
+                dest.fail(error.clone());
+                // For what was written before it, which is still to arrive.
+                let _ = dest.wait_finish();
+                return Err(error);
             }
         }
-        dest.finish()
     }
+    dest.finish()
 }
 
 impl<T> Iterator for Readable<T> {
@@ -269,7 +288,8 @@ impl<T> Iterator for Readable<T> {
 
     /// Waits for the next chunk. `None` is the end, for ever after.
     ///
-    /// The wait ends with a chunk, with the end of the stream, or with a cancel.
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel. If there is no
+    /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.told {

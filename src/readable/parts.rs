@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 
 use super::Readable;
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::channel::{Amount, Wait};
 use crate::error::Error;
 use crate::file_id::FileId;
@@ -163,6 +163,10 @@ impl<T: Send + 'static> Source<T> for Readable<T> {
                 target.stop();
             }
         }))
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.join.aborts(stream);
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -128,9 +128,9 @@ impl Error for InvalidMarks {}
 
 /// What a write says about the next one: Node's return value of `write()`, as a word.
 ///
-/// Either way the chunk was taken.
+/// Either way the chunk was taken. Ignoring it is safe, and no lint asks for it: the next write waits
+/// by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a writer that goes on in spite of `Reached` will block"]
 pub enum Pressure {
     /// There is room: Node's `true`.
     Below,

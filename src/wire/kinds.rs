@@ -10,7 +10,7 @@ pub(super) const ENOUGH: u8 = 0;
 /// The kind of an error of the system, which a second number tells apart.
 const IO: u8 = 1;
 
-const KINDS: [(u8, ErrorKind); 10] = [
+const KINDS: [(u8, ErrorKind); 11] = [
     (2, ErrorKind::PrematureClose),
     (3, ErrorKind::Closed),
     (4, ErrorKind::Ended),
@@ -21,6 +21,7 @@ const KINDS: [(u8, ErrorKind); 10] = [
     (9, ErrorKind::InvalidInput),
     (10, ErrorKind::LimitExceeded),
     (11, ErrorKind::Failed),
+    (12, ErrorKind::Deadlock),
 ];
 
 /// 0 is any other.

@@ -98,6 +98,7 @@
 //! | 1 | `Io` | 5 | `Cancelled` | 9 | `InvalidInput` |
 //! | 2 | `PrematureClose` | 6 | `TimedOut` | 10 | `LimitExceeded` |
 //! | 3 | `Closed` | 7 | `WouldBlock` | 11 | `Failed` |
+//! | | | | | 12 | `Deadlock` |
 //!
 //! The kinds of `Io` are 1 `NotFound`, 2 `PermissionDenied`, 3 `ConnectionRefused`,
 //! 4 `ConnectionReset`, 5 `HostUnreachable`, 6 `NetworkUnreachable`, 7 `ConnectionAborted`,

@@ -24,9 +24,9 @@ pub(super) trait Home<T, S>: Send + Sync {
     /// by its thread.
     fn flush(&self, join: &Join<T>) -> Result<(), Error>;
 
-    /// Waits for the thread to end, and gives the sink back if it was finished. The stream is
-    /// over, or ends whatever its thread does.
-    fn close(&self) -> Option<S>;
+    /// Waits for the thread to end, and gives the sink back if it was finished, or the name that it
+    /// had. The stream is over, or ends whatever its thread does.
+    fn close(&self) -> Result<S, String>;
 }
 
 /// See the module's docs.
@@ -44,7 +44,9 @@ pub(super) struct SinkDesk<T, K, S> {
 enum Kept<K> {
     Open(K),
     Finished(K),
-    /// It was dropped, after an error; or taken back.
+    /// It was dropped, after an error. This was its name.
+    Dropped(String),
+    /// It was taken back.
     Gone,
 }
 
@@ -86,7 +88,7 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
             if let Kept::Open(sink) = &mut *kept {
                 sink.fail(&first);
             }
-            put_away(kept, &Err(first));
+            put_away::<T, K>(kept, &Err(first));
             return Served::Over;
         }
         Served::Left
@@ -100,7 +102,7 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
         thread.join();
         let name = match &*self.seat.hold() {
             Kept::Open(sink) => format!("highwater-write {}", sink.name()),
-            Kept::Finished(_) | Kept::Gone => return Err(Error::closed()),
+            Kept::Finished(_) | Kept::Dropped(_) | Kept::Gone => return Err(Error::closed()),
         };
         *thread = Worker::new(name, move || join.attend());
         Ok(thread.start()?)
@@ -108,11 +110,15 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
 }
 
 /// Keeps a sink that was finished, and drops any other: not under the lock, for that is its code.
-fn put_away<K>(mut kept: Held<'_, Kept<K>>, ended: &Result<Ended, Error>) {
+fn put_away<T, K: Sink<T>>(mut kept: Held<'_, Kept<K>>, ended: &Result<Ended, Error>) {
     let gone = match (std::mem::replace(&mut *kept, Kept::Gone), ended) {
         (Kept::Open(sink), Ok(_)) => {
             *kept = Kept::Finished(sink);
             return;
+        }
+        (Kept::Open(sink), Err(_)) => {
+            *kept = Kept::Dropped(sink.name().into_owned());
+            Kept::Open(sink)
         }
         (gone, _) => gone,
     };
@@ -144,7 +150,7 @@ impl<T: Send + 'static, K: Sink<T>, S> Desk<T> for SinkDesk<T, K, S> {
                     };
                 }
                 Step::Over(ended) => {
-                    put_away(kept, &ended);
+                    put_away::<T, K>(kept, &ended);
                     return Served::Over;
                 }
             }
@@ -158,7 +164,7 @@ impl<T: Send + 'static, K: Sink<T>, S> Desk<T> for SinkDesk<T, K, S> {
             if let Kept::Open(sink) = &mut *kept {
                 let mut inlet = ToSink::uncounted(sink, self.gauge, &mut ignore);
                 let ended = inlet::run(join, &mut inlet);
-                put_away(kept, &ended);
+                put_away::<T, K>(kept, &ended);
             }
             return;
         }
@@ -176,7 +182,7 @@ impl<T: Send + 'static, K: Sink<T>, S> Desk<T> for SinkDesk<T, K, S> {
                 inlet::see_to(join, &mut inlet, taken)
             };
             if let Some(ended) = ended {
-                put_away(kept, &ended);
+                put_away::<T, K>(kept, &ended);
                 return;
             }
         }
@@ -193,7 +199,7 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
             let mut ignore = |_| {};
             let mut inlet = ToSink::uncounted(sink, self.gauge, &mut ignore);
             if let Some(ended) = inlet::see_to(join, &mut inlet, taken) {
-                put_away(kept, &ended);
+                put_away::<T, K>(kept, &ended);
             }
         }
     }
@@ -213,16 +219,18 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
         let error = join.locate(error, join.tally().confirmed);
         let first = join.abandoned(error, Batch::new());
         sink.fail(&first);
-        put_away(kept, &Err(first.clone()));
+        put_away::<T, K>(kept, &Err(first.clone()));
         Err(first)
     }
 
-    fn close(&self) -> Option<S> {
+    fn close(&self) -> Result<S, String> {
         self.thread.hold().join();
         let kept = std::mem::replace(&mut *self.seat.hold(), Kept::Gone);
         match kept {
-            Kept::Finished(sink) => Some((self.inner)(sink)),
-            Kept::Open(_) | Kept::Gone => None,
+            Kept::Finished(sink) => Ok((self.inner)(sink)),
+            Kept::Open(sink) => Err(sink.name().into_owned()),
+            Kept::Dropped(name) => Err(name),
+            Kept::Gone => Err(String::new()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The writing end of a stream, and the thread that takes what is written to its sink.
 
 mod desk;
+mod heard;
 mod parts;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -38,7 +40,9 @@ pub use parts::Cork;
 /// the stream off: the other side sees
 /// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It drops what a sink
 /// has not taken, and waits for the call that the sink is in. A handle that is dropped after `end`
-/// keeps its promise: it waits until the sink has finished.
+/// keeps its promise: it waits until the sink has finished. What fails then, and what is lost without
+/// `end`, no call can return: it goes to [`set_error_hook`](crate::set_error_hook), by default a line
+/// on standard error. So [`finish`](Self::finish).
 ///
 /// # Examples
 ///
@@ -63,6 +67,8 @@ pub struct Writable<T, S = ()> {
     /// Where segments come from, once there was one.
     pool: Option<Pool>,
     far: Far<T, S>,
+    /// A call has returned the error of the stream, or it is known by other means.
+    heard: AtomicBool,
 }
 
 enum Segment<T> {
@@ -150,6 +156,7 @@ impl<T> Writable<T> {
             segment: None,
             pool: None,
             far: Far::Reader(()),
+            heard: AtomicBool::new(false),
         }
     }
 }
@@ -168,6 +175,7 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
             segment: None,
             pool: None,
             far: Far::Sink(home),
+            heard: AtomicBool::new(false),
         }
     }
 }
@@ -184,8 +192,9 @@ impl<T, S> Writable<T, S> {
     /// # Errors
     ///
     /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
-    /// gone, with the first cause. Either has the chunk, or what is left of one that a sink has
-    /// taken in part from this very call before it failed.
+    /// gone, with the first cause; [`WriteError::Deadlock`] if this is one end of a channel and there
+    /// is no thread that could read from it. Each has the chunk, or what is left of one that a sink
+    /// has taken in part from this very call before it failed.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
         self.write_within(chunk, Wait::Forever)
@@ -221,9 +230,13 @@ impl<T, S> Writable<T, S> {
         if self.segment.is_some()
             && let Err(error) = self.hand_segment(wait)
         {
-            return Err(error.with(chunk));
+            return self.hear_refusal(Err(error.with(chunk)));
         }
-        self.join.write(chunk, wait)
+        let written = self.join.write(chunk, wait);
+        if written.is_err() {
+            return self.hear_refusal(written);
+        }
+        written
     }
 
     /// Hands over what was staged before.
@@ -237,7 +250,7 @@ impl<T, S> Writable<T, S> {
         };
         let (chunk, without) = refused.split();
         match without {
-            WriteError::Full(()) | WriteError::TimedOut(()) => {
+            WriteError::Full(()) | WriteError::TimedOut(()) | WriteError::Deadlock(()) => {
                 self.segment = Some(Segment::Sealed(chunk));
             }
             WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),
@@ -257,8 +270,8 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(Error::ended());
         }
-        self.hand_segment(Wait::Forever)?;
-        self.join.write_all(chunks)
+        self.hand_over()?;
+        self.hear(self.join.write_all(chunks))
     }
 
     /// Waits until a write would not: Node's `'drain'`.
@@ -271,7 +284,7 @@ impl<T, S> Writable<T, S> {
     /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) after [`end`](Self::end), or the first cause
     /// if the stream is gone.
     pub fn wait_drain(&mut self) -> Result<(), Error> {
-        self.join.wait_drain(Wait::Forever)
+        self.hear(self.join.wait_drain(Wait::Forever))
     }
 
     /// Waits for a drain for at most `timeout`.
@@ -281,7 +294,7 @@ impl<T, S> Writable<T, S> {
     /// As [`wait_drain`](Self::wait_drain), and
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_drain_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.join.wait_drain(Wait::at_most(timeout))
+        self.hear(self.join.wait_drain(Wait::at_most(timeout)))
     }
 
     /// Holds back what is written while the guard lives, so that it goes out as one batch.
@@ -305,10 +318,14 @@ impl<T, S> Writable<T, S> {
     ///
     /// The first cause, if the stream is gone.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.hand_segment(Wait::Forever)?;
-        self.join.wait_written(Wait::Forever)?;
+        self.hand_over()?;
+        self.hear(self.join.wait_written(Wait::Forever))?;
+        self.flush_sink()
+    }
+
+    fn flush_sink(&self) -> Result<(), Error> {
         match &self.far {
-            Far::Sink(home) => home.flush(&self.join),
+            Far::Sink(home) => self.hear(home.flush(&self.join)),
             Far::Reader(_) | Far::Gone => Ok(()),
         }
     }
@@ -316,7 +333,8 @@ impl<T, S> Writable<T, S> {
     /// Says that nothing more will be written: Node's `end()`. May be called again.
     ///
     /// Does not wait, except for room for small writes that were not handed over yet. With more
-    /// than one producer the stream ends when the last has ended.
+    /// than one producer the stream ends when the last has ended. Whether it has ended well is for
+    /// [`finish`](Self::finish) to tell.
     pub fn end(&mut self) {
         if self.ended {
             return;
@@ -347,7 +365,7 @@ impl<T, S> Writable<T, S> {
                 home.let_go(&self.join);
                 let closed = closed();
                 home.close()
-                    .ok_or_else(|| closed.err().unwrap_or_else(Error::closed))
+                    .map_err(|_| closed.err().unwrap_or_else(Error::closed))
             }
             Far::Gone => Err(Error::closed()),
         }
@@ -360,7 +378,7 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if not everything has arrived.
     pub fn wait_finish(&mut self) -> Result<(), Error> {
         self.begin_finish();
-        self.join.wait_closed(Wait::Forever)
+        self.hear(self.join.wait_closed(Wait::Forever))
     }
 
     /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
@@ -371,7 +389,7 @@ impl<T, S> Writable<T, S> {
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         self.begin_finish();
-        self.join.wait_closed(Wait::at_most(timeout))
+        self.hear(self.join.wait_closed(Wait::at_most(timeout)))
     }
 
     fn begin_finish(&mut self) {
@@ -388,7 +406,10 @@ impl<T, S> Writable<T, S> {
         // What cannot be handed over any more has a first cause, which wins over this one.
         let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
-        let _ = self.join.fail(error.into());
+        let error = error.into();
+        if self.join.fail(error.clone()).is_same(&error) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Tears the stream down at once, with an error for both sides, and gives back what was
@@ -398,7 +419,9 @@ impl<T, S> Writable<T, S> {
     #[doc(alias = "abort")]
     pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
         self.ended = true;
-        let mut given_back = self.join.destroy(error.into());
+        let error = error.into();
+        let mut given_back = self.join.destroy(error.clone());
+        self.hear_of(&error);
         if let Some(segment) = self.segment.take() {
             let chunk = segment.into_chunk();
             let weight = self.join.weigh(&chunk);

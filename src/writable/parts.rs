@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -73,7 +74,9 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if the stream has failed: Node's `errored`.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        self.join.look(|state, _| state.errored().cloned())
+        let error = self.join.look(|state, _| state.errored().cloned());
+        self.heard.fetch_or(error.is_some(), Ordering::Relaxed);
+        error
     }
 
     /// How much of what was written has arrived, in the unit of the mark.
@@ -112,7 +115,7 @@ impl<S> io::Write for Writable<Bytes, S> {
             if !buffer.is_full() {
                 return Ok(copied);
             }
-            self.hand_segment(Wait::Forever).map_err(Error::from)?;
+            self.hand_over()?;
             return Ok(copied);
         }
         self.begin_segment(data)
@@ -121,10 +124,10 @@ impl<S> io::Write for Writable<Bytes, S> {
     /// Hands over what is held back. If a sink is at the other end it also waits until that has
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
-        self.hand_segment(Wait::Forever).map_err(Error::from)?;
-        if let Far::Sink(home) = &self.far {
-            self.join.wait_written(Wait::Forever)?;
-            home.flush(&self.join)?;
+        self.hand_over()?;
+        if let Far::Sink(_) = &self.far {
+            self.hear(self.join.wait_written(Wait::Forever))?;
+            self.flush_sink()?;
         }
         Ok(())
     }
@@ -140,7 +143,7 @@ impl<S> Writable<Bytes, S> {
             return Ok(0);
         }
         // One that found no room before goes first.
-        self.hand_segment(Wait::Forever).map_err(Error::from)?;
+        self.hand_over()?;
         let high = self.high_water_mark();
         let pool = self
             .pool
@@ -153,7 +156,7 @@ impl<S> Writable<Bytes, S> {
             seal: |buffer| buffer.freeze(),
         });
         if full {
-            self.hand_segment(Wait::Forever).map_err(Error::from)?;
+            self.hand_over()?;
         }
         Ok(copied)
     }
@@ -173,21 +176,7 @@ impl<T> Clone for Writable<T> {
             segment: None,
             pool: None,
             far: Far::Reader(()),
-        }
-    }
-}
-
-impl<T, S> Drop for Writable<T, S> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.join.abandon();
-        }
-        if let Far::Sink(home) = &self.far {
-            // After `end` this is where its promise is kept; otherwise the sink's thread is
-            // waited for, so that it does not outlive its handle.
-            home.let_go(&self.join);
-            let _ = self.join.wait_closed(Wait::Forever);
-            home.close();
+            heard: AtomicBool::new(false),
         }
     }
 }

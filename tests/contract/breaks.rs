@@ -10,8 +10,8 @@ use crate::support::{Census, Gate, in_time, task};
 fn fail_travels_behind_the_data() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(4));
-        let _ = writer.write(1).unwrap();
-        let _ = writer.write(2).unwrap();
+        writer.write(1).unwrap();
+        writer.write(2).unwrap();
         let cause = Error::other("bad block");
         writer.fail(cause.clone());
         let refused = writer.write(3).unwrap_err();
@@ -31,7 +31,7 @@ fn fail_travels_behind_the_data() {
 fn fail_travels_behind_what_was_put_back() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(1));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         assert_eq!(reader.next().unwrap().unwrap(), 1);
         writer.fail(Error::other("bad block"));
         reader.unshift(1).unwrap();
@@ -47,11 +47,11 @@ fn fail_travels_behind_what_was_put_back() {
 fn fail_travels_behind_what_a_long_read_has_gathered() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::bytes(64));
-        let _ = writer.write(Bytes::from_static(b"half a fr")).unwrap();
+        writer.write(Bytes::from_static(b"half a fr")).unwrap();
         let cause = Error::other("bad block");
         let reading = task(move || (reader.read_n(20), reader));
         reading.until_parked();
-        let _ = writer.write(Bytes::from_static(b"ame")).unwrap();
+        writer.write(Bytes::from_static(b"ame")).unwrap();
         writer.fail(cause.clone());
         let (read, mut reader) = reading.join();
         assert!(
@@ -77,7 +77,7 @@ fn a_sink_gets_everything_that_was_written_before_a_fail() {
         };
         let mut out = Writable::for_each(each, HighWaterMark::items(8));
         for n in 0..5 {
-            let _ = out.write(n).unwrap();
+            out.write(n).unwrap();
         }
         let cause = Error::other("enough");
         out.fail(cause.clone());
@@ -96,7 +96,7 @@ fn destroy_is_at_once_and_hands_back_what_was_buffered() {
             let census = Census::default();
             let (mut writer, mut reader) = channel(HighWaterMark::items(50));
             for number in 0..40 {
-                let _ = writer.write(census.chunk(number)).unwrap();
+                writer.write(census.chunk(number)).unwrap();
             }
             for number in 0..taken {
                 assert_eq!(reader.try_next().unwrap().unwrap().number, number);
@@ -126,10 +126,10 @@ fn destroy_stops_a_sink_in_the_middle_of_its_batch() {
             Ok(())
         };
         let mut out = Writable::for_each(each, HighWaterMark::items(10));
-        let _ = out.write(0).unwrap();
+        out.write(0).unwrap();
         gate.until_arrived(1);
         for n in 1..10 {
-            let _ = out.write(n).unwrap();
+            out.write(n).unwrap();
         }
         gate.open(1);
         gate.until_arrived(2);
@@ -150,7 +150,7 @@ fn destroy_stops_a_sink_in_the_middle_of_its_batch() {
 fn a_reader_that_goes_away_is_told_to_its_writer() {
     in_time(|| {
         let (mut writer, reader) = channel(HighWaterMark::items(2));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         drop(reader);
         let refused = writer.write(2).unwrap_err();
         assert_eq!(refused.cause().unwrap().kind(), ErrorKind::Closed);
@@ -165,7 +165,7 @@ fn a_reader_that_goes_away_is_told_to_its_writer() {
 fn a_reader_that_breaks_off_tells_its_writer_why() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(1));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         let cause = Error::other("not what was asked for");
         let writing = task(move || (writer.write(2).unwrap_err(), writer));
         writing.until_parked();
@@ -184,8 +184,8 @@ fn a_reader_that_breaks_off_tells_its_writer_why() {
 fn a_reader_that_has_read_everything_may_go() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-        let _ = writer.write(1).unwrap();
-        let _ = writer.write(2).unwrap();
+        writer.write(1).unwrap();
+        writer.write(2).unwrap();
         writer.end();
         assert_eq!(reader.next().unwrap().unwrap(), 1);
         assert_eq!(reader.next().unwrap().unwrap(), 2);
@@ -201,7 +201,7 @@ fn what_a_reader_has_put_back_goes_with_it() {
         for fails in [true, false] {
             let census = Census::default();
             let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-            let _ = writer.write(census.chunk(0)).unwrap();
+            writer.write(census.chunk(0)).unwrap();
             if fails {
                 writer.fail(Error::other("enough"));
             } else {

@@ -73,7 +73,7 @@ fn every_branch_gets_every_chunk_in_order() {
                 .map(|branch| task(move || numbers(branch)))
                 .collect();
             for number in 0..count {
-                let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+                writer.write(Arc::new(census.chunk(number))).unwrap();
             }
             writer.wait_finish().unwrap();
             assert!(writer.is_finished());
@@ -95,9 +95,9 @@ fn bytes_are_shared_and_not_copied() {
     let mut branches = [(); 3].map(|()| writer.subscribe(BranchPolicy::Slowest));
     let chunk = Bytes::from(vec![7; 10]);
     let at = chunk.as_ptr();
-    let _ = writer.write(chunk).unwrap();
+    writer.write(chunk).unwrap();
     // Rule 6: an empty chunk is one too.
-    let _ = writer.write(Bytes::new()).unwrap();
+    writer.write(Bytes::new()).unwrap();
     writer.end();
     for branch in &mut branches {
         assert_eq!(branch.len(), 11);
@@ -166,15 +166,15 @@ fn what_is_written_while_nobody_listens_is_let_go() {
     }
     assert_eq!((census.live(), census.peak()), (0, 1));
     let mut late = writer.subscribe(BranchPolicy::Slowest);
-    let _ = writer.write(Arc::new(census.chunk(100))).unwrap();
+    writer.write(Arc::new(census.chunk(100))).unwrap();
     assert_eq!(late.next().unwrap().unwrap().number, 100);
     let mut later = late.subscribe(BranchPolicy::Slowest);
     drop(late);
-    let _ = writer.write(Arc::new(census.chunk(101))).unwrap();
+    writer.write(Arc::new(census.chunk(101))).unwrap();
     assert_eq!(later.next().unwrap().unwrap().number, 101);
     drop(later);
     // It was to be kept open.
-    let _ = writer.write(Arc::new(census.chunk(102))).unwrap();
+    writer.write(Arc::new(census.chunk(102))).unwrap();
     assert_eq!((census.live(), census.peak()), (0, 1));
     writer.finish().unwrap();
 }
@@ -193,7 +193,7 @@ fn a_stalled_branch_that_does_not_pace_holds_nobody_up() {
             let quick = writer.subscribe(BranchPolicy::Slowest);
             let reading = task(move || numbers(quick));
             for number in 0..100 {
-                let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+                writer.write(Arc::new(census.chunk(number))).unwrap();
             }
             writer.end();
             assert!(reading.join().into_iter().eq(0..100));
@@ -216,11 +216,11 @@ fn a_gap_is_where_the_branch_was_full() {
     let mut writer = broadcast(HighWaterMark::items(HIGH));
     let mut branch = writer.subscribe(BranchPolicy::DropNewest(2));
     for number in 0..4 {
-        let _ = writer.write(number).unwrap();
+        writer.write(number).unwrap();
     }
     assert_eq!(branch.next().unwrap().unwrap(), 0);
     for number in 4..6 {
-        let _ = writer.write(number).unwrap();
+        writer.write(number).unwrap();
     }
     writer.end();
     assert_eq!(
@@ -239,10 +239,10 @@ fn a_branch_beyond_its_cap_is_cut_off_and_the_others_go_on() {
         let mut stalled = writer.subscribe(BranchPolicy::Cap(3));
         let quick = writer.subscribe(BranchPolicy::Slowest);
         let reading = task(move || numbers(quick));
-        let _ = writer.write(Arc::new(census.chunk(0))).unwrap();
+        writer.write(Arc::new(census.chunk(0))).unwrap();
         assert_eq!(stalled.next().unwrap().unwrap().number, 0);
         for number in 1..100 {
-            let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+            writer.write(Arc::new(census.chunk(number))).unwrap();
             assert_eq!(writer.branches(), if number <= 3 { 2 } else { 1 });
         }
         writer.wait_finish().unwrap();
@@ -294,12 +294,12 @@ fn a_branch_that_holds_the_writer_up_for_too_long_is_cut_off() {
             let mut stalled = writer.subscribe(BranchPolicy::Disconnect(after));
             let quick = writer.subscribe(BranchPolicy::Slowest);
             let reading = task(move || numbers(quick));
-            let _ = writer.write(Arc::new(census.chunk(0))).unwrap();
+            writer.write(Arc::new(census.chunk(0))).unwrap();
             assert_eq!(stalled.next().unwrap().unwrap().number, 0);
             let count = if finishes { 3 } else { 100 };
             let began = Instant::now();
             for number in 1..count {
-                let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+                writer.write(Arc::new(census.chunk(number))).unwrap();
             }
             writer.wait_finish().unwrap();
             assert!(began.elapsed() >= after);
@@ -325,7 +325,7 @@ fn a_branch_that_keeps_up_is_not_cut_off_however_short_its_time() {
         let branch = writer.subscribe(BranchPolicy::Disconnect(Duration::from_secs(60)));
         let reading = task(move || numbers(branch));
         for number in 0..500 {
-            let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+            writer.write(Arc::new(census.chunk(number))).unwrap();
         }
         writer.finish().unwrap();
         assert!(reading.join().into_iter().eq(0..500));
@@ -354,7 +354,7 @@ fn a_write_comes_back_when_it_is_not_to_wait() {
         assert!(writer.needs_drain());
         (0..HIGH / 2).for_each(|_| drop(branch.next().unwrap().unwrap()));
         writer.wait_drain().unwrap();
-        let _ = writer.try_write(chunk).unwrap();
+        writer.try_write(chunk).unwrap();
         let error = writer.wait_finish_timeout(short).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(census.peak() <= HIGH + 1);
@@ -369,7 +369,7 @@ fn a_read_comes_back_when_it_is_not_to_wait() {
     assert_eq!(branch.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
     let error = branch.next_timeout(Duration::from_millis(5)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let _ = writer.write(1).unwrap();
+    writer.write(1).unwrap();
     assert_eq!(branch.try_next().unwrap(), Some(1));
     writer.end();
     assert_eq!(branch.try_next().unwrap(), None);

@@ -36,7 +36,7 @@ fn the_error_of_the_last_branch_is_the_writers() {
     let mut branches = [(); 2].map(|()| writer.subscribe(BranchPolicy::Slowest));
     let causes = [Error::other("the first"), Error::other("the last")];
     for (branch, cause) in branches.iter_mut().zip(&causes) {
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         branch.destroy(cause.clone());
         assert!(branch.next().unwrap().unwrap_err().is_same(cause));
         assert!(branch.next().is_none());
@@ -59,7 +59,7 @@ fn a_failure_and_an_abandoned_writer_are_told_behind_the_data() {
     for fails in [true, false] {
         let mut writer = broadcast(HighWaterMark::items(HIGH));
         let mut branches = policies.map(|policy| writer.subscribe(policy));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         let cause = Error::other("the source broke");
         if fails {
             writer.fail(cause.clone());
@@ -172,7 +172,7 @@ fn a_token_of_a_branch_ends_that_one_alone() {
             let (written, mut writer) = blocked.join();
             let _ = written.unwrap();
             for number in HIGH + 1..100 {
-                let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+                writer.write(Arc::new(census.chunk(number))).unwrap();
             }
             writer.end();
             assert!(reading.join().into_iter().eq(0..100));
@@ -204,7 +204,7 @@ fn a_consumer_that_panics_holds_nobody_up() {
             }
         });
         for number in 0..100 {
-            let _ = writer.write(Arc::new(census.chunk(number))).unwrap();
+            writer.write(Arc::new(census.chunk(number))).unwrap();
         }
         writer.finish().unwrap();
         assert!(panics.join().is_err());
@@ -237,7 +237,7 @@ fn a_clone_that_panics_loses_nothing() {
         let mut first = writer.subscribe(BranchPolicy::Slowest);
         let second = writer.subscribe(BranchPolicy::Slowest);
         for number in 0..HIGH {
-            let _ = writer.write(Brittle(gate.clone(), number)).unwrap();
+            writer.write(Brittle(gate.clone(), number)).unwrap();
         }
         writer.end();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| first.next()));

@@ -200,7 +200,7 @@ fn what_does_not_block_is_framed_and_finished_by_the_thread_that_writes() {
     alone(test, &[], || {
         let mut out = writable(2, usize::MAX, &Gate::new());
         for chunk in ["head", "body"] {
-            let _ = out.write(chunk.into()).unwrap();
+            out.write(chunk.into()).unwrap();
             assert_eq!(out.len(), 0, "it is out before the write is over");
         }
         write!(out, "a small one").unwrap();
@@ -226,7 +226,7 @@ fn wherever_it_blocks_in_a_frame_the_thread_goes_on_from_there_and_ends_with_the
                 let gate = Gate::new();
                 let mut out = writable(1, allowance, &gate);
                 for chunk in chunks {
-                    let _ = out.write(chunk.into()).unwrap();
+                    out.write(chunk.into()).unwrap();
                     assert!(out.len() < MARK + 4, "{}", out.len());
                 }
                 assert_eq!(out.confirmed() + out.len() as u64, 13);
@@ -249,7 +249,7 @@ fn a_handle_that_is_dropped_takes_a_blocked_frame_along() {
         in_time(|| {
             let gate = Gate::new();
             let mut out = writable(1, 3, &gate);
-            let _ = out.write("head".into()).unwrap();
+            out.write("head".into()).unwrap();
             gate.until_arrived(1);
             gate.open(8);
             drop(out);

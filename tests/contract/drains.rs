@@ -27,11 +27,37 @@ fn a_write_answers_whether_the_next_one_would_wait() {
 
 // Rule 4.
 #[test]
+#[deny(unused_must_use)]
+fn an_answer_that_is_ignored_is_no_warning_and_the_next_write_waits() {
+    in_time(|| {
+        const CHUNKS: usize = 100;
+        let (mut writer, reader) = channel(HighWaterMark::items(2));
+        let census = Census::default();
+        let made = census.clone();
+        let producer = task(move || {
+            for number in 0..CHUNKS {
+                writer.write(made.chunk(number))?;
+            }
+            writer.finish()
+        });
+        let count = reader.reduce(0, |count, chunk| {
+            assert_eq!(chunk.number, count);
+            count + 1
+        });
+        assert_eq!(count.unwrap(), CHUNKS);
+        producer.join().unwrap();
+        // What is buffered, what is being written, and what was just read.
+        assert!(census.peak() <= 2 + 1 + 1, "{}", census.peak());
+    });
+}
+
+// Rule 4.
+#[test]
 fn a_write_that_may_not_wait_hands_its_chunk_back() {
     in_time(|| {
         let census = Census::default();
         let (mut writer, mut reader) = channel(HighWaterMark::items(1));
-        let _ = writer.write(census.chunk(0)).unwrap();
+        writer.write(census.chunk(0)).unwrap();
         let full = writer.try_write(census.chunk(1)).unwrap_err();
         assert!(matches!(&full, WriteError::Full(chunk) if chunk.number == 1));
         let (chunk, error) = full.into_parts();
@@ -45,7 +71,7 @@ fn a_write_that_may_not_wait_hands_its_chunk_back() {
         assert_eq!(census.live(), 2, "nothing was lost or queued");
 
         assert_eq!(reader.try_next().unwrap().unwrap().number, 0);
-        let _ = writer.write_timeout(chunk, Duration::from_secs(1)).unwrap();
+        writer.write_timeout(chunk, Duration::from_secs(1)).unwrap();
         assert_eq!(reader.try_next().unwrap().unwrap().number, 1);
         assert_eq!(reader.peak(), 1);
     });
@@ -60,7 +86,7 @@ fn a_drain_comes_once_at_the_low_mark_and_not_at_each_chunk() {
             for round in 0..3 {
                 let mut drains = 0;
                 while !writer.needs_drain() {
-                    let _ = writer.try_write(round).unwrap();
+                    writer.try_write(round).unwrap();
                 }
                 while writer.needs_drain() {
                     let before = writer.len();
@@ -86,7 +112,7 @@ fn who_waits_for_a_drain_is_woken_by_it_and_by_nothing_less() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(8).low(2).unwrap());
         for n in 0..8 {
-            let _ = writer.write(n).unwrap();
+            writer.write(n).unwrap();
         }
         let timed_out = writer.wait_drain_timeout(Duration::ZERO).unwrap_err();
         assert_eq!(timed_out.kind(), ErrorKind::TimedOut);
@@ -178,7 +204,7 @@ fn a_read_of_some_bytes_passes_over_empty_chunks_however_many() {
 fn an_empty_item_is_an_item() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-        let _ = writer.write("").unwrap();
+        writer.write("").unwrap();
         assert!(writer.write("").unwrap().reached());
         assert!(writer.try_write("").unwrap_err().is_full());
         assert_eq!(reader.try_next().unwrap(), Some(""));

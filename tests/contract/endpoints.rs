@@ -45,7 +45,7 @@ fn a_full_sender_holds_its_writer_up() {
         let writing = task(move || {
             let mut out = Writable::from_sink(SenderSink::new(sender), HighWaterMark::items(4));
             for number in 0..100 {
-                let _ = out.write(made.chunk(number)).unwrap();
+                out.write(made.chunk(number)).unwrap();
                 assert!(out.len() <= 4);
             }
             out.finish().map(drop)
@@ -69,7 +69,7 @@ fn a_sender_without_a_receiver_is_the_error_of_its_stream() {
         let (sender, receiver) = bounded(2);
         let mut out = Writable::from_sink(SenderSink::new(sender), HighWaterMark::items(8));
         for n in 0..5 {
-            let _ = out.write(n).unwrap();
+            out.write(n).unwrap();
         }
         assert_eq!(receiver.recv().unwrap(), 0);
         drop(receiver);

@@ -15,7 +15,7 @@ fn finish_waits_until_everything_was_read() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(4));
         for n in 0..3 {
-            let _ = writer.write(n).unwrap();
+            writer.write(n).unwrap();
         }
         let finishing = task(move || writer.finish());
         for n in 0..3 {
@@ -36,7 +36,7 @@ fn finish_gives_the_sink_back_once_it_has_flushed() {
         let sink = Scripted::new([Step::Move(3)]);
         let mut out = Writable::to(sink, HighWaterMark::bytes(4));
         for _ in 0..10 {
-            let _ = out.write(Bytes::from_static(b"hello")).unwrap();
+            out.write(Bytes::from_static(b"hello")).unwrap();
             assert!(out.len() <= 4 + 5);
         }
         let sink = out.finish().unwrap();
@@ -59,7 +59,7 @@ fn finish_tells_a_flush_that_failed() {
             let mut sink = Scripted::new([Step::Move(1)]);
             sink.flush = flush;
             let mut out = Writable::to(sink, HighWaterMark::bytes(4));
-            let _ = out.write(Bytes::from_static(b"hello")).unwrap();
+            out.write(Bytes::from_static(b"hello")).unwrap();
             let error = out.wait_finish().unwrap_err();
             assert_eq!(error.kind(), kind);
             assert!(!out.is_finished());
@@ -75,7 +75,7 @@ fn flush_waits_for_the_flush_of_the_sink_and_not_just_its_write() {
         let mut sink = Scripted::new([Step::Move(usize::MAX)]);
         sink.flush = Step::Fail(std::io::ErrorKind::StorageFull);
         let mut out = Writable::to(sink, HighWaterMark::bytes(64));
-        let _ = out.write(Bytes::from_static(b"not on disk")).unwrap();
+        out.write(Bytes::from_static(b"not on disk")).unwrap();
         let error = out.flush().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io(std::io::ErrorKind::StorageFull));
     });
@@ -88,7 +88,7 @@ fn flush_waits_for_everything_that_was_written_before() {
         let gate = Gate::new();
         let mut out = Writable::to(Slow::new(gate.clone(), 2), HighWaterMark::bytes(64));
         for _ in 0..3 {
-            let _ = out.write(Bytes::from_static(b"abcd")).unwrap();
+            out.write(Bytes::from_static(b"abcd")).unwrap();
         }
         let flushing = task(move || {
             out.flush().unwrap();
@@ -111,7 +111,7 @@ fn flush_waits_for_everything_that_was_written_before() {
 fn end_and_finish_may_be_called_again() {
     in_time(|| {
         let mut out = Writable::to(Vec::new(), HighWaterMark::default());
-        let _ = out.write(Bytes::from_static(b"once")).unwrap();
+        out.write(Bytes::from_static(b"once")).unwrap();
         out.end();
         out.end();
         out.wait_finish().unwrap();
@@ -154,7 +154,7 @@ fn nothing_written_is_a_clean_end_as_well() {
 fn a_writer_that_goes_away_without_end_is_no_clean_end() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(4));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         drop(writer);
         assert_eq!(reader.next().unwrap().unwrap(), 1);
         let error = reader.next().unwrap().unwrap_err();
@@ -163,7 +163,7 @@ fn a_writer_that_goes_away_without_end_is_no_clean_end() {
 
         let (mut writer, mut reader) = channel(HighWaterMark::items(4));
         let panicked = catch_unwind(AssertUnwindSafe(move || {
-            let _ = writer.write(1).unwrap();
+            writer.write(1).unwrap();
             panic!("in the middle");
         }));
         assert!(panicked.is_err());
@@ -197,13 +197,13 @@ fn a_writer_that_goes_away_without_end_does_not_finish_its_sink() {
     in_time(|| {
         let (tell, told) = std::sync::mpsc::channel();
         let mut out = Writable::from_sink(Sink(tell.clone()), HighWaterMark::items(4));
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         out.flush().unwrap();
         drop(out);
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["write", "drop"]);
 
         let mut out = Writable::from_sink(Sink(tell), HighWaterMark::items(4));
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         out.end();
         drop(out);
         let all: Vec<_> = told.try_iter().collect();
@@ -245,7 +245,7 @@ fn a_reader_sees_every_chunk_in_order_and_then_the_end_for_ever() {
 fn a_cork_after_the_end_holds_nothing_back() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         writer.end();
         let cork = writer.cork();
         assert_eq!(reader.next().unwrap().unwrap(), 1);

@@ -13,7 +13,7 @@ use crate::support::{in_time, task};
 fn a_chunk_that_cannot_be_put_back_comes_back() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::bytes(8));
-        let _ = writer.write(Bytes::from_static(b"hello")).unwrap();
+        writer.write(Bytes::from_static(b"hello")).unwrap();
         let mut two = [0; 2];
         reader.read_exact(&mut two).unwrap();
         drop(writer.destroy(Error::other("enough")));
@@ -81,7 +81,7 @@ fn small_writes_arrive_whatever_comes_between_them() {
         let (mut writer, mut reader) = channel(HighWaterMark::bytes(4).low(0).unwrap());
         Write::write_all(&mut writer, b"ab").unwrap();
         assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
-        let _ = writer.write(Bytes::from_static(b"cdef")).unwrap();
+        writer.write(Bytes::from_static(b"cdef")).unwrap();
         Write::write_all(&mut writer, b"gh").unwrap();
         let chunk = Bytes::from_static(b"ij");
         let full = writer.try_write(chunk.clone()).unwrap_err();
@@ -94,7 +94,7 @@ fn small_writes_arrive_whatever_comes_between_them() {
         for _ in 0..2 {
             read.extend_from_slice(&reader.try_next().unwrap().unwrap());
         }
-        let _ = writer.try_write(chunk).unwrap();
+        writer.try_write(chunk).unwrap();
         writer.end();
         reader.read_to_end(&mut read).unwrap();
         assert_eq!(read, b"abcdefghij");
@@ -186,7 +186,7 @@ fn a_pipe_carries_the_end_and_the_error_both_ways() {
 fn what_is_left_of_a_chunk_is_read_before_an_error() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::bytes(64));
-        let _ = writer.write(Bytes::from_static(b"head and body")).unwrap();
+        writer.write(Bytes::from_static(b"head and body")).unwrap();
         drop(writer);
         let mut head = [0; 5];
         reader.read_exact(&mut head).unwrap();

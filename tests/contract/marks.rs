@@ -44,8 +44,8 @@ fn a_rendezvous_write_waits_for_its_reader() {
         assert!(matches!(timed_out, WriteError::TimedOut(2)));
 
         let producer = task(move || {
-            let _ = writer.write(3).unwrap();
-            let _ = writer.write(4).unwrap();
+            writer.write(3).unwrap();
+            writer.write(4).unwrap();
             writer
         });
         producer.until_parked();
@@ -68,7 +68,7 @@ fn a_rendezvous_holds_one_chunk_at_most() {
         let made = census.clone();
         let producer = task(move || {
             for number in 0..2_000 {
-                let _ = writer.write(made.chunk(number)).unwrap();
+                writer.write(made.chunk(number)).unwrap();
             }
             writer.finish()
         });
@@ -110,10 +110,10 @@ fn what_a_sink_has_in_hand_counts_until_it_is_written() {
             Ok(())
         };
         let mut out = Writable::for_each(each, HighWaterMark::items(4).low(1).unwrap());
-        let _ = out.write(0).unwrap();
+        out.write(0).unwrap();
         gate.until_arrived(1);
         for n in 1..4 {
-            let _ = out.write(n).unwrap();
+            out.write(n).unwrap();
         }
         assert_eq!(out.len(), 4, "one in hand and three queued");
         assert!(out.try_write(4).unwrap_err().is_full());
@@ -163,7 +163,7 @@ fn a_write_at_the_mark_waits_until_the_low_one() {
         let (mut writer, mut reader) = channel(HighWaterMark::items(4).low(1).unwrap());
         let producer = task(move || {
             for n in 0..5 {
-                let _ = writer.write(n).unwrap();
+                writer.write(n).unwrap();
             }
             writer.end();
         });
@@ -252,7 +252,7 @@ fn a_writer_without_a_reader_stops_at_the_mark() {
         let made = census.clone();
         let producer = task(move || {
             for number in 0..100 {
-                let _ = writer.write(made.chunk(number)).unwrap();
+                writer.write(made.chunk(number)).unwrap();
             }
             writer.end();
         });

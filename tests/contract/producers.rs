@@ -19,7 +19,7 @@ fn many_producers_are_bounded_together_and_each_is_in_order() {
                     let (mut writer, made) = (first.clone(), census.clone());
                     task(move || {
                         for n in 0..EACH {
-                            let _ = writer.write(made.chunk(who * EACH + n)).unwrap();
+                            writer.write(made.chunk(who * EACH + n)).unwrap();
                             assert!(writer.len() <= high.max(1));
                         }
                         writer.end();
@@ -53,14 +53,14 @@ fn a_stream_ends_with_its_last_producer() {
     in_time(|| {
         let (mut first, mut reader) = channel(HighWaterMark::items(4));
         let mut second = first.clone();
-        let _ = first.write(1).unwrap();
+        first.write(1).unwrap();
         first.end();
         assert!(matches!(first.write(2), Err(WriteError::Ended(2))));
         assert_eq!(reader.try_next().unwrap(), Some(1));
         assert_eq!(reader.try_next().unwrap_err().kind(), ErrorKind::WouldBlock);
         let mut third = second.clone();
         second.end();
-        let _ = third.write(3).unwrap();
+        third.write(3).unwrap();
         drop(first.clone());
         third.end();
         assert_eq!(reader.next().unwrap().unwrap(), 3);
@@ -78,7 +78,7 @@ fn a_producer_that_breaks_off_breaks_the_stream_off_for_all() {
     in_time(|| {
         let (mut first, mut reader) = channel(HighWaterMark::items(4));
         let mut second = first.clone();
-        let _ = first.write(1).unwrap();
+        first.write(1).unwrap();
         drop(first);
         let refused = second.write(2).unwrap_err();
         let cause = refused.cause().unwrap().clone();
@@ -131,7 +131,7 @@ fn every_producer_that_is_blocked_is_woken() {
     in_time(|| {
         for destroys in [true, false] {
             let (mut first, mut reader) = channel(HighWaterMark::items(1));
-            let _ = first.write(0).unwrap();
+            first.write(0).unwrap();
             let blocked: Vec<_> = (1..6)
                 .map(|n| {
                     let mut writer = first.clone();

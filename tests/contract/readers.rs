@@ -164,7 +164,7 @@ fn a_read_of_more_than_the_mark_never_deadlocks() {
                 let sent = data.clone();
                 let writing = task(move || {
                     for piece in sent.chunks(CHUNK) {
-                        let _ = writer.write(Bytes::copy_from_slice(piece)).unwrap();
+                        writer.write(Bytes::copy_from_slice(piece)).unwrap();
                         assert!(writer.len() < high.max(1) + CHUNK);
                     }
                     writer.finish()
@@ -195,10 +195,10 @@ fn a_read_of_more_than_is_left_above_the_low_mark_never_deadlocks() {
     in_time(|| {
         for (first, wanted) in [(3, 7), (3, 6), (2, 20)] {
             let (mut writer, mut reader) = channel(HighWaterMark::bytes(8).low(3).unwrap());
-            let _ = writer
+            writer
                 .write(Bytes::from(pattern(8).split_off(8 - first)))
                 .unwrap();
-            let _ = writer.write(Bytes::from(vec![2; 5])).unwrap();
+            writer.write(Bytes::from(vec![2; 5])).unwrap();
             let _ = writer.try_write(Bytes::from(vec![2; 5]));
             assert_eq!(reader.try_next().unwrap().unwrap().len(), first);
             let reading = task(move || (reader.read_n(wanted).unwrap().unwrap(), reader));
@@ -222,12 +222,12 @@ fn a_read_of_at_least_so_much_takes_all_there_is() {
         let (mut writer, mut reader) = channel(HighWaterMark::bytes(4));
         let reading = task(move || (reader.read_at_least(10).unwrap().unwrap(), reader));
         for _ in 0..4 {
-            let _ = writer.write(Bytes::from_static(b"abc")).unwrap();
+            writer.write(Bytes::from_static(b"abc")).unwrap();
             assert!(writer.len() < 4 + 3);
         }
         let (read, mut reader) = reading.join();
         assert_eq!(&read[..], b"abcabcabcabc");
-        let _ = writer.write(Bytes::from_static(b"x")).unwrap();
+        writer.write(Bytes::from_static(b"x")).unwrap();
         writer.end();
         assert_eq!(
             reader.read_at_least(10).unwrap().unwrap(),
@@ -261,8 +261,8 @@ fn a_read_of_nothing_is_met_at_once() {
 fn what_is_put_back_is_what_is_read_next() {
     in_time(|| {
         let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-        let _ = writer.write(3).unwrap();
-        let _ = writer.write(4).unwrap();
+        writer.write(3).unwrap();
+        writer.write(4).unwrap();
         assert_eq!(reader.next().unwrap().unwrap(), 3);
         for n in [3, 2, 1] {
             reader.unshift(n).unwrap();

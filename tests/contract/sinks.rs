@@ -34,7 +34,7 @@ fn a_short_write_is_continued_to_the_byte() {
             sink.flush = Step::Interrupt;
             let mut out = Writable::to(sink, HighWaterMark::bytes(64));
             for chunk in chunks(&data) {
-                let _ = out.write(chunk).unwrap();
+                out.write(chunk).unwrap();
                 assert!(out.len() < 64 + 9);
             }
             out.flush().unwrap();
@@ -59,7 +59,7 @@ fn what_was_not_written_is_never_counted_as_written() {
                 let mut out = Writable::to(sink, HighWaterMark::bytes(200));
                 let cork = out.cork();
                 for chunk in chunks(&data) {
-                    let _ = out.write(chunk).unwrap();
+                    out.write(chunk).unwrap();
                 }
                 drop(cork);
                 let error = out.wait_finish().unwrap_err();
@@ -95,7 +95,7 @@ fn a_writer_that_claims_more_than_it_was_given_is_an_error() {
     }
     in_time(|| {
         let mut out = Writable::to(Liar, HighWaterMark::bytes(64));
-        let _ = out.write(Bytes::from_static(b"four")).unwrap();
+        out.write(Bytes::from_static(b"four")).unwrap();
         assert_eq!(out.wait_finish().unwrap_err().kind(), ErrorKind::Panicked);
         assert_eq!(out.confirmed(), 0);
         assert_eq!(out.take_undelivered().weight(), 4);
@@ -149,7 +149,7 @@ fn a_slow_sink_bounds_what_is_held() {
         let writing = task(move || {
             let mut out = Writable::for_each(each, mark);
             for number in 0..200 {
-                let _ = out.write(made.chunk(number)).unwrap();
+                out.write(made.chunk(number)).unwrap();
             }
             out.finish()
         });
@@ -216,9 +216,9 @@ fn a_sink_is_let_go_only_while_it_is_in_no_call() {
                 gate: gate.clone(),
             };
             let mut out = Writable::from_sink(diary, HighWaterMark::bytes(8));
-            let _ = out.write(Bytes::from_static(b"first")).unwrap();
+            out.write(Bytes::from_static(b"first")).unwrap();
             gate.until_arrived(1);
-            let _ = out.write(Bytes::from_static(b"second")).unwrap();
+            out.write(Bytes::from_static(b"second")).unwrap();
             let leaving = task(move || {
                 if destroys {
                     assert_eq!(out.destroy(Error::other("enough")).weight(), 6);
@@ -303,7 +303,7 @@ fn a_destroy_does_not_wait_for_the_call_of_a_sink() {
     in_time(|| {
         let gate = Gate::new();
         let mut out = Writable::to(Slow::new(gate.clone(), 100), HighWaterMark::bytes(4));
-        let _ = out.write(Bytes::from_static(b"stuck")).unwrap();
+        out.write(Bytes::from_static(b"stuck")).unwrap();
         gate.until_arrived(1);
         let cause = Error::other("enough");
         assert!(out.destroy(cause.clone()).is_empty(), "it is in hand");

@@ -191,12 +191,13 @@ impl Gate {
 }
 
 /// Runs a test in a process of its own: for what a test must have to itself, as are the threads of
-/// a process and its limits. `test` is the path that the test harness knows it by.
-pub(crate) fn alone(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
+/// a process and its limits. `test` is the path that the test harness knows it by. Gives what was
+/// said on standard error, where it was run in another process.
+pub(crate) fn alone(test: &str, env: &[(&str, &str)], body: impl FnOnce()) -> Option<String> {
     const ALONE: &str = "HIGHWATER_ALONE";
     if env::var(ALONE).is_ok_and(|alone| alone == test) {
         body();
-        return;
+        return None;
     }
     let mut child = Command::new(env::current_exe().expect("a test has a path"))
         .args([test, "--exact", "--test-threads=1", "--nocapture"])
@@ -222,6 +223,7 @@ pub(crate) fn alone(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
         "{}\n{said}\n{complained}",
         output.status
     );
+    Some(complained.into_owned())
 }
 
 /// The names of the threads of this process that are the library's.

@@ -26,7 +26,7 @@ fn threads_start_with_the_first_byte_and_end_with_their_handle() {
                 let mut reader = Readable::from_read(endless, HighWaterMark::bytes(8));
                 assert!(own_threads().is_empty(), "nothing was moved yet");
 
-                let _ = out.write(chunk()).unwrap();
+                out.write(chunk()).unwrap();
                 // A thread gives itself its name.
                 until("there is one to write", || {
                     own_threads() == ["highwater-write\n"]
@@ -42,7 +42,7 @@ fn threads_start_with_the_first_byte_and_end_with_their_handle() {
                 assert!(own_threads().is_empty(), "{:?}", own_threads());
                 for way in 0..4 {
                     let mut out = Writable::to(Vec::new(), HighWaterMark::bytes(8));
-                    let _ = out.write(chunk()).unwrap();
+                    out.write(chunk()).unwrap();
                     match way {
                         0 => drop(out.destroy(Error::other("enough"))),
                         1 => out.end(),

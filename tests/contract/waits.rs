@@ -355,7 +355,7 @@ fn an_abort_while_a_sink_finishes_is_told_alike_by_all() {
         let token = CancelToken::new();
         let mut out = Writable::from_sink(Finishing(gate.clone()), HighWaterMark::items(1));
         out.cancel_with(&token);
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         out.end();
         gate.until_arrived(1);
         token.abort("the user went home");

@@ -39,8 +39,8 @@ fn an_answer_that_is_there_has_a_length_and_a_date() {
 fn a_body_that_is_written_goes_out_in_chunks() {
     let server = serve(|_, response| {
         let mut out = response.writable(mark());
-        let _ = out.write("one".into())?;
-        let _ = out.write("two".into())?;
+        out.write("one".into())?;
+        out.write("two".into())?;
         assert_eq!(out.finish()?.bytes(), 6);
         Ok(())
     });
@@ -77,7 +77,7 @@ fn a_body_of_known_length_is_sent_as_it_is() {
 fn what_is_written_to_a_client_of_http_1_0_ends_with_the_connection() {
     let server = serve(|_, response| {
         let mut out = response.writable(mark());
-        let _ = out.write("all".into())?;
+        out.write("all".into())?;
         out.finish()?;
         Ok(())
     });
@@ -129,7 +129,7 @@ fn a_head_has_the_same_header_and_no_body() {
             return response.send("hello");
         }
         let mut out = response.length(5).writable(mark());
-        let _ = out.write("hello".into())?;
+        out.write("hello".into())?;
         assert_eq!(out.finish()?.bytes(), 5);
         Ok(())
     });
@@ -171,7 +171,7 @@ fn a_body_for_a_status_that_has_none_is_refused() {
                 return response.send("x");
             }
             let mut out = response.writable(mark());
-            let _ = out.write("x".into())?;
+            out.write("x".into())?;
             out.finish().map(drop)
         });
         let mut client = Client::of(&server);
@@ -190,7 +190,7 @@ fn trailers_follow_the_body() {
     let server = serve(|_, mut response| {
         let trailers: Trailers = response.trailers();
         let mut out = response.writable(mark());
-        let _ = out.write("data".into())?;
+        out.write("data".into())?;
         trailers.set("x-sum", "1234")?;
         let refused = trailers.set("content-length", "4").unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput);
@@ -277,7 +277,7 @@ fn a_head_leaves_with_a_flush() {
             .unwrap()
             .recv_timeout(PATIENCE)
             .map_err(Error::other)?;
-        let _ = out.write("then".into())?;
+        out.write("then".into())?;
         out.finish().map(drop)
     });
     let mut client = Client::of(&server);

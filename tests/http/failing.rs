@@ -1,12 +1,12 @@
 //! What becomes of an answer when its handler, its body or its client fails.
 
 use std::io::{ErrorKind as Io, Read, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use highwater::http::{Limits, StatusCode};
 use highwater::net::RunningServer;
-use highwater::{Bytes, Error, ErrorKind, HighWaterMark, InBytes};
+use highwater::{BranchPolicy, Bytes, Error, ErrorKind, HighWaterMark, InBytes, broadcast};
 
 use crate::kit::{Client, Told, get, kinds, post, serve, serve_with};
 
@@ -73,7 +73,7 @@ fn a_body_that_is_broken_off_is_cut_with_a_reset_and_without_its_last_chunk() {
     for how in ["panic", "error", "drop", "fail"] {
         let (server, told) = serve_with(Limits::default(), move |_, response| {
             let mut out = response.writable(mark());
-            let _ = out.write("part".into())?;
+            out.write("part".into())?;
             match how {
                 "panic" => panic!("in the middle"),
                 "error" => return Err(Error::other("in the middle")),
@@ -104,7 +104,7 @@ fn a_body_up_to_the_end_of_the_connection_is_reset_when_it_is_broken_off() {
     // Or a client of HTTP/1.0 would take what it has for everything.
     let server = serve(|_, response| {
         let mut out = response.writable(mark());
-        let _ = out.write("part".into())?;
+        out.write("part".into())?;
         Err(Error::other("in the middle"))
     });
     let mut client = Client::of(&server);
@@ -116,7 +116,7 @@ fn a_body_up_to_the_end_of_the_connection_is_reset_when_it_is_broken_off() {
 fn a_body_that_is_shorter_than_was_said_is_an_error_and_cut() {
     let (server, told) = serve_with(Limits::default(), |_, response| {
         let mut out = response.length(10).writable(mark());
-        let _ = out.write("nine byte".into())?;
+        out.write("nine byte".into())?;
         let error = out.finish().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(error.offset(), Some(9));
@@ -169,7 +169,7 @@ fn a_header_that_frames_the_body_is_refused_by_whatever_way_it_came() {
             response.headers_mut().insert("transfer-encoding", chunked);
             if writes {
                 let mut out = response.writable(mark());
-                let _ = out.write("x".into())?;
+                out.write("x".into())?;
                 return out.finish().map(drop);
             }
             response.send("x")
@@ -210,7 +210,7 @@ fn a_client_that_takes_nothing_is_cut_when_its_time_is_up() {
     let (server, told) = serve_with(limits, |_, response| {
         let mut out = response.writable(mark());
         loop {
-            let _ = out.write(Bytes::from_static(&[7; 8192]))?;
+            out.write(Bytes::from_static(&[7; 8192]))?;
         }
     });
     let mut client = Client::of(&server);
@@ -260,4 +260,34 @@ fn a_handler_may_answer_what_it_likes_to_a_body_that_fails() {
     let answer = client.say(post("/", "three")).answer();
     assert_eq!(answer.status, 418);
     client.is_over();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_from_what_its_handler_passes_on() {
+    const MOST: Duration = Duration::from_millis(20);
+    let source = Arc::new(Mutex::new(broadcast(mark()).keep_open()));
+    let joined = Arc::clone(&source);
+    let (server, told) = serve_with(Limits::default(), move |_, response| {
+        let branch = joined
+            .lock()
+            .unwrap()
+            .subscribe(BranchPolicy::Disconnect(MOST));
+        branch.pipe_to(response.writable(mark())).map(drop)
+    });
+    let mut client = Client::of(&server);
+    client.say(get("/"));
+    let mut has_come = false;
+    loop {
+        let mut source = source.lock().unwrap();
+        match source.branches() {
+            0 if has_come => break,
+            0 => {}
+            _ => has_come = true,
+        }
+        source.write(Bytes::from_static(&[7; 8192])).unwrap();
+        assert!(source.peak() < 16 * 1024 + 8192);
+    }
+    // The client is there, and reads nothing.
+    ended_with(server, &told, ErrorKind::TimedOut);
+    drop(client);
 }

@@ -39,7 +39,7 @@ fn a_client_that_reads_nothing_stops_the_one_that_writes() {
     let server = serve(move |_, response| {
         let mut out = response.writable(HighWaterMark::bytes(HIGH));
         for _ in 0..16 * 1024 {
-            let _ = out.write(Bytes::from_static(&[b'x'; CHUNK]))?;
+            out.write(Bytes::from_static(&[b'x'; CHUNK]))?;
             count.fetch_add(CHUNK as u64, Ordering::SeqCst);
             most.fetch_max(out.len(), Ordering::SeqCst);
         }

@@ -16,7 +16,7 @@ fn shout(request: Request, response: Response) -> Result<(), Error> {
     let duplex = response.upgrade(request, "shout", HighWaterMark::bytes(16 * 1024))?;
     let (read, mut written) = duplex.split();
     for chunk in read {
-        let _ = written.write(chunk?.to_ascii_uppercase().into())?;
+        written.write(chunk?.to_ascii_uppercase().into())?;
     }
     written.finish()
 }

@@ -94,7 +94,7 @@ fn serve(
             "/big" => {
                 let mut out = response.writable(HighWaterMark::bytes(MARK_BYTES));
                 for start in (0..BIG_BYTES).step_by(READ_BYTES) {
-                    let _ = out.write(big.slice(start..start + READ_BYTES))?;
+                    out.write(big.slice(start..start + READ_BYTES))?;
                     assert!(out.len() <= MARK_BYTES + READ_BYTES, "{} wait", out.len());
                 }
                 out.finish().map(drop)

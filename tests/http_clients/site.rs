@@ -141,7 +141,7 @@ fn large(mut response: Response) -> Result<(), Error> {
     let mut out = response.writable(mark());
     for start in (0..LARGE.len()).step_by(READ_BYTES) {
         let end = LARGE.len().min(start + READ_BYTES);
-        let _ = out.write(LARGE.slice(start..end))?;
+        out.write(LARGE.slice(start..end))?;
         assert!(out.len() <= MARK_BYTES + READ_BYTES, "{} wait", out.len());
     }
     trailers.set("x-sum", hash_of(&LARGE))?;
@@ -151,7 +151,7 @@ fn large(mut response: Response) -> Result<(), Error> {
 /// Sends something, and no end.
 fn cut(response: Response) -> Result<(), Error> {
     let mut out = response.writable(mark());
-    let _ = out.write(LARGE.slice(..1000))?;
+    out.write(LARGE.slice(..1000))?;
     out.flush()?;
     Err(Error::other("broken off"))
 }

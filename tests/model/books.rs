@@ -42,7 +42,7 @@ impl Books {
         writer: &mut Writable<u32>,
         chunk: u32,
     ) -> Result<(), WriteError<u32>> {
-        let _ = writer.write(chunk)?;
+        writer.write(chunk)?;
         self.accept();
         Ok(())
     }

@@ -136,7 +136,7 @@ fn what_would_block_goes_to_the_thread_in_order() {
         explore_waits(&what, Bound::Preemptions(3), move || {
             let (mut out, fate) = telling(blocks, high);
             for n in 0..count {
-                let _ = out.write(n).unwrap();
+                out.write(n).unwrap();
                 assert!(out.len() <= high, "{}", out.len());
             }
             see_off(out, &fate, count);
@@ -151,10 +151,10 @@ fn a_part_of_a_batch_goes_to_the_thread() {
         explore_waits(&what, Bound::Preemptions(3), move || {
             let (mut out, fate) = telling(blocks, 3);
             let cork = out.cork();
-            let _ = out.write(0).unwrap();
-            let _ = out.write(1).unwrap();
+            out.write(0).unwrap();
+            out.write(1).unwrap();
             drop(cork);
-            let _ = out.write(2).unwrap();
+            out.write(2).unwrap();
             see_off(out, &fate, 3);
         });
     }
@@ -164,12 +164,12 @@ fn a_part_of_a_batch_goes_to_the_thread() {
 fn an_end_that_would_block_goes_to_the_thread() {
     explore_waits("an end that blocks", Bound::Every, || {
         let (mut out, fate) = telling(Blocks::AtTheEnd, 2);
-        let _ = out.write(0).unwrap();
+        out.write(0).unwrap();
         see_off(out, &fate, 1);
     });
     explore_waits("a drop after an end that blocks", Bound::Every, || {
         let (mut out, fate) = telling(Blocks::AtTheEnd, 2);
-        let _ = out.write(0).unwrap();
+        out.write(0).unwrap();
         out.end();
         drop(out);
         let fate = fate.lock().unwrap();
@@ -186,7 +186,7 @@ fn a_thread_that_has_been_quiet_and_what_would_block() {
             let (mut out, fate) = telling(blocks, 2);
             Deadlines::Never.set();
             for n in 0..count {
-                let _ = out.write(n).unwrap();
+                out.write(n).unwrap();
             }
             see_off(out, &fate, count);
         });
@@ -200,9 +200,9 @@ fn a_writer_that_waits_for_what_another_thread_writes() {
         explore_waits(&what, Bound::Preemptions(3), move || {
             let (mut out, fate) = telling(blocks, 1);
             let cork = out.cork();
-            let _ = out.write(0).unwrap();
+            out.write(0).unwrap();
             let other = thread::spawn(move || drop(cork));
-            let _ = out.write(1).unwrap();
+            out.write(1).unwrap();
             other.join().unwrap();
             see_off(out, &fate, 2);
         });
@@ -244,9 +244,9 @@ fn an_uncork_on_another_thread_and_a_direct_write() {
     explore("an uncork and a direct write", Bound::Every, || {
         let (mut out, fate) = told();
         let cork = out.cork();
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         let other = thread::spawn(move || drop(cork));
-        let _ = out.write(2).unwrap();
+        out.write(2).unwrap();
         out.end();
         other.join().unwrap();
         drop(out.finish().unwrap());

@@ -19,7 +19,7 @@ fn start(high: usize) -> (Broadcast<u32>, Branch<u32>) {
 
 fn write_each(writer: &mut Broadcast<u32>, chunks: Range<u32>) {
     for chunk in chunks {
-        let _ = writer.write(chunk).expect("nobody closes it");
+        writer.write(chunk).expect("nobody closes it");
     }
 }
 

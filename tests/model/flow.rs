@@ -109,7 +109,7 @@ fn a_wait_for_the_drain() {
                 books.write_each(&mut writer, 0..high as u32);
                 writer.wait_drain().expect("nobody closes it");
                 // It is down at the low mark, so this one does not wait.
-                let _ = writer.try_write(high as u32).expect("there is room");
+                writer.try_write(high as u32).expect("there is room");
                 writer.end();
             });
             books.read_each(&mut reader, 0..high as u32 + 1);
@@ -281,7 +281,7 @@ fn a_batch_of_writes() {
     explore("a batch of 3 at a mark of 2", Bound::Every, || {
         let (writing, mut reader, books) = with_writer(2, |mut writer, _| {
             let mut chunks: VecDeque<u32> = (0..3).collect();
-            let _ = writer.write_batch(&mut chunks).expect("nobody closes it");
+            writer.write_batch(&mut chunks).expect("nobody closes it");
             assert!(chunks.is_empty());
             writer.end();
         });
@@ -316,7 +316,7 @@ fn a_read_that_is_longer_than_the_mark() {
             let (mut writer, mut reader) = channel(HighWaterMark::bytes(1));
             let writing = thread::spawn(move || {
                 for byte in [&b"a"[..], b"b", b"c"] {
-                    let _ = writer
+                    writer
                         .write(Bytes::from_static(byte))
                         .expect("nobody closes it");
                 }

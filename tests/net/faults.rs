@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use highwater::net::{self, Socket, SocketOptions};
 use highwater::{
-    CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Sink, Source, fs, pipeline,
+    Branch, BranchPolicy, Bytes, CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Sink,
+    Source, broadcast, fs, pipeline,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
@@ -251,4 +252,54 @@ fn nobody_is_accepted_once_a_token_was_used_although_somebody_waits() {
     drop(listener);
     let reset = source.read().unwrap_err();
     assert_eq!(reset.kind(), ErrorKind::Io(ConnectionReset));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_from_a_broadcast_with_its_socket() {
+    watched(|| {
+        const MARK: usize = 64 * 1024;
+        let mark = HighWaterMark::bytes(MARK);
+        let mut writer = broadcast::<Bytes, _>(mark);
+        let all = writer.subscribe(BranchPolicy::Slowest);
+        let counted = thread::spawn(move || all.map(|chunk| chunk.unwrap().len()).sum::<usize>());
+        let begins: [fn(Branch<Bytes>, Socket) -> Error; 2] = [
+            |branch, socket| {
+                let failure = pipeline(branch).to(socket).run().unwrap_err();
+                bounded(&failure.report);
+                failure.error
+            },
+            |branch, socket| {
+                let out = socket.writable(HighWaterMark::bytes(MARK));
+                branch.pipe_to(out).map(drop).unwrap_err()
+            },
+        ];
+        let mut written = 0;
+        for begin in begins {
+            for policy in [
+                BranchPolicy::Disconnect(Duration::from_millis(10)),
+                BranchPolicy::Cap(2 * MARK),
+            ] {
+                let (ours, mut peer) = ours_and_peer(&SocketOptions::new());
+                let branch = writer.subscribe(policy);
+                let client = thread::spawn(move || begin(branch, ours));
+                while writer.branches() > 1 {
+                    let chunk = pattern(8 * 1024);
+                    written += chunk.len();
+                    writer.write(chunk.into()).unwrap();
+                }
+                // The peer is there, and reads nothing.
+                let error = client.join().unwrap();
+                let kind = match policy {
+                    BranchPolicy::Cap(_) => ErrorKind::LimitExceeded,
+                    _ => ErrorKind::TimedOut,
+                };
+                assert_eq!(error.kind(), kind, "{error:?}");
+                // Its socket is closed: there is an end, or a reset, behind what was sent.
+                let _ = peer.read_to_end(&mut Vec::new());
+            }
+        }
+        assert!(writer.peak() <= 2 * MARK + 8 * 1024);
+        writer.finish().unwrap();
+        assert_eq!(counted.join().unwrap(), written);
+    });
 }

@@ -92,7 +92,7 @@ fn a_peer_that_stalls_gets_a_thread_that_goes_when_it_is_quiet() {
                 let (mut out, mut peer) = pair();
                 let mut at = 0;
                 for _ in 0..3 {
-                    let _ = out.write(pattern(at, 100)).unwrap();
+                    out.write(pattern(at, 100)).unwrap();
                     assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
                     let mut got = vec![0; 100];
                     peer.read_exact(&mut got).unwrap();
@@ -108,7 +108,7 @@ fn a_peer_that_stalls_gets_a_thread_that_goes_when_it_is_quiet() {
                     at += 100 + written;
                     until("it is all confirmed", || out.confirmed() == at as u64);
                     // While the thread is there it is not used.
-                    let _ = out.write(pattern(at, 100)).unwrap();
+                    out.write(pattern(at, 100)).unwrap();
                     assert_eq!(out.len(), 0);
                     peer.read_exact(&mut got[..100]).unwrap();
                     at += 100;
@@ -131,7 +131,7 @@ fn the_sink_of_a_socket_is_written_by_the_thread_that_writes_too() {
                 let (socket, mut peer) = sockets(1, 1);
                 let mark = HighWaterMark::bytes(MARK);
                 let mut out = Writable::from_sink(socket.into_sink(), mark);
-                let _ = out.write(pattern(0, 100)).unwrap();
+                out.write(pattern(0, 100)).unwrap();
                 assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
                 drop(out.finish().unwrap());
                 assert!(own_threads().is_empty());
@@ -274,7 +274,7 @@ fn whatever_way_they_take_bytes_stay_in_order() {
 fn a_reset_is_told_by_the_write_that_meets_it() {
     in_time(|| {
         let (mut out, peer) = pair();
-        let _ = out.write(pattern(0, 10)).unwrap();
+        out.write(pattern(0, 10)).unwrap();
         reset(peer);
         let mut at = 10;
         let refused = loop {
@@ -325,7 +325,7 @@ fn a_token_ends_a_stream_that_has_no_thread() {
         let (mut out, mut peer) = pair();
         let token = CancelToken::new();
         out.cancel_with(&token);
-        let _ = out.write(pattern(0, 10)).unwrap();
+        out.write(pattern(0, 10)).unwrap();
         token.stop();
         let mut got = Vec::new();
         peer.read_to_end(&mut got).unwrap();
@@ -360,8 +360,8 @@ fn what_is_corked_goes_out_with_the_cork() {
     in_time(|| {
         let (mut out, mut peer) = pair();
         let cork = out.cork();
-        let _ = out.write("head".into()).unwrap();
-        let _ = out.write("body".into()).unwrap();
+        out.write("head".into()).unwrap();
+        out.write("body".into()).unwrap();
         assert_eq!((out.len(), out.confirmed()), (8, 0));
         drop(cork);
         assert_eq!((out.len(), out.confirmed()), (0, 8));
@@ -377,7 +377,7 @@ fn what_is_corked_goes_out_with_the_cork() {
             let mut got = Vec::new();
             peer.read_to_end(&mut got).map(|_| got.len())
         });
-        let _ = out.write(pattern(0, 1000)).unwrap();
+        out.write(pattern(0, 1000)).unwrap();
         assert_eq!(out.corked(), 0);
         drop(cork);
         let all = out.confirmed() + out.len() as u64 - 8;

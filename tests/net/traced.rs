@@ -18,7 +18,7 @@ fn traced() {
     let (mut out, mut peer) = pair();
     let mut got = [0; 100];
     // What is made once is made by now.
-    let _ = out.write(got.to_vec().into()).unwrap();
+    out.write(got.to_vec().into()).unwrap();
     peer.read_exact(&mut got).unwrap();
     let chunk = bytes::Bytes::from(got.to_vec());
     File::open(MARKER).unwrap_err();

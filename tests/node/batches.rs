@@ -23,13 +23,13 @@ fn what_was_corked_is_written_in_one_call_in_order() {
             ];
 
             let cork = out.cork();
-            let _ = out.write(expected[0].clone()).unwrap();
-            let _ = out.write(expected[1].clone()).unwrap();
+            out.write(expected[0].clone()).unwrap();
+            out.write(expected[1].clone()).unwrap();
             let inner = twice.then(|| out.cork());
-            let _ = out.write(expected[2].clone()).unwrap();
-            let _ = out.write(expected[3].clone()).unwrap();
+            out.write(expected[2].clone()).unwrap();
+            out.write(expected[3].clone()).unwrap();
             drop(inner);
-            let _ = out.write(expected[4].clone()).unwrap();
+            out.write(expected[4].clone()).unwrap();
             assert_eq!(out.len(), 37, "all is held back, and counts");
             assert!(log.entries().is_empty());
             let cork = (!uncorks).then_some(cork);
@@ -55,7 +55,7 @@ fn corks_nest_and_the_end_takes_all_of_them_back() {
     assert_eq!((out.corked(), out.len()), (1, 0));
     let second = out.cork();
     assert_eq!(out.corked(), 2);
-    let _ = out.write("first chunk").unwrap();
+    out.write("first chunk").unwrap();
     assert_eq!(out.len(), 1);
     drop(first);
     assert_eq!(
@@ -63,7 +63,7 @@ fn corks_nest_and_the_end_takes_all_of_them_back() {
         (1, 1),
         "the first one does nothing"
     );
-    let _ = out.write("second chunk").unwrap();
+    out.write("second chunk").unwrap();
     assert_eq!((out.corked(), out.len()), (1, 2));
     assert!(log.entries().is_empty());
 
@@ -73,7 +73,7 @@ fn corks_nest_and_the_end_takes_all_of_them_back() {
     assert_eq!(out.len(), 0);
 
     let left = out.cork();
-    let _ = out.write("third chunk").unwrap();
+    out.write("third chunk").unwrap();
     assert_eq!(out.len(), 1);
     out.end();
     assert_eq!(out.corked(), 0);

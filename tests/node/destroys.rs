@@ -57,14 +57,14 @@ fn a_destroyed_stream_completes_what_is_in_flight_and_gives_back_what_is_queued(
                 let sink = Keeper::new(&log).gated(&gate);
                 let kept = sink.kept();
                 let mut out = Writable::from_sink(sink, HighWaterMark::bytes(9));
-                let _ = out.write(bytes("abc")).unwrap();
+                out.write(bytes("abc")).unwrap();
                 gate.open(1);
                 out.flush().unwrap();
 
-                let _ = out.write(bytes("def")).unwrap();
+                out.write(bytes("def")).unwrap();
                 gate.until_arrived(2);
                 if queues {
-                    let _ = out.write(bytes("ghi")).unwrap();
+                    out.write(bytes("ghi")).unwrap();
                 }
                 if ends {
                     out.end();
@@ -92,7 +92,7 @@ fn a_sink_learns_why_its_stream_is_destroyed_before_it_is_let_go() {
         let log = Log::default();
         let mut out = Writable::from_sink(Keeper::new(&log), HighWaterMark::items(1));
         if writes {
-            let _ = out.write(1).unwrap();
+            out.write(1).unwrap();
             out.flush().unwrap();
         }
         let cause = kaboom();
@@ -168,12 +168,12 @@ fn a_destroy_gives_back_what_a_cork_held_back() {
     let kept = sink.kept();
     let mut out = Writable::from_sink(sink, HighWaterMark::items(4));
     let cork = out.cork();
-    let _ = out.write("let go").unwrap();
+    out.write("let go").unwrap();
     drop(cork);
     out.flush().unwrap();
 
     let cork = out.cork();
-    let _ = out.write("kept").unwrap();
+    out.write("kept").unwrap();
     assert_eq!(out.len(), 1);
     let given_back = out.destroy(kaboom());
     assert!(given_back.iter().eq(&["kept"]));
@@ -196,8 +196,8 @@ fn a_stream_that_its_own_sink_aborts_is_not_finished() {
     let mut out = Writable::for_each(each, HighWaterMark::items(4));
     out.cancel_with(&token);
     let cork = out.cork();
-    let _ = out.write(1).unwrap();
-    let _ = out.write(2).unwrap();
+    out.write(1).unwrap();
+    out.write(2).unwrap();
     assert_eq!(out.len(), 2);
     drop(cork);
     let failure = out.wait_finish().unwrap_err();
@@ -212,7 +212,7 @@ fn a_stream_that_its_own_sink_aborts_is_not_finished() {
 fn a_destroy_after_the_finish_changes_nothing() {
     let log = Log::default();
     let mut out = Writable::from_sink(Keeper::new(&log), HighWaterMark::items(1));
-    let _ = out.write(1).unwrap();
+    out.write(1).unwrap();
     out.wait_finish().unwrap();
     assert!(out.destroy(kaboom()).is_empty());
     out.end();
@@ -232,7 +232,7 @@ fn a_write_that_fails_gives_back_what_was_queued_behind_it() {
     let mut out = Writable::from_sink(sink, HighWaterMark::items(4));
     let cork = out.cork();
     for item in 1..=3 {
-        let _ = out.write(item).unwrap();
+        out.write(item).unwrap();
     }
     assert_eq!(out.len(), 3);
     drop(cork);
@@ -267,9 +267,9 @@ fn an_end_in_the_middle_of_a_destroy_does_not_make_a_finish_of_it() {
         let (log, gate) = (Log::default(), Gate::new());
         let sink = Keeper::new(&log).gated(&gate);
         let mut out = Writable::from_sink(sink, HighWaterMark::bytes(16));
-        let _ = out.write(bytes("foo")).unwrap();
+        out.write(bytes("foo")).unwrap();
         gate.until_arrived(1);
-        let _ = out.write(bytes("queued")).unwrap();
+        out.write(bytes("queued")).unwrap();
         assert_eq!(out.len(), 9);
         assert_eq!(out.destroy(kaboom()).weight(), 6);
         out.end();

@@ -18,7 +18,7 @@ fn everyone_who_waits_for_the_finish_is_told_the_error_of_the_write() {
     let log = Log::default();
     let sink = Keeper::new(&log).failing_after(0, &cause);
     let mut out = Writable::from_sink(sink, HighWaterMark::bytes(8));
-    let _ = out.write(bytes("asd")).unwrap();
+    out.write(bytes("asd")).unwrap();
     assert_eq!(out.high_water_mark(), 8);
     out.end();
     let first = out.wait_finish().unwrap_err();
@@ -45,7 +45,7 @@ fn a_sink_that_cannot_finish_fails_its_stream() {
         });
         let kept = sink.kept();
         let mut out = Writable::from_sink(sink, HighWaterMark::bytes(8));
-        let _ = out.write(bytes("test")).unwrap();
+        out.write(bytes("test")).unwrap();
         assert_eq!(out.len().max(4), 4);
         let failure = out.wait_finish().unwrap_err();
         let (kind, said) = if panics {
@@ -71,7 +71,7 @@ fn a_stream_is_finished_when_its_sink_has_finished_and_not_before() {
         let (log, gate) = (Log::default(), Gate::new());
         let sink = Keeper::new(&log).ending(Ending::Waits(gate.clone()));
         let mut out = Writable::from_sink(sink, HighWaterMark::bytes(8));
-        let _ = out.write(bytes("test")).unwrap();
+        out.write(bytes("test")).unwrap();
         out.end();
         gate.until_arrived(1);
         assert_eq!((out.len(), out.confirmed()), (0, 4), "all was written");
@@ -94,7 +94,7 @@ fn a_destroy_while_the_sink_finishes_is_no_finish() {
         let (log, gate) = (Log::default(), Gate::new());
         let sink = Keeper::<u8>::new(&log).ending(Ending::Waits(gate.clone()));
         let mut out = Writable::from_sink(sink, HighWaterMark::items(1));
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         out.end();
         gate.until_arrived(1);
         let cause = kaboom();
@@ -158,7 +158,7 @@ fn a_transform_has_finished_writing_while_it_flushes_and_ends_after() {
         let mark = HighWaterMark::items(4);
         let mut stage = Duplex::over(Logged::new(&log).gated(&gate), mark, mark);
         for chunk in [1, 4, 7] {
-            let _ = stage.write(chunk).unwrap();
+            stage.write(chunk).unwrap();
         }
         stage.end();
         gate.open(3);
@@ -183,7 +183,7 @@ fn a_transform_has_finished_writing_while_it_flushes_and_ends_after() {
 #[test]
 fn a_stream_that_went_well_says_so_to_whoever_asks_and_however_late() {
     let (mut writer, mut reader) = channel(HighWaterMark::items(1));
-    let _ = writer.write(1).unwrap();
+    writer.write(1).unwrap();
     writer.end();
     assert_eq!(reader.next().unwrap().unwrap(), 1);
     assert!(reader.next().is_none());
@@ -217,7 +217,7 @@ fn a_file_that_is_not_there_is_not_found() {
 #[test]
 fn a_stream_that_is_closed_before_its_end_says_so_to_both_sides() {
     let (mut writer, mut reader) = channel(HighWaterMark::items(4));
-    let _ = writer.write("asd").unwrap();
+    writer.write("asd").unwrap();
     drop(writer);
     assert_eq!(reader.next().unwrap().unwrap(), "asd");
     let failure = reader.next().unwrap().unwrap_err();
@@ -226,7 +226,7 @@ fn a_stream_that_is_closed_before_its_end_says_so_to_both_sides() {
     assert_eq!(reader.peak(), 1);
 
     let (mut writer, reader) = channel(HighWaterMark::items(4));
-    let _ = writer.write("asd").unwrap();
+    writer.write("asd").unwrap();
     writer.end();
     drop(reader);
     let failure = writer.wait_finish().unwrap_err();
@@ -240,7 +240,7 @@ fn a_destroyed_stream_is_not_closed_before_its_sink_is_out_of_its_call() {
     in_time(|| {
         let (log, gate) = (Log::default(), Gate::new());
         let mut out = Writable::from_sink(Keeper::new(&log).gated(&gate), HighWaterMark::items(1));
-        let _ = out.write(1).unwrap();
+        out.write(1).unwrap();
         gate.until_arrived(1);
         drop(out.destroy(kaboom()));
         assert!(!out.is_closed());
@@ -259,7 +259,7 @@ fn a_destroyed_stream_is_not_closed_before_its_sink_is_out_of_its_call() {
 fn one_half_of_a_duplex_ends_while_the_other_one_does_not() {
     let mark = HighWaterMark::items(1);
     let (mut here, mut there) = duplex_pair::<u8, u8, _, _>(mark, mark);
-    let _ = here.write(1).unwrap();
+    here.write(1).unwrap();
     here.end();
     there.end();
     assert!(here.next().is_none(), "what was written to us has ended");
@@ -277,7 +277,7 @@ fn one_half_of_a_duplex_ends_while_the_other_one_does_not() {
 fn what_nobody_reads_is_not_finished() {
     let mark = HighWaterMark::items(1);
     let mut stage = Duplex::over(PassThrough, mark, mark);
-    let _ = stage.write(1).unwrap();
+    stage.write(1).unwrap();
     stage.end();
     // The half that is written to finishes, for the stage has taken everything, as Node's 'finish'
     // says. The whole does not: its end is behind what nobody has read.
@@ -294,7 +294,7 @@ fn an_abort_ends_the_wait_for_a_finish_that_never_comes() {
         let (mut writer, reader) = channel(HighWaterMark::items(1));
         let token = CancelToken::new();
         writer.cancel_with(&token);
-        let _ = writer.write(1).unwrap();
+        writer.write(1).unwrap();
         let waiting = task(move || writer.finish().unwrap_err());
         waiting.until_parked();
         assert_eq!(reader.len(), 1);
@@ -310,7 +310,7 @@ fn three_chunks_of_a_stream_that_was_over_before_go_through_another_one() {
     let mark = HighWaterMark::bytes(64);
     let mut response = Duplex::over(PassThrough, mark, mark);
     for chunk in ["chunk 1", "chunk 2", "chunk 3"] {
-        let _ = response.write(bytes(chunk)).unwrap();
+        response.write(bytes(chunk)).unwrap();
     }
     response.end();
     let (response, _writing) = response.split();
@@ -338,7 +338,7 @@ fn what_is_over_is_let_go_once_and_after_its_end() {
     let log = Log::default();
     let mut out = Writable::from_sink(Keeper::new(&log), HighWaterMark::items(1));
     for chunk in made {
-        let _ = out.write(chunk).unwrap();
+        out.write(chunk).unwrap();
         assert!(out.len() <= 1);
     }
     out.end();
@@ -350,7 +350,7 @@ fn what_is_over_is_let_go_once_and_after_its_end() {
     let mark = HighWaterMark::items(2);
     let mut stage = Duplex::over(Logged::new(&log), mark, mark);
     for chunk in made {
-        let _ = stage.write(chunk).unwrap();
+        stage.write(chunk).unwrap();
     }
     stage.end();
     assert!(stage.by_ref().map(Result::unwrap).eq(made));

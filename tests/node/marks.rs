@@ -103,7 +103,7 @@ fn a_machine_asks_for_eleven_bursts_and_holds_no_more_than_one_when_it_asks() {
             pulls += 1;
             if pulls <= 10 {
                 for chunk in burst() {
-                    let _ = state.push(chunk).unwrap();
+                    state.push(chunk).unwrap();
                 }
             } else {
                 state.push_end();

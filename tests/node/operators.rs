@@ -287,7 +287,7 @@ fn take_ends_a_pipeline_whose_source_is_silent() {
             let piped = reader.into_pipeline().through_with(heavy, MARK).take(count);
             let running = task(move || collected(piped));
             for n in 0..count {
-                let _ = writer.write(n).unwrap();
+                writer.write(n).unwrap();
                 assert!(writer.len() <= 1);
             }
             assert!(running.join().into_iter().eq(0..count));

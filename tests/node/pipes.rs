@@ -17,7 +17,7 @@ fn a_source_that_has_ended_is_piped_into_a_sink_that_is_full() {
     in_time(|| {
         for (high, full, more) in [(1000, 1000, 100), (1, 3, 3)] {
             let (mut writer, source) = channel(HighWaterMark::bytes(high));
-            let _ = writer.write(filler(more)).unwrap();
+            writer.write(filler(more)).unwrap();
             writer.end();
             let gate = Gate::new();
             let sink = Keeper::new(&Log::default()).gated(&gate);
@@ -155,13 +155,13 @@ fn a_chunk_that_is_pushed_while_another_one_is_written_comes_behind_those_before
     const KIB: usize = 1024;
     let (mut source, mut reader) = channel(HighWaterMark::bytes(128 * KIB));
     let mut feedback = source.clone();
-    let _ = source.write(filler(32 * KIB)).unwrap();
-    let _ = source.write(filler(33 * KIB)).unwrap();
+    source.write(filler(32 * KIB)).unwrap();
+    source.write(filler(33 * KIB)).unwrap();
     source.end();
     let mut written = Vec::new();
     while let Some(chunk) = reader.next().transpose().unwrap() {
         if chunk.len() == 32 * KIB {
-            let _ = feedback.try_write(filler(34 * KIB)).unwrap();
+            feedback.try_write(filler(34 * KIB)).unwrap();
             feedback.end();
         }
         written.push(chunk.len() / KIB);
@@ -172,10 +172,10 @@ fn a_chunk_that_is_pushed_while_another_one_is_written_comes_behind_those_before
     // Where there is no room for it, it comes back: a wait would be for itself.
     let (mut source, mut reader) = channel(HighWaterMark::bytes(16 * KIB));
     let mut feedback = source.clone();
-    let _ = source.write(filler(33 * KIB)).unwrap();
+    source.write(filler(33 * KIB)).unwrap();
     assert!(feedback.try_write(filler(34 * KIB)).unwrap_err().is_full());
     assert_eq!(reader.next().unwrap().unwrap().len(), 33 * KIB);
-    let _ = feedback.try_write(filler(34 * KIB)).unwrap();
+    feedback.try_write(filler(34 * KIB)).unwrap();
     assert_eq!(reader.peak(), 34 * KIB);
 }
 
@@ -266,7 +266,7 @@ fn a_pipeline_whose_source_breaks_off_does_not_finish_its_sink() {
         let (log, gate) = (Log::default(), Gate::new());
         let (mut writer, reader) = channel(HighWaterMark::bytes(16));
         let ready = pipeline(reader).to(Keeper::new(&log).gated(&gate));
-        let _ = writer.write(bytes("foo")).unwrap();
+        writer.write(bytes("foo")).unwrap();
         let running = task(move || ready.run().unwrap_err());
         gate.until_arrived(1);
         drop(writer);
@@ -294,7 +294,7 @@ fn a_duplex_that_reads_an_end_stays_open_or_ends_as_it_was_told() {
     ] {
         let (here, mut there) = duplex_pair::<u8, u8, _, _>(mark, mark);
         let mut here = here.half_open(policy);
-        let _ = here.write(1).unwrap();
+        here.write(1).unwrap();
         if ends_first {
             here.end();
         }
@@ -305,7 +305,7 @@ fn a_duplex_that_reads_an_end_stays_open_or_ends_as_it_was_told() {
         assert_eq!(here.writable().is_ended(), ended);
         assert_eq!(there.next().unwrap().unwrap(), 1);
         if !ended {
-            let _ = here.write(2).unwrap();
+            here.write(2).unwrap();
             assert_eq!(there.next().unwrap().unwrap(), 2);
             here.end();
         }
@@ -338,7 +338,7 @@ fn a_transform_that_has_enough_ends_what_is_behind_it_and_stops_what_is_before_i
         assert_eq!(reads.count("source dropped"), 1);
 
         let mut both = Duplex::over(enough, mark, mark);
-        let _ = both.write(filler(20_000)).unwrap();
+        both.write(filler(20_000)).unwrap();
         assert!(both.next().is_none());
         until("its writer is told", || both.writable().is_closed());
         let refused = both.writable().wait_drain();

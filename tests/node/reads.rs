@@ -17,7 +17,7 @@ use crate::support::in_time;
 fn a_read_takes_exactly_so_much_across_chunks_and_what_is_left_at_the_end() {
     let (mut writer, mut reader) = channel(HighWaterMark::bytes(16));
     for word in ["foog", "bark", "bazy", "kuel"] {
-        let _ = writer.write(bytes(word)).unwrap();
+        writer.write(bytes(word)).unwrap();
     }
     writer.end();
     let expected = [(6, "foogba"), (2, "rk"), (2, "ba"), (100, "zykuel")];
@@ -35,7 +35,7 @@ fn reads_like_a_list(chunks: &[usize], amounts: &[usize]) {
     let (mut rest, mut left) = (&all[..], &all[..]);
     for len in chunks {
         let (chunk, behind) = rest.split_at(*len);
-        let _ = writer.write(Bytes::copy_from_slice(chunk)).unwrap();
+        writer.write(Bytes::copy_from_slice(chunk)).unwrap();
         rest = behind;
     }
     writer.end();
@@ -112,7 +112,7 @@ fn a_chunk_may_be_put_back_behind_the_last_push_and_none_may_be_pushed() {
     let _ = state.read(Some(0)).unwrap();
     assert_eq!(state.next_pull(), Some(Pull::More));
     state.push_end();
-    let _ = state.unshift(bytes("1234")).unwrap();
+    state.unshift(bytes("1234")).unwrap();
     assert_eq!(state.len(), 4);
     assert_eq!(state.next_pull(), None, "no read behind the end");
     let (taken, _) = state.read(None).unwrap();

@@ -100,7 +100,7 @@ fn a_source_that_has_ended_is_let_go_while_its_stream_is_still_held() {
 #[test]
 fn a_destroyed_readable_tells_its_error_and_no_end() {
     let (mut writer, mut reader) = channel(HighWaterMark::items(2));
-    let _ = writer.write(1).unwrap();
+    writer.write(1).unwrap();
     writer.end();
     let cause = kaboom();
     reader.destroy(cause.clone());
@@ -164,7 +164,7 @@ fn an_error_is_told_once() {
     assert!(state.released().is_empty());
 
     let (mut writer, mut reader) = channel(HighWaterMark::items(1));
-    let _ = writer.write(1).unwrap();
+    writer.write(1).unwrap();
     writer.fail(kaboom());
     assert_eq!(reader.peak(), 1);
     let told: Vec<_> = reader.by_ref().take(4).map(|next| next.is_err()).collect();

@@ -34,7 +34,7 @@ fn a_character_that_is_cut_in_two_comes_out_once_wherever_it_is_cut() {
     let mark = HighWaterMark::bytes(8);
     let mut stream = Duplex::over(lines::utf8(), mark, HighWaterMark::items(8));
     for chunk in cut(EURO_AND_CENT, &[2, 4]) {
-        let _ = stream.write(chunk).unwrap();
+        stream.write(chunk).unwrap();
     }
     stream.end();
     let text: Vec<String> = stream.by_ref().map(Result::unwrap).collect();

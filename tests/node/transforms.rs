@@ -28,7 +28,7 @@ fn of_ten_chunks_that_nobody_reads_ten_bytes_are_transformed_and_the_rest_waits(
         let nothing = tx.readable().try_next().unwrap_err();
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
         for len in 1..=5 {
-            let _ = tx.write(filler(len)).unwrap();
+            tx.write(filler(len)).unwrap();
             until("it is begun", || log.count(&format!("begin {len}")) == 1);
         }
         assert!(!tx.write(filler(6)).unwrap().reached());
@@ -56,7 +56,7 @@ fn by_fives(stage: impl Transform<Bytes, Bytes> + 'static, words: &[&'static str
     let mark = HighWaterMark::bytes(64);
     let mut stream = Duplex::over(stage, mark, mark);
     for word in words {
-        let _ = stream.write(bytes(word)).unwrap();
+        stream.write(bytes(word)).unwrap();
     }
     stream.end();
     let read = std::iter::from_fn(|| stream.readable().read_n(5).unwrap()).collect();
@@ -77,7 +77,7 @@ fn what_is_passed_on_is_read_in_whatever_pieces_are_asked_for() {
     let mark = HighWaterMark::bytes(64);
     let mut facade = Duplex::over(PassThrough, mark, mark);
     for word in WORDS {
-        let _ = facade.write(bytes(word)).unwrap();
+        facade.write(bytes(word)).unwrap();
         assert_eq!(facade.next().unwrap().unwrap(), word, "as it was written");
     }
     facade.end();
@@ -93,7 +93,7 @@ fn a_transform_that_takes_its_time_loses_nothing() {
         let mark = HighWaterMark::bytes(64);
         let mut stream = Duplex::over(Logged::new(&log).gated(&gate), mark, mark);
         for word in WORDS {
-            let _ = stream.write(bytes(word)).unwrap();
+            stream.write(bytes(word)).unwrap();
         }
         assert_eq!(stream.writable().len(), 16);
         stream.end();
@@ -171,8 +171,8 @@ fn an_item_that_is_false_or_empty_or_null_is_an_item() {
     let mut same = Duplex::over(PassThrough, mark, mark);
     let mut text = Duplex::over(map(|item: Value| item.to_string()), mark, mark);
     for item in &items {
-        let _ = same.write(item.clone()).unwrap();
-        let _ = text.write(item.clone()).unwrap();
+        same.write(item.clone()).unwrap();
+        text.write(item.clone()).unwrap();
     }
     same.end();
     text.end();
@@ -189,10 +189,10 @@ fn a_transform_that_cannot_make_anything_of_a_chunk_fails_its_stream() {
     let mut stream = Duplex::over(try_map(parse), mark, mark);
     let nested = json!({ "nested": { "things": [{ "foo": "bar" }, 100, "string"] } });
     for item in [json!({ "foo": "bar" }), json!(100), json!("string"), nested] {
-        let _ = stream.write(item.to_string()).unwrap();
+        stream.write(item.to_string()).unwrap();
         assert_eq!(stream.next().unwrap().unwrap(), item);
     }
-    let _ = stream.write("{".to_owned()).unwrap();
+    stream.write("{".to_owned()).unwrap();
     let failure = stream.next().unwrap().unwrap_err();
     assert_eq!(failure.stage(), Some("map"));
     assert!(stream.next().is_none());
@@ -222,7 +222,7 @@ fn a_transform_that_keeps_a_chunk_for_the_next_one_does_not_stall_a_full_stream(
             "there is nothing yet"
         );
         for chunk in ["abc", "d", "ef"] {
-            let _ = stream.write(bytes(chunk)).unwrap();
+            stream.write(bytes(chunk)).unwrap();
         }
         stream.end();
         assert_eq!(stream.readable().read_n(6).unwrap().unwrap(), "abcdef");
@@ -242,9 +242,9 @@ fn a_destroyed_transform_is_not_flushed_and_both_its_ends_tell_why() {
             stream.readable().try_next().is_err(),
             "there is nothing yet"
         );
-        let _ = stream.write(1).unwrap();
+        stream.write(1).unwrap();
         gate.until_arrived(1);
-        let _ = stream.write(2).unwrap();
+        stream.write(2).unwrap();
         assert!(stream.writable().len() <= 2);
         let cause = kaboom();
         stream.destroy(cause.clone());

@@ -28,7 +28,7 @@ fn written_in_order(high: usize, low: usize, paces: Vec<(u8, u8)>) {
     let mut out = Writable::for_each(each, mark);
     for (at, (writer, _)) in paces.iter().enumerate() {
         pause(*writer);
-        let _ = out.write(filler(at + 1)).unwrap();
+        out.write(filler(at + 1)).unwrap();
         assert!(out.len() < high + at + 1, "{} buffered", out.len());
     }
     out.wait_finish().unwrap();
@@ -88,7 +88,7 @@ fn a_writer_of_fifty_chunks_that_heeds_the_mark_of_fifty_bytes_waits_for_sevente
 fn a_write_after_the_end_is_refused_and_what_came_before_it_arrives() {
     let mut out = Writable::to(Vec::new(), HighWaterMark::bytes(64));
     let cork = out.cork();
-    let _ = out.write(bytes("this is the end")).unwrap();
+    out.write(bytes("this is the end")).unwrap();
     assert_eq!(out.len(), 15);
     drop(cork);
     out.end();
@@ -105,7 +105,7 @@ fn a_stream_is_not_finished_before_its_last_write_is_done() {
         let (log, gate) = (Log::default(), Gate::new());
         let mut out = Writable::from_sink(Keeper::new(&log).gated(&gate), HighWaterMark::items(4));
         for item in 0..3 {
-            let _ = out.write(item).unwrap();
+            out.write(item).unwrap();
         }
         out.end();
         for written in 0..3 {
@@ -133,8 +133,8 @@ fn a_stream_is_not_finished_before_its_last_write_is_done() {
 fn a_stream_whose_last_chunk_is_empty_finishes() {
     let log = Log::default();
     let mut out = Writable::from_sink(Keeper::new(&log), HighWaterMark::bytes(1));
-    let _ = out.write(filler(1)).unwrap();
-    let _ = out.write(Bytes::new()).unwrap();
+    out.write(filler(1)).unwrap();
+    out.write(Bytes::new()).unwrap();
     assert!(out.len() <= 1);
     drop(out.finish().unwrap());
     assert_eq!(
@@ -236,7 +236,7 @@ fn an_end_may_be_called_again_before_and_after_the_finish() {
         let kept = sink.kept();
         let mut out = Writable::from_sink(sink, HighWaterMark::bytes(64));
         let cork = out.cork();
-        let _ = out.write(bytes("testing ended state")).unwrap();
+        out.write(bytes("testing ended state")).unwrap();
         assert_eq!(out.len(), 19);
         drop(cork);
         out.end();

@@ -73,7 +73,7 @@ fn a_wait_for_a_child_that_does_not_exit_is_ended() {
     let mut out = Writable::from_sink(sink, highwater::HighWaterMark::bytes(1024));
     let token = CancelToken::new();
     out.cancel_with(&token);
-    let _ = out.write(Bytes::from_static(b"few")).unwrap();
+    out.write(Bytes::from_static(b"few")).unwrap();
     out.end();
     let error = interrupted(
         "futex",
@@ -132,7 +132,7 @@ fn a_sink_that_is_broken_off_does_not_take_what_it_got_for_everything() {
         let sink = process::sink(sh_with(script, &done)).unwrap();
         let id = sink.id();
         let mut out = Writable::from_sink(sink, highwater::HighWaterMark::bytes(1024));
-        let _ = out.write(Bytes::from_static(b"half\n")).unwrap();
+        out.write(Bytes::from_static(b"half\n")).unwrap();
         until("it has got that", || out.confirmed() == 5);
         watched(move || drop(out));
         reaped(id);

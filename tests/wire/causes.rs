@@ -41,7 +41,7 @@ fn a_failure_arrives_behind_the_data() {
                 let writer = thread::spawn(move || {
                     let mut writer = wire::send(ours, HighWaterMark::bytes(1 << 20));
                     for _ in 0..10 {
-                        let _ = writer.write(Bytes::from_static(&[7; 30_000])).unwrap();
+                        writer.write(Bytes::from_static(&[7; 30_000])).unwrap();
                     }
                     writer.fail(told);
                 });
@@ -108,7 +108,7 @@ fn a_destroyed_writer_says_why() {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::default());
             let mut reader = wire::receive(theirs, HighWaterMark::default());
-            let _ = writer.write(Bytes::from_static(b"read")).unwrap();
+            writer.write(Bytes::from_static(b"read")).unwrap();
             reader.next().unwrap().unwrap();
             writer.destroy(full());
             drop(writer);
@@ -152,7 +152,7 @@ fn a_reader_that_goes_away_ends_a_blocked_write_with_its_cause() {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::bytes(10_000));
             let mut reader = wire::receive(theirs, HighWaterMark::bytes(10_000));
-            let _ = writer.write(Bytes::from_static(b"first")).unwrap();
+            writer.write(Bytes::from_static(b"first")).unwrap();
             reader.next().unwrap().unwrap();
             let blocked = thread::spawn(move || refused(&mut writer));
             reader.destroy(full());
@@ -162,7 +162,7 @@ fn a_reader_that_goes_away_ends_a_blocked_write_with_its_cause() {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::bytes(10_000));
             let mut reader = wire::receive(theirs, HighWaterMark::bytes(10_000));
-            let _ = writer.write(Bytes::from_static(b"first")).unwrap();
+            writer.write(Bytes::from_static(b"first")).unwrap();
             reader.next().unwrap().unwrap();
             drop(reader);
             let error = refused(&mut writer);

@@ -30,7 +30,7 @@ fn a_reader_that_stands_still_bounds_what_its_writer_has_sent() {
                         }
                     }
                 };
-                let _ = writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
+                writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
                 let first = reader.next().unwrap().unwrap();
                 // Both marks and the writer's chunk, where the kernels alone would take megabytes.
                 let bound = first.len() + 2 * mark + CHUNK;
@@ -44,7 +44,7 @@ fn a_reader_that_stands_still_bounds_what_its_writer_has_sent() {
                 while read < mark {
                     read += reader.next().unwrap().unwrap().len();
                 }
-                let _ = writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
+                writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
                 let more = fill(&mut writer) + 2 * CHUNK;
                 assert!(more <= bound - first.len() + read, "{more}");
 
@@ -173,7 +173,7 @@ fn a_connection_that_passes_one_byte_at_a_time_shows_nothing_of_it() {
         let mark = HighWaterMark::bytes(1_000);
         let writer = thread::spawn(move || {
             let mut writer = wire::send(ours.into(), mark);
-            let _ = writer.write(pattern(20_000).into())?;
+            writer.write(pattern(20_000).into())?;
             writer.finish().map(drop)
         });
         let reader = wire::receive(theirs.into(), mark);

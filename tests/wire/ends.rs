@@ -26,7 +26,7 @@ fn everything_arrives_in_order_whatever_the_marks() {
                     let mut size = 1;
                     while !rest.is_empty() {
                         size = (size * 3) % 100_003;
-                        let _ = writer.write(rest.split_to(size.min(rest.len())))?;
+                        writer.write(rest.split_to(size.min(rest.len())))?;
                     }
                     writer.finish().map(drop)
                 });
@@ -76,9 +76,9 @@ fn a_finish_waits_until_the_reader_has_read_the_end() {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::default());
             let mut reader = wire::receive(theirs, HighWaterMark::default());
-            let _ = writer.write(Bytes::from_static(b"read ahead")).unwrap();
+            writer.write(Bytes::from_static(b"read ahead")).unwrap();
             assert_eq!(reader.next().unwrap().unwrap(), "read ahead");
-            let _ = writer.write(Bytes::from_static(b" and not read")).unwrap();
+            writer.write(Bytes::from_static(b" and not read")).unwrap();
             let early = writer.wait_finish_timeout(Duration::from_millis(50));
             assert_eq!(early.unwrap_err().kind(), ErrorKind::TimedOut);
             assert!(!writer.is_finished());
@@ -96,9 +96,9 @@ fn a_finish_is_no_success_if_the_reader_goes_before_it_has_read_everything() {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::default());
             let mut reader = wire::receive(theirs, HighWaterMark::default());
-            let _ = writer.write(Bytes::from_static(b"read")).unwrap();
+            writer.write(Bytes::from_static(b"read")).unwrap();
             reader.next().unwrap().unwrap();
-            let _ = writer.write(Bytes::from_static(b"not read")).unwrap();
+            writer.write(Bytes::from_static(b"not read")).unwrap();
             writer.end();
             drop(reader);
             let error = writer.finish().unwrap_err();
@@ -159,7 +159,7 @@ fn a_writer_that_goes_away_is_no_end() {
     watched(|| {
         for (ours, theirs) in both() {
             let mut writer = wire::send(ours, HighWaterMark::default());
-            let _ = writer.write(Bytes::from_static(b"half")).unwrap();
+            writer.write(Bytes::from_static(b"half")).unwrap();
             let mut reader = wire::receive(theirs, HighWaterMark::default());
             assert_eq!(reader.next().unwrap().unwrap(), "half");
             drop(writer);
@@ -221,7 +221,7 @@ fn a_source_that_is_read_by_hand_confirms_when_it_is_dropped_behind_its_end() {
             let mut source = WireSource::new(theirs, HighWaterMark::default()).into_source();
             let writer = thread::spawn(move || {
                 let mut writer = wire::send(ours, HighWaterMark::default());
-                let _ = writer.write(Bytes::from_static(b"by hand"))?;
+                writer.write(Bytes::from_static(b"by hand"))?;
                 writer.finish().map(drop)
             });
             assert_eq!(source.read().unwrap().unwrap(), "by hand");

@@ -41,7 +41,7 @@ fn what_a_child_does() {
     match &*env::var(JOB).unwrap() {
         "write" => {
             let mut writer = wire::send(socket, mark);
-            let _ = writer.write(pattern(BYTES).into()).unwrap();
+            writer.write(pattern(BYTES).into()).unwrap();
             drop(writer.finish().unwrap());
         }
         "write for ever" => {
@@ -50,7 +50,7 @@ fn what_a_child_does() {
         }
         "fail" => {
             let mut writer = wire::send(socket, mark);
-            let _ = writer.write(Bytes::from_static(b"half")).unwrap();
+            writer.write(Bytes::from_static(b"half")).unwrap();
             writer.fail(
                 Error::other("disk on fire")
                     .during("read from", "/dev/sda")
@@ -109,7 +109,7 @@ fn a_process_that_is_killed_is_no_end_to_its_reader_and_no_success_to_its_writer
         let (mut killed, socket) = child("read for ever");
         let mut writer = wire::send(socket, HighWaterMark::bytes(10_000));
         for _ in 0..100 {
-            let _ = writer.write(Bytes::from_static(&[7; 1_000])).unwrap();
+            writer.write(Bytes::from_static(&[7; 1_000])).unwrap();
         }
         killed.kill().unwrap();
         killed.wait().unwrap();
@@ -189,7 +189,7 @@ fn a_peer_that_was_written_from_the_docs_understands() {
 
         let (child, socket) = python("read").unwrap();
         let mut writer = wire::send(socket, HighWaterMark::default());
-        let _ = writer.write(Bytes::from_static(b"ha")).unwrap();
+        writer.write(Bytes::from_static(b"ha")).unwrap();
         writer.fail(
             Error::other("disk on fire")
                 .during("read from", "/dev/sda")

@@ -82,9 +82,11 @@ impl<T> Fanout<T> {
         let in_hand: Vec<_> = hands_of.map(|hand| mem::take(&mut hand.batch)).collect();
         let let_go = core.state.take_let_go();
         let given_back = keep(&mut core, given_back);
+        let aborts = core.take_aborts();
         drop(hands);
         self.wake_all(core);
         first.attach(error.clone());
+        aborts.tell();
         drop((in_hand, let_go));
         Some(given_back)
     }
@@ -122,6 +124,11 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
+    /// Says whether the writer is the sink of a stream that was torn down.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.core().interrupted
+    }
+
     /// Makes a branch come back out of every wait, now and later.
     pub(crate) fn interrupt_branch(&self, outlet: &Outlet<T>) {
         let mut core = self.core();
@@ -152,8 +159,10 @@ impl<T> Fanout<T> {
         let in_hand = mem::take(&mut hand.batch);
         let _ = core.state.abort(outlet.id, cause);
         let let_go = core.state.take_let_go();
+        let aborts = core.take_aborts();
         drop(hand);
         self.wake_all(core);
+        aborts.tell();
         drop((in_hand, let_go));
     }
 }

@@ -23,14 +23,18 @@
 //! lock is taken. The last branch to take a chunk gets it without. If a `clone` panics, it does so
 //! in the call that wanted the copy, and nothing of the fan-out has changed.
 
+mod cuts;
 mod life;
 mod reader;
+mod unread;
 mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, ThreadId};
 
 use super::{Flag, Patience, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
+use crate::cancel::CancelToken;
 use crate::chunk::{Batch, Load};
 use crate::error::{Error, ErrorKind};
 use crate::mark::{Gauge, HighWaterMark, Unit};
@@ -64,6 +68,10 @@ struct Core<T> {
     parked_readers: usize,
     /// How many branches have found nothing, and were not told of anything since.
     hungry: usize,
+    /// There was another thread when one was about to park.
+    may_park: bool,
+    /// A branch that nothing reads has been told of.
+    told_unread: bool,
     /// What an abort has taken from the branches.
     undelivered: Batch<T>,
     /// The most that any branch had to read.
@@ -77,6 +85,8 @@ struct Seat<T> {
     interrupted: bool,
     /// It has found nothing, and was not told of anything since.
     is_hungry: bool,
+    /// The stream that it is read for, to be aborted when the branch is torn down.
+    read_for: Option<CancelToken>,
 }
 
 /// A branch's own end.
@@ -87,6 +97,10 @@ pub(crate) struct Outlet<T> {
     /// Down while it is hungry. Each branch has its own: one that finds nothing would hide from the
     /// others that there was something for them.
     filled_flag: Flag,
+    /// It was asked for a chunk, at some time.
+    asked: AtomicBool,
+    /// The thread that has made it.
+    made_by: ThreadId,
 }
 
 /// What a branch has taken and not yet handed out.
@@ -209,6 +223,8 @@ impl<T> Fanout<T> {
                 writer_parked: false,
                 parked_readers: 0,
                 hungry: 0,
+                may_park: false,
+                told_unread: false,
                 undelivered: Batch::new(),
                 peak: 0,
             })),
@@ -237,11 +253,14 @@ impl<T> Fanout<T> {
                 settle_at: 0,
             })),
             filled_flag: Flag::new(),
+            asked: AtomicBool::new(false),
+            made_by: thread::current().id(),
         });
         core.seats.push(Seat {
             outlet: Arc::clone(&outlet),
             interrupted: false,
             is_hungry: false,
+            read_for: None,
         });
         outlet
     }
@@ -310,9 +329,17 @@ impl<T> Fanout<T> {
                 continue;
             }
             let in_time;
+            let is_bounded = core.state.patience().is_some();
+            if !is_bounded {
+                patience.check(&mut core.may_park)?;
+                if matches!(wait, Wait::Forever) && core.waits_for_unread() {
+                    core = self.park_for_unread(core)?;
+                    continue;
+                }
+            }
             core.writer_parked = true;
             let _waiting = Waiting::begin(For::Outside);
-            if core.state.patience().is_none() {
+            if !is_bounded {
                 in_time = patience.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
@@ -324,68 +351,6 @@ impl<T> Fanout<T> {
             }
         }
         Ok(core)
-    }
-
-    /// Parks until it is woken, the time is up, or that of a branch is, and counts the time against
-    /// the branches that are waited for. Says whether the own time is not up.
-    #[cold]
-    fn park_and_count<'a>(
-        &'a self,
-        mut core: MutexGuard<'a, Core<T>>,
-        wait: Wait,
-    ) -> (MutexGuard<'a, Core<T>>, bool) {
-        let began = Instant::now();
-        let patience = core.state.patience();
-        let cut_at = patience.and_then(|left| began.checked_add(left));
-        let own = match wait {
-            Wait::Until(deadline) => Some(deadline),
-            Wait::No | Wait::Forever => None,
-        };
-        match own.into_iter().chain(cut_at).min() {
-            Some(deadline) => {
-                self.drained.wait_until(&mut core, deadline);
-            }
-            None => self.drained.wait(&mut core),
-        }
-        core.writer_parked = false;
-        let waited = began.elapsed();
-        let in_time = own.is_none_or(|deadline| Instant::now() < deadline);
-        if core.state.patience().is_some_and(|left| waited >= left) {
-            core = self.cut_off(core, waited);
-        } else {
-            let _ = core.state.waited(waited);
-        }
-        (core, in_time)
-    }
-
-    /// Cuts off the branches whose time is up, with all that they have in hand. Each is told how much
-    /// it has read, so what it has not reported yet is counted first; that may be enough to go on.
-    #[cold]
-    fn cut_off<'a>(
-        &'a self,
-        core: MutexGuard<'a, Core<T>>,
-        waited: Duration,
-    ) -> MutexGuard<'a, Core<T>> {
-        let outlets = core.outlets();
-        drop(core);
-        // In the order in which they came, which is everybody's order.
-        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.hand()).collect();
-        let mut core = self.core();
-        for (outlet, hand) in outlets.iter().zip(&mut hands) {
-            let _ = Self::settle(outlet, hand, &mut core);
-        }
-        let (cut_off, _) = core.state.waited(waited);
-        let of_those = outlets.iter().zip(&mut hands);
-        let of_those = of_those.filter(|(outlet, _)| cut_off.contains(&outlet.id));
-        let in_hand: Vec<Batch<T>> = of_those
-            .map(|(_, hand)| std::mem::take(&mut hand.batch))
-            .collect();
-        let let_go = core.state.take_let_go();
-        drop(hands);
-        // A branch that is to be told may be waiting: at a mark of 0 there are such.
-        self.wake_all(core);
-        drop((in_hand, let_go));
-        self.core()
     }
 
     /// Waits, on the branches' condvar, until there is something for this one, or never will be.
@@ -412,6 +377,10 @@ impl<T> Fanout<T> {
                 outlet.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
+            }
+            if let Err(deadlock) = patience.check(&mut core.may_park) {
+                outcome = Err(deadlock);
+                break;
             }
             core.found_nothing(outlet);
             core.parked_readers += 1;

@@ -1,6 +1,7 @@
 //! A branch's side of a fan-out.
 
 use std::mem;
+use std::sync::atomic::Ordering;
 
 use super::{Core, Fanout, Hand, Outlet, READER_PAUSES, Unmet, Wait};
 use crate::error::{Error, ErrorKind};
@@ -46,6 +47,7 @@ impl<T: Clone> Fanout<T> {
 
     fn next_batch(&self, outlet: &Outlet<T>, wait: Wait) -> Option<Result<T, Error>> {
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
+        outlet.asked.store(true, Ordering::Relaxed);
         loop {
             // Nothing was there when last looked: spin before taking the writer's lock, which it
             // is about to need.
@@ -73,7 +75,7 @@ impl<T: Clone> Fanout<T> {
                     drop(hand);
                     match self.wait_filled(core, outlet, wait) {
                         Ok(_) => continue,
-                        Err(unmet) => return Some(Err(nothing_came(&unmet))),
+                        Err(unmet) => return Some(Err(nothing_came(unmet))),
                     }
                 }
             };
@@ -95,9 +97,9 @@ impl<T> Fanout<T> {
 }
 
 #[cold]
-fn nothing_came(unmet: &Unmet) -> Error {
+fn nothing_came(unmet: Unmet) -> Error {
     match unmet {
-        Unmet::TimedOut | Unmet::NotWritable => Error::timed_out("a chunk"),
         Unmet::Full => Error::new(ErrorKind::WouldBlock, "no chunk is buffered"),
+        unmet => unmet.into_error("a chunk"),
     }
 }

@@ -1,5 +1,6 @@
 //! The writer's side of a fan-out.
 
+use super::cuts::Aborts;
 use super::{Core, Fanout, Unmet, WRITER_PAUSES, Wait};
 use crate::chunk::Batch;
 use crate::error::{Error, WriteError};
@@ -27,8 +28,14 @@ impl<T> Fanout<T> {
                 Err(unmet) => return Err(self.refuse(chunk, unmet)),
             };
         }
+        let cut_off = core.state.cut_off();
         let written = core.state.write(chunk, weight);
         let let_go = core.state.take_let_go();
+        let aborts = if core.state.cut_off() == cut_off {
+            Aborts::default()
+        } else {
+            core.take_aborts()
+        };
         match written {
             Ok(pressure) => {
                 core.peak = core.peak.max(core.state.held());
@@ -37,11 +44,13 @@ impl<T> Fanout<T> {
                 }
                 self.wake_readers(core);
                 drop(let_go);
+                aborts.tell();
                 Ok(pressure)
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => {
                 self.wake_all(core);
                 drop(let_go);
+                aborts.tell();
                 Err(self.refuse(chunk, Unmet::NotWritable))
             }
         }
@@ -70,6 +79,7 @@ impl<T> Fanout<T> {
         match unmet {
             Unmet::Full => WriteError::Full(chunk),
             Unmet::TimedOut => WriteError::TimedOut(chunk),
+            Unmet::Deadlock => WriteError::Deadlock(chunk),
             Unmet::NotWritable => match self.core().cause() {
                 Some(cause) => WriteError::Closed(chunk, cause),
                 None => WriteError::Ended(chunk),
@@ -90,8 +100,9 @@ impl<T> Fanout<T> {
     /// Waits until every branch has read everything, or the stream has failed.
     pub(crate) fn wait_over(&self, wait: Wait) -> Result<(), Error> {
         let over = |core: &Core<T>| core.state.is_over() || core.interrupted;
-        let Ok(core) = self.wait_drained(self.core(), wait, over) else {
-            return Err(Error::timed_out("the branches"));
+        let core = match self.wait_drained(self.core(), wait, over) {
+            Ok(core) => core,
+            Err(unmet) => return Err(unmet.into_error("the branches")),
         };
         if core.state.is_finished() {
             return Ok(());

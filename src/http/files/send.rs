@@ -105,7 +105,7 @@ fn send_parts(parts: &Multipart, file: &File, response: Response) -> Result<(), 
 
 fn put(out: &mut Writable<Bytes, Sent>, chunk: Bytes) -> Result<(), Error> {
     // There is nothing else to do until there is room: the next write waits for it.
-    let _ = out.write(chunk)?;
+    out.write(chunk)?;
     Ok(())
 }
 

@@ -49,7 +49,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         events
     }
 
-    pub(super) fn cut_off(&mut self, index: usize, cut: Cut) {
+    pub(super) fn cut(&mut self, index: usize, cut: Cut) {
         let error = E::from(cut);
         self.cut.push((self.branches[index].id, error.clone()));
         self.remove(index, error);

@@ -46,6 +46,12 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.len()
     }
 
+    /// How many branches were cut off, and have not left.
+    #[must_use]
+    pub const fn cut_off(&self) -> usize {
+        self.cut.len()
+    }
+
     /// The marks that were given.
     #[must_use]
     pub const fn marks(&self) -> Marks {
@@ -136,7 +142,6 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.iter().filter_map(left).min()
     }
 
-    /// Says whether a writer that waits does so for this branch.
     pub(super) fn holds_up(&self, branch: &Branch<T>) -> bool {
         match self.phase {
             Phase::Open if self.marks.high == 0 => branch.paces() && !branch.is_waiting,
@@ -146,6 +151,12 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
             Phase::Ending => !branch.is_done(self.place()),
             Phase::Finished | Phase::Destroyed => false,
         }
+    }
+
+    /// Says whether a writer that waits does so for this branch.
+    #[must_use]
+    pub fn waits_for(&self, id: BranchId) -> bool {
+        self.branch(id).is_some_and(|branch| self.holds_up(branch))
     }
 
     fn is_paced(&self) -> bool {

@@ -222,7 +222,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
                         offset: branch.offset,
                         unit: self.unit,
                     };
-                    self.cut_off(index, cut);
+                    self.cut(index, cut);
                     continue;
                 }
             }

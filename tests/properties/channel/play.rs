@@ -231,7 +231,7 @@ impl Player {
         let len = writer.len();
         if admits && len + weight < high {
             let mut chunks = [first, second].into();
-            let _ = writer.write_batch(&mut chunks).expect("there is room");
+            writer.write_batch(&mut chunks).expect("there is room");
             self.model.written(first_copy, len);
             self.model.written(second_copy, len + weight);
         }
