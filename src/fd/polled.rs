@@ -261,14 +261,16 @@ const fn is_polled(kind: FileType) -> bool {
 /// kernel meanwhile, and may have to be waited for.
 #[cfg(target_os = "linux")]
 fn is_of_the_kernel(fd: BorrowedFd<'_>, stat: &Stat, ready: Ready) -> bool {
-    const DEBUGFS: i64 = 0x6462_6720;
-    const TRACEFS: i64 = 0x7472_6163;
+    use rustix::fs::{FsWord, PROC_SUPER_MAGIC, fstatfs};
 
-    let made = [rustix::fs::PROC_SUPER_MAGIC as i64, DEBUGFS, TRACEFS];
+    const DEBUGFS_MAGIC: FsWord = 0x6462_6720;
+    const TRACEFS_MAGIC: FsWord = 0x7472_6163;
+
+    let made = [PROC_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC];
     // On a disk there is no need to ask.
     stat.st_size == 0
         && matches!(ready, Ready::ToRead)
-        && rustix::fs::fstatfs(fd).is_ok_and(|found| made.contains(&(found.f_type as i64)))
+        && fstatfs(fd).is_ok_and(|found| made.contains(&found.f_type))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -9,7 +9,7 @@ use highwater::{CancelToken, Error, ErrorKind, pipeline};
 
 use crate::kinds::{Kind, Way, flags};
 use crate::watch::{interrupted, pattern, watched};
-use crate::ways::{In, Out, case};
+use crate::ways::{In, Out, case, tell};
 
 /// Much more than whatever it is holds.
 const BYTES: usize = 2 << 20;
@@ -20,17 +20,17 @@ fn aborted<R: Send + 'static>(
     call: impl FnOnce(&CancelToken) -> Result<R, Error> + Send + 'static,
     case: &str,
 ) -> Duration {
-    let (token, (tell, told)) = (CancelToken::new(), channel());
+    let (token, (say, said)) = (CancelToken::new(), channel());
     let held = token.clone();
     let outcome = interrupted(
         function,
         move || call(&held),
         || {
-            tell.send(Instant::now()).unwrap();
+            say.send(Instant::now()).unwrap();
             token.abort("enough of it");
         },
     );
-    let took = told.recv().unwrap().elapsed();
+    let took = said.recv().unwrap().elapsed();
     let error = outcome.err().expect(case);
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{case}: {error:#}");
     took
@@ -38,7 +38,7 @@ fn aborted<R: Send + 'static>(
 
 #[test]
 fn an_abort_ends_a_write_to_every_kind_that_is_not_read() {
-    let mut longest = (Duration::ZERO, String::new());
+    let mut times = Vec::new();
     for kind in Kind::ALL {
         for blocks in [true, false] {
             for out in Out::ALL.into_iter().filter(|out| out.is_for(kind)) {
@@ -54,19 +54,17 @@ fn an_abort_ends_a_write_to_every_kind_that_is_not_read() {
                 let write = move |token: &CancelToken| out.write(kind, ours, BYTES, token);
                 let took = aborted(function, write, &case);
                 assert_eq!(flags(&shared), before, "{case}");
-                if took > longest.0 {
-                    longest = (took, case);
-                }
+                times.push((took, case));
                 drop(peer);
             }
         }
     }
-    println!("the longest took {:.1?}: {}", longest.0, longest.1);
+    tell(times);
 }
 
 #[test]
 fn an_abort_ends_a_read_of_every_kind_that_is_not_written() {
-    let mut longest = (Duration::ZERO, String::new());
+    let mut times = Vec::new();
     for kind in Kind::ALL {
         for blocks in [true, false] {
             for from in In::ALL.into_iter().filter(|from| from.is_for(kind)) {
@@ -80,14 +78,12 @@ fn an_abort_ends_a_read_of_every_kind_that_is_not_written() {
                 let read = move |token: &CancelToken| from.read(kind, ours, BYTES, token);
                 let took = aborted(function, read, &case);
                 assert_eq!(flags(&shared), before, "{case}");
-                if took > longest.0 {
-                    longest = (took, case);
-                }
+                times.push((took, case));
                 drop(peer);
             }
         }
     }
-    println!("the longest took {:.1?}: {}", longest.0, longest.1);
+    tell(times);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::folder::Folder;
 use crate::kinds::{Kind, Way, flags};
 use crate::watch::{pattern, until, watched};
-use crate::ways::case;
+use crate::ways::{case, tell};
 
 /// More than whatever stands between holds, several times over.
 const BYTES: usize = 1_300_000;
@@ -172,7 +172,7 @@ fn what_a_tool_reads_from_every_kind_of_input_arrives_whole() {
 #[test]
 fn a_tool_whose_output_is_not_read_ends_on_sigterm() {
     let files = Files::new();
-    let mut longest = (Duration::ZERO, String::new());
+    let mut times = Vec::new();
     for kind in Kind::ALL {
         for blocks in [true, false] {
             let mut endless = example("copy");
@@ -183,20 +183,18 @@ fn a_tool_whose_output_is_not_read_ends_on_sigterm() {
                 let (shared, before) = (ours.try_clone().unwrap(), flags(&ours));
                 let took = terminated(spawn(command, Stdio::null(), ours), &case);
                 assert_eq!(flags(&shared), before, "{case}");
-                if took > longest.0 {
-                    longest = (took, case);
-                }
+                times.push((took, case));
                 drop(peer);
             }
         }
     }
-    println!("the longest took {:.1?}: {}", longest.0, longest.1);
+    tell(times);
 }
 
 #[test]
 fn a_tool_whose_input_is_not_fed_ends_on_sigterm() {
     let files = Files::new();
-    let mut longest = (Duration::ZERO, String::new());
+    let mut times = Vec::new();
     for kind in Kind::ALL {
         for blocks in [true, false] {
             for command in files.readers() {
@@ -205,12 +203,10 @@ fn a_tool_whose_input_is_not_fed_ends_on_sigterm() {
                 let (shared, before) = (ours.try_clone().unwrap(), flags(&ours));
                 let took = terminated(spawn(command, ours, Stdio::null()), &case);
                 assert_eq!(flags(&shared), before, "{case}");
-                if took > longest.0 {
-                    longest = (took, case);
-                }
+                times.push((took, case));
                 drop(peer);
             }
         }
     }
-    println!("the longest took {:.1?}: {}", longest.0, longest.1);
+    tell(times);
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use highwater::fs::{FileSink, FileSource};
 use highwater::{
@@ -283,4 +284,13 @@ fn counted(report: &Report) {
 pub(crate) fn case(way: Way, kind: Kind, blocks: bool, by: impl std::fmt::Debug) -> String {
     let calls = if blocks { "blocks" } else { "does not block" };
     format!("{way:?} of a {kind:?} that {calls}, by {by:?}")
+}
+
+/// Says how long what was ended took to come back.
+pub(crate) fn tell(mut times: Vec<(Duration, String)>) {
+    times.sort();
+    let of = |part: usize| &times[(times.len() - 1) * part / 100];
+    let ((median, _), (most, _), (longest, case)) = (of(50), of(90), of(100));
+    let count = times.len();
+    println!("{count}: median {median:.1?}, 90 % {most:.1?}, longest {longest:.1?}: {case}");
 }
