@@ -70,7 +70,7 @@ fn an_upload_that_breaks_off_leaves_what_was_there() {
         .write_all(b"PUT /kept HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf")
         .unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let _ = upload.says("failed to serve");
+    let _ = upload.says("lost the client of `PUT /kept`");
     let status = ["-o", "/dev/null", "-w", "%{http_code}"];
     let large = "x".repeat(2000);
     for (args, wanted) in [
