@@ -142,6 +142,9 @@ impl Decompress {
     /// Fails with [`LimitExceeded`](ErrorKind::LimitExceeded) if more than so many bytes come out.
     /// So many do come out first.
     ///
+    /// The [offset](Error::offset) of the error is how much had come in when that was clear, which is up
+    /// to a few bytes more where it comes in larger chunks.
+    ///
     /// # Examples
     ///
     /// ```
@@ -234,8 +237,11 @@ impl Decompress {
         out: &mut Out<'_, Bytes>,
     ) -> Result<&'d [u8], Error> {
         loop {
+            // One more than may come out is enough to know, and says at which byte it does.
+            let left = usize::try_from(self.max_output - self.given).unwrap_or(usize::MAX);
             let room = self.pieces.room();
-            let space = room.len();
+            let space = room.len().min(left.saturating_add(1));
+            let room = &mut room[..space];
             let (taken_before, given_before) = (self.state.total_in(), self.state.total_out());
             let outcome = self.state.decompress(data, room, FlushDecompress::None);
             let taken = (self.state.total_in() - taken_before) as usize;

@@ -145,10 +145,10 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             Some(error) => Err(Failure {
                 error: error.clone(),
                 report,
-                undelivered: match feed.join() {
+                undelivered: Box::new(match feed.join() {
                     Some(join) => join.take_undelivered(),
                     None => staged,
-                },
+                }),
             }),
         }
     }
@@ -161,8 +161,8 @@ pub struct Failure<T> {
     /// What every stage had done by then; the sink's bytes are those that it confirmed.
     pub report: Report,
     /// What was on its way to the sink and not written, in order, to the byte. What was buffered
-    /// before an earlier stage is not among it.
-    pub undelivered: Batch<T>,
+    /// before an earlier stage is not among it. In a box, for a failure is small.
+    pub undelivered: Box<Batch<T>>,
 }
 
 impl<T> From<Failure<T>> for Error {

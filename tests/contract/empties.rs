@@ -288,7 +288,8 @@ fn every_line(traffic: &Traffic, cuts: &[usize]) {
     let text: String = expected.iter().map(|line| format!("{line}\n")).collect();
     let mark = traffic.by_bytes();
     let begin = || {
-        let (mut rest, mut cuts) = (Bytes::from(text.clone()), cuts.to_vec().into_iter().cycle());
+        let mut rest = Bytes::from(text.clone());
+        let mut cuts = Vec::from(cuts).into_iter().cycle();
         let chunks = std::iter::from_fn(move || {
             let cut = cuts.next()?.min(rest.len());
             (cut > 0).then(|| rest.split_to(cut))

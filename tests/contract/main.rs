@@ -18,6 +18,7 @@ mod empties;
 mod endpoints;
 mod ends;
 mod faces;
+mod failing;
 mod gather;
 mod hostile;
 mod idle;

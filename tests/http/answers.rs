@@ -292,3 +292,30 @@ fn a_head_leaves_with_a_flush() {
     }
     assert!(rest.contains("4\r\nthen\r\n"), "{rest}");
 }
+
+// Rule 6: in a body an empty chunk is nothing, and least of all the last chunk.
+#[test]
+fn an_empty_chunk_ends_no_body() {
+    let server = serve(|request, mut response| {
+        let blanks = match request.path() {
+            "/few" => 1,
+            _ => 500,
+        };
+        response.header("content-type", "text/plain")?;
+        let mut body = response.writable(HighWaterMark::bytes(64));
+        for part in ["", "one", "", " two", ""] {
+            for _ in 0..blanks {
+                let _ = body.write(highwater::Bytes::new())?;
+            }
+            let _ = body.write(part.into())?;
+        }
+        body.end();
+        body.finish().map(drop)
+    });
+    let mut client = Client::of(&server);
+    for path in ["/few", "/many", "/few"] {
+        let answer = client.say(get(path)).answer();
+        assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+        assert_eq!(answer.text(), "one two", "{path}");
+    }
+}

@@ -153,6 +153,8 @@ fn known(error: Option<&Error>, bytes: &[u8]) -> Option<(ErrorKind, Option<Corru
         ErrorKind::Io(io::ErrorKind::InvalidData) => assert!(corrupt.is_some()),
         other => panic!("{other:?}: {error:#}"),
     }
+    // Damage is at one byte. How much is read until it is clear that too much comes out is not.
+    let at = if corrupt.is_some() { at } else { 0 };
     Some((error.kind(), corrupt, at))
 }
 

@@ -5,8 +5,11 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use highwater::lines::{self, Prefix};
 use highwater::wire::{self, Frame, Role, WireSink, WireSource};
-use highwater::{Bytes, Error, ErrorKind, HighWaterMark, IntoSource, Source, fs, pipeline};
+use highwater::{
+    Bytes, Collect, Error, ErrorKind, HighWaterMark, IntoSource, Readable, Source, fs, pipeline,
+};
 
 use crate::kit::{Peer, both, tcp};
 use crate::watch::{bounded, pattern, watched};
@@ -33,6 +36,52 @@ fn everything_arrives_in_order_whatever_the_marks() {
                 let reader = wire::receive(theirs, mark);
                 let got: Vec<Bytes> = reader.collect::<Result<_, _>>().unwrap();
                 assert!(got.concat() == pattern(bytes), "{mark:?}");
+                writer.join().unwrap().unwrap();
+            }
+        }
+    });
+}
+
+// Rule 6: a wire carries bytes, and items with their lengths before them.
+#[test]
+fn items_of_nothing_come_through_a_wire_and_empty_chunks_add_nothing() {
+    watched(|| {
+        for mark in [0, 1, 10, 65_536].map(HighWaterMark::bytes) {
+            for (ours, theirs) in both() {
+                let items: Vec<Bytes> = (0..300).map(|n| pattern(n % 3).into()).collect();
+                let source = Readable::from_iter(items.clone(), mark);
+                let sending = thread::spawn(move || {
+                    let framed = pipeline(source).through(lines::prepend_len(Prefix::U16Be));
+                    framed.high_water_mark(mark).to(WireSink::new(ours)).run()
+                });
+                let received = pipeline(WireSource::new(theirs, mark)).high_water_mark(mark);
+                let framed = received.through(lines::frames(Prefix::U16Be));
+                let (report, got) = framed.to(Collect::at_most(300)).run_into().unwrap();
+                assert_eq!(got.into_vec(), items, "{mark:?}");
+                for stage in report.stages() {
+                    let high = mark.high_water_mark();
+                    // At a mark of 0 a chunk is as much as was sent at once.
+                    let largest = if high == 0 { 900 } else { high };
+                    let held = stage.buffer.map_or(0, |buffer| buffer.peak);
+                    assert!(held < high + largest + 1, "{report}");
+                }
+                sending.join().unwrap().unwrap();
+            }
+            for (ours, theirs) in both() {
+                let writer = thread::spawn(move || {
+                    let mut writer = wire::send(ours, mark);
+                    for part in ["", "a", "", "b", ""] {
+                        for _ in 0..300 {
+                            let _ = writer.write(Bytes::new())?;
+                        }
+                        let _ = writer.write(part.into())?;
+                    }
+                    writer.finish().map(drop)
+                });
+                let reader = wire::receive(theirs, mark);
+                let got: Vec<Bytes> = reader.collect::<Result<_, _>>().unwrap();
+                assert_eq!(got.concat(), b"ab");
+                assert!(got.iter().all(|chunk| !chunk.is_empty()));
                 writer.join().unwrap().unwrap();
             }
         }
