@@ -13,9 +13,9 @@ use super::{Kind, Rig, end, everything, pair, say};
 
 const PER_SECOND: u64 = 1 << 20;
 
-/// What may be read in so long, and the two twentieths of a second that are allowed beyond.
+/// What may be read in so long, and the twentieth of a second that is allowed beyond.
 fn allowed(elapsed: Duration) -> u64 {
-    (PER_SECOND as f64 * (elapsed.as_secs_f64() + 0.1)) as u64 + 1
+    (PER_SECOND as f64 * (elapsed.as_secs_f64() + 0.05)) as u64 + 1
 }
 
 #[test]
