@@ -328,7 +328,7 @@ mod stall;
 #[cfg(all(unix, not(loom)))]
 mod kernel;
 
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::fs` needs a Unix, and is not there on Windows.
 pub mod fs;
 #[cfg(all(unix, not(loom)))]
 mod lookup;
@@ -350,11 +350,11 @@ mod rota;
 #[cfg(all(unix, not(loom)))]
 mod server;
 
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::net` needs a Unix, and is not there on Windows.
 pub mod net;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::process` needs a Unix, and is not there on Windows.
 pub mod process;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::wire` needs a Unix, and is not there on Windows.
 pub mod wire;
 
 // Stages ready made.
@@ -363,6 +363,7 @@ pub mod gzip;
 
 // HTTP/1.1.
 #[cfg(all(unix, feature = "http", not(loom)))]
+// `highwater::http` needs a Unix, and is not there on Windows.
 pub mod http;
 
 pub use bytes::Bytes;

@@ -28,6 +28,7 @@ use crate::offer::Broken;
 #[cfg(target_os = "linux")]
 use crate::offer::{KernelCopy, Offer};
 use crate::options::{Limits, SocketOptions, domain_of};
+#[cfg(target_os = "linux")]
 use crate::path::Why;
 use crate::pool::Pool;
 use crate::sink::{Direct, Sink, Tried, retry, write_vectored};

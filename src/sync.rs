@@ -7,8 +7,10 @@
 pub(crate) use parking_lot::{
     Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
 };
+#[cfg(all(unix, not(loom)))]
+pub(crate) use std::sync::atomic::AtomicU64;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::thread::{Builder, JoinHandle};
 
@@ -26,7 +28,7 @@ pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMute
 pub(crate) struct Padded<T>(pub(crate) T);
 
 /// Starts a thread.
-#[cfg(not(loom))]
+#[cfg(all(unix, not(loom)))]
 pub(crate) fn start(
     name: &str,
     stack_bytes: usize,
@@ -47,7 +49,7 @@ pub(crate) fn start(
 }
 
 /// Says whether a thread has ended, so that to join it does not wait.
-#[cfg(not(loom))]
+#[cfg(all(unix, not(loom)))]
 pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }

@@ -1,5 +1,6 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+#[cfg(all(unix, not(loom)))]
 mod parts;
 mod write;
 
@@ -12,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::{Cut, InvalidMarks, Misuse};
 
+#[cfg(all(unix, not(loom)))]
 pub(crate) use parts::Parts;
 pub use write::WriteError;
 
