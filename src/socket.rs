@@ -279,7 +279,7 @@ impl SocketSource {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.pool = read_pool(bytes);

@@ -84,7 +84,7 @@ impl<R: io::Read> ReadSource<R> {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.pool = read_pool(bytes);
@@ -96,8 +96,12 @@ impl<R: io::Read> ReadSource<R> {
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
+/// How much is read at once at most, whatever was asked for: it is allocated before it is known how
+/// much there is.
+pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+
 pub(crate) fn read_pool(bytes: usize) -> Pool {
-    Pool::new(bytes, BUFFERS_KEPT)
+    Pool::new(bytes.min(READ_BYTES_MAX), BUFFERS_KEPT)
 }
 
 impl<R: io::Read + Send> Source<Bytes> for ReadSource<R> {
@@ -196,7 +200,7 @@ impl Pace {
 /// The first cause, if the source has failed or the stream was torn down before its end.
 pub(crate) fn run<T, S: Source<T>>(
     join: &Join<T>,
-    source: &mut S,
+    mut source: S,
     mut pace: Option<&mut Pace>,
 ) -> Result<(), Error> {
     loop {
@@ -207,11 +211,7 @@ pub(crate) fn run<T, S: Source<T>>(
         }
         let chunk = match guard(|| source.read()) {
             Ok(Some(chunk)) => chunk,
-            Ok(None) => {
-                join.end_producer();
-                confirm(join, source);
-                return Ok(());
-            }
+            Ok(None) => return end(join, source),
             Err(error) => {
                 let error = error.during("read from", &source.name());
                 let error = join.locate(error, join.tally().weight);
@@ -230,11 +230,30 @@ pub(crate) fn run<T, S: Source<T>>(
     }
 }
 
+/// Ends a join whose source has come to its end.
+fn end<T, S: Source<T>>(join: &Join<T>, mut source: S) -> Result<(), Error> {
+    if source.confirms() {
+        join.end_producer();
+        confirm(join, &mut source);
+        return Ok(());
+    }
+    // Before the end, so that a panic of it is told to whoever reads.
+    let name = source.name().into_owned();
+    let dropped = guard(|| {
+        drop(source);
+        Ok(())
+    });
+    match dropped {
+        Ok(()) => {
+            join.end_producer();
+            Ok(())
+        }
+        Err(error) => Err(join.fail(error.during("close", &name))),
+    }
+}
+
 /// Tells a source that wants to know whether what it brought was read. Waits until that is known.
 fn confirm<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
-    if !source.confirms() {
-        return;
-    }
     let outcome = join.wait_closed(Wait::Forever);
     // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
     let _ = guard(|| {
@@ -247,49 +266,59 @@ fn confirm<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
 }
 
 /// Tells a source why it is read no more, and its thread how the stream has ended.
-fn leave<T, S: Source<T>>(join: &Join<T>, source: &mut S, error: Error) -> Result<(), Error> {
+fn leave<T, S: Source<T>>(join: &Join<T>, mut source: S, error: Error) -> Result<(), Error> {
     let outcome = join.outcome(error);
-    let _ = guard(|| {
+    let told = guard(|| {
         match &outcome {
             Err(cause) => source.fail(cause),
             Ok(()) if join.is_satisfied() => source.fail(&Error::enough()),
             Ok(()) => source.fail(&Error::new(ErrorKind::Cancelled, "stopped")),
         }
+        drop(source);
         Ok(())
     });
+    if let (Err(first), Err(error)) = (&outcome, told) {
+        first.attach(error);
+    }
     outcome
 }
 
-impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
-    fn read(&mut self) -> Result<Option<T>, Error> {
-        (**self).read()
-    }
+macro_rules! by {
+    ($($pointer:ty),+) => {$(
+        impl<T, S: Source<T> + ?Sized> Source<T> for $pointer {
+            fn read(&mut self) -> Result<Option<T>, Error> {
+                (**self).read()
+            }
 
-    fn confirms(&self) -> bool {
-        (**self).confirms()
-    }
+            fn confirms(&self) -> bool {
+                (**self).confirms()
+            }
 
-    fn finish(&mut self) {
-        (**self).finish();
-    }
+            fn finish(&mut self) {
+                (**self).finish();
+            }
 
-    fn fail(&mut self, cause: &Error) {
-        (**self).fail(cause);
-    }
+            fn fail(&mut self, cause: &Error) {
+                (**self).fail(cause);
+            }
 
-    fn interrupt(&self) -> Option<Interrupt> {
-        (**self).interrupt()
-    }
+            fn interrupt(&self) -> Option<Interrupt> {
+                (**self).interrupt()
+            }
 
-    fn name(&self) -> Cow<'_, str> {
-        (**self).name()
-    }
+            fn name(&self) -> Cow<'_, str> {
+                (**self).name()
+            }
 
-    fn len_hint(&self) -> Option<u64> {
-        (**self).len_hint()
-    }
+            fn len_hint(&self) -> Option<u64> {
+                (**self).len_hint()
+            }
 
-    fn offer(&mut self) -> Option<Offer> {
-        (**self).offer()
-    }
+            fn offer(&mut self) -> Option<Offer> {
+                (**self).offer()
+            }
+        }
+    )+};
 }
+
+by!(&mut S, Box<S>);

@@ -30,6 +30,7 @@ pub(crate) fn run(
     }
     let counts = running.join();
     signals.close();
+    let counts = counts?;
     if counts.aborted > 0 {
         let cut = counts.aborted;
         complain(format_args!("{cut} connections had not finished in time"));

@@ -1,5 +1,6 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
+mod panics;
 #[cfg(all(unix, not(loom)))]
 mod parts;
 mod write;
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::{Cut, InvalidMarks, Misuse};
 
+pub(crate) use panics::{caught, guard};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use parts::Parts;
 pub use write::WriteError;

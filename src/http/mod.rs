@@ -23,7 +23,7 @@
 //! client.read_to_string(&mut answer)?;
 //! assert!(answer.ends_with("\r\n\r\nhello\n"));
 //!
-//! server.stop(); // waits for what is being answered
+//! server.stop()?; // waits for what is being answered
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -11,6 +11,7 @@ use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::Ended;
 use crate::monitor::Monitor;
+use crate::worker::guard;
 
 /// What ends together.
 pub(super) struct All {
@@ -99,7 +100,7 @@ impl All {
             held,
             run,
         } = body;
-        let held = held + self.settle(before, run());
+        let held = held + self.settle(before, guard(run));
         monitor.ended(stage, held);
     }
 

@@ -119,7 +119,7 @@ impl Plan {
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
         let filled = Arc::clone(&output);
         self.thread(stage, move || {
-            source::run(&filled, &mut source, pace.as_mut())?;
+            source::run(&filled, source, pace.as_mut())?;
             Ok(Done {
                 ended: Ended::AtTheEnd,
                 held: pace.map_or(Duration::ZERO, |pace| pace.held),

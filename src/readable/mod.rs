@@ -56,7 +56,7 @@ pub struct Readable<T> {
 impl<T: Send + 'static> Readable<T> {
     /// Makes a stream that is read from `source`.
     pub fn from_source<U: Unit<T>>(
-        mut source: impl Source<T> + 'static,
+        source: impl Source<T> + 'static,
         mark: HighWaterMark<U>,
     ) -> Self {
         let join = Arc::new(Join::new(mark.gauge()));
@@ -65,7 +65,7 @@ impl<T: Send + 'static> Readable<T> {
         let brought_to = Arc::clone(&join);
         let worker = Worker::new(name, move || {
             // The error is the stream's, and told by whoever reads it.
-            let _ = source::run(&*brought_to, &mut source, None);
+            let _ = source::run(&*brought_to, source, None);
         });
         Self::of(join, worker, None)
     }

@@ -173,7 +173,8 @@ impl<T> Drop for Readable<T> {
     fn drop(&mut self) {
         self.join.hang_up(Error::closed());
         if !self.worker.is_idle() {
-            self.worker.join();
+            // It has caught the panics of user code, and told them to whoever reads.
+            let _ = self.worker.join();
         }
     }
 }

@@ -26,6 +26,30 @@ type Held<'a, H> = MutexGuard<'a, Rules<Box<Member<<H as Host>::Ticket>>>>;
 type Next<'a, H> = Option<Held<'a, H>>;
 
 impl<W: Watch, H: Host> Rota<W, H> {
+    /// The body of each thread. What ends it before its time is told.
+    #[cfg(not(loom))]
+    fn work(&self) {
+        let worked = guard(|| {
+            self.run();
+            Ok(())
+        });
+        if let Err(error) = worked {
+            self.rules.lock().posts.lose();
+            self.standby.notify_all();
+            self.spares.notify_all();
+            self.watch.wake();
+            self.host.left();
+            self.host.broken(error);
+            self.all_left.notify_all();
+        }
+    }
+
+    /// A panic in a model is a finding of its own.
+    #[cfg(loom)]
+    fn work(&self) {
+        self.run();
+    }
+
     /// What each thread does, from when it has come until it leaves.
     fn run(&self) {
         let mut kit = Kit {
@@ -242,7 +266,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
         };
         self.join_left();
         let mut threads = self.threads.lock();
-        match start("highwater-rota", self.stack_bytes, move || rota.run()) {
+        match start("highwater-rota", self.stack_bytes, move || rota.work()) {
             Ok(thread) => {
                 threads.push(thread);
                 Ok(())

@@ -66,6 +66,10 @@ pub trait Host: Send + Sync + 'static {
     /// A thread has left, or was not to be had.
     fn left(&self);
 
+    /// A thread has ended with a panic, which no guest can cause. Nobody is served any more, and
+    /// whoever waits for the rota has to be told.
+    fn broken(&self, error: Error);
+
     /// No thread was to be had. Whoever waits does so until one comes free.
     fn refused(&self, error: std::io::Error);
 }

@@ -168,7 +168,7 @@ impl Duty {
         // Free before it is told that the connection has ended, or the next one would be given a
         // new thread.
         self.free.fetch_add(1, Ordering::SeqCst);
-        // It has room for every connection that is open.
+        // It never waits.
         let _ = self.ended.send(number);
     }
 }

@@ -97,7 +97,7 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
         let join = join.ok_or_else(Error::closed)?;
         let mut thread = self.thread.hold();
         // The last one attends no more, and is about to end if it has not.
-        thread.join();
+        thread.join()?;
         let name = match &*self.seat.hold() {
             Kept::Open(sink) => format!("highwater-write {}", sink.name()),
             Kept::Finished(_) | Kept::Gone => return Err(Error::closed()),
@@ -217,7 +217,8 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
     }
 
     fn close(&self) -> Option<S> {
-        self.thread.hold().join();
+        // A panic of the thread has left the sink to nobody: then it is not given back.
+        let _ = self.thread.hold().join();
         let kept = std::mem::replace(&mut *self.seat.hold(), Kept::Gone);
         match kept {
             Kept::Finished(sink) => Some((self.inner)(sink)),

@@ -179,7 +179,7 @@ fn a_body_that_is_too_long_answers_413() {
         assert_eq!(client.say(request).answer().status, 413);
         client.is_over();
     }
-    assert_eq!(server.stop().failed, 2);
+    assert_eq!(server.stop().unwrap().failed, 2);
     assert_eq!(kinds(&told), [ErrorKind::LimitExceeded; 2]);
     // A handler may ask for less than the server lets in.
     let server = serve(|mut request, response| {
@@ -202,6 +202,6 @@ fn a_body_that_is_malformed_answers_400() {
     assert_eq!(client.say(smuggled).answer().status, 400);
     client.is_over();
     drop(client);
-    assert_eq!(server.stop().failed, 1);
+    assert_eq!(server.stop().unwrap().failed, 1);
     assert_eq!(kinds(&told), [ErrorKind::InvalidInput]);
 }

@@ -17,7 +17,7 @@ fn mark() -> HighWaterMark<InBytes> {
 /// Stops a server once its connections have ended, and says with what kinds of errors.
 #[track_caller]
 fn ended_with(server: RunningServer, told: &Told, kind: ErrorKind) -> Error {
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.failed, counts.open), (1, 0), "{counts:?}");
     assert_eq!(kinds(told), [kind]);
     told.lock().unwrap()[0].clone()
@@ -86,7 +86,7 @@ fn a_body_that_is_broken_off_is_cut_with_a_reset_and_without_its_last_chunk() {
             matches!(error.kind(), Io::ConnectionReset | Io::UnexpectedEof),
             "{error}"
         );
-        let counts = server.stop();
+        let counts = server.stop().unwrap();
         assert_eq!(counts.failed, 1, "{how}");
         let kind = match how {
             "panic" => ErrorKind::Panicked,
