@@ -204,7 +204,6 @@ impl<T, U> Hand<T, U> {
                 self.take(job);
                 Ok(())
             });
-            self.done.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -212,15 +211,19 @@ impl<T, U> Hand<T, U> {
         // What is behind the failure is dropped, and its slot with it. What is before it is
         // done, for its result comes first.
         let failed = job.number >= self.failed.load(Ordering::Acquire);
-        if failed || job.wanted.strong_count() == 0 {
-            return;
+        let wanted = !failed && job.wanted.strong_count() > 0;
+        let result = wanted.then(|| guard(|| (self.work)(job.item)));
+        if let Some(result) = &result {
+            if result.as_ref().map_or(true, self.fails) {
+                self.failed.fetch_min(job.number, Ordering::AcqRel);
+            }
         }
-        let result = guard(|| (self.work)(job.item));
-        if result.as_ref().map_or(true, self.fails) {
-            self.failed.fetch_min(job.number, Ordering::AcqRel);
+        // Before it is told, so that whoever gives an item after a result finds this hand free.
+        self.done.fetch_add(1, Ordering::Release);
+        if let Some(result) = result {
+            // Whoever has asked for it may have gone meanwhile.
+            let _ = job.slot.send(result);
         }
-        // Whoever has asked for it may have gone meanwhile.
-        let _ = job.slot.send(result);
     }
 }
 

@@ -178,7 +178,7 @@ impl Pace {
     /// When what was taken so far, and `weight` with it, may have been taken.
     fn due(&mut self, weight: u64) -> Instant {
         let started = *self.started.get_or_insert_with(Instant::now);
-        self.taken += weight;
+        self.taken = self.taken.saturating_add(weight);
         let seconds = self.taken as f64 / self.per_second as f64;
         started + Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
     }

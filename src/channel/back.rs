@@ -66,6 +66,18 @@ pub(crate) struct Tally {
     pub(crate) starved: Parked,
 }
 
+impl Tally {
+    /// Counts what was written. A user's weigher may say more than any number holds.
+    pub(super) fn add(&mut self, weight: u64) {
+        self.weight = self.weight.saturating_add(weight);
+    }
+
+    /// Counts what was confirmed of it.
+    pub(super) fn confirm(&mut self, weight: u64) {
+        self.confirmed = self.confirmed.saturating_add(weight);
+    }
+}
+
 /// A sum of waits. The clock is read only when a thread really parks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parked {
@@ -163,7 +175,7 @@ impl<T> Back<T> {
             Ok(pressure) => {
                 let len = self.state.len();
                 self.tally.chunks += 1;
-                self.tally.weight += (len - before) as u64;
+                self.tally.add((len - before) as u64);
                 self.tally.peak = self.tally.peak.max(len);
                 Ok(pressure)
             }
@@ -206,7 +218,7 @@ impl<T> Back<T> {
     pub(super) fn progress(&mut self, weight: usize) -> Events {
         let before = self.state.len();
         let events = self.state.progress(weight);
-        self.tally.confirmed += (before - self.state.len()) as u64;
+        self.tally.confirm((before - self.state.len()) as u64);
         events
     }
 
@@ -214,7 +226,7 @@ impl<T> Back<T> {
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
         // Not what the length falls by: that has in it what a destroy has given back meanwhile.
-        self.tally.confirmed += self.state.in_hand() as u64;
+        self.tally.confirm(self.state.in_hand() as u64);
         let events = self.state.complete();
         self.completed = self.tally.confirmed;
         events

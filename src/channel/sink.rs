@@ -77,8 +77,8 @@ impl<T> Join<T> {
     pub(crate) fn pass_by(&self, weight: usize, held: usize) {
         let tally = &mut self.back().tally;
         tally.chunks += 1;
-        tally.weight += weight as u64;
-        tally.confirmed += weight as u64;
+        tally.add(weight as u64);
+        tally.confirm(weight as u64);
         tally.peak = tally.peak.max(held);
     }
 

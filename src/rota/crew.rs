@@ -26,27 +26,32 @@ type Held<'a, H> = MutexGuard<'a, Rules<Box<Member<<H as Host>::Ticket>>>>;
 type Next<'a, H> = Option<Held<'a, H>>;
 
 impl<W: Watch, H: Host> Rota<W, H> {
-    /// The body of each thread. What ends it before its time is told.
-    #[cfg(not(loom))]
+    /// The body of each thread.
     fn work(&self) {
-        let worked = guard(|| {
+        self.run_or_break();
+        self.host.left();
+        self.all_left.notify_all();
+    }
+
+    /// Runs, and tells what ends it before its time.
+    #[cfg(not(loom))]
+    fn run_or_break(&self) {
+        let ran = guard(|| {
             self.run();
             Ok(())
         });
-        if let Err(error) = worked {
+        if let Err(error) = ran {
             self.rules.lock().posts.lose();
             self.standby.notify_all();
             self.spares.notify_all();
             self.watch.wake();
-            self.host.left();
             self.host.broken(error);
-            self.all_left.notify_all();
         }
     }
 
     /// A panic in a model is a finding of its own.
     #[cfg(loom)]
-    fn work(&self) {
+    fn run_or_break(&self) {
         self.run();
     }
 
@@ -68,8 +73,6 @@ impl<W: Watch, H: Host> Rota<W, H> {
                 Role::Leave => None,
             };
         }
-        self.host.left();
-        self.all_left.notify_all();
     }
 
     /// Watches, and serves who comes, until somebody else does or there is nobody.

@@ -46,9 +46,9 @@ pub use guest::{Duty, Guest, Stay, Why};
 pub(crate) use poll::Poll as SystemWatch;
 #[cfg(test)]
 pub(crate) use poll::Poll;
-#[cfg(loom)]
+#[cfg(any(loom, test))]
 pub use rules::Key;
-#[cfg(loom)]
+#[cfg(any(loom, test))]
 pub use watch::News;
 pub use watch::Watch;
 

@@ -3,6 +3,7 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod bounds;
 mod breaks;
 mod broadcast;
 mod broadcast_ends;
@@ -21,6 +22,7 @@ mod laws;
 mod lines;
 mod marks;
 mod operators;
+mod panics;
 mod parallel;
 mod pipelines;
 mod producers;
@@ -29,5 +31,6 @@ mod sinks;
 mod stages;
 mod support;
 mod tees;
+#[cfg(target_os = "linux")]
 mod threads;
 mod waits;
