@@ -165,21 +165,22 @@ fn serve(options: &Arc<Options>) -> Result<Option<Interrupted>, Error> {
     let totals = Arc::new(Totals::default());
     let (shared, seen) = (Arc::clone(options), Arc::clone(&totals));
     let server = server.spawn(move |connection| pass(connection, &shared, &seen))?;
-    let signal = if options.progress {
-        loop {
-            match signals.recv_timeout(SECOND) {
-                Err(RecvTimeoutError::Timeout) => totals.tell(server.counts().open),
-                signal => break signal.ok(),
+    let signal = loop {
+        match signals.recv_timeout(SECOND) {
+            // One that has ended by itself says why when it is stopped.
+            Err(RecvTimeoutError::Timeout) if !server.is_finished() => {
+                if options.progress {
+                    totals.tell(server.counts().open);
+                }
             }
+            signal => break signal.ok(),
         }
-    } else {
-        signals.recv().ok()
     };
     let open = server.counts().open;
     if open > 0 {
         complain(format_args!("waiting for {open} connections"));
     }
-    let _ = server.stop();
+    server.stop()?;
     Ok(signal)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, guard};
 use crate::sync::Mutex;
 
 /// What a token acts on.
@@ -29,7 +29,8 @@ pub(crate) trait Cancel: Send + Sync {
 pub struct Interrupt(Arc<dyn Fn() + Send + Sync>);
 
 impl Interrupt {
-    /// Makes an interrupt that calls `wake`, which must not block.
+    /// Makes an interrupt that calls `wake`, which must not block. A panic of it is as if it did
+    /// nothing: what it was to wake is waited for, and others are woken.
     #[must_use]
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(wake))
@@ -37,7 +38,11 @@ impl Interrupt {
 
     /// Makes the blocked call return, and those that follow.
     pub fn wake(&self) {
-        (self.0)();
+        // It may be called for another stream, or for many.
+        let _ = guard(|| {
+            (self.0)();
+            Ok(())
+        });
     }
 
     /// One that does what all of them do.

@@ -32,6 +32,14 @@ pub(crate) struct Connection {
     broken: AtomicI32,
 }
 
+/// Keeps a send to a peer that has gone from raising `SIGPIPE`. A Rust program ignores that signal,
+/// but a program of another language that calls us may not. Apple's systems have an option of the
+/// socket for it instead, which [`Connection::new`] sets.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
 /// What breaks a connection, and is told once.
 const BREAKS: [Errno; 4] = [
     Errno::CONNRESET,
@@ -42,6 +50,9 @@ const BREAKS: [Errno; 4] = [
 
 impl Connection {
     pub(crate) fn new(socket: Socket, name: String) -> Self {
+        // It fails where the peer has gone: then what is sent fails by itself.
+        #[cfg(target_vendor = "apple")]
+        let _ = socket.set_nosigpipe(true);
         Self {
             socket,
             name,
@@ -80,7 +91,7 @@ impl Connection {
     }
 
     fn send_with(&self, slices: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | flags;
+        let flags = SendFlags::DONTWAIT | NO_SIGNAL | flags;
         let mut nothing_else = SendAncillaryBuffer::default();
         Ok(self.sending(|| sendmsg(&self.socket, slices, &mut nothing_else, flags))?)
     }

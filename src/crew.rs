@@ -10,14 +10,16 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::worker::guard;
 
-/// A few threads that do the same work, each on another item.
+/// Threads that do the same work, each on another item.
 ///
-/// They start with the first item, and are joined when the crew is dropped: what they have in hand
-/// is done, and what waits for a hand is not.
+/// A thread starts when an item comes in and all that there are have one, up to the number of hands.
+/// They are joined when the crew is dropped: what they have in hand is done, and what waits for a
+/// hand is not.
 ///
 /// # Invariants
 ///
-/// No more items are on the way than twice the hands: one in each hand, and one that waits for it.
+/// No more items are on the way than twice the hands: one in each hand, and one that waits for it;
+/// nor do more than [`LINE_MAX`] wait.
 pub(crate) struct Crew<T, U> {
     name: &'static str,
     hands: usize,
@@ -26,12 +28,23 @@ pub(crate) struct Crew<T, U> {
     fails: fn(&U) -> bool,
     /// How many items it was given.
     given: u64,
+    /// How many of them its threads are done with.
+    done: Arc<AtomicU64>,
     /// The first item whose work has failed: what comes behind it is not wanted any more.
     failed: Arc<AtomicU64>,
     /// None before the first item.
-    line: Option<Sender<Job<T, U>>>,
+    line: Option<Line<T, U>>,
+    /// How many threads there may be: as many as hands, or as the system gives.
+    most: usize,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// Where items wait for a hand.
+type Line<T, U> = (Sender<Job<T, U>>, Receiver<Job<T, U>>);
+
+/// How many items may wait for a hand, however many hands there may be: the room for them is
+/// allocated.
+const LINE_MAX: usize = 256;
 
 type Work<T, U> = Arc<dyn Fn(T) -> Result<U, Error> + Send + Sync>;
 
@@ -52,7 +65,7 @@ pub(crate) struct Slot<U> {
 }
 
 impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
-    /// Makes a crew of so many hands, one at least. Nothing is started.
+    /// Makes a crew of at most so many hands, one at least. Nothing is started.
     pub(crate) fn new(
         name: &'static str,
         hands: usize,
@@ -64,8 +77,10 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
             work: Arc::new(work),
             fails: |_| false,
             given: 0,
+            done: Arc::default(),
             failed: Arc::new(AtomicU64::new(u64::MAX)),
             line: None,
+            most: hands.max(1),
             threads: Vec::new(),
         }
     }
@@ -91,7 +106,8 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the threads from being started.
+    /// Whatever keeps the first thread from being started. Without another one the crew does with
+    /// those that it has.
     pub(crate) fn submit(&mut self, item: T) -> Result<Slot<U>, Error> {
         let (slot, result) = bounded(1);
         let wanted = Arc::new(());
@@ -110,25 +126,32 @@ impl<T: Send + 'static, U: Send + 'static> Crew<T, U> {
         })
     }
 
+    /// The line to the hands, with a hand for the item that was counted last.
     fn line(&mut self) -> Result<&Sender<Job<T, U>>, Error> {
-        if self.line.is_none() {
-            let (line, jobs) = bounded(self.hands);
-            for index in 0..self.hands {
-                let hand = Hand {
-                    jobs: jobs.clone(),
-                    work: Arc::clone(&self.work),
-                    fails: self.fails,
-                    failed: Arc::clone(&self.failed),
-                };
-                let name = format!("highwater-{}-{index}", self.name);
-                let thread = Builder::new().name(name).spawn(move || hand.run());
-                self.threads.push(thread.map_err(|error| {
-                    Error::from(error).during("start the threads of", self.name)
-                })?);
+        let (line, jobs) = self
+            .line
+            .get_or_insert_with(|| bounded(self.hands.min(LINE_MAX)));
+        let on_the_way = self.given - self.done.load(Ordering::Acquire);
+        let count = self.threads.len();
+        if on_the_way > count as u64 && count < self.most {
+            let hand = Hand {
+                jobs: jobs.clone(),
+                work: Arc::clone(&self.work),
+                fails: self.fails,
+                failed: Arc::clone(&self.failed),
+                done: Arc::clone(&self.done),
+            };
+            let name = format!("highwater-{}-{count}", self.name);
+            match Builder::new().name(name).spawn(move || hand.run()) {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) if count == 0 => {
+                    return Err(Error::from(error).during("start the threads of", self.name));
+                }
+                // It is not asked for again: the system would say the same at each item.
+                Err(_) => self.most = count,
             }
-            self.line = Some(line);
         }
-        self.line.as_ref().ok_or_else(Error::closed)
+        Ok(line)
     }
 }
 
@@ -137,7 +160,7 @@ impl<T, U> Crew<T, U> {
     pub(crate) fn finish(&mut self) {
         self.line = None;
         for thread in self.threads.drain(..) {
-            // It has caught the panics of the work.
+            // It has caught every panic.
             let _ = thread.join();
         }
     }
@@ -169,21 +192,35 @@ struct Hand<T, U> {
     work: Work<T, U>,
     fails: fn(&U) -> bool,
     failed: Arc<AtomicU64>,
+    done: Arc<AtomicU64>,
 }
 
 impl<T, U> Hand<T, U> {
     fn run(self) {
         for job in &self.jobs {
-            // What is behind the failure is dropped, and its slot with it. What is before it is
-            // done, for its result comes first.
-            let failed = job.number >= self.failed.load(Ordering::Acquire);
-            if failed || job.wanted.strong_count() == 0 {
-                continue;
-            }
-            let result = guard(|| (self.work)(job.item));
+            // An item or a result that nobody wants is dropped here. If that panics, there is nobody
+            // to be told, and the hand goes on.
+            let _ = guard(|| {
+                self.take(job);
+                Ok(())
+            });
+        }
+    }
+
+    fn take(&self, job: Job<T, U>) {
+        // What is behind the failure is dropped, and its slot with it. What is before it is
+        // done, for its result comes first.
+        let failed = job.number >= self.failed.load(Ordering::Acquire);
+        let wanted = !failed && job.wanted.strong_count() > 0;
+        let result = wanted.then(|| guard(|| (self.work)(job.item)));
+        if let Some(result) = &result {
             if result.as_ref().map_or(true, self.fails) {
                 self.failed.fetch_min(job.number, Ordering::AcqRel);
             }
+        }
+        // Before it is told, so that whoever gives an item after a result finds this hand free.
+        self.done.fetch_add(1, Ordering::Release);
+        if let Some(result) = result {
             // Whoever has asked for it may have gone meanwhile.
             let _ = job.slot.send(result);
         }

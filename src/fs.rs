@@ -233,7 +233,7 @@ impl FileSource {
         Error::new(ErrorKind::InvalidInput, said).during("read", &self.name)
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         let fresh = read_pool(bytes);

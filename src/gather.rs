@@ -57,12 +57,12 @@ where
 /// Reads every source on a thread of its own, until all have ended.
 fn read_all<T: Send, S: Source<T>>(join: &Join<T>, sources: Vec<S>, interrupt: Option<&Interrupt>) {
     thread::scope(|scope| {
-        for (index, mut source) in sources.into_iter().enumerate() {
+        for (index, source) in sources.into_iter().enumerate() {
             join.add_producer();
             let read = move || {
                 // The error is the stream's, and told by whoever reads it. The others are not read
                 // to an end that nobody sees.
-                if let (Err(_), Some(interrupt)) = (source::run(join, &mut source), interrupt) {
+                if let (Err(_), Some(interrupt)) = (source::run(join, source), interrupt) {
                     interrupt.wake();
                 }
             };

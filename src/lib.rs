@@ -246,6 +246,14 @@
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is
 //! at most twice what is counted.
 //!
+//! # Where it runs
+//!
+//! Rust 1.85 or later. On any Unix there is everything. On Windows there are the streams, pipelines,
+//! [`lines`] and `gzip`, over whatever of std is a [`Read`](std::io::Read) or a
+//! [`Write`](std::io::Write); the modules `fs`, `net`, `process`, `wire` and `http` are not there,
+//! whatever features are on. What only Linux can do, such as copies in the kernel, is done by other
+//! means elsewhere.
+//!
 //! # The rules alone
 //!
 //! What a stream may do at any time is decided by state machines with no thread, lock or clock, in
@@ -346,7 +354,7 @@ mod stall;
 #[cfg(all(unix, not(loom)))]
 mod kernel;
 
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::fs` needs a Unix, and is not there on Windows.
 pub mod fs;
 #[cfg(all(unix, not(loom)))]
 mod lookup;
@@ -368,11 +376,11 @@ mod rota;
 #[cfg(all(unix, not(loom)))]
 mod server;
 
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::net` needs a Unix, and is not there on Windows.
 pub mod net;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::process` needs a Unix, and is not there on Windows.
 pub mod process;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom)))] // `highwater::wire` needs a Unix, and is not there on Windows.
 pub mod wire;
 
 // Stages ready made.
@@ -381,6 +389,7 @@ pub mod gzip;
 
 // HTTP/1.1.
 #[cfg(all(unix, feature = "http", not(loom)))]
+// `highwater::http` needs a Unix, and is not there on Windows.
 pub mod http;
 
 pub use bytes::Bytes;

@@ -354,6 +354,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Those of what only has to move a byte now and then.
+    #[cfg(any(target_os = "linux", test))]
     pub(crate) fn idle_for(idle: Option<Duration>) -> Self {
         Self {
             read: idle,

@@ -35,7 +35,13 @@ const NAME: &str = "par_map";
 
 /// How many slots there may be for each hand: one for what it has, and one for what is done or
 /// waits, so that no hand waits for its neighbour.
-pub(crate) const SLOTS_PER_HAND: usize = 2;
+const SLOTS_PER_HAND: usize = 2;
+
+/// How many slots there may be for so many hands.
+pub(crate) const fn slots(hands: usize) -> usize {
+    let hands = if hands == 0 { 1 } else { hands };
+    SLOTS_PER_HAND.saturating_mul(hands)
+}
 
 /// For how long a hand should have something to do, so that handing it over is small beside it.
 const WORTH_A_HAND: Duration = Duration::from_micros(100);
@@ -72,7 +78,7 @@ impl<T> Bundler<T> {
         Self {
             held: Batch::new(),
             at: 0,
-            most: gauge.marks().high() / (SLOTS_PER_HAND * hands.max(1) + 2),
+            most: gauge.marks().high() / slots(hands).saturating_add(2),
             gauge,
             item_nanos: Arc::new(AtomicU64::new(u64::MAX)),
         }
@@ -284,7 +290,7 @@ impl<T: Send + 'static, U> Transform<T, U> for ScatterUnordered<T> {
         let Some(bundle) = self.bundler.take() else {
             return Ok(());
         };
-        while self.slots.len() >= SLOTS_PER_HAND * self.crew.hands() {
+        while self.slots.len() >= slots(self.crew.hands()) {
             self.settle()?;
         }
         self.slots.push_back(self.crew.submit(bundle)?);

@@ -1,9 +1,10 @@
 //! Recycled buffers: what a reader lets go of is what a source reads into next.
 
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
 
 /// Buffers of one size, and a bounded number of them that are kept for reuse.
 ///
@@ -12,36 +13,39 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 #[derive(Clone)]
 pub struct Pool {
     bytes: usize,
-    spare: Receiver<Vec<u8>>,
-    home: Sender<Vec<u8>>,
+    home: Arc<Home>,
+}
+
+/// Where the buffers of a pool wait for reuse. It grows as they come back.
+struct Home {
+    kept: usize,
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Pool {
     /// Makes a pool of buffers of `bytes` bytes each, of which at most `kept` wait for reuse.
     ///
-    /// It allocates a buffer when one is taken and none waits. Its memory at rest is at most
-    /// `bytes` times `kept`.
+    /// It allocates a buffer, whole, when one is taken and none waits. Its memory at rest is at most
+    /// `bytes` times `kept`, and no more than the buffers that came back: `kept` is a bound.
     #[must_use]
     pub fn new(bytes: usize, kept: usize) -> Self {
-        let (home, spare) = bounded(kept.max(1));
         Self {
             bytes: bytes.max(1),
-            spare,
-            home,
+            home: Arc::new(Home {
+                kept: kept.max(1),
+                spare: Mutex::default(),
+            }),
         }
     }
 
     /// Takes an empty buffer. Never waits.
     #[must_use]
     pub fn take(&self) -> Buffer {
-        let memory = self
-            .spare
-            .try_recv()
-            .unwrap_or_else(|_| vec![0; self.bytes]);
+        let spare = self.home.spare.lock().pop();
         Buffer {
-            memory,
+            memory: spare.unwrap_or_else(|| vec![0; self.bytes]),
             filled: 0,
-            home: self.home.clone(),
+            home: Arc::downgrade(&self.home),
         }
     }
 
@@ -56,7 +60,7 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("bytes", &self.bytes)
-            .field("spare", &self.spare.len())
+            .field("spare", &self.home.spare.lock().len())
             .finish_non_exhaustive()
     }
 }
@@ -69,7 +73,7 @@ impl fmt::Debug for Pool {
 pub struct Buffer {
     memory: Vec<u8>,
     filled: usize,
-    home: Sender<Vec<u8>>,
+    home: Weak<Home>,
 }
 
 impl Buffer {
@@ -143,7 +147,13 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         // One that finds no room in the pool, or no pool, is freed.
-        let _ = self.home.try_send(std::mem::take(&mut self.memory));
+        let Some(home) = self.home.upgrade() else {
+            return;
+        };
+        let mut spare = home.spare.lock();
+        if spare.len() < home.kept {
+            spare.push(std::mem::take(&mut self.memory));
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::offer::Broken;
 #[cfg(target_os = "linux")]
 use crate::offer::{KernelCopy, Offer};
 use crate::options::{Limits, SocketOptions, domain_of};
+#[cfg(target_os = "linux")]
 use crate::path::Why;
 use crate::pool::Pool;
 use crate::sink::{Direct, Sink, Tried, retry, write_vectored};
@@ -278,7 +279,7 @@ impl SocketSource {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.pool = read_pool(bytes);

@@ -104,8 +104,12 @@ pub trait Source<T>: Send {
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
+/// How much is read at once at most, whatever was asked for: it is allocated before it is known how
+/// much there is.
+pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+
 pub(crate) fn read_pool(bytes: usize) -> Pool {
-    Pool::new(bytes, BUFFERS_KEPT)
+    Pool::new(bytes.min(READ_BYTES_MAX), BUFFERS_KEPT)
 }
 
 /// Takes a pool of smaller buffers in place of one whose buffers are larger than that.
@@ -162,23 +166,22 @@ impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
 /// # Errors
 ///
 /// The first cause, if the source has failed or the stream was torn down before its end.
-pub(crate) fn run<T, S: Source<T>>(join: &Join<T>, source: &mut S) -> Result<(), Error> {
+pub(crate) fn run<T, S: Source<T>>(join: &Join<T>, source: S) -> Result<(), Error> {
     run_from(join, source, 0, None)
 }
 
 /// The same for a source that was read before, up to that place, and at a pace.
 pub(crate) fn run_from<T, S: Source<T>>(
     join: &Join<T>,
-    source: &mut S,
+    mut source: S,
     mut read: u64,
     per_second: Option<NonZeroU64>,
 ) -> Result<(), Error> {
     // Not what the join has seen: others may write there too.
     let mut part = source.part();
     let mut limit = per_second.map(|rate| RateLimit::new(rate, Instant::now()));
-    if let Some(limit) = &limit
-        && join.gauge().unit() == BYTE
-    {
+    let in_bytes = limit.as_ref().filter(|_| join.gauge().unit() == BYTE);
+    if let Some(limit) = in_bytes {
         source.set_chunk_bytes(limit.piece_within(READ_BYTES));
     }
     loop {
@@ -193,11 +196,7 @@ pub(crate) fn run_from<T, S: Source<T>>(
         }
         let chunk = match next {
             Ok(Some(chunk)) => chunk,
-            Ok(None) => {
-                join.end_producer();
-                confirm(join, source);
-                return Ok(());
-            }
+            Ok(None) => return end(join, source),
             Err(error) => {
                 let error = error.during("read from", &source.name());
                 let error = join.locate(error, read);
@@ -220,11 +219,30 @@ pub(crate) fn run_from<T, S: Source<T>>(
     }
 }
 
+/// Ends a join whose source has come to its end.
+fn end<T, S: Source<T>>(join: &Join<T>, mut source: S) -> Result<(), Error> {
+    if source.confirms() {
+        join.end_producer();
+        confirm(join, &mut source);
+        return Ok(());
+    }
+    // Before the end, so that a panic of it is told to whoever reads.
+    let name = source.name().into_owned();
+    let dropped = guard(|| {
+        drop(source);
+        Ok(())
+    });
+    match dropped {
+        Ok(()) => {
+            join.end_producer();
+            Ok(())
+        }
+        Err(error) => Err(join.fail(error.during("close", &name))),
+    }
+}
+
 /// Tells a source that wants to know whether what it brought was read. Waits until that is known.
 fn confirm<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
-    if !source.confirms() {
-        return;
-    }
     let outcome = join.wait_closed(Wait::Forever);
     // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
     let _ = guard(|| {
@@ -237,65 +255,75 @@ fn confirm<T, S: Source<T>>(join: &Join<T>, source: &mut S) {
 }
 
 /// Tells a source why it is read no more, and its thread how the stream has ended.
-fn leave<T, S: Source<T>>(join: &Join<T>, source: &mut S, error: Error) -> Result<(), Error> {
+fn leave<T, S: Source<T>>(join: &Join<T>, mut source: S, error: Error) -> Result<(), Error> {
     let outcome = join.outcome(error);
-    let _ = guard(|| {
+    let told = guard(|| {
         match &outcome {
             Err(cause) => source.fail(cause),
             Ok(()) if join.is_satisfied() => source.fail(&Error::enough()),
             Ok(()) => source.fail(&Error::new(ErrorKind::Cancelled, "stopped")),
         }
+        drop(source);
         Ok(())
     });
+    if let (Err(first), Err(error)) = (&outcome, told) {
+        first.attach(error);
+    }
     outcome
 }
 
-impl<T, S: Source<T> + ?Sized> Source<T> for Box<S> {
-    fn read(&mut self) -> Result<Option<T>, Error> {
-        (**self).read()
-    }
+macro_rules! by {
+    ($($pointer:ty),+) => {$(
+        impl<T, S: Source<T> + ?Sized> Source<T> for $pointer {
+            fn read(&mut self) -> Result<Option<T>, Error> {
+                (**self).read()
+            }
 
-    fn confirms(&self) -> bool {
-        (**self).confirms()
-    }
+            fn confirms(&self) -> bool {
+                (**self).confirms()
+            }
 
-    fn finish(&mut self) {
-        (**self).finish();
-    }
+            fn finish(&mut self) {
+                (**self).finish();
+            }
 
-    fn fail(&mut self, cause: &Error) {
-        (**self).fail(cause);
-    }
+            fn fail(&mut self, cause: &Error) {
+                (**self).fail(cause);
+            }
 
-    fn interrupt(&self) -> Option<Interrupt> {
-        (**self).interrupt()
-    }
+            fn interrupt(&self) -> Option<Interrupt> {
+                (**self).interrupt()
+            }
 
-    fn aborts(&mut self, stream: &CancelToken) {
-        (**self).aborts(stream);
-    }
+            fn aborts(&mut self, stream: &CancelToken) {
+                (**self).aborts(stream);
+            }
 
-    fn name(&self) -> Cow<'_, str> {
-        (**self).name()
-    }
+            fn name(&self) -> Cow<'_, str> {
+                (**self).name()
+            }
 
-    fn part(&self) -> usize {
-        (**self).part()
-    }
+            fn part(&self) -> usize {
+                (**self).part()
+            }
 
-    fn len_hint(&self) -> Option<u64> {
-        (**self).len_hint()
-    }
+            fn len_hint(&self) -> Option<u64> {
+                (**self).len_hint()
+            }
 
-    fn files(&self) -> Vec<FileId> {
-        (**self).files()
-    }
+            fn files(&self) -> Vec<FileId> {
+                (**self).files()
+            }
 
-    fn set_chunk_bytes(&mut self, most: usize) {
-        (**self).set_chunk_bytes(most);
-    }
+            fn set_chunk_bytes(&mut self, most: usize) {
+                (**self).set_chunk_bytes(most);
+            }
 
-    fn offer(&mut self) -> Option<Offer> {
-        (**self).offer()
-    }
+            fn offer(&mut self) -> Option<Offer> {
+                (**self).offer()
+            }
+        }
+    )+};
 }
+
+by!(&mut S, Box<S>);

@@ -7,8 +7,10 @@
 pub(crate) use parking_lot::{
     Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
 };
+#[cfg(all(unix, not(loom)))]
+pub(crate) use std::sync::atomic::AtomicU64;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::thread::{Builder, JoinHandle};
 
@@ -26,7 +28,7 @@ pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMute
 pub(crate) struct Padded<T>(pub(crate) T);
 
 /// Starts a thread.
-#[cfg(not(loom))]
+#[cfg(all(unix, not(loom)))]
 pub(crate) fn start(
     name: &str,
     stack_bytes: usize,
@@ -68,15 +70,29 @@ pub(crate) fn other_threads(_counts: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Says whether a thread has ended, so that to join it does not wait.
-#[cfg(not(loom))]
-pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
+#[cfg(all(unix, not(loom)))]
+fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }
 
 /// A model joins its threads in the end.
 #[cfg(loom)]
-pub(crate) fn has_ended(_thread: &JoinHandle<()>) -> bool {
+fn has_ended(_thread: &JoinHandle<()>) -> bool {
     false
+}
+
+/// Takes the threads that have ended.
+#[cfg(unix)]
+pub(crate) fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
+    let (mut ended, mut at) = (Vec::new(), 0);
+    while at < threads.len() {
+        if has_ended(&threads[at]) {
+            ended.push(threads.swap_remove(at));
+        } else {
+            at += 1;
+        }
+    }
+    ended
 }
 
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the

@@ -1,19 +1,12 @@
 //! The thread that a stream owns.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::Error;
+use crate::error::{Error, caught};
 use crate::sync::{Builder, JoinHandle};
 
-/// Runs a user's code, and makes a panic of it an error.
-pub(crate) fn guard<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    // What a panic leaves half-done is dropped, and never looked at again.
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| Err(Error::panicked(&*payload)))
-}
+pub(crate) use crate::error::guard;
 
 /// A thread that starts with the first byte that needs it, and is joined by whoever owns it.
 pub(crate) enum Worker<R> {
@@ -47,6 +40,16 @@ impl<R> Worker<R> {
         matches!(self, Self::Idle { .. })
     }
 
+    /// Says whether the thread has ended, or never was.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn is_finished(&self) -> bool {
+        match self {
+            Self::Idle { .. } => false,
+            Self::Running(handle) => handle.is_finished(),
+            Self::Gone => true,
+        }
+    }
+
     /// Starts the thread, if it has not started.
     ///
     /// On failure the body is dropped, and with it the source or the sink.
@@ -61,12 +64,15 @@ impl<R> Worker<R> {
     /// Waits for the thread to end, or does its work here if it has not started.
     ///
     /// `None` if that was done before, or if there never was a thread.
-    pub(crate) fn join(&mut self) -> Option<R> {
+    ///
+    /// # Errors
+    ///
+    /// The panic that the thread has ended with.
+    pub(crate) fn join(&mut self) -> Result<Option<R>, Error> {
         match std::mem::replace(self, Self::Gone) {
-            Self::Idle { body, .. } => Some(body()),
-            // The body catches panics of user code itself; a panic of its own has nothing to give.
-            Self::Running(handle) => handle.join().ok(),
-            Self::Gone => None,
+            Self::Idle { body, .. } => guard(|| Ok(Some(body()))),
+            Self::Running(handle) => handle.join().map(Some).map_err(caught),
+            Self::Gone => Ok(None),
         }
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn run(
     }
     let counts = running.join();
     signals.close();
+    let counts = counts?;
     if counts.aborted > 0 {
         let cut = connections(counts.aborted);
         tell(format_args!("{cut} had not finished in time"));

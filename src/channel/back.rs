@@ -95,9 +95,10 @@ impl Tally {
 
     /// One more was written, which counts for so much.
     #[inline]
-    fn add(&mut self, load: Load) {
+    pub(super) fn add(&mut self, load: Load) {
         self.chunks += 1;
-        self.weight += load.weight as u64;
+        // A user's weigher may say more than any number holds.
+        self.weight = self.weight.saturating_add(load.weight as u64);
         self.weightless += load.weightless as u64;
     }
 
@@ -110,8 +111,8 @@ impl Tally {
 
     /// So much has arrived.
     #[inline]
-    fn confirm(&mut self, load: Load) {
-        self.confirmed += load.weight as u64;
+    pub(super) fn confirm(&mut self, load: Load) {
+        self.confirmed = self.confirmed.saturating_add(load.weight as u64);
         self.confirmed_weightless += load.weightless as u64;
     }
 }

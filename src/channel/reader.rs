@@ -243,11 +243,12 @@ impl<T: Divide> Join<T> {
             let (taken, _) = front.state.read(Some(there)).map_err(out_of_range)?;
             if let Some(mut taken) = taken {
                 let rest = front.state.load().weight;
-                if let Amount::AtLeast(_) = amount
-                    && rest > 0
-                    && let Ok((Some(mut rest), _)) = front.state.read(Some(rest))
-                {
-                    taken.append(&mut rest);
+                if let Amount::AtLeast(_) = amount {
+                    if rest > 0 {
+                        if let Ok((Some(mut rest), _)) = front.state.read(Some(rest)) {
+                            taken.append(&mut rest);
+                        }
+                    }
                 }
                 front.took(taken.load());
                 if taken.weight() < wanted {

@@ -76,9 +76,12 @@ impl<T> Join<T> {
     /// was on its way at most.
     pub(crate) fn pass_by(&self, weight: usize, held: usize) {
         let tally = &mut self.back().tally;
-        tally.chunks += 1;
-        tally.weight += weight as u64;
-        tally.confirmed += weight as u64;
+        let load = Load {
+            weight,
+            weightless: 0,
+        };
+        tally.add(load);
+        tally.confirm(load);
         tally.peak = tally.peak.max(held);
     }
 

@@ -1,6 +1,8 @@
 //! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
 
 mod hook;
+mod panics;
+#[cfg(all(unix, not(loom)))]
 mod parts;
 mod write;
 
@@ -15,6 +17,8 @@ use crate::state::{Cut, InvalidMarks, Misuse};
 
 pub use hook::set_error_hook;
 pub(crate) use hook::tell;
+pub(crate) use panics::{caught, guard};
+#[cfg(all(unix, not(loom)))]
 pub(crate) use parts::Parts;
 pub use write::WriteError;
 

@@ -23,7 +23,7 @@
 //! client.read_to_string(&mut answer)?;
 //! assert!(answer.ends_with("\r\n\r\nhello\n"));
 //!
-//! assert_eq!(server.stop().finished, 1); // waits for what is being answered
+//! assert_eq!(server.stop()?.finished, 1); // waits for what is being answered
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

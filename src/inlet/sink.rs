@@ -170,7 +170,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     /// It has written so much more.
     fn confirm(&mut self, weight: usize) {
         if let Some(counts) = &self.counts {
-            self.confirmed += weight as u64;
+            self.confirmed = self.confirmed.saturating_add(weight as u64);
             // Stored and not added: nobody else writes it, and this is done for every line.
             counts.confirmed.store(self.confirmed, Ordering::Relaxed);
         }

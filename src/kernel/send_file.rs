@@ -39,6 +39,10 @@ const SLICE_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 128 * 1024;
 
 /// What came of a call that the kernel may refuse.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "other systems are not asked")
+)]
 enum Sent {
     Bytes(usize),
     Refused(Why),

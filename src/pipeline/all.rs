@@ -10,6 +10,7 @@ use crate::channel::Join;
 use crate::error::Error;
 use crate::inlet::Ended;
 use crate::monitor::Monitor;
+use crate::worker::guard;
 
 /// What ends together.
 pub(super) struct All {
@@ -46,13 +47,13 @@ impl All {
         let (all, output) = (Arc::downgrade(self), Arc::downgrade(output));
         Interrupt::new(move || {
             let output = output.upgrade();
-            if output.as_ref().is_none_or(|output| output.is_destroyed())
-                && let Some(all) = all.upgrade()
-            {
-                // Whoever reads may have said why.
-                let cause =
-                    output.and_then(|output| output.look(|state, _| state.errored().cloned()));
-                all.tear_down(cause.unwrap_or_else(Error::closed));
+            if output.as_ref().is_none_or(|output| output.is_destroyed()) {
+                if let Some(all) = all.upgrade() {
+                    // Whoever reads may have said why.
+                    let cause =
+                        output.and_then(|output| output.look(|state, _| state.errored().cloned()));
+                    all.tear_down(cause.unwrap_or_else(Error::closed));
+                }
             }
         })
     }
@@ -93,7 +94,7 @@ impl All {
     /// Does what a thread does.
     pub(super) fn run(&self, body: Body, monitor: &Monitor) {
         let Body { stage, before, run } = body;
-        self.settle(before, monitor.measure(stage, run));
+        self.settle(before, guard(|| monitor.measure(stage, run)));
         monitor.ended(stage);
     }
 
@@ -117,10 +118,10 @@ impl All {
     fn tell(&self, error: Error) {
         if error.is_echo() {
             let _ = self.echo.set(error);
-        } else if let Err(error) = self.first.set(error)
-            && let Some(first) = self.first.get()
-        {
-            first.attach(error);
+        } else if let Err(error) = self.first.set(error) {
+            if let Some(first) = self.first.get() {
+                first.attach(error);
+            }
         }
     }
 

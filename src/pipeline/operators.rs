@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::inlet::Through;
 use crate::mark::HighWaterMark;
 use crate::operators;
-use crate::par::{Await, SLOTS_PER_HAND, Scatter, ScatterUnordered};
+use crate::par::{Await, Scatter, ScatterUnordered, slots};
 use crate::sink::{ForEach, Sink};
 
 /// # Operators
@@ -127,8 +127,12 @@ impl<T: Send + 'static> Pipeline<T> {
         Ready::new(self, ForEach(each))
     }
 
-    /// Makes something else of each chunk, on `threads` threads, and passes the results on in
+    /// Makes something else of each chunk, on at most `threads` threads, and passes the results on in
     /// order, each as soon as it and those before it are there.
+    ///
+    /// A thread starts when there is an item that no other one is free for: so of many threads only
+    /// those start that the work keeps busy. Where the system gives no more, those that there are do
+    /// the work; without a first one the pipeline fails.
     ///
     /// It holds at most `2 * threads + 2` items and results, or as many more as weigh no more together
     /// than the mark of what comes in: items that take next to no time are handed over several at a
@@ -160,7 +164,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let mut scatter = Scatter::new(threads, taken, make);
             plan.joins.push(Arc::new(scatter.halt()));
             let counts = scatter.counts();
-            let slots = HighWaterMark::slots(SLOTS_PER_HAND.saturating_mul(threads.max(1))).gauge();
+            let slots = HighWaterMark::slots(slots(threads)).gauge();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
                 feed.drive(&mut Through::new(&mut scatter, taken, inlet))
             });
@@ -173,7 +177,7 @@ impl<T: Send + 'static> Pipeline<T> {
         })
     }
 
-    /// Makes something else of each chunk, on `threads` threads, and passes each result on as soon
+    /// Makes something else of each chunk, on at most `threads` threads, and passes each result on as soon
     /// as it is there, in whatever order.
     ///
     /// What it holds is beside the buffer behind it. Otherwise as [`par_map`](Self::par_map).

@@ -155,7 +155,7 @@ impl Plan {
         self.thread(stage, move || {
             // The kernel may have copied the beginning.
             let copied = filled.tally().weight;
-            source::run_from(&filled, &mut source, copied, per_second)?;
+            source::run_from(&filled, source, copied, per_second)?;
             Ok(Ended::AtTheEnd)
         });
         self.joined(output)

@@ -50,7 +50,7 @@ impl ChildSource {
     }
 
     /// Reads at most so many bytes at once, in place of as many as the pipe holds, or
-    /// [`READ_BYTES`](crate::READ_BYTES) if that is less.
+    /// [`READ_BYTES`](crate::READ_BYTES) if that is less, and never more than 1 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         if let Some(stdout) = &mut self.stdout {

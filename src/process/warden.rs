@@ -17,6 +17,7 @@ use super::Failed;
 use super::leash::Shared;
 use super::stderr::Drain;
 use crate::error::{Error, ErrorKind};
+use crate::worker::guard;
 
 /// How often a child is looked at where nothing can be waited on for its exit.
 const EXIT_TICK: Duration = Duration::from_millis(20);
@@ -111,7 +112,8 @@ impl Warden {
 
     /// Sees the child to its end, and tells the halves.
     pub(super) fn run(mut self) {
-        let outcome = match self.attend() {
+        // The halves wait for what is published, whatever becomes of this.
+        let outcome = match guard(|| self.attend()) {
             Ok(status) => self.judge(status),
             Err(error) => {
                 // Whatever it is, nobody watches the child any more.
@@ -128,11 +130,11 @@ impl Warden {
     fn attend(&mut self) -> Result<ExitStatus, Error> {
         loop {
             let woken = self.poll(true)?;
-            if woken.exited
-                && let Some(status) = self.child.child.try_wait()?
-            {
-                self.stderr.read_rest(&self.shared.order)?;
-                return Ok(status);
+            if woken.exited {
+                if let Some(status) = self.child.child.try_wait()? {
+                    self.stderr.read_rest(&self.shared.order)?;
+                    return Ok(status);
+                }
             }
             if woken.said {
                 self.stderr.read(&self.shared.order)?;

@@ -71,7 +71,7 @@ impl<T: Send + 'static> Readable<T> {
         let brought_to = Arc::clone(&join);
         let worker = Worker::new(name, move || {
             // The error is the stream's, and told by whoever reads it.
-            let _ = source::run(&*brought_to, &mut source);
+            let _ = source::run(&*brought_to, source);
         });
         Self::of(join, worker, None).reading(files)
     }
@@ -197,11 +197,11 @@ impl<T> Readable<T> {
     ///
     /// The chunk, if the end was read or the stream is gone.
     pub fn unshift(&mut self, chunk: T) -> Result<(), T> {
-        if let Some(current) = self.current.take()
-            && let Err(current) = self.join.unshift(current)
-        {
-            self.current = Some(current);
-            return Err(chunk);
+        if let Some(current) = self.current.take() {
+            if let Err(current) = self.join.unshift(current) {
+                self.current = Some(current);
+                return Err(chunk);
+            }
         }
         self.join.unshift(chunk)
     }

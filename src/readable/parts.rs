@@ -96,11 +96,11 @@ impl Readable<Bytes> {
         if self.worker.is_idle() {
             self.start()?;
         }
-        if let Some(current) = self.current.take()
-            && self.join.unshift(current).is_err()
-        {
-            // The end was read, or the stream is gone, with this chunk still in hand.
-            return Err(self.error().unwrap_or_else(Error::closed));
+        if let Some(current) = self.current.take() {
+            if self.join.unshift(current).is_err() {
+                // The end was read, or the stream is gone, with this chunk still in hand.
+                return Err(self.error().unwrap_or_else(Error::closed));
+            }
         }
         Ok(self
             .join
@@ -182,7 +182,8 @@ impl<T> Drop for Readable<T> {
     fn drop(&mut self) {
         self.join.hang_up(Error::closed());
         if !self.worker.is_idle() {
-            self.worker.join();
+            // It has caught the panics of user code, and told them to whoever reads.
+            let _ = self.worker.join();
         }
     }
 }

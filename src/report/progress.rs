@@ -49,7 +49,7 @@ impl Teller {
 
     /// So much more was written.
     pub(crate) fn tell(&mut self, written: usize) {
-        self.bytes += written as u64;
+        self.bytes = self.bytes.saturating_add(written as u64);
         // The clock is read only if somebody wants to know.
         if self.tell.is_none() {
             return;

@@ -8,7 +8,7 @@ use crate::rota::guest::{Duty, Stay};
 use crate::rota::rules::{Call, Key, Look, Millis, Plan, Role, Rules, Settled, Visit};
 use crate::rota::watch::{News, Watch};
 use crate::rota::{Host, Member, Rota};
-use crate::sync::{Condvar, JoinHandle, MutexGuard, has_ended, start};
+use crate::sync::{Condvar, MutexGuard, start, take_ended};
 use crate::worker::guard;
 
 /// How often who stands by looks whether who leads is still at the same.
@@ -26,6 +26,35 @@ type Held<'a, H> = MutexGuard<'a, Rules<Box<Member<<H as Host>::Ticket>>>>;
 type Next<'a, H> = Option<Held<'a, H>>;
 
 impl<W: Watch, H: Host> Rota<W, H> {
+    /// The body of each thread.
+    fn work(&self) {
+        self.run_or_break();
+        self.host.left();
+        self.all_left.notify_all();
+    }
+
+    /// Runs, and tells what ends it before its time.
+    #[cfg(not(loom))]
+    fn run_or_break(&self) {
+        let ran = guard(|| {
+            self.run();
+            Ok(())
+        });
+        if let Err(error) = ran {
+            self.rules.lock().posts.lose();
+            self.standby.notify_all();
+            self.spares.notify_all();
+            self.watch.wake();
+            self.host.broken(error);
+        }
+    }
+
+    /// A panic in a model is a finding of its own.
+    #[cfg(loom)]
+    fn run_or_break(&self) {
+        self.run();
+    }
+
     /// What each thread does, from when it has come until it leaves.
     fn run(&self) {
         let mut kit = Kit {
@@ -44,8 +73,6 @@ impl<W: Watch, H: Host> Rota<W, H> {
                 Role::Leave => None,
             };
         }
-        self.host.left();
-        self.all_left.notify_all();
     }
 
     /// Watches, and serves who comes, until somebody else does or there is nobody.
@@ -247,7 +274,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
         };
         self.join_left();
         let mut threads = self.threads.lock();
-        match start("highwater-rota", self.stack_bytes, move || rota.run()) {
+        match start("highwater-rota", self.stack_bytes, move || rota.work()) {
             Ok(thread) => {
                 threads.push(thread);
                 Ok(())
@@ -263,8 +290,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
 
     /// Joins the threads that have left: until then the system keeps their stacks.
     pub(super) fn join_left(&self) {
-        let is_over = |thread: &mut JoinHandle<()>| has_ended(thread);
-        let left: Vec<_> = self.threads.lock().extract_if(.., is_over).collect();
+        let left = take_ended(&mut self.threads.lock());
         for thread in left {
             // It has caught the panics of the guests.
             let _ = thread.join();

@@ -37,7 +37,7 @@ use crate::error::Error;
 use crate::sync::{Condvar, JoinHandle, Mutex};
 
 use guest::StepDown;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, test)))]
 use rules::Key;
 use rules::{Entered, Rules};
 
@@ -50,9 +50,9 @@ pub(crate) use poll::Poll as SystemWatch;
 #[cfg(test)]
 pub(crate) use poll::Poll;
 pub use room::Room;
-#[cfg(loom)]
+#[cfg(any(loom, test))]
 pub use rules::Key;
-#[cfg(loom)]
+#[cfg(any(loom, test))]
 pub use watch::News;
 pub use watch::Watch;
 
@@ -69,6 +69,10 @@ pub trait Host: Send + Sync + 'static {
 
     /// A thread has left, or was not to be had.
     fn left(&self);
+
+    /// A thread has ended with a panic, which no guest can cause. Nobody is served any more, and
+    /// whoever waits for the rota has to be told.
+    fn broken(&self, error: Error);
 
     /// No thread was to be had. Whoever waits does so until one comes free.
     fn refused(&self, error: std::io::Error);

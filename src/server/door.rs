@@ -17,6 +17,7 @@ use crate::server::event::ServerEvent;
 use crate::server::handle::{Control, ServerCounts};
 use crate::server::staff::Staff;
 use crate::socket::Socket;
+use crate::worker::guard;
 
 /// What is done with a connection for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,20 +52,42 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 impl Door {
     /// Serves until it is told to stop, and every connection has ended.
-    pub(super) fn run(mut self, listener: Listener) -> ServerCounts {
+    ///
+    /// # Errors
+    ///
+    /// A panic on this thread, after which every connection was aborted; or one of who is told of
+    /// events.
+    pub(super) fn run(mut self, listener: Listener) -> Result<ServerCounts, Error> {
+        let served = guard(|| {
+            self.serve(&listener);
+            Ok(())
+        });
+        // Whoever is in the backlog is turned away now, and not at the end of the grace time.
+        drop(listener);
+        if let Err(error) = &served {
+            self.control.broke(error);
+        }
+        let seen_out = self.see_out();
+        let control = Arc::clone(&self.control);
+        // The last that has the handler drops it.
+        let left = guard(|| {
+            self.staff.join();
+            Ok(())
+        });
+        let fault = control.fault();
+        served.and(seen_out).and(left).and(fault)?;
+        Ok(control.tally.snapshot())
+    }
+
+    fn serve(&mut self, listener: &Listener) {
         while !self.control.is_told() {
             self.sweep();
             if self.is_full() && self.when_full == WhenFull::Wait {
                 self.wait_for_room(&listener);
             } else {
-                self.accept(&listener);
+                self.accept(listener);
             }
         }
-        // Whoever is in the backlog is turned away now, and not at the end of the grace time.
-        drop(listener);
-        self.see_out();
-        self.staff.join();
-        self.control.tally.snapshot()
     }
 
     fn is_full(&self) -> bool {
@@ -206,8 +229,12 @@ impl Door {
 
     /// Waits until the connections have ended, and does not let them take longer than the grace
     /// time.
-    fn see_out(&mut self) {
-        self.open.values().for_each(Reins::stop);
+    ///
+    /// # Errors
+    ///
+    /// The first panic of what is to end with a connection. The others end all the same.
+    fn see_out(&mut self) -> Result<(), Error> {
+        let mut outcome = self.each(Reins::stop);
         self.staff.stop();
         // A time that cannot be represented is no limit.
         let deadline = Instant::now().checked_add(self.grace);
@@ -221,12 +248,25 @@ impl Door {
                     continue;
                 }
             };
-            self.open.values().for_each(|reins| reins.abort(&cause));
+            let told = self.each(|reins| reins.abort(&cause));
+            outcome = outcome.and(told);
             self.staff.abort();
             while !self.open.is_empty() {
                 self.wait(None);
             }
         }
+        outcome
+    }
+
+    /// Tells every connection that is open. Gives the first panic, when all were told.
+    fn each(&self, tell: impl Fn(&Reins)) -> Result<(), Error> {
+        let told = self.open.values().map(|reins| {
+            guard(|| {
+                tell(reins);
+                Ok(())
+            })
+        });
+        told.fold(Ok(()), Result::and)
     }
 }
 

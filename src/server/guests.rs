@@ -20,7 +20,8 @@ pub(super) type MakeGuest = Box<dyn Fn(Connection) -> Box<dyn Guest> + Send>;
 
 /// The rota of a server.
 pub(super) struct Guests<W: Watch = SystemWatch> {
-    rota: Arc<Rota<W, Books>>,
+    rota: Arc<Rota<W, Arc<Books>>>,
+    books: Arc<Books>,
     make_guest: MakeGuest,
 }
 
@@ -30,11 +31,13 @@ struct Books {
     ended: Sender<u64>,
 }
 
-/// What a guest is known by.
+/// What a guest is known by. When it is dropped, whichever way, the connection has ended.
 struct Ticket {
     number: u64,
-    peer: String,
+    /// Taken when it is told how the guest has gone.
+    peer: Option<String>,
     reins: Reins,
+    books: Arc<Books>,
 }
 
 impl<W: Watch> Guests<W> {
@@ -46,9 +49,10 @@ impl<W: Watch> Guests<W> {
         quiet: Duration,
         stack_bytes: usize,
     ) -> Self {
-        let books = Books { control, ended };
+        let books = Arc::new(Books { control, ended });
         Self {
-            rota: Rota::new(watch, books, quiet, stack_bytes),
+            rota: Rota::new(watch, Arc::clone(&books), quiet, stack_bytes),
+            books,
             make_guest,
         }
     }
@@ -66,8 +70,9 @@ impl<W: Watch> Staff for Guests<W> {
     fn give(&mut self, connection: Connection, reins: Reins) {
         let ticket = Ticket {
             number: connection.number(),
-            peer: connection.peer().to_owned(),
+            peer: Some(connection.peer().to_owned()),
             reins,
+            books: Arc::clone(&self.books),
         };
         match guard(|| Ok((self.make_guest)(connection))) {
             Ok(guest) => self.rota.admit(guest, ticket),
@@ -104,23 +109,38 @@ impl<W: Watch> Staff for Guests<W> {
     }
 }
 
-impl Host for Books {
+impl Ticket {
+    fn settle(&mut self, outcome: Result<(), Error>) {
+        if let Some(peer) = self.peer.take() {
+            settle(&self.books.control, outcome, peer, &self.reins);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // Only a thread that comes down has not told how the guest has gone.
+        self.settle(Err(Error::interrupted()));
+        // It never waits.
+        let _ = self.books.ended.send(self.number);
+    }
+}
+
+impl Host for Arc<Books> {
     type Ticket = Ticket;
 
-    fn gone(&self, ticket: Ticket, outcome: Result<(), Error>) {
-        let Ticket {
-            number,
-            peer,
-            reins,
-        } = ticket;
-        settle(&self.control, outcome, peer, &reins);
-        // It has room for every connection that is open.
-        let _ = self.ended.send(number);
+    fn gone(&self, mut ticket: Ticket, outcome: Result<(), Error>) {
+        ticket.settle(outcome);
+        drop(ticket);
         self.control.room_came();
     }
 
     fn room_came(&self) {
         self.control.yields_came();
+    }
+
+    fn broken(&self, error: Error) {
+        self.control.broke(&error);
     }
 
     fn starting(&self) {

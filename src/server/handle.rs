@@ -61,6 +61,8 @@ pub(super) struct Control {
     pub(super) yields: Receiver<()>,
     pub(super) tally: Tally,
     on_event: OnceLock<OnEvent>,
+    /// The first panic that nobody was told of.
+    fault: OnceLock<Error>,
 }
 
 pub(super) type OnEvent = Box<dyn Fn(&ServerEvent) + Send + Sync>;
@@ -122,6 +124,7 @@ impl Control {
             yields,
             tally: Tally::default(),
             on_event: OnceLock::new(),
+            fault: OnceLock::new(),
         })
     }
 
@@ -131,17 +134,34 @@ impl Control {
     }
 
     /// Tells a user of what went wrong: by a line on standard error, if that is a failure and there
-    /// is no other way. What the telling itself does wrong is nobody's.
+    /// is no other way. What the telling itself does wrong is told in the end.
     pub(super) fn report(&self, event: &ServerEvent) {
         if let Some(on_event) = self.on_event.get() {
-            let _ = guard(|| {
+            let told = guard(|| {
                 on_event(event);
                 Ok(())
             });
+            if let Err(error) = told {
+                // The first one stays.
+                let _ = self.fault.set(error.during("tell", "on_event"));
+            }
         } else if event.is_failure() {
             // One call, so that the lines of two threads do not mix; and no panic without a stderr.
             let _ = io::stderr().write_all(format!("highwater: {event}\n").as_bytes());
         }
+    }
+
+    /// A thread has panicked that connections need: all end, and whoever waits is told.
+    pub(super) fn broke(&self, error: &Error) {
+        // The first one stays.
+        let _ = self.fault.set(error.clone());
+        let cause = Box::new(error.clone());
+        self.abort(&Error::caused(ErrorKind::Cancelled, "cancelled", cause));
+    }
+
+    /// What went wrong and is to be told in the end.
+    pub(super) fn fault(&self) -> Result<(), Error> {
+        self.fault.get().cloned().map_or(Ok(()), Err)
     }
 
     /// Says whether either arm was used.
@@ -249,11 +269,11 @@ impl fmt::Debug for ServerHandle {
 #[derive(Debug)]
 pub struct RunningServer {
     handle: ServerHandle,
-    thread: Worker<ServerCounts>,
+    thread: Worker<Result<ServerCounts, Error>>,
 }
 
 impl RunningServer {
-    pub(super) fn new(handle: ServerHandle, thread: Worker<ServerCounts>) -> Self {
+    pub(super) fn new(handle: ServerHandle, thread: Worker<Result<ServerCounts, Error>>) -> Self {
         Self { handle, thread }
     }
 
@@ -275,26 +295,45 @@ impl RunningServer {
         self.handle.counts()
     }
 
+    /// Says whether it has ended, so that a [`join`](Self::join) does not wait: it was stopped, or
+    /// has failed.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Lets nobody in any more, and waits until every connection has ended: by itself, or at the
     /// end of the grace time. Gives what the server has done in all.
-    #[must_use = "it tells of connections that had to be aborted"]
-    pub fn stop(self) -> ServerCounts {
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub fn stop(self) -> Result<ServerCounts, Error> {
         self.handle.stop();
         self.join()
     }
 
     /// Waits until somebody else has stopped it, by a handle or a token, and every connection has
     /// ended. Gives what the server has done in all.
-    #[must_use = "it tells of connections that had to be aborted"]
-    pub fn join(mut self) -> ServerCounts {
-        self.thread.join().unwrap_or_else(|| self.handle.counts())
+    ///
+    /// # Errors
+    ///
+    /// A panic of a thread of the server, be it in code of ours or of a user: then every connection
+    /// was aborted, with that as its cause. Or the first panic of
+    /// [`on_event`](super::Server::on_event), which has ended nothing. [`handle`](Self::handle) still
+    /// has the counts.
+    pub fn join(mut self) -> Result<ServerCounts, Error> {
+        match self.thread.join()? {
+            Some(outcome) => outcome,
+            None => Ok(self.handle.counts()),
+        }
     }
 }
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.handle.abort("the server was dropped");
-        // After a `join` there is nothing to be waited for.
+        // After a `join` there is nothing to be waited for, and else nobody who asks.
         let _ = self.thread.join();
     }
 }

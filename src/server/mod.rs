@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, unbounded};
 
 use crate::address::Address;
 use crate::cancel::CancelToken;
@@ -74,7 +74,7 @@ use staff::Staff;
 /// client.read_to_string(&mut answer)?;
 /// assert_eq!(answer, "hello");
 ///
-/// let counts = server.stop(); // waits for the connections that run
+/// let counts = server.stop()?; // waits for the connections that run
 /// assert_eq!((counts.accepted, counts.finished, counts.open), (1, 1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -199,13 +199,14 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// For want of the descriptor by which it could be stopped.
+    /// For want of the descriptor by which it could be stopped, and those of
+    /// [`RunningServer::join`].
     pub fn serve(
         self,
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
         self.check()?;
-        Ok(self.run(|settings| settings.hands(Arc::new(handler))))
+        self.run(|settings| settings.hands(Arc::new(handler)))
     }
 
     /// Serves on a thread that belongs to what it gives.
@@ -239,7 +240,7 @@ impl Server {
     ) -> Result<ServerCounts, Error> {
         self.check()?;
         let watch = self.watch()?;
-        Ok(self.run(|settings| settings.guests(watch, make_guest)))
+        self.run(|settings| settings.guests(watch, make_guest))
     }
 
     /// The same on a thread that belongs to what it gives.
@@ -294,9 +295,11 @@ impl Server {
         Ok(RunningServer::new(handle, thread))
     }
 
-    fn run(self, staff: impl FnOnce(Settings) -> Box<dyn Staff>) -> ServerCounts {
-        // A thread whose connection has ended never waits to tell.
-        let (tell, ended) = bounded(self.connections);
+    fn run(self, staff: impl FnOnce(Settings) -> Box<dyn Staff>) -> Result<ServerCounts, Error> {
+        // A thread whose connection has ended never waits to tell. There is never more in it than
+        // connections are open, so it has a bound, and allocates for those that there are.
+        let (tell, ended) = unbounded();
+        let name = self.listener.address().to_string();
         let settings = Settings {
             control: Arc::clone(&self.control),
             ended: tell,
@@ -316,6 +319,7 @@ impl Server {
             pause: PAUSE_MIN,
         };
         door.run(self.listener)
+            .map_err(|error| error.during("serve on", &name))
     }
 }
 

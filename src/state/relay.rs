@@ -68,7 +68,8 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub struct RelayState {
     phase: Phase,
-    /// A ring; empty before the first byte, and again after a [`rest`](Self::rest).
+    /// A ring; empty before the first byte, and again after a [`rest`](Self::rest). It grows while
+    /// the peer is slower, up to the high-water mark.
     memory: Vec<u8>,
     /// Where in the ring the oldest byte is.
     start: usize,
@@ -80,9 +81,13 @@ pub struct RelayState {
     confirmed: u64,
 }
 
+/// How much is allocated at once, if the mark allows it.
+const MEMORY_BYTES: usize = 256 * 1024;
+
 impl RelayState {
     /// Makes a direction that holds at most `marks.high()` bytes, or one byte if that is 0, and
-    /// goes on to read at `marks.low()`. It allocates with its first byte.
+    /// goes on to read at `marks.low()`. It allocates with its first byte, and no more than twice
+    /// what it had to hold, or 256 KiB.
     #[must_use]
     pub const fn new(marks: Marks) -> Self {
         Self {
@@ -122,9 +127,8 @@ impl RelayState {
     /// Where to read to: one piece of what is free. Never empty while it
     /// [wants to read](Self::wants_read).
     pub fn room(&mut self) -> &mut [u8] {
-        if self.memory.is_empty() {
-            // Zeros of the system: pages that are never used cost nothing.
-            self.memory = vec![0; self.high()];
+        if self.len == self.memory.len() {
+            self.grow();
         }
         let size = self.memory.len();
         let end = self.start + self.len;
@@ -132,6 +136,20 @@ impl RelayState {
             &mut self.memory[end..]
         } else {
             &mut self.memory[end - size..self.start]
+        }
+    }
+
+    /// Doubles the memory, if the mark allows it.
+    fn grow(&mut self) {
+        let size = self.len.saturating_mul(2).max(MEMORY_BYTES);
+        let size = size.min(self.high());
+        if size > self.memory.len() {
+            // Zeros of the system: pages that are never used cost nothing.
+            let mut larger = vec![0; size];
+            let [first, second] = self.held();
+            larger[..first.len()].copy_from_slice(first);
+            larger[first.len()..self.len].copy_from_slice(second);
+            (self.memory, self.start) = (larger, 0);
         }
     }
 

@@ -79,17 +79,17 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDesk<T, K, S> {
 impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
     /// Has the thread see to `rest`, and starts it if there is none.
     fn leave(&self, join: &Join<T>, rest: Taken<T>) -> Served {
-        if join.leave(rest) == Attendance::Wanted
-            && let Err(error) = self.start()
-        {
-            let error = error.during("start the thread of", "writable");
-            let first = join.abandoned(error, join.take_hand());
-            let mut kept = self.seat.hold();
-            if let Kept::Open(sink) = &mut *kept {
-                sink.fail(&first);
+        if join.leave(rest) == Attendance::Wanted {
+            if let Err(error) = self.start() {
+                let error = error.during("start the thread of", "writable");
+                let first = join.abandoned(error, join.take_hand());
+                let mut kept = self.seat.hold();
+                if let Kept::Open(sink) = &mut *kept {
+                    sink.fail(&first);
+                }
+                put_away::<T, K>(kept, &Err(first));
+                return Served::Over;
             }
-            put_away::<T, K>(kept, &Err(first));
-            return Served::Over;
         }
         Served::Left
     }
@@ -99,7 +99,7 @@ impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
         let join = join.ok_or_else(Error::closed)?;
         let mut thread = self.thread.hold();
         // The last one attends no more, and is about to end if it has not.
-        thread.join();
+        thread.join()?;
         let name = match &*self.seat.hold() {
             Kept::Open(sink) => format!("highwater-write {}", sink.name()),
             Kept::Finished(_) | Kept::Dropped(_) | Kept::Gone => return Err(Error::closed()),
@@ -224,7 +224,8 @@ impl<T: Send + 'static, K: Sink<T>, S> Home<T, S> for SinkDesk<T, K, S> {
     }
 
     fn close(&self) -> Result<S, String> {
-        self.thread.hold().join();
+        // A panic of the thread leaves the sink with no owner: then it is not given back.
+        let _ = self.thread.hold().join();
         let kept = std::mem::replace(&mut *self.seat.hold(), Kept::Gone);
         match kept {
             Kept::Finished(sink) => Ok((self.inner)(sink)),

@@ -227,10 +227,10 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(WriteError::Ended(chunk));
         }
-        if self.segment.is_some()
-            && let Err(error) = self.hand_segment(wait)
-        {
-            return self.hear_refusal(Err(error.with(chunk)));
+        if self.segment.is_some() {
+            if let Err(error) = self.hand_segment(wait) {
+                return self.hear_refusal(Err(error.with(chunk)));
+            }
         }
         let written = self.join.write(chunk, wait);
         if written.is_err() {

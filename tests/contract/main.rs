@@ -4,6 +4,7 @@
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
 mod bottlenecks;
+mod bounds;
 mod breaks;
 mod broadcast;
 mod broadcast_ends;
@@ -27,6 +28,7 @@ mod limits;
 mod lines;
 mod marks;
 mod operators;
+mod panics;
 mod parallel;
 mod pipelines;
 mod places;
@@ -37,6 +39,7 @@ mod sinks;
 mod stages;
 mod support;
 mod tees;
+#[cfg(target_os = "linux")]
 mod threads;
 mod traffic;
 mod unheard;

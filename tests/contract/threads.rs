@@ -12,7 +12,6 @@ fn chunk() -> Bytes {
     Bytes::from_static(b"0123456789")
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn threads_start_with_the_first_byte_and_end_with_their_handle() {
     alone(
@@ -57,7 +56,6 @@ fn threads_start_with_the_first_byte_and_end_with_their_handle() {
     );
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_pipeline_leaves_no_thread_behind_however_it_ends() {
     alone(
@@ -104,7 +102,6 @@ fn a_pipeline_leaves_no_thread_behind_however_it_ends() {
 const NO_THREADS: [(&str, &str); 1] = [("RUST_MIN_STACK", "70368744177664")];
 
 // Rules 7, 12 and 14.
-#[cfg(target_os = "linux")]
 #[test]
 fn a_thread_that_cannot_be_started_is_the_error_of_its_stream() {
     alone(

@@ -179,7 +179,7 @@ fn a_body_for_a_status_that_has_none_is_refused() {
         assert_eq!(answer.status, 500);
         assert_eq!(answer.header("connection"), Some("close"));
         client.is_over();
-        assert_eq!(server.stop().failed, 1);
+        assert_eq!(server.stop().unwrap().failed, 1);
         assert_ne!(kinds(&told), []);
     }
 }

@@ -179,7 +179,7 @@ fn a_body_that_is_too_long_answers_413() {
         assert_eq!(client.say(request).answer().status, 413);
         client.is_over();
     }
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.refused, counts.failed), (2, 0), "{counts:?}");
     assert_eq!(kinds(&told), [ErrorKind::LimitExceeded; 2]);
     // A handler may ask for less than the server lets in.
@@ -203,7 +203,7 @@ fn a_body_that_is_malformed_answers_400() {
     assert_eq!(client.say(smuggled).answer().status, 400);
     client.is_over();
     drop(client);
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.refused, counts.failed), (1, 0), "{counts:?}");
     assert_eq!(kinds(&told), [ErrorKind::InvalidInput]);
 }

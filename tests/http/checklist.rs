@@ -279,7 +279,7 @@ fn every_limit_of_a_head_has_its_status() {
         let _ = std::io::Write::write_all(client.stream.get_mut(), input.as_bytes());
         assert_eq!(client.answer().status, status, "{}", &input[..60]);
     }
-    assert_eq!(server.stop().refused, refused as u64);
+    assert_eq!(server.stop().unwrap().refused, refused as u64);
     assert_eq!(kinds(&told), vec![ErrorKind::LimitExceeded; refused]);
 }
 

@@ -127,7 +127,7 @@ fn a_failure_is_a_line_on_standard_error_and_what_clients_do_is_none() {
             println!("expected: {line}");
             eprintln!("expected: {line}");
         }
-        counted(server.stop(), FAILING.len() as u64);
+        counted(server.stop().unwrap(), FAILING.len() as u64);
     });
     let Some(said) = said else { return };
     let of = |prefix| {
@@ -152,7 +152,7 @@ fn each_kind_of_what_goes_wrong_is_told_as_that() {
     assert!(talk(&server, post("/", "well")).ends_with("well"));
     clients_fail(&server);
     let mut lines = handlers_fail(&server);
-    counted(server.stop(), FAILING.len() as u64);
+    counted(server.stop().unwrap(), FAILING.len() as u64);
     let told = told.lock().unwrap();
     let of = |is: fn(&ServerEvent) -> bool| told.iter().filter(move |event| is(event));
     assert_eq!(
@@ -205,7 +205,7 @@ fn a_connection_that_the_server_ends_is_no_failure_of_its_handler() {
         client.say("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx");
         told.recv().unwrap();
         server.handle().abort("enough");
-        let counts = server.join();
+        let counts = server.join().unwrap();
         assert_eq!((counts.aborted, counts.failed), (1, 0), "{counts:?}");
     });
     assert!(!said.unwrap_or_default().contains("highwater: "));

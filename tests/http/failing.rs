@@ -18,7 +18,7 @@ fn mark() -> HighWaterMark<InBytes> {
 /// kind of error.
 #[track_caller]
 fn ended_with(server: RunningServer, told: &Told, kind: ErrorKind) -> Error {
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.failed, counts.open), (1, 0), "{counts:?}");
     assert_eq!((counts.refused, counts.disconnected), (0, 0), "{counts:?}");
     assert_eq!(kinds(told), [kind]);
@@ -88,7 +88,7 @@ fn a_body_that_is_broken_off_is_cut_with_a_reset_and_without_its_last_chunk() {
             matches!(error.kind(), Io::ConnectionReset | Io::UnexpectedEof),
             "{error}"
         );
-        let counts = server.stop();
+        let counts = server.stop().unwrap();
         assert_eq!(counts.failed, 1, "{how}");
         let kind = match how {
             "panic" => ErrorKind::Panicked,
@@ -241,7 +241,7 @@ fn a_body_that_comes_too_slowly_answers_408() {
     assert_eq!(answer.status, 408);
     client.is_over();
     drop(client);
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.refused, counts.failed), (1, 0), "{counts:?}");
     assert_eq!(kinds(&told), [ErrorKind::TimedOut]);
     assert_eq!(told.lock().unwrap()[0].offset(), Some(4));

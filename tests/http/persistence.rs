@@ -18,7 +18,7 @@ fn a_connection_takes_one_request_after_another() {
         assert_eq!(answer.text(), format!("GET {path} "));
     }
     drop(client);
-    assert_eq!(server.stop().accepted, 1);
+    assert_eq!(server.stop().unwrap().accepted, 1);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_head_that_takes_too_long_answers_408() {
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(began.elapsed() >= Duration::from_millis(290));
     drop((client, stream));
-    assert_eq!(server.stop().refused, 1);
+    assert_eq!(server.stop().unwrap().refused, 1);
     assert_eq!(kinds(&told), [ErrorKind::TimedOut]);
 }
 
@@ -159,6 +159,6 @@ fn a_server_that_stops_ends_idle_connections_at_once_and_others_with_their_answe
     assert_eq!(answer.text(), "done");
     assert_eq!(answer.header("connection"), Some("close"));
     busy.is_over();
-    let counts = server.join();
+    let counts = server.join().unwrap();
     assert_eq!((counts.open, counts.aborted, counts.failed), (0, 0, 0));
 }

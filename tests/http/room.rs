@@ -33,7 +33,7 @@ fn an_idle_connection_gives_way_to_a_new_one_the_longest_idle_first() {
     for client in [&mut first, &mut fourth, &mut fifth] {
         assert_eq!(client.say(get("/still")).answer().text(), "/still");
     }
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.peak, counts.accepted), (3, 5), "{counts:?}");
     assert_eq!((counts.failed, counts.finished), (0, 5), "{counts:?}");
 }
@@ -50,7 +50,7 @@ fn one_that_becomes_idle_gives_way_to_those_that_wait() {
     for client in &mut clients {
         assert_eq!(client.say("st: a\r\n\r\n").answer().text(), "/last");
     }
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.peak, counts.accepted), (1, 20), "{counts:?}");
     assert_eq!((counts.failed, counts.aborted), (0, 0), "{counts:?}");
 }
@@ -67,7 +67,7 @@ fn one_gives_way_where_those_beyond_the_bound_are_dropped() {
     let reset = Client::of(&server).rest().unwrap_err();
     assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
     assert_eq!(next.say("st: a\r\n\r\n").answer().text(), "/3");
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!(counts.peak, 1, "{counts:?}");
     assert_eq!((counts.accepted, counts.dropped), (3, 1), "{counts:?}");
 }

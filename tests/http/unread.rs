@@ -81,7 +81,7 @@ fn a_close_is_said_or_the_next_request_is_answered() {
             assert_eq!((answer.status, answer.text()), (200, path));
         }
     }
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.failed, counts.finished), (0, 8), "{counts:?}");
 }
 
@@ -132,7 +132,7 @@ fn a_large_answer_reaches_a_client_that_reads_it_behind_its_body() {
             }
         }
     }
-    assert_eq!(server.stop().failed, 0);
+    assert_eq!(server.stop().unwrap().failed, 0);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_handler_that_fails_behind_its_answer_keeps_its_word() {
         let answer = answer_before_the_next(&mut client, get(path).as_bytes());
         assert_eq!((answer.text(), answer.header("connection")), (path, None));
     }
-    assert_eq!(server.stop().failed, 2);
+    assert_eq!(server.stop().unwrap().failed, 2);
     assert_eq!(kinds(&told).len(), 2);
 }
 
@@ -199,7 +199,7 @@ fn a_client_that_is_left_has_no_longer_than_the_total() {
         matches!(error, Io::BrokenPipe | Io::ConnectionReset),
         "{error}"
     );
-    assert_eq!(server.stop().aborted, 0);
+    assert_eq!(server.stop().unwrap().aborted, 0);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_server_that_stops_does_not_wait_for_a_client_that_sends_for_ever() {
         while stream.write_all(&[b'x'; 16 << 10]).is_ok() {}
     });
     let began = Instant::now();
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.aborted, counts.finished), (0, 1), "{counts:?}");
     assert!(began.elapsed() < limit * 4, "{:?}", began.elapsed());
     sends.join().unwrap();

@@ -32,7 +32,7 @@ fn what_was_sent_behind_the_request_comes_first() {
     assert_eq!(answer.header("connection"), Some("upgrade"));
     client.say("and late").end();
     assert_eq!(client.rest().unwrap(), b"EARLY, AND LATE");
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.finished, counts.open), (1, 0));
 }
 

@@ -144,7 +144,7 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
         });
         until("their threads are gone", || server.counts().threads <= 2);
         serve();
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!(counts.accepted, all as u64 + 1, "{counts:?}");
         assert_eq!(
             (counts.refused, counts.finished),

@@ -223,7 +223,7 @@ fn a_browser_shows_a_page_downloads_uploads_and_plays() {
     // It has skipped what it did not play.
     let sound = &asked["/sound.wav"];
     assert!(sound.iter().flatten().any(|first| *first > 0), "{sound:?}");
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     let requests: usize = asked.values().map(Vec::len).sum();
     eprintln!("{requests} requests on {} connections", counts.accepted);
     assert!((counts.accepted as usize) < requests, "{counts:?}");

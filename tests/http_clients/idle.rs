@@ -70,7 +70,7 @@ fn five_thousand_idle_connections_take_no_thread_and_little_memory() {
         );
         assert!(peak < PEAK_MAX_KIB, "{peak} KiB");
         assert!(most <= THREADS_MAX, "{most} threads");
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
         clients.iter_mut().for_each(Client::is_over);
         drop(clients);

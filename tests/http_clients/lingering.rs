@@ -105,7 +105,7 @@ fn a_thousand_that_send_for_ever_take_no_thread_and_little_memory() {
             .filter_map(|mut one| one.is_refused().then_some(()));
         assert_eq!(told.count(), CLIENTS);
         drop(normal);
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.failed, counts.aborted), (0, 0), "{counts:?}");
         assert_eq!(counts.finished, CLIENTS as u64 + 1, "{counts:?}");
         until("nothing is left", || held() == before);
@@ -138,6 +138,6 @@ fn those_that_send_for_ever_give_way_when_there_is_no_room() {
     assert_eq!(counts.peak, BOUND, "{counts:?}");
     drop(come);
     drop(endless);
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!((counts.failed, counts.aborted), (0, 0), "{counts:?}");
 }

@@ -62,7 +62,7 @@ fn a_thousand_slow_readers_take_little_memory_and_hold_nobody_up() {
         assert!(peak < PEAK_MAX_KIB, "{peak} KiB");
         assert_eq!((counts.peak, counts.accepted), (SLOW + 1, SLOW as u64 + 1));
         // The slow ones have gone away in the middle of it.
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!(
             (counts.finished, counts.disconnected),
             (1, SLOW as u64),

@@ -79,7 +79,7 @@ fn got_all(client: &str, server: RunningServer, got: &[String]) {
     eprintln!("{client}: {} of {} answers lost", lost.len(), got.len());
     assert_eq!(got.len(), expected.len(), "{got:?}");
     assert!(lost.is_empty(), "{lost:?}");
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!((counts.failed, counts.aborted), (0, 0), "{counts:?}");
 }
 

@@ -45,7 +45,7 @@ impl Site {
 
     /// Stops it. Gives the number of connections that there were, and what went wrong with them.
     pub(crate) fn ended(self) -> (u64, Vec<String>) {
-        let counts = self.server.stop();
+        let counts = self.server.stop().unwrap();
         assert_eq!(counts.open, 0, "{counts:?}");
         let told = self.told.lock().unwrap();
         assert_eq!(counts.failed, told.len() as u64, "{counts:?} {told:?}");

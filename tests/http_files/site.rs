@@ -44,7 +44,7 @@ impl Site {
 
     /// What has gone wrong so far, when every connection is over.
     pub(crate) fn told(self) -> Vec<String> {
-        let counts = self.server.stop();
+        let counts = self.server.stop().unwrap();
         assert_eq!(counts.aborted, 0, "every connection has ended by itself");
         let told = self.told.lock().unwrap();
         told.iter().map(|error| format!("{error:#}")).collect()

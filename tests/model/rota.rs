@@ -101,6 +101,10 @@ impl Host for Keeper {
         self.0.threads.fetch_sub(1, SeqCst);
     }
 
+    fn broken(&self, error: Error) {
+        panic!("{error}");
+    }
+
     fn refused(&self, error: io::Error) {
         panic!("{error}");
     }

@@ -84,7 +84,7 @@ fn serve_one_at_a_time() {
     let server = server.connections(1).spawn(echo).unwrap();
     println!("listening on {}", addr_of(&server));
     stdin().read_to_end(&mut Vec::new()).unwrap();
-    let counts = server.stop();
+    let counts = server.stop().unwrap();
     assert_eq!(counts.finished, 1 + CLIENTS as u64, "{counts:?}");
     assert_eq!((counts.peak, counts.failed), (1, 0), "{counts:?}");
 }

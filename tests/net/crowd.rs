@@ -62,7 +62,7 @@ fn five_thousand_at_once_are_served_whoever_does_not_read() {
         (CONNECTIONS, CONNECTIONS as u64)
     );
     assert!(peak_kib < RSS_MAX_KIB, "{peak_kib} KiB");
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
     until("nothing is left", || held() == before);
 }

@@ -15,6 +15,7 @@ mod relay;
 mod scene;
 mod server;
 mod server_faults;
+mod server_panics;
 mod server_stops;
 mod stopped;
 #[allow(dead_code, reason = "what other tests share")]

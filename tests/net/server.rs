@@ -90,7 +90,7 @@ fn every_byte_comes_back() {
                 });
             }
         });
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.accepted, counts.finished), (8, 8));
         assert_eq!((counts.open, counts.threads), (0, 0));
         assert!(counts.peak <= 4, "{counts:?}");
@@ -124,7 +124,7 @@ assert got == sent, len(got)
         ),
         Err(error) => return eprintln!("SKIPPED: no python3: {error}"),
     }
-    assert_eq!(watched(move || server.stop()).finished, 1);
+    assert_eq!(watched(move || server.stop().unwrap()).finished, 1);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_unix_server_takes_its_file_away() {
     let mut client = UnixStream::connect(&path).unwrap();
     ping(&mut client);
     drop(client);
-    assert_eq!(watched(move || server.stop()).finished, 1);
+    assert_eq!(watched(move || server.stop().unwrap()).finished, 1);
     assert!(!path.exists());
 }
 
@@ -165,7 +165,7 @@ fn who_comes_beyond_the_bound_waits_in_the_backlog() {
     third.read_exact(&mut got).unwrap();
     assert_eq!(&got, b"ping");
     drop((second, third));
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!((counts.peak, counts.finished, counts.dropped), (2, 3, 0));
 }
 
@@ -190,7 +190,7 @@ fn who_comes_beyond_the_bound_is_dropped_where_that_is_wanted() {
     drop(first);
     until("there is room", || server.counts().open == 0);
     ping(&mut client_of(&server));
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!((counts.accepted, counts.dropped), (3, 1));
     assert_eq!((counts.finished, counts.failed, counts.peak), (2, 0, 1));
 }
@@ -218,7 +218,7 @@ fn a_thread_is_used_again_and_let_go_when_it_is_quiet() {
     assert!(server.counts().peak == 1);
     until("the thread is let go", || server.counts().threads == 0);
     ping(&mut client_of(&server));
-    assert_eq!(watched(move || server.stop()).finished, 51);
+    assert_eq!(watched(move || server.stop().unwrap()).finished, 51);
 }
 
 #[test]
@@ -258,6 +258,10 @@ fn a_failure_or_a_panic_is_that_of_one_connection() {
     let reset = dropped.read(&mut [0; 1]).unwrap_err();
     assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
     drop(fourth);
-    let counts = watched(move || server.stop());
+    let handle = server.handle().clone();
+    // And is told in the end.
+    let told = watched(move || server.stop().unwrap_err());
+    assert!(format!("{told:#}").contains("no more"), "{told:#}");
+    let counts = handle.counts();
     assert_eq!((counts.failed, counts.finished, counts.aborted), (2, 2, 0));
 }

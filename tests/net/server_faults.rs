@@ -86,7 +86,7 @@ fn without_descriptors_it_waits_and_serves_again_when_there_are() {
         ping(&mut client);
     }
     drop(early);
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!(
         (counts.accepted, counts.finished, counts.dropped),
         (21, 21, 0)
@@ -165,7 +165,7 @@ fn without_threads_a_connection_waits_for_one_that_comes_free() {
     limit(Resource::As, None);
     ping(&mut client_of(&server));
     drop(second);
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!(
         (counts.accepted, counts.finished, counts.dropped),
         (4, 3, 1)

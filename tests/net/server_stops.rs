@@ -27,7 +27,7 @@ fn a_connection_that_runs_finishes_after_a_stop() {
         ping(&mut client);
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(everything(&client).unwrap(), b"");
-        let counts = watched(move || server.join());
+        let counts = watched(move || server.join().unwrap());
         assert_eq!((counts.finished, counts.aborted, counts.failed), (1, 0, 0));
     }
 }
@@ -45,7 +45,7 @@ fn one_that_does_not_is_aborted_when_the_grace_is_over() {
         let writes = stuffed(client_of(&server));
         until("both are served", || server.counts().open == 2);
         let began = Instant::now();
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert!(began.elapsed() >= GRACE);
         assert_eq!((counts.finished, counts.aborted, counts.failed), (0, 2, 0));
         for client in [reads, writes] {
@@ -81,7 +81,7 @@ fn an_abort_ends_all_at_once_with_its_cause() {
         let mut clients: Vec<_> = (0..4).map(|_| client_of(&server)).collect();
         clients.iter_mut().for_each(ping);
         server.handle().abort("the house is on fire");
-        let counts = watched(move || server.join());
+        let counts = watched(move || server.join().unwrap());
         assert_eq!((counts.aborted, counts.failed, counts.open), (4, 0, 0));
         for event in told.iter() {
             assert_eq!(event.error().kind(), ErrorKind::Cancelled);
@@ -102,7 +102,7 @@ fn an_abort_ends_a_grace() {
     let addr = addr_of(&server);
     until("the door is shut", || TcpStream::connect(addr).is_err());
     handle.abort("no more");
-    assert_eq!(watched(move || server.join()).aborted, 1);
+    assert_eq!(watched(move || server.join().unwrap()).aborted, 1);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_stream_without_end_can_be_ended_by_the_stop_itself() {
     let mut client = client_of(&server);
     client.write_all(b"it never ends").unwrap();
     until("it is served", || server.counts().open == 1);
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!((counts.finished, counts.aborted), (1, 0));
 }
 

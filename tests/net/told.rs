@@ -53,7 +53,7 @@ fn a_handler_that_fails_is_a_line_with_the_peer_and_the_cause() {
         drop(resets);
         let slow = connect().read(&mut [0]);
         assert!(slow.is_err(), "{slow:?}");
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!(counts.failed, FAILING.len() as u64, "{counts:?}");
         assert_eq!((counts.disconnected, counts.finished), (2, 0), "{counts:?}");
     });

@@ -208,7 +208,8 @@ pub(super) fn check_line(line: &[u8]) -> Result<(), Refusal> {
 
 /// Reads a whole head, with the empty line that ends it.
 fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Refusal> {
-    let most = limits.headers.min(HEADERS_MAX);
+    // A line of a header is longer than a byte, so these are enough.
+    let most = limits.headers.min(HEADERS_MAX).min(bytes.len());
     if most > HEADERS_INLINE {
         return read_into(bytes, &mut vec![MaybeUninit::uninit(); most]);
     }

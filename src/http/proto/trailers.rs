@@ -75,7 +75,8 @@ const FORBIDDEN: [HeaderName; 42] = [
 /// Reads a trailer section with the empty line that ends it; drops what may not be there.
 pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Refusal> {
     let section = Bytes::copy_from_slice(section);
-    let most = most.min(HEADERS_MAX);
+    // A line is longer than a byte, so these are enough.
+    let most = most.min(HEADERS_MAX).min(section.len());
     let mut trailers =
         fields::read(&section, most).map_err(|error| diagnosis::of_headers(&section, error))?;
     let forbidden: Vec<HeaderName> = trailers

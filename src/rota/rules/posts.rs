@@ -202,6 +202,14 @@ impl Posts {
         self.post = Post::Vacant;
     }
 
+    /// A thread has gone, and nobody knows which post it held: all are to leave.
+    #[cfg(not(loom))]
+    pub(crate) const fn lose(&mut self) {
+        self.is_closed = true;
+        self.post = Post::Vacant;
+        self.threads = self.threads.saturating_sub(1);
+    }
+
     /// Who watches leaves, for there is nobody to watch.
     pub(crate) const fn leave(&mut self) {
         self.post = Post::Vacant;

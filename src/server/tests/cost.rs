@@ -83,7 +83,7 @@ fn ask() {
     let mut client = client_of(&server);
     (0..REQUESTS).for_each(|_| ping(&mut client));
     tasks("highwater-rota").for_each(|task| println!("\non {task}"));
-    assert_eq!(watched(move || server.stop()).finished, 1);
+    assert_eq!(watched(move || server.stop().unwrap()).finished, 1);
 }
 
 /// The threads of that name.
@@ -137,6 +137,6 @@ fn who_is_idle_costs_nothing() {
         let limit = Some(Duration::from_secs(10));
         clients[0].set_read_timeout(limit).unwrap();
         clients.iter_mut().for_each(ping);
-        assert_eq!(watched(move || server.stop()).finished, 50);
+        assert_eq!(watched(move || server.stop().unwrap()).finished, 50);
     });
 }

@@ -21,7 +21,7 @@ fn every_guest_is_answered_by_one_thread_and_one_that_stands_by() {
             client.shutdown(Shutdown::Write).unwrap();
             assert_eq!(everything(client).unwrap(), b"");
         }
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.accepted, counts.finished), (100, 100));
         assert_eq!((counts.open, counts.threads, counts.failed), (0, 0, 0));
         for client in &mut clients[50..] {

@@ -49,7 +49,7 @@ fn patience_ends_once_and_what_comes_renews_it() {
         ping(&mut busy);
         assert_eq!(busy.read(&mut [0; 1]).unwrap(), 0);
         assert_eq!(told.len(), 2);
-        assert_eq!(watched(move || server.stop()).finished, 2);
+        assert_eq!(watched(move || server.stop().unwrap()).finished, 2);
     });
 }
 
@@ -80,7 +80,7 @@ fn one_who_never_says_anything_is_let_go_as_well() {
             assert!(matches!(event, ServerEvent::Failed { .. }), "{event}");
             assert_eq!(event.error().kind(), ErrorKind::TimedOut);
         }
-        assert_eq!(watched(move || server.stop()).failed, 2);
+        assert_eq!(watched(move || server.stop().unwrap()).failed, 2);
     });
 }
 
@@ -108,7 +108,7 @@ fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
         until("all were told", || stops.load(Ordering::SeqCst) == 10);
         clients.iter_mut().for_each(ping);
         drop(clients);
-        let counts = watched(move || server.join());
+        let counts = watched(move || server.join().unwrap());
         assert_eq!((counts.finished, counts.aborted), (10, 0));
         assert_eq!(stops.load(Ordering::SeqCst), 10);
     });
@@ -147,7 +147,7 @@ fn who_stays_beyond_the_grace_is_aborted_be_it_idle_or_busy() {
         ping(&mut idle);
         busy.write_all(b"wait").unwrap();
         are_there.recv().unwrap();
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.aborted, counts.finished, counts.failed), (2, 0, 0));
         for event in told.iter() {
             assert_eq!(event.error().kind(), ErrorKind::Cancelled, "{event}");
@@ -197,7 +197,7 @@ fn a_panic_is_the_end_of_one_guest() {
         let event = told.recv().unwrap();
         assert!(event.to_string().contains("out of mind"), "{event}");
         ping(&mut first);
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.failed, counts.finished), (2, 1));
     });
 }

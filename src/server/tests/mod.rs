@@ -1,6 +1,7 @@
 //! Guests on the rota of a server, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod broken;
 mod cost;
 mod echo;
 mod ends;

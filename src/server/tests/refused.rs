@@ -91,7 +91,7 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
         server.counts().threads == 2
     });
     drop((first, second));
-    let counts = watched(move || server.stop());
+    let counts = watched(move || server.stop().unwrap());
     assert_eq!((counts.accepted, counts.finished), (3, 2));
     assert_eq!((counts.dropped, counts.threads), (1, 0));
 }

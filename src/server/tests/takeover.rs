@@ -70,7 +70,7 @@ fn one_that_waits_holds_up_nobody_else() {
             assert_eq!(&got, b"wait");
             pong(&mut waits);
             assert!(threads <= 4, "{threads} threads");
-            let counts = watched(move || server.stop());
+            let counts = watched(move || server.stop().unwrap());
             assert_eq!((counts.finished, counts.failed), (102, 0));
         }
     });
@@ -130,7 +130,10 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
             let mut late = client_of(&server);
             late.write_all(b"late").unwrap();
             late.read_exact(&mut [0; 4]).unwrap();
-            assert_eq!(watched(move || server.stop()).finished, GUESTS as u64 + 1);
+            assert_eq!(
+                watched(move || server.stop().unwrap()).finished,
+                GUESTS as u64 + 1
+            );
         }
     });
 }
@@ -154,7 +157,7 @@ fn a_duty_that_outlives_its_round_does_nothing() {
             thread::spawn(move || duty.step_down()).join().unwrap();
         }
         assert!(server.counts().threads <= 2);
-        assert_eq!(watched(move || server.stop()).finished, 1);
+        assert_eq!(watched(move || server.stop().unwrap()).finished, 1);
         given.iter().for_each(|duty| duty.step_down());
     });
 }
@@ -192,7 +195,7 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
         });
         let threads = server.counts().threads;
         assert!(threads <= CLIENTS + 2, "{threads} threads");
-        let counts = watched(move || server.stop());
+        let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.finished, counts.failed), (CLIENTS as u64, 0));
         // Nobody stays.
         assert_eq!((counts.open, counts.threads), (0, 0));
@@ -224,6 +227,6 @@ fn what_is_left_of_the_last_bytes_is_the_end() {
             assert_eq!(got, b"last");
         }
         until("all have gone", || server.counts().finished == 20);
-        assert_eq!(watched(move || server.stop()).failed, 0);
+        assert_eq!(watched(move || server.stop().unwrap()).failed, 0);
     });
 }
