@@ -136,9 +136,7 @@ impl Stage {
     fn begin(&mut self) {
         let joins = self.watch();
         self.before = Self::waited(&joins);
-        if let [_, Some(output)] = &joins
-            && self.is_foreign
-        {
+        if let (true, [_, Some(output)]) = (self.is_foreign, &joins) {
             self.before.starved = output.tally.starved.total();
         }
     }

@@ -211,9 +211,8 @@ pub(crate) fn run_from<T, S: Source<T>>(
             join.give_back(chunk);
             return leave(join, source, error);
         }
-        if let Some(limit) = &mut limit
-            && let Some(due) = limit.pass(weight, Instant::now())
-        {
+        let limit = limit.as_mut();
+        if let Some(due) = limit.and_then(|limit| limit.pass(weight, Instant::now())) {
             join.sleep_until(due);
         }
     }

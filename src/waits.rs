@@ -41,10 +41,9 @@ impl Parked {
 
     pub(crate) fn end(&mut self) {
         self.threads -= 1;
-        if self.threads == 0
-            && let Some(since) = self.since.take()
-        {
-            self.total += since.elapsed();
+        if self.threads == 0 {
+            let since = self.since.take();
+            self.total += since.map_or(Duration::ZERO, |since| since.elapsed());
         }
     }
 
@@ -137,9 +136,7 @@ pub(crate) fn wait_for<R>(what: For, wait: impl FnOnce() -> R) -> R {
 /// Counts a wait that was over before the thread parked, if it was for something.
 #[cold]
 pub(crate) fn waited_for(what: Option<For>, waited: Duration) {
-    if let Some(what) = what
-        && let Some(meter) = with_meter(|meter| meter.clone())
-    {
+    if let (Some(what), Some(meter)) = (what, with_meter(|meter| meter.clone())) {
         meter.0.lock()[what as usize].add(waited);
     }
 }

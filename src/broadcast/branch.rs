@@ -225,10 +225,10 @@ impl<T: Clone> Branch<T> {
     #[cold]
     fn spread(&self) {
         let id = self.seat.outlet.id();
-        if let Some(stream) = &self.read_for
-            && let Some(cause) = self.seat.fanout.look(|state| state.gone(id))
-        {
-            stream.abort_as(cause);
+        if let Some(stream) = &self.read_for {
+            if let Some(cause) = self.seat.fanout.look(|state| state.gone(id)) {
+                stream.abort_as(cause);
+            }
         }
     }
 }

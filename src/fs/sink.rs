@@ -181,9 +181,7 @@ impl FileSink {
 
     /// Empties the file, unless that was done or is not to be.
     fn empty(&mut self) -> io::Result<()> {
-        if self.empties
-            && let Target::File(Some(file)) = &self.target
-        {
+        if let (true, Target::File(Some(file))) = (self.empties, &self.target) {
             retry(|| file.set_len(0))?;
             self.empties = false;
         }
