@@ -127,7 +127,8 @@ fn a_stream_is_not_finished_before_its_last_write_is_done() {
     });
 }
 
-// test-stream2-writable.js: "finish is emitted if last chunk is empty".
+// test-stream2-writable.js: "finish is emitted if last chunk is empty". As in Node the sink gets that
+// chunk too: it was written.
 // test-stream-write-final.js: it ends with one too.
 #[test]
 fn a_stream_whose_last_chunk_is_empty_finishes() {
@@ -139,7 +140,15 @@ fn a_stream_whose_last_chunk_is_empty_finishes() {
     drop(out.finish().unwrap());
     assert_eq!(
         log.entries(),
-        ["write", "written", "finish", "finished", "sink dropped"]
+        [
+            "write",
+            "written",
+            "write",
+            "written",
+            "finish",
+            "finished",
+            "sink dropped"
+        ]
     );
 }
 

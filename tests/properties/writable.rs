@@ -12,7 +12,7 @@ mod model;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use highwater::chunk::Batch;
+use highwater::chunk::{Batch, Load};
 use highwater::state::{Batching, Marks, Misuse, Pressure, Request, WritableState};
 
 use ledger::Ledger;
@@ -42,6 +42,8 @@ pub(crate) struct Script {
     batching: Batching,
     /// Chunks weigh 1, and not what their size is.
     by_items: bool,
+    /// Chunks that weigh nothing count 1, as in every stream of the library and not as in Node.
+    charges: bool,
     /// The writer writes only while it need not wait.
     obedient: bool,
     /// The sink asks after each operation, and not only when the script says so.
@@ -89,6 +91,7 @@ pub(crate) fn script(bytes: &[u8]) -> Script {
         marks: Marks::new(high, low).expect("each of `MARKS` is valid"),
         batching: [Batching::All, Batching::One][usize::from(options & 1)],
         by_items: options & 2 != 0,
+        charges: options & 16 != 0,
         obedient: options & 4 != 0,
         prompt: options & 8 != 0,
         ops,
@@ -115,8 +118,13 @@ pub(crate) fn agrees_with_the_model(script: &Script) {
     } else {
         |chunk| chunk.weighed_as(chunk.size)
     };
+    let state = WritableState::new(script.marks, weigh, script.batching);
     let mut run = Run {
-        state: WritableState::new(script.marks, weigh, script.batching),
+        state: if script.charges {
+            state.charging_weightless()
+        } else {
+            state
+        },
         model: Model::new(script),
         ledger: Ledger::default(),
         obedient: script.obedient,
@@ -152,7 +160,7 @@ impl Run {
                 let answer = self.ledger.took(&token, answer);
                 assert_eq!(answer, self.model.write(weight));
                 self.ledger.owed_drain |= answer == Ok(Pressure::Reached);
-                let most = self.model.high.saturating_sub(1) + weight;
+                let most = self.model.high.saturating_sub(1) + self.model.charge(weight);
                 let bounded = answer.is_err() || self.state.len() <= most;
                 assert!(bounded || !self.obedient, "more than the mark and a chunk");
             }
@@ -178,7 +186,9 @@ impl Run {
             }
             Op::Poll => self.poll(),
             Op::Progress(weight) => {
-                let events = self.state.progress(weight);
+                // So many of those that weigh nothing, too.
+                let weightless = weight;
+                let events = self.state.progress(Load { weight, weightless });
                 assert_eq!(
                     self.ledger.told(events, &self.state),
                     self.model.progress(weight)

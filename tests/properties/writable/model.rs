@@ -12,6 +12,7 @@ pub(super) struct Model {
     low: usize,
     batching: Batching,
     by_items: bool,
+    charges: bool,
     /// How many chunks were taken so far, which is the number of the next one.
     taken: usize,
     /// Each chunk's number and weight.
@@ -19,6 +20,8 @@ pub(super) struct Model {
     pub(super) asked: Option<Asked>,
     /// What the sink has in hand and has not reported as written.
     unwritten: usize,
+    /// How many chunks of it weigh nothing, if those count.
+    blanks: usize,
     /// What was queued at a destroy, as long as the sink has something in hand.
     lingering: usize,
     pub(super) corks: usize,
@@ -39,10 +42,12 @@ impl Model {
             low: script.marks.low(),
             batching: script.batching,
             by_items: script.by_items,
+            charges: script.charges,
             taken: 0,
             queue: VecDeque::new(),
             asked: None,
             unwritten: 0,
+            blanks: 0,
             lingering: 0,
             corks: 0,
             told_to_wait: false,
@@ -104,7 +109,9 @@ impl Model {
                 Batching::All => self.queue.len(),
             };
             let batch: Vec<(usize, usize)> = self.queue.drain(..count).collect();
-            self.unwritten = batch.iter().map(|(_, weight)| weight).sum();
+            self.unwritten = batch.iter().map(|(_, weight)| self.charge(*weight)).sum();
+            let blanks = batch.iter().filter(|(_, weight)| *weight == 0).count();
+            self.blanks = if self.charges { blanks } else { 0 };
             Asked::Write(batch.iter().map(|(id, _)| *id).collect())
         });
         self.asked.clone()
@@ -123,7 +130,9 @@ impl Model {
     }
 
     pub(super) fn progress(&mut self, weight: usize) -> Vec<Event> {
-        self.unwritten = self.unwritten.saturating_sub(weight);
+        let heavy = (self.unwritten - self.blanks).saturating_sub(weight);
+        self.blanks = self.blanks.saturating_sub(weight);
+        self.unwritten = heavy + self.blanks;
         self.drain()
     }
 
@@ -154,6 +163,7 @@ impl Model {
             return None;
         }
         self.unwritten = 0;
+        self.blanks = 0;
         self.lingering = 0;
         self.asked.take()
     }
@@ -199,8 +209,17 @@ impl Model {
     }
 
     fn len(&self) -> usize {
-        let queued: usize = self.queue.iter().map(|(_, weight)| weight).sum();
+        let queued: usize = self
+            .queue
+            .iter()
+            .map(|(_, weight)| self.charge(*weight))
+            .sum();
         queued + self.unwritten + self.lingering
+    }
+
+    /// What a weight counts for against the marks.
+    pub(super) fn charge(&self, weight: usize) -> usize {
+        weight.max(usize::from(self.charges))
     }
 
     pub(super) fn weigh(&self, chunk: &Chunk) -> usize {
