@@ -419,7 +419,7 @@ pub use readable::Readable;
 pub use report::{BufferReport, Progress, Report, StageReport};
 pub use retry::Retry;
 #[cfg(loom)]
-pub use rota::{Duty, Guest, Host, Key, News, Rota, Stay, Watch, Why};
+pub use rota::{Duty, Guest, Host, Key, News, Room, Rota, Stay, Watch, Why, Yields};
 pub use sink::{Direct, Sink, Tried};
 pub use source::Source;
 pub use state::{BranchPolicy, Dropped, Pressure};
