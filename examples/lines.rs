@@ -188,7 +188,7 @@ fn exit_code(error: &Error) -> u8 {
 
 /// Says what is wrong with a file, if the error does not name it itself.
 fn tell(file: &OsString, error: &Error) {
-    let name = file.display().to_string();
+    let name = file.to_string_lossy().into_owned();
     if error.stage() == Some(&name) || file == "-" {
         complain(format_args!("{error:#}"));
     } else {
