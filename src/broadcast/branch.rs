@@ -221,7 +221,7 @@ impl<T: Clone> Branch<T> {
     }
 
     /// If it was torn down, aborts the stream that it is read for, before that is told anything:
-    /// whoever has torn it down may not have come so far.
+    /// the thread that has torn it down may not have come so far.
     #[cold]
     fn spread(&self) {
         let id = self.seat.outlet.id();

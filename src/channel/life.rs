@@ -56,8 +56,8 @@ impl<T> Join<T> {
     }
 
     /// If it was torn down, does the same to what is behind it: the stream that it is read for, and a
-    /// sink that is in a call. Also by the thread that reads, before that tells anything of it: whoever
-    /// has torn this down may not have come so far.
+    /// sink that is in a call. Also by the thread that reads, before that tells anything of it: the
+    /// thread that has torn this down may not have come so far.
     #[cold]
     pub(crate) fn spread(&self) {
         let back = self.back();

@@ -22,13 +22,13 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 ///   so itself. That is a [`PrematureClose`](ErrorKind::PrematureClose). A
 ///   [`destroy`](crate::Writable::destroy) says that it is meant.
 ///
-/// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` has nobody to return it
-/// to. Here success is told only when it is true, and a failure is told in any case. The two ends of
-/// a [`channel`](crate::channel) and of a [`broadcast`](crate::broadcast()) tell one another, so their
+/// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` returns nothing. Here
+/// success is told only when it is true, and a failure is told in any case. The two ends of a
+/// [`channel`](crate::channel) and of a [`broadcast`](crate::broadcast()) tell one another, so their
 /// handles tell nothing here; nor does the body of an HTTP answer, whose client sees that it is not
-/// whole; nor an abort, which whoever has aborted knows of.
+/// whole; nor an abort by a token, which the program has asked for.
 ///
-/// The second reason is a writer that waits for a branch which nothing has read yet: see
+/// It is also told of a writer that waits for a branch which nothing has read yet: see
 /// [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader).
 ///
 /// `hook` is called by the thread that drops the handle, or that waits. It should not block. If it

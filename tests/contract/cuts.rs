@@ -270,8 +270,11 @@ fn a_destroy_goes_through_a_duplex_at_once() {
 #[test]
 fn a_cut_aborts_what_a_thread_writes_to_that_reads_the_branch() {
     in_time(|| {
+        // More than both buffers take, and no more than the branch may be behind.
+        const SOON: usize = 3 * HIGH / CHUNK;
+        const CAP: usize = 2 * SOON * CHUNK;
         let mut writer = broadcast(mark()).keep_open();
-        let mut branch = writer.subscribe(BranchPolicy::Disconnect(Duration::from_millis(1)));
+        let mut branch = writer.subscribe(BranchPolicy::Cap(CAP));
         let gate = Gate::new();
         let mut out = Writable::from_sink(stuck(gate.clone()), mark());
         let reader = task(move || {
@@ -283,16 +286,19 @@ fn a_cut_aborts_what_a_thread_writes_to_that_reads_the_branch() {
                 .find_map(|next| out.write(next.unwrap()).err());
             (refused.unwrap(), branch.error().unwrap())
         });
-        writer.write(chunk()).unwrap();
+        for _ in 0..SOON {
+            writer.write(chunk()).unwrap();
+        }
         gate.until_arrived(1);
+        reader.until_parked();
         until_cut(&mut writer);
         let (refused, cut) = reader.join();
-        assert_eq!(cut.kind(), ErrorKind::TimedOut);
+        assert_eq!(cut.kind(), ErrorKind::LimitExceeded);
         assert!(
             matches!(&refused, WriteError::Closed(_, cause) if cause.is_same(&cut)),
             "{refused:?}"
         );
-        assert!(writer.peak() < HIGH + CHUNK);
+        assert!(writer.peak() <= CAP);
     });
 }
 

@@ -158,7 +158,7 @@ fn an_error_that_no_call_has_returned_goes_to_the_hook_and_any_other_does_not() 
             }
             a_success_is_no_error();
             an_abort_is_known();
-            whoever_is_at_the_other_end_is_told();
+            the_other_end_of_a_stream_is_told();
             let none = told.try_recv();
             assert!(none.is_err(), "{none:?}");
         });
@@ -186,7 +186,7 @@ fn an_abort_is_known() {
     out.end();
 }
 
-fn whoever_is_at_the_other_end_is_told() {
+fn the_other_end_of_a_stream_is_told() {
     let (mut writer, reader) = channel(HighWaterMark::items(2));
     writer.write(1).unwrap();
     drop(writer);
