@@ -39,7 +39,9 @@ fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
         as_one::<Arc<File>>,
         as_one::<TcpStream>,
         as_one::<UnixStream>,
+        #[cfg(std_pipes)]
         as_one::<io::PipeReader>,
+        #[cfg(std_pipes)]
         as_one::<io::PipeWriter>,
         as_one::<ChildStdin>,
         as_one::<ChildStdout>,
