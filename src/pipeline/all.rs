@@ -103,13 +103,17 @@ impl All {
     /// What is behind it is told in its turn. What is before it may be waiting for a source that has
     /// nothing to say, and is told now.
     pub(super) fn settle(&self, before: usize, outcome: Result<Ended, Error>) {
-        let before = self.joins.iter().take(before);
+        let before = &self.joins[..before];
         match outcome {
-            Ok(Ended::WithEnough) => before.for_each(|join| join.satisfy()),
+            Ok(Ended::WithEnough) => {
+                let panics = each(before, |join| join.satisfy());
+                panics.into_iter().for_each(|panic| self.tell(panic));
+            }
             Ok(Ended::AtTheEnd) => {}
             Err(error) => {
-                before.for_each(|join| join.abort(&error));
+                let panics = each(before, |join| join.abort(&error));
                 self.tell(error);
+                panics.into_iter().for_each(|panic| self.tell(panic));
             }
         }
     }
@@ -130,10 +134,24 @@ impl All {
         self.torn.store(true, Ordering::Release);
         // From the last one on: or what has seen the end of one would hand it on as an error that
         // travels behind the data.
-        for join in self.joins.iter().rev() {
-            join.abort(&cause);
-        }
+        let panics = each(self.joins.iter().rev(), |join| join.abort(&cause));
+        panics.into_iter().for_each(|panic| self.tell(panic));
     }
+}
+
+/// Ends what is buffered in each join, which drops it. What panics there keeps none of the others
+/// from it, and is given back.
+fn each<'a>(
+    joins: impl IntoIterator<Item = &'a Arc<dyn Cancel>>,
+    end: impl Fn(&dyn Cancel),
+) -> Vec<Error> {
+    let ended = joins.into_iter().map(|join| {
+        guard(|| {
+            end(&**join);
+            Ok(())
+        })
+    });
+    ended.filter_map(Result::err).collect()
 }
 
 impl Cancel for All {
@@ -149,7 +167,8 @@ impl Cancel for All {
     }
 
     fn satisfy(&self) {
-        self.joins.iter().for_each(|join| join.satisfy());
+        let panics = each(&self.joins, |join| join.satisfy());
+        panics.into_iter().for_each(|panic| self.tell(panic));
     }
 
     fn was_stopped(&self) -> bool {

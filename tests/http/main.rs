@@ -5,6 +5,7 @@
 mod answers;
 mod bodies;
 mod bodiless;
+mod bounds;
 mod checklist;
 mod events;
 mod failing;
