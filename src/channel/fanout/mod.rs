@@ -329,6 +329,7 @@ impl<T> Fanout<T> {
                 continue;
             }
             let in_time;
+            let _waiting = Waiting::begin(For::Outside);
             let is_bounded = core.state.patience().is_some();
             if !is_bounded {
                 patience.check(&mut core.may_park)?;
@@ -338,7 +339,6 @@ impl<T> Fanout<T> {
                 }
             }
             core.writer_parked = true;
-            let _waiting = Waiting::begin(For::Outside);
             if !is_bounded {
                 in_time = patience.park(&self.drained, &mut core);
                 core.writer_parked = false;
