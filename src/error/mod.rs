@@ -13,6 +13,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use crate::state::Misuse;
+
 pub use hook::set_error_hook;
 pub(crate) use hook::tell;
 pub(crate) use panics::{caught, guard};
