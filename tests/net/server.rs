@@ -258,6 +258,10 @@ fn a_failure_or_a_panic_is_that_of_one_connection() {
     let reset = dropped.read(&mut [0; 1]).unwrap_err();
     assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
     drop(fourth);
-    let counts = watched(move || server.stop().unwrap());
+    let handle = server.handle().clone();
+    // And is told in the end.
+    let told = watched(move || server.stop().unwrap_err());
+    assert!(format!("{told:#}").contains("no more"), "{told:#}");
+    let counts = handle.counts();
     assert_eq!((counts.failed, counts.finished, counts.aborted), (2, 2, 0));
 }
