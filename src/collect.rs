@@ -156,10 +156,10 @@ impl<A, F> std::fmt::Debug for Fold<A, F> {
 
 impl<T, A: Send, F: FnMut(A, T) -> A + Send> Sink<T> for Fold<A, F> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
-        if let Some(first) = batch.pop()
-            && let Some(value) = self.value.take()
-        {
-            self.value = Some((self.step)(value, first.chunk));
+        if let Some(first) = batch.pop() {
+            if let Some(value) = self.value.take() {
+                self.value = Some((self.step)(value, first.chunk));
+            }
         }
         Ok(())
     }

@@ -239,6 +239,14 @@
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is
 //! at most twice what is counted.
 //!
+//! # Where it runs
+//!
+//! Rust 1.85 or later. On any Unix there is everything. On Windows there are the streams, pipelines,
+//! [`lines`] and `gzip`, over whatever of std is a [`Read`](std::io::Read) or a
+//! [`Write`](std::io::Write); the modules `fs`, `net`, `process`, `wire` and `http` are not there,
+//! whatever features are on. What only Linux can do, such as copies in the kernel, is done by other
+//! means elsewhere.
+//!
 //! # The rules alone
 //!
 //! What a stream may do at any time is decided by state machines with no thread, lock or clock, in

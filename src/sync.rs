@@ -50,14 +50,28 @@ pub(crate) fn start(
 
 /// Says whether a thread has ended, so that to join it does not wait.
 #[cfg(all(unix, not(loom)))]
-pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
+fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }
 
 /// A model joins its threads in the end.
 #[cfg(loom)]
-pub(crate) fn has_ended(_thread: &JoinHandle<()>) -> bool {
+fn has_ended(_thread: &JoinHandle<()>) -> bool {
     false
+}
+
+/// Takes the threads that have ended.
+#[cfg(unix)]
+pub(crate) fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
+    let (mut ended, mut at) = (Vec::new(), 0);
+    while at < threads.len() {
+        if has_ended(&threads[at]) {
+            ended.push(threads.swap_remove(at));
+        } else {
+            at += 1;
+        }
+    }
+    ended
 }
 
 /// loom's primitives under the shape of parking_lot's: no poison, and a condvar that takes the

@@ -67,9 +67,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Asked, for then nginx takes its workers along.
-        if let Some(id) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = kill_process(id, Signal::TERM);
-        }
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && began.elapsed() < PATIENCE {
             thread::park_timeout(Duration::from_millis(5));

@@ -96,10 +96,10 @@ impl Parked {
 
     pub(super) fn end(&mut self) {
         self.threads -= 1;
-        if self.threads == 0
-            && let Some(since) = self.since.take()
-        {
-            self.total += since.elapsed();
+        if self.threads == 0 {
+            if let Some(since) = self.since.take() {
+                self.total += since.elapsed();
+            }
         }
     }
 

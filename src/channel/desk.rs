@@ -185,10 +185,10 @@ impl<T> Join<T> {
 
     /// Says whether a stream with a desk still lives after what was just seen to there.
     pub(super) fn survived(&self) -> Result<(), Error> {
-        if self.desk.is_some()
-            && let Some(cause) = self.back().state.errored()
-        {
-            return Err(cause.clone());
+        if self.desk.is_some() {
+            if let Some(cause) = self.back().state.errored() {
+                return Err(cause.clone());
+            }
         }
         Ok(())
     }

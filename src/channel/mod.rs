@@ -181,10 +181,10 @@ impl<T> Join<T> {
     /// Where there is a desk, what is due may be seen to here instead.
     #[inline]
     fn wake_reader(&self, mut back: MutexGuard<'_, Back<T>>) -> Woken {
-        if let Some(desk) = &self.desk
-            && let Some(taken) = back.take_here()
-        {
-            return self.serve(&**desk, back, taken);
+        if let Some(desk) = &self.desk {
+            if let Some(taken) = back.take_here() {
+                return self.serve(&**desk, back, taken);
+            }
         }
         let parked = back.reader_parked;
         drop(back);

@@ -222,11 +222,12 @@ impl<T: Divide> Join<T> {
             let (taken, _) = front.state.read(Some(there)).map_err(out_of_range)?;
             if let Some(mut taken) = taken {
                 let rest = front.state.len();
-                if let Amount::AtLeast(_) = amount
-                    && rest > 0
-                    && let Ok((Some(mut rest), _)) = front.state.read(Some(rest))
-                {
-                    taken.append(&mut rest);
+                if let Amount::AtLeast(_) = amount {
+                    if rest > 0 {
+                        if let Ok((Some(mut rest), _)) = front.state.read(Some(rest)) {
+                            taken.append(&mut rest);
+                        }
+                    }
                 }
                 front.took(taken.weight());
                 self.hand_over(front);

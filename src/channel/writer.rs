@@ -139,12 +139,12 @@ impl<T> Join<T> {
 
     /// Writes one chunk off the front of `chunks`.
     fn write_first(&self, chunks: &mut VecDeque<T>) -> Result<(), Error> {
-        if let Some(first) = chunks.pop_front()
-            && let Err(refused) = self.write(first, Wait::Forever)
-        {
-            let (first, error) = refused.into_parts();
-            chunks.push_front(first);
-            return Err(error);
+        if let Some(first) = chunks.pop_front() {
+            if let Err(refused) = self.write(first, Wait::Forever) {
+                let (first, error) = refused.into_parts();
+                chunks.push_front(first);
+                return Err(error);
+            }
         }
         Ok(())
     }

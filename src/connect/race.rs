@@ -69,11 +69,12 @@ impl<'a> Race<'a> {
     pub(super) fn run(&mut self) -> Result<Socket, Error> {
         loop {
             let next = self.next.is_some_and(|next| next <= Instant::now());
-            if (self.running.is_empty() || next)
-                && let Some((domain, addr)) = self.waiting.pop_front()
-                && let Some(won) = self.start(domain, addr)
-            {
-                return Ok(won);
+            if self.running.is_empty() || next {
+                if let Some((domain, addr)) = self.waiting.pop_front() {
+                    if let Some(won) = self.start(domain, addr) {
+                        return Ok(won);
+                    }
+                }
             }
             if self.running.is_empty() {
                 if self.waiting.is_empty() {

@@ -8,6 +8,7 @@ mod pipe;
 mod waker;
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -21,6 +22,23 @@ use crate::source::{Source, read_chunk};
 
 pub(crate) use pipe::{PipeSink, is_unread};
 pub(crate) use waker::{Ready, WakeOnCancel, Waker};
+
+/// A pipe: the end that is read, and the one that is written. No child inherits them.
+pub(crate) fn pipe() -> io::Result<(File, File)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // Apple's systems have no one call for that: a child that is started in between has them too.
+    #[cfg(target_vendor = "apple")]
+    let (reader, writer) = {
+        use rustix::io::{FdFlags, fcntl_setfd};
+
+        let (reader, writer) = rustix::pipe::pipe()?;
+        fcntl_setfd(&reader, FdFlags::CLOEXEC)?;
+        fcntl_setfd(&writer, FdFlags::CLOEXEC)?;
+        (reader, writer)
+    };
+    Ok((reader.into(), writer.into()))
+}
 
 /// A pipe, a terminal or a device as a source: everything that `poll` tells something about.
 #[derive(Debug)]

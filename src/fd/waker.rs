@@ -1,5 +1,7 @@
 //! Waits that another thread can end.
 
+#[cfg(not(target_os = "linux"))]
+use std::fs::File;
 use std::io;
 #[cfg(not(target_os = "linux"))]
 use std::io::Write;
@@ -54,12 +56,12 @@ impl WakeFd {
 /// A pipe does the same at the price of a second descriptor.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
-struct WakeFd(io::PipeReader, io::PipeWriter);
+struct WakeFd(File, File);
 
 #[cfg(not(target_os = "linux"))]
 impl WakeFd {
     fn new() -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = super::pipe()?;
         rustix::io::ioctl_fionbio(&reader, true)?;
         rustix::io::ioctl_fionbio(&writer, true)?;
         Ok(Self(reader, writer))

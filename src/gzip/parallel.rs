@@ -132,10 +132,10 @@ impl ParallelCompress {
         let data = self.block.take().map_or_else(Bytes::new, Buffer::freeze);
         let next = data.slice(data.len().saturating_sub(WINDOW_BYTES)..);
         let window = std::mem::replace(&mut self.window, next);
-        if let Phase::Open(crew) = &self.phase
-            && self.slots.len() == 2 * crew.hands()
-        {
-            self.pass_on(out)?;
+        if let Phase::Open(crew) = &self.phase {
+            if self.slots.len() == 2 * crew.hands() {
+                self.pass_on(out)?;
+            }
         }
         let Phase::Open(crew) = &mut self.phase else {
             return Err(Error::ended());

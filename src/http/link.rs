@@ -310,13 +310,15 @@ impl Link {
         let mut desk = self.desk.lock();
         loop {
             let is_whole = desk.answered.is_some() && (desk.inflow.is_some() || !with_body);
-            if is_whole && let Some(answered) = desk.answered.take() {
-                desk.waited_for = false;
-                return Returned {
-                    inflow: desk.inflow.take(),
-                    answered,
-                    early: std::mem::take(&mut desk.early),
-                };
+            if is_whole {
+                if let Some(answered) = desk.answered.take() {
+                    desk.waited_for = false;
+                    return Returned {
+                        inflow: desk.inflow.take(),
+                        answered,
+                        early: std::mem::take(&mut desk.early),
+                    };
+                }
             }
             if desk.waited_for {
                 self.given_back.wait(&mut desk);

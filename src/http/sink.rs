@@ -286,13 +286,13 @@ impl BodySink {
         if mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        if let Way::Length(length) | Way::Counted(Some(length)) = self.way
-            && self.taken < length
-            // A HEAD needs no body to be told how long that would be.
-            && !(self.way == Way::Counted(Some(length)) && self.taken == 0)
-        {
-            let message = format!("the body is shorter than its content-length, {length} bytes");
-            return Err(Error::new(ErrorKind::InvalidInput, message).at(self.taken));
+        // A HEAD needs no body to be told how long that would be.
+        if let Way::Length(length) | Way::Counted(Some(length)) = self.way {
+            if self.taken < length && !(self.way == Way::Counted(Some(length)) && self.taken == 0) {
+                let message =
+                    format!("the body is shorter than its content-length, {length} bytes");
+                return Err(Error::new(ErrorKind::InvalidInput, message).at(self.taken));
+            }
         }
         if self.way == Way::Chunked {
             let trailers = self.trailers.as_ref().map(Trailers::take);

@@ -48,13 +48,13 @@ impl All {
         let (all, output) = (Arc::downgrade(self), Arc::downgrade(output));
         Interrupt::new(move || {
             let output = output.upgrade();
-            if output.as_ref().is_none_or(|output| output.is_destroyed())
-                && let Some(all) = all.upgrade()
-            {
-                // Whoever reads may have said why.
-                let cause =
-                    output.and_then(|output| output.look(|state, _| state.errored().cloned()));
-                all.tear_down(cause.unwrap_or_else(Error::closed));
+            if output.as_ref().is_none_or(|output| output.is_destroyed()) {
+                if let Some(all) = all.upgrade() {
+                    // Whoever reads may have said why.
+                    let cause =
+                        output.and_then(|output| output.look(|state, _| state.errored().cloned()));
+                    all.tear_down(cause.unwrap_or_else(Error::closed));
+                }
             }
         })
     }
@@ -130,10 +130,10 @@ impl All {
     fn tell(&self, error: Error) {
         if error.is_echo() {
             let _ = self.echo.set(error);
-        } else if let Err(error) = self.first.set(error)
-            && let Some(first) = self.first.get()
-        {
-            first.attach(error);
+        } else if let Err(error) = self.first.set(error) {
+            if let Some(first) = self.first.get() {
+                first.attach(error);
+            }
         }
     }
 

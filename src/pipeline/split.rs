@@ -141,14 +141,14 @@ struct Tee<T> {
 
 impl<T: Clone + Send> Transform<T, T> for Tee<T> {
     fn transform(&mut self, chunk: T, out: &mut Out<'_, T>) -> Result<(), Error> {
-        if self.open
-            && let Err(refused) = self.side.write(chunk.clone(), Wait::Forever)
-        {
-            let error = Error::from(refused);
-            if !error.is_enough() {
-                return Err(error);
+        if self.open {
+            if let Err(refused) = self.side.write(chunk.clone(), Wait::Forever) {
+                let error = Error::from(refused);
+                if !error.is_enough() {
+                    return Err(error);
+                }
+                self.open = false;
             }
-            self.open = false;
         }
         out.push(chunk)
     }

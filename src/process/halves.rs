@@ -1,7 +1,8 @@
 //! The two halves of a child: its standard output as a source, its standard input as a sink.
 
 use std::borrow::Cow;
-use std::io::{self, PipeReader};
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,13 +36,13 @@ pub struct Halves {
 #[derive(Debug)]
 pub struct ChildSource {
     /// None once it has ended.
-    stdout: Option<FdSource<PipeReader>>,
+    stdout: Option<FdSource<File>>,
     waker: Waker,
     child: Arc<Leash>,
 }
 
 impl ChildSource {
-    pub(super) const fn new(stdout: FdSource<PipeReader>, waker: Waker, child: Arc<Leash>) -> Self {
+    pub(super) const fn new(stdout: FdSource<File>, waker: Waker, child: Arc<Leash>) -> Self {
         Self {
             stdout: Some(stdout),
             waker,

@@ -5,6 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
 use super::stderr::Drain;
 use super::warden::{Reaped, Warden};
 use crate::error::Error;
@@ -171,7 +174,17 @@ impl Leash {
 
     /// Waits until the child is reaped.
     pub(super) fn reaped(&self) {
-        let _ = self.shared.outcome.wait();
+        // It was made before the child.
+        let Ok(exited) = self.shared.exited.fd() else {
+            return;
+        };
+        let forever: Option<&Timespec> = None;
+        while self.shared.outcome.get().is_none() {
+            let mut fds = [PollFd::from_borrowed_fd(exited, PollFlags::IN)];
+            if !matches!(poll(&mut fds, forever), Ok(_) | Err(Errno::INTR)) {
+                return;
+            }
+        }
     }
 }
 

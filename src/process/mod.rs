@@ -32,7 +32,8 @@ mod stderr;
 mod warden;
 
 use std::fmt;
-use std::io::{self, PipeReader, PipeWriter};
+use std::fs::File;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::fd::{FdSource, PipeSink, Waker};
+use crate::fd::{self, FdSource, PipeSink, Waker};
 use crate::mark::READ_BYTES;
 use crate::source::read_pool;
 use leash::{Leash, Shared};
@@ -321,7 +322,7 @@ impl Spawn {
         Ok((stdin, waker))
     }
 
-    fn take_stdout(&mut self, name: &str) -> Result<(FdSource<PipeReader>, Waker), Error> {
+    fn take_stdout(&mut self, name: &str) -> Result<(FdSource<File>, Waker), Error> {
         let (ours, theirs) = self.pipe()?;
         self.command.stdout(theirs);
         // It is read without waiting only where it must not wait.
@@ -335,8 +336,8 @@ impl Spawn {
 
     /// A pipe of the size that was asked for. Before the child is there: one that holds more than
     /// it shall cannot be made smaller.
-    fn pipe(&self) -> io::Result<(PipeReader, PipeWriter)> {
-        let pipe = io::pipe()?;
+    fn pipe(&self) -> io::Result<(File, File)> {
+        let pipe = fd::pipe()?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(bytes) = self.pipe_bytes {
             rustix::pipe::fcntl_setpipe_size(&pipe.0, bytes)?;
@@ -350,7 +351,7 @@ impl Spawn {
         let said = if matches!(self.stderr, Stderr::Left) {
             None
         } else {
-            let (ours, theirs) = io::pipe()?;
+            let (ours, theirs) = fd::pipe()?;
             self.command.stderr(theirs);
             Some(ours)
         };
@@ -363,12 +364,12 @@ impl Spawn {
 /// How much a pipe holds, which is the most that one read brings: a buffer of that size is filled
 /// by a busy child, and then need not be copied.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn pipe_bytes(pipe: &PipeReader) -> usize {
+fn pipe_bytes(pipe: &File) -> usize {
     rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(USUAL_PIPE_BYTES)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn pipe_bytes(_: &PipeReader) -> usize {
+fn pipe_bytes(_: &File) -> usize {
     USUAL_PIPE_BYTES
 }
 

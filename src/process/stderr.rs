@@ -1,7 +1,8 @@
 //! What a child says on its standard error: drained always, so that it never waits for us.
 
 use std::fmt;
-use std::io::{self, PipeReader, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -102,14 +103,14 @@ impl Lines {
 /// The reading end of a child's standard error.
 pub(super) struct Drain {
     /// None once it has ended, or if there is none.
-    pipe: Option<PipeReader>,
+    pipe: Option<File>,
     to: Stderr,
     /// The last of it, at most [`TAIL_BYTES`].
     tail: Vec<u8>,
 }
 
 impl Drain {
-    pub(super) const fn new(pipe: Option<PipeReader>, to: Stderr) -> Self {
+    pub(super) const fn new(pipe: Option<File>, to: Stderr) -> Self {
         Self {
             pipe,
             to,

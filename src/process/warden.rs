@@ -130,11 +130,11 @@ impl Warden {
     fn attend(&mut self) -> Result<ExitStatus, Error> {
         loop {
             let woken = self.poll(true)?;
-            if woken.exited
-                && let Some(status) = self.child.child.try_wait()?
-            {
-                self.stderr.read_rest(&self.shared.order)?;
-                return Ok(status);
+            if woken.exited {
+                if let Some(status) = self.child.child.try_wait()? {
+                    self.stderr.read_rest(&self.shared.order)?;
+                    return Ok(status);
+                }
             }
             if woken.said {
                 self.stderr.read(&self.shared.order)?;

@@ -184,11 +184,11 @@ impl<T> Readable<T> {
     ///
     /// The chunk, if the end was read or the stream is gone.
     pub fn unshift(&mut self, chunk: T) -> Result<(), T> {
-        if let Some(current) = self.current.take()
-            && let Err(current) = self.join.unshift(current)
-        {
-            self.current = Some(current);
-            return Err(chunk);
+        if let Some(current) = self.current.take() {
+            if let Err(current) = self.join.unshift(current) {
+                self.current = Some(current);
+                return Err(chunk);
+            }
         }
         self.join.unshift(chunk)
     }

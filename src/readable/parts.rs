@@ -95,11 +95,11 @@ impl Readable<Bytes> {
         if self.worker.is_idle() {
             self.start()?;
         }
-        if let Some(current) = self.current.take()
-            && self.join.unshift(current).is_err()
-        {
-            // The end was read, or the stream is gone, with this chunk still in hand.
-            return Err(self.error().unwrap_or_else(Error::closed));
+        if let Some(current) = self.current.take() {
+            if self.join.unshift(current).is_err() {
+                // The end was read, or the stream is gone, with this chunk still in hand.
+                return Err(self.error().unwrap_or_else(Error::closed));
+            }
         }
         Ok(self
             .join

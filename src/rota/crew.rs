@@ -8,7 +8,7 @@ use crate::rota::guest::{Duty, Stay};
 use crate::rota::rules::{Call, Key, Look, Millis, Plan, Role, Rules, Settled, Visit};
 use crate::rota::watch::{News, Watch};
 use crate::rota::{Host, Member, Rota};
-use crate::sync::{Condvar, JoinHandle, MutexGuard, has_ended, start};
+use crate::sync::{Condvar, MutexGuard, start, take_ended};
 use crate::worker::guard;
 
 /// How often who stands by looks whether who leads is still at the same.
@@ -285,8 +285,7 @@ impl<W: Watch, H: Host> Rota<W, H> {
 
     /// Joins the threads that have left: until then the system keeps their stacks.
     pub(super) fn join_left(&self) {
-        let is_over = |thread: &mut JoinHandle<()>| has_ended(thread);
-        let left: Vec<_> = self.threads.lock().extract_if(.., is_over).collect();
+        let left = take_ended(&mut self.threads.lock());
         for thread in left {
             // It has caught the panics of the guests.
             let _ = thread.join();

@@ -3,6 +3,7 @@
 //! What it costs grows with the number of guests. It needs nothing but `poll`.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::fd::pipe;
 use crate::rota::rules::Key;
 use crate::rota::watch::{NEWS_MAX, News, Watch};
 use crate::sync::Mutex;
@@ -18,8 +20,8 @@ use crate::sync::Mutex;
 #[derive(Debug)]
 pub(crate) struct Poll {
     table: Mutex<Table>,
-    reader: io::PipeReader,
-    writer: io::PipeWriter,
+    reader: File,
+    writer: File,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ impl Poll {
     ///
     /// For want of descriptors.
     pub(crate) fn new() -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = pipe()?;
         rustix::io::ioctl_fionbio(&reader, true)?;
         rustix::io::ioctl_fionbio(&writer, true)?;
         let table = Mutex::new(Table::default());

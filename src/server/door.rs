@@ -71,7 +71,8 @@ impl Door {
             self.staff.join();
             Ok(())
         });
-        served.and(seen_out).and(left).and(control.fault())?;
+        let fault = control.fault();
+        served.and(seen_out).and(left).and(fault)?;
         Ok(control.tally.snapshot())
     }
 
@@ -212,7 +213,8 @@ impl Door {
                     continue;
                 }
             };
-            outcome = outcome.and(self.each(|reins| reins.abort(&cause)));
+            let told = self.each(|reins| reins.abort(&cause));
+            outcome = outcome.and(told);
             self.staff.abort();
             while !self.open.is_empty() {
                 self.wait(None);

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::server::connection::{Connection, Reins};
 use crate::server::handle::Control;
 use crate::server::staff::{Staff, settle};
+use crate::sync::take_ended;
 use crate::worker::guard;
 
 pub(super) type Handler = Arc<dyn Fn(Connection) -> Result<(), Error> + Send + Sync>;
@@ -116,7 +117,7 @@ impl Staff for Hands {
 
     /// Joins the threads that have left: until then the system keeps their stacks.
     fn tend(&mut self) {
-        for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {
+        for thread in take_ended(&mut self.threads) {
             // It has caught the panics of the handlers.
             let _ = thread.join();
         }

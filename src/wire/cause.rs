@@ -55,7 +55,11 @@ fn flags(parts: &Parts) -> u8 {
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = &text[..end];
     out.put_u16(u16::try_from(text.len()).unwrap_or(0));
     out.put_slice(text.as_bytes());
 }

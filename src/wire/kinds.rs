@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::error::ErrorKind;
 
 /// The kind of [`Error::enough`](crate::Error::enough), which is no failure.
@@ -24,7 +26,7 @@ const KINDS: [(u8, ErrorKind); 10] = [
 ];
 
 /// 0 is any other.
-const IO_KINDS: [(u8, io::ErrorKind); 38] = {
+const IO_KINDS: [(u8, io::ErrorKind); 37] = {
     use io::ErrorKind as Io;
     [
         (1, Io::NotFound),
@@ -59,7 +61,7 @@ const IO_KINDS: [(u8, io::ErrorKind); 38] = {
         (30, Io::Deadlock),
         (31, Io::CrossesDevices),
         (32, Io::TooManyLinks),
-        (33, Io::InvalidFilename),
+        // 33 is below.
         (34, Io::ArgumentListTooLong),
         (35, Io::Interrupted),
         (36, Io::Unsupported),
@@ -68,11 +70,20 @@ const IO_KINDS: [(u8, io::ErrorKind); 38] = {
     ]
 };
 
+const INVALID_FILENAME: u8 = 33;
+
+/// `InvalidFilename`, which the oldest Rust that builds this makes, and has no name for.
+fn invalid_filename() -> io::ErrorKind {
+    io::Error::from(Errno::NAMETOOLONG).kind()
+}
+
 /// The two numbers of a kind.
 pub(super) fn codes(kind: ErrorKind) -> (u8, u8) {
     if let ErrorKind::Io(io) = kind {
         let known = IO_KINDS.iter().find(|(_, known)| *known == io);
-        return (IO, known.map_or(0, |(code, _)| *code));
+        let code = known.map(|(code, _)| *code);
+        let code = code.or_else(|| (io == invalid_filename()).then_some(INVALID_FILENAME));
+        return (IO, code.unwrap_or(0));
     }
     let known = KINDS.iter().find(|(_, known)| *known == kind);
     known.map_or_else(|| codes(ErrorKind::Failed), |(code, _)| (*code, 0))
@@ -81,6 +92,9 @@ pub(super) fn codes(kind: ErrorKind) -> (u8, u8) {
 /// The kind of two numbers. One that is not known here is that of somebody's own error.
 pub(super) fn kind(code: u8, io: u8) -> ErrorKind {
     if code == IO {
+        if io == INVALID_FILENAME {
+            return ErrorKind::Io(invalid_filename());
+        }
         let known = IO_KINDS.iter().find(|(known, _)| *known == io);
         return ErrorKind::Io(known.map_or(io::ErrorKind::Other, |(_, kind)| *kind));
     }
@@ -95,7 +109,10 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_number_of_its_own() {
-        let io = IO_KINDS.iter().map(|(_, io)| ErrorKind::Io(*io));
+        let io = IO_KINDS.iter().map(|(_, io)| *io);
+        let io = io
+            .chain([std::io::ErrorKind::InvalidFilename])
+            .map(ErrorKind::Io);
         let all: Vec<_> = KINDS.iter().map(|(_, kind)| *kind).chain(io).collect();
         let mut numbers: Vec<_> = all.iter().map(|kind| codes(*kind)).collect();
         for (of, (code, io)) in all.iter().zip(&numbers) {

@@ -77,17 +77,17 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDesk<T, K, S> {
 impl<T: Send + 'static, K: Sink<T>, S> SinkDesk<T, K, S> {
     /// Has the thread see to `rest`, and starts it if there is none.
     fn leave(&self, join: &Join<T>, rest: Taken<T>) -> Served {
-        if join.leave(rest) == Attendance::Wanted
-            && let Err(error) = self.start()
-        {
-            let error = error.during("start the thread of", "writable");
-            let first = join.abandoned(error, join.take_hand());
-            let mut kept = self.seat.hold();
-            if let Kept::Open(sink) = &mut *kept {
-                sink.fail(&first);
+        if join.leave(rest) == Attendance::Wanted {
+            if let Err(error) = self.start() {
+                let error = error.during("start the thread of", "writable");
+                let first = join.abandoned(error, join.take_hand());
+                let mut kept = self.seat.hold();
+                if let Kept::Open(sink) = &mut *kept {
+                    sink.fail(&first);
+                }
+                put_away(kept, &Err(first));
+                return Served::Over;
             }
-            put_away(kept, &Err(first));
-            return Served::Over;
         }
         Served::Left
     }

@@ -214,10 +214,10 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(WriteError::Ended(chunk));
         }
-        if self.segment.is_some()
-            && let Err(error) = self.hand_segment(wait)
-        {
-            return Err(error.with(chunk));
+        if self.segment.is_some() {
+            if let Err(error) = self.hand_segment(wait) {
+                return Err(error.with(chunk));
+            }
         }
         self.join.write(chunk, wait)
     }

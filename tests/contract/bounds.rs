@@ -182,7 +182,7 @@ fn a_relay_allocates_for_what_it_has_to_hold() {
                 // Less than came, so that it grows while it begins anew.
                 for _ in 0..round * 25 {
                     let [first, second] = way.held();
-                    let next = first.first().or(second.first()).copied();
+                    let next = first.first().or_else(|| second.first()).copied();
                     assert_eq!(next.unwrap(), byte(sent));
                     way.sent(1);
                     sent += 1;

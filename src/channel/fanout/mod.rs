@@ -152,11 +152,11 @@ impl<T> Core<T> {
     /// A branch has looked, and there was nothing for it.
     fn found_nothing(&mut self, outlet: &Outlet<T>) {
         let seat = (self.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
-        if let Some(seat) = seat
-            && !std::mem::replace(&mut seat.is_hungry, true)
-        {
-            outlet.filled_flag.lower();
-            self.hungry += 1;
+        if let Some(seat) = seat {
+            if !std::mem::replace(&mut seat.is_hungry, true) {
+                outlet.filled_flag.lower();
+                self.hungry += 1;
+            }
         }
     }
 

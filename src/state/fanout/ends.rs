@@ -23,13 +23,14 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     where
         T: Clone,
     {
-        if self.phase == Phase::Open
-            && let Some(index) = self.index(id)
-            && self.branches[index].last.is_none()
-        {
-            self.set_aside(index);
-            self.branches[index].last = Some(self.place());
-            self.trim();
+        if self.phase == Phase::Open {
+            if let Some(index) = self.index(id) {
+                if self.branches[index].last.is_none() {
+                    self.set_aside(index);
+                    self.branches[index].last = Some(self.place());
+                    self.trim();
+                }
+            }
         }
         let events = self.settled();
         self.check();
@@ -38,11 +39,11 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
 
     /// Cuts a branch off, with an error for it.
     pub fn abort(&mut self, id: BranchId, error: E) -> Events {
-        if !self.is_over()
-            && let Some(index) = self.index(id)
-        {
-            self.cut.push((id, error.clone()));
-            self.remove(index, error);
+        if !self.is_over() {
+            if let Some(index) = self.index(id) {
+                self.cut.push((id, error.clone()));
+                self.remove(index, error);
+            }
         }
         let events = self.settled();
         self.check();

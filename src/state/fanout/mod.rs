@@ -289,9 +289,10 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     fn trim(&mut self) {
         let wanted_from = self.branches.iter().map(Branch::wants).min();
         let wanted_from = wanted_from.unwrap_or(u64::MAX);
-        while self.first < wanted_from
-            && let Some(Weighed { chunk, weight }) = self.queue.pop_front()
-        {
+        while self.first < wanted_from {
+            let Some(Weighed { chunk, weight }) = self.queue.pop_front() else {
+                break;
+            };
             self.first += 1;
             self.let_go.push(chunk, weight);
         }

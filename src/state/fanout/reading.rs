@@ -133,21 +133,21 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         let mut cut_off = Vec::new();
         let mut index = 0;
         while let Some(branch) = self.branches.get(index) {
-            if let BranchPolicy::Disconnect(after) = branch.policy
-                && self.holds_up(branch)
-            {
-                let waited = branch.waited.saturating_add(time);
-                if waited >= after {
-                    cut_off.push(branch.id);
-                    let cut = Cut::Slow {
-                        after,
-                        offset: branch.offset,
-                        unit: self.unit,
-                    };
-                    self.cut_off(index, cut);
-                    continue;
+            if let BranchPolicy::Disconnect(after) = branch.policy {
+                if self.holds_up(branch) {
+                    let waited = branch.waited.saturating_add(time);
+                    if waited >= after {
+                        cut_off.push(branch.id);
+                        let cut = Cut::Slow {
+                            after,
+                            offset: branch.offset,
+                            unit: self.unit,
+                        };
+                        self.cut_off(index, cut);
+                        continue;
+                    }
+                    self.branches[index].waited = waited;
                 }
-                self.branches[index].waited = waited;
             }
             index += 1;
         }
