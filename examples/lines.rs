@@ -180,7 +180,7 @@ fn said(line: fmt::Arguments<'_>, code: u8) -> ExitCode {
 
 /// Says what is wrong with a file, if the error does not name it itself.
 fn tell(file: &OsString, error: &Error) {
-    let name = file.display().to_string();
+    let name = file.to_string_lossy().into_owned();
     if error.stage() == Some(&name) || file == "-" {
         complain(format_args!("{error:#}"));
     } else {
