@@ -152,9 +152,7 @@ impl CancelToken {
             state.live()
         };
         // Not under the lock: a target takes its own, and may be adding itself to a token.
-        for target in targets {
-            target.stop();
-        }
+        each(targets, |target| target.stop());
     }
 
     /// Ends what the token is given to, now. `cause` is what their errors have as source.
@@ -178,9 +176,7 @@ impl CancelToken {
             state.aborted = Some(cause.clone());
             state.live()
         };
-        for target in targets {
-            target.abort(&cause);
-        }
+        each(targets, |target| target.abort(&cause));
     }
 
     /// Says whether either arm was used.
@@ -214,6 +210,17 @@ impl CancelToken {
         } else if stopped {
             target.stop();
         }
+    }
+}
+
+/// Tells every target. One that panics, such as in the drop of a chunk, keeps none of the others
+/// from it.
+fn each(targets: Vec<Arc<dyn Cancel>>, tell: impl Fn(&dyn Cancel)) {
+    for target in targets {
+        let _ = guard(|| {
+            tell(&*target);
+            Ok(())
+        });
     }
 }
 

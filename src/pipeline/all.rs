@@ -110,17 +110,19 @@ impl All {
     /// What is behind it is told in its turn. What is before it may be waiting for a source that has
     /// nothing to say, and is told now.
     pub(super) fn settle(&self, before: usize, outcome: Result<Done, Error>) -> Duration {
-        let before = self.joins.iter().take(before);
+        let before = &self.joins[..before];
         match outcome {
             Ok(done) => {
                 if done.ended == Ended::WithEnough {
-                    before.for_each(|join| join.satisfy());
+                    let panics = each(before, |join| join.satisfy());
+                    panics.into_iter().for_each(|panic| self.tell(panic));
                 }
                 done.held
             }
             Err(error) => {
-                before.for_each(|join| join.abort(&error));
+                let panics = each(before, |join| join.abort(&error));
                 self.tell(error);
+                panics.into_iter().for_each(|panic| self.tell(panic));
                 Duration::ZERO
             }
         }
@@ -140,10 +142,21 @@ impl All {
     fn tear_down(&self, cause: Error) {
         self.tell(cause.clone());
         self.torn.store(true, Ordering::Release);
-        for join in &self.joins {
-            join.abort(&cause);
-        }
+        let panics = each(&self.joins, |join| join.abort(&cause));
+        panics.into_iter().for_each(|panic| self.tell(panic));
     }
+}
+
+/// Ends what is buffered in each join, which drops it. What panics there keeps none of the others
+/// from it, and is given back.
+fn each(joins: &[Arc<dyn Cancel>], end: impl Fn(&dyn Cancel)) -> Vec<Error> {
+    let ended = joins.iter().map(|join| {
+        guard(|| {
+            end(&**join);
+            Ok(())
+        })
+    });
+    ended.filter_map(Result::err).collect()
 }
 
 impl Cancel for All {
@@ -159,7 +172,8 @@ impl Cancel for All {
     }
 
     fn satisfy(&self) {
-        self.joins.iter().for_each(|join| join.satisfy());
+        let panics = each(&self.joins, |join| join.satisfy());
+        panics.into_iter().for_each(|panic| self.tell(panic));
     }
 
     fn was_stopped(&self) -> bool {
