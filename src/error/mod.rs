@@ -236,7 +236,7 @@ impl Error {
     }
 
     /// Says something in place of what it said by itself; its kind and its cause stay.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(loom)))]
     pub(crate) fn saying(self, message: String) -> Self {
         self.edit(|inner| inner.message = Some(message.into_boxed_str()))
     }

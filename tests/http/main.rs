@@ -4,9 +4,14 @@
 
 mod answers;
 mod bodies;
+mod bounds;
 mod checklist;
 mod failing;
 mod kit;
 mod load;
 mod persistence;
 mod upgrades;
+
+#[path = "../support/alone.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod alone;
