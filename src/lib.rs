@@ -233,7 +233,7 @@
 //! | [`broadcast`] | none | high-water mark and a chunk, or the largest cap of a branch |
 //! | [`pipeline`] whose bytes the kernel copies | none | 1 MiB, or the high-water mark if one was set, in the kernel |
 //! | [`pipeline`] of *n* stages that are not light | *n* - 1 | for each of *n* - 1 buffers its high-water mark and a chunk; 64 KiB for a sink behind light stages |
-//! | [`par_map`](Pipeline::par_map) on *n* threads | *n* + 1 | 2 *n* + 2 items and results, or the mark before it if that is more |
+//! | [`par_map`](Pipeline::par_map) on *n* threads | at most *n* + 1, as work comes | 2 *n* + 2 items and results, or the mark before it if that is more |
 //! | [`tee`](Pipeline::tee), [`merge`] of *n* | one; *n* | a buffer; a buffer, and a chunk for each source |
 //!
 //! Read buffers are recycled; one that was not half filled is copied out, so that what is held is

@@ -74,7 +74,7 @@ pub fn compress(level: u32) -> Compress {
     Compress::new(level)
 }
 
-/// Compresses to gzip on so many threads, at a level as that of [`compress`]. 0 stands for as
+/// Compresses to gzip on at most so many threads, at a level as that of [`compress`]. 0 stands for as
 /// many as the machine runs at once, and more than 256 for 256.
 ///
 /// What comes out is one gzip member, which every tool takes, and the same bytes whatever the

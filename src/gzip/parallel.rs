@@ -33,7 +33,8 @@ const WINDOW_BYTES: usize = 32 * 1024;
 /// Members of their own would be simpler; but there are readers, browsers among them, that
 /// stop behind the first one, and without what came before each block is a percent larger.
 ///
-/// Its threads start with the first block, and are joined at the end, or when the stage is dropped.
+/// A thread starts with a block that no other one is free for. They are joined at the end, or when
+/// the stage is dropped.
 ///
 /// ```text
 /// Fresh ─▶ Open ─▶ Ended

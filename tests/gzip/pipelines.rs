@@ -358,7 +358,8 @@ fn the_threads_of_a_parallel_stage_are_gone_with_it() {
             let begun = begin(source(pattern(2_000_000), Step::Move(0)));
             let ready = begun.through(gzip::compress_parallel(1, 3)).through(look);
             ready.to(Vec::new()).run().unwrap();
-            assert_eq!(seen.load(Ordering::SeqCst), 3);
+            // As many as the blocks keep busy, and never more than it may.
+            assert!((1..=3).contains(&seen.load(Ordering::SeqCst)));
             assert_eq!(own_threads(), Vec::<String>::new());
 
             // Also when there is work left that nobody wants.
