@@ -83,7 +83,7 @@ impl Door {
         while !self.control.is_told() {
             self.sweep();
             if self.is_full() && self.when_full == WhenFull::Wait {
-                self.wait_for_room(&listener);
+                self.wait_for_room(listener);
             } else {
                 self.accept(listener);
             }
