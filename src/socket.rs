@@ -15,7 +15,6 @@ use socket2::SockAddr;
 use crate::cancel::Interrupt;
 use crate::chunk::Batch;
 use crate::connection::Connection;
-use crate::ends::{IntoSink, IntoSource};
 use crate::error::{Error, ErrorKind};
 use crate::fd::{Ready, Waker};
 #[cfg(feature = "http")]
@@ -222,22 +221,6 @@ pub(crate) fn of_tcp(addr: &SockAddr) -> Result<SocketAddr, Error> {
         let message = "a Unix socket has no port";
         Error::new(ErrorKind::InvalidInput, message)
     })
-}
-
-impl IntoSource<Bytes> for Socket {
-    type Source = SocketSource;
-
-    fn into_source(self) -> SocketSource {
-        SocketSource::new(self.shared, self.limits)
-    }
-}
-
-impl IntoSink<Bytes> for Socket {
-    type Sink = SocketSink;
-
-    fn into_sink(self) -> SocketSink {
-        SocketSink::new(self.shared, self.limits)
-    }
 }
 
 /// Resets a connection that nobody has taken up: a close would look like an empty stream.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Socket, SocketSink};
+use super::{Socket, SocketSink, SocketSource};
 use crate::duplex::Duplex;
 use crate::ends::{IntoSink, IntoSource};
 use crate::mark::{HighWaterMark, InBytes};
@@ -86,5 +86,21 @@ impl Socket {
         };
         let readable = Readable::from_source(reading.into_source(), mark);
         Duplex::new(readable, self.writable(mark))
+    }
+}
+
+impl IntoSource<Bytes> for Socket {
+    type Source = SocketSource;
+
+    fn into_source(self) -> SocketSource {
+        SocketSource::new(self.shared, self.limits)
+    }
+}
+
+impl IntoSink<Bytes> for Socket {
+    type Sink = SocketSink;
+
+    fn into_sink(self) -> SocketSink {
+        SocketSink::new(self.shared, self.limits)
     }
 }
