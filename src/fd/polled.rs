@@ -418,6 +418,6 @@ fn is_unknown(errno: rustix::io::Errno) -> bool {
     [Errno::OPNOTSUPP, Errno::INVAL, Errno::NOSYS, Errno::PERM].contains(&errno)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
