@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::net::{Socket, SocketSink};
 use highwater::{Bytes, Error, HighWaterMark, Interrupt, IntoSink, Sink, Writable};
 use rustix::time::{ClockId, clock_gettime};

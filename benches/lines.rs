@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::lines::{self, Decoder};
 use highwater::{
     Bytes, Error, HighWaterMark, Out, READ_BYTES, ReadSource, Readable, Sink, Source, Transform,

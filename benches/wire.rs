@@ -142,7 +142,7 @@ impl Source<Bytes> for Zeros {
 struct Count(u64);
 
 impl Sink<Bytes> for Count {
-    fn write(&mut self, batch: &mut highwater::chunk::Batch<Bytes>) -> Result<(), Error> {
+    fn write(&mut self, batch: &mut highwater::Batch<Bytes>) -> Result<(), Error> {
         self.0 += batch.weight() as u64;
         batch.advance(batch.weight());
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::error::{Error, ErrorKind, guard};
-use crate::sync::Mutex;
+use crate::threads::sync::Mutex;
 
 /// What a token acts on.
 pub(crate) trait Cancel: Send + Sync {
@@ -127,10 +127,10 @@ impl fmt::Debug for Interrupt {
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct CancelToken(Arc<Mutex<State>>);
+pub struct CancelToken(Arc<Mutex<TokenState>>);
 
 #[derive(Default)]
-struct State {
+struct TokenState {
     stopped: bool,
     aborted: Option<Error>,
     targets: Vec<Weak<dyn Cancel>>,
@@ -140,7 +140,7 @@ impl CancelToken {
     /// Makes a token that nobody has used yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(State::default())))
+        Self(Arc::new(Mutex::new(TokenState::default())))
     }
 
     /// Ends what the token is given to, once what is buffered has gone through.
@@ -224,7 +224,7 @@ fn each(targets: Vec<Arc<dyn Cancel>>, tell: impl Fn(&dyn Cancel)) {
     }
 }
 
-impl State {
+impl TokenState {
     fn live(&self) -> Vec<Arc<dyn Cancel>> {
         self.targets.iter().filter_map(Weak::upgrade).collect()
     }

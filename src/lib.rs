@@ -264,172 +264,101 @@
 // What an example ignores, a program may ignore.
 #![doc(test(attr(deny(unused_must_use))))]
 
-// In reading order, a row a paragraph: a module imports only from the rows above its own, save
-// for a few pairs that a test names.
+// The rooms, bottom first. A room imports only from those above its line here; what may import from
+// its own row is named in tests/tree.rs.
 
-// Pure: no I/O, lock, thread or clock.
-pub mod chunk;
+// 1. The rules of a stream: pure, with no I/O, lock, thread or clock.
 pub mod state;
 
-// Names that all share.
+// 2. One error for everything.
 mod error;
-mod mark;
-mod sync;
 
-// What time is counted by.
-mod rate;
-mod waits;
+// 3. The lock, the condvar and the atomics by one name each; a thread that has an owner.
+mod threads;
 
-// The only locks, condvars and channels.
+// 4. Stopping a stream from outside.
 mod cancel;
+
+// 5. The only thing that blocks: marks, the channel between two threads, the budget of many.
 mod channel;
-mod pool;
 
-// A stream and its thread.
-mod worker;
+// 6. What a stream is made of: sources, sinks, transforms, and what drives them.
+mod stage;
 
-mod crew;
-mod file_id;
-mod path;
-
-// What offers are made of only Linux knows.
-#[cfg_attr(any(not(target_os = "linux"), loom), allow(dead_code))]
-mod offer;
-
-mod sink;
-mod source;
-mod transform;
-
+// 7. Descriptors, and waits on them that another thread can end; what a user holds; ready-made stages.
 #[cfg(all(unix, not(loom)))]
-mod fd;
+mod os;
 
-mod std_io;
+mod stream;
 
-mod collect;
-mod inlet;
-pub mod operators;
-
-mod par;
-
-mod readable;
-mod writable;
-
-mod ends;
-mod flow;
-mod pair;
-
-mod duplex;
-mod gather;
-mod retry;
-mod take;
-
-// Many streams, one result.
-mod broadcast;
-mod monitor;
-mod report;
-
-mod pipeline;
-
-// Ready-made stages, and what stands at the ends.
 #[cfg(not(loom))]
 pub mod lines;
 
-#[cfg(all(unix, not(loom)))]
-mod address;
-#[cfg(all(unix, not(loom)))]
-mod traffic;
+#[cfg(all(feature = "gzip", not(loom)))]
+pub mod gzip;
 
-#[cfg(all(unix, not(loom)))]
-mod connection;
-#[cfg(all(unix, not(loom)))]
-mod options;
-#[cfg(all(unix, not(loom)))]
-mod patience;
-#[cfg(all(unix, not(loom)))]
-mod socket_file;
-
-#[cfg(all(unix, not(loom)))]
-mod stall;
-
-#[cfg(all(unix, not(loom)))]
-mod kernel;
+// 8. Many streams with one result; files, child processes, sockets; threads that share connections.
+mod pipeline;
 
 #[cfg(all(unix, not(loom)))] // `highwater::fs` needs a Unix, and is not there on Windows.
 pub mod fs;
-#[cfg(all(unix, not(loom)))]
-mod lookup;
-#[cfg(all(unix, not(loom)))]
-mod socket;
-
-#[cfg(all(unix, not(loom)))]
-mod adopt;
-#[cfg(all(unix, not(loom)))]
-mod connect;
-#[cfg(all(unix, not(loom)))]
-mod listen;
-
-#[cfg(all(unix, not(loom)))]
-mod relay;
 #[cfg(unix)]
-mod rota;
-
-#[cfg(all(unix, not(loom)))]
-mod server;
-
+mod leader;
 #[cfg(all(unix, not(loom)))] // `highwater::net` needs a Unix, and is not there on Windows.
 pub mod net;
 #[cfg(all(unix, not(loom)))] // `highwater::process` needs a Unix, and is not there on Windows.
 pub mod process;
+
+// 9. A channel over a socket.
 #[cfg(all(unix, not(loom)))] // `highwater::wire` needs a Unix, and is not there on Windows.
 pub mod wire;
 
-// Stages ready made.
-#[cfg(all(feature = "gzip", not(loom)))]
-pub mod gzip;
-
-// HTTP/1.1.
+// 10. HTTP/1.1.
 #[cfg(all(unix, feature = "http", not(loom)))]
 // `highwater::http` needs a Unix, and is not there on Windows.
 pub mod http;
 
 pub use bytes::Bytes;
 
-pub use broadcast::{Branch, Broadcast, broadcast};
 pub use cancel::{CancelToken, Interrupt};
 pub use channel::Budget;
-pub use collect::{Collect, CollectBytes, Fold};
-pub use duplex::{Duplex, HalfOpen, duplex_pair};
-pub use ends::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
-pub use error::{Error, ErrorKind, WriteError, set_error_hook};
-pub use file_id::FileId;
-pub use flow::{Flow, flow};
-pub use gather::{Concat, concat, merge};
-pub use mark::{
+pub use channel::mark::{
     DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
 };
-pub use monitor::Monitor;
-pub use offer::{KernelCopy, Offer};
-pub use pair::{channel, channel_within};
+pub use error::{Error, ErrorKind, WriteError, set_error_hook};
+#[cfg(loom)]
+pub use leader::{
+    Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Vacancy, Why, Yields,
+};
+pub use pipeline::monitor::Monitor;
+pub use pipeline::report::{BufferReport, Progress, Report, StageReport};
+pub use pipeline::{Failure, Pipeline, ReadyPipeline, pipeline, pipeline_of};
+pub use stage::buffer_pool::{Buffer, Pool};
+pub use stage::collect::{Collect, CollectBytes, Fold};
 #[cfg(not(loom))]
-pub use path::Why;
-pub use path::{CopyPath, KernelCall};
-pub use pipeline::{Failure, Pipeline, Ready, pipeline, pipeline_of};
-pub use pool::{Buffer, Pool};
-pub use readable::Readable;
-pub use report::{BufferReport, Progress, Report, StageReport};
-pub use retry::Retry;
+pub use stage::copy_path::BufferedReason;
+pub use stage::copy_path::{CopyPath, KernelCall};
+pub use stage::file_id::FileId;
+pub use stage::offer::{CopySource, ZeroCopy};
+pub use stage::operators;
+pub use stage::retry::Retry;
+pub use stage::sink::{Direct, Sink, Tried};
+pub use stage::source::Source;
+pub use stage::transform::{Out, Transform, apply};
+pub use state::{Batch, BranchPolicy, Dropped, Load, Pressure, Weighed};
+pub use stream::broadcast::{Branch, Broadcast, broadcast};
+pub use stream::channel::{channel, channel_within};
+pub use stream::duplex::{Duplex, HalfOpen, duplex_pair};
+pub use stream::flow::{Flow, flow};
+pub use stream::into::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
+pub use stream::merge::{Concat, concat, merge};
+pub use stream::readable::Readable;
+pub use stream::std_io::{ReadSource, WriteSink};
+pub use stream::take::{TakeBytes, take_bytes};
+pub use stream::writable::{Cork, Writable};
 #[cfg(loom)]
-pub use rota::{Duty, Guest, Host, Key, News, Room, Rota, Stay, Watch, Why, Yields};
-pub use sink::{Direct, Sink, Tried};
-pub use source::Source;
-pub use state::{BranchPolicy, Dropped, Pressure};
-pub use std_io::{ReadSource, WriteSink};
-#[cfg(loom)]
-pub use sync::model::{Deadlines, Hints};
-pub use take::{TakeBytes, take_bytes};
-pub use transform::{Out, Transform, apply};
-pub use waits::waiting;
-pub use writable::{Cork, Writable};
+pub use threads::sync::model::{Deadlines, Hints};
+pub use threads::waits::waiting;
 
 /// The helpers of the tests call it so, which are here as well.
 #[cfg(test)]

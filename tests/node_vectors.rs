@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use bytes::Bytes;
 use highwater::state::{
-    Batching, Event, Events, Marks, Misuse, Pull, ReadableState, Reads, Request, WritableState,
+    Batching, Event, Events, Marks, Misuse, Pull, ReadableState, Reads, SinkRequest, WritableState,
 };
 use serde_json::{Value, json};
 
@@ -101,14 +101,14 @@ impl Machine for Writable {
         // Node gives the sink its next request before it tells what the last one led to.
         let mut request = self.0.next_request();
         match &request {
-            Some(Request::Write(batch)) => {
+            Some(SinkRequest::Write(batch)) => {
                 seen.effects.push(json!(["write", sizes(batch.iter())]));
             }
-            Some(Request::Final) => seen.effects.push(json!(["final"])),
-            Some(Request::Release) | None => {}
+            Some(SinkRequest::Final) => seen.effects.push(json!(["final"])),
+            Some(SinkRequest::Release) | None => {}
         }
         seen.tell(events, self.0.errored());
-        if request.take() == Some(Request::Release) {
+        if request.take() == Some(SinkRequest::Release) {
             seen.effects.push(json!(["release"]));
             let events = self.0.released();
             seen.tell(events, self.0.errored());

@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
-use super::Join;
-use crate::sync::Mutex;
+use super::Channel;
+use crate::threads::sync::Mutex;
 
 /// A hard number of bytes that any number of streams share.
 ///
@@ -35,9 +35,9 @@ use crate::sync::Mutex;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Budget(Arc<Purse>);
+pub struct Budget(Arc<Inner>);
 
-struct Purse {
+struct Inner {
     capacity: usize,
     account: Mutex<Account>,
 }
@@ -50,17 +50,17 @@ struct Account {
     used: usize,
     peak: usize,
     /// Whose writers wait for something to be given back.
-    waiting: Vec<Weak<dyn Wake>>,
+    waiting: Vec<Weak<dyn WakeWriters>>,
 }
 
 /// A join whose writers are to look again.
-pub(super) trait Wake: Send + Sync {
+pub(super) trait WakeWriters: Send + Sync {
     fn wake(&self);
 }
 
-impl<T: Send> Wake for Join<T> {
+impl<T: Send> WakeWriters for Channel<T> {
     fn wake(&self) {
-        self.wake_writers(self.back());
+        self.wake_writers(self.write_side());
     }
 }
 
@@ -68,7 +68,7 @@ impl Budget {
     /// Makes a budget of so many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Purse {
+        Self(Arc::new(Inner {
             capacity: bytes,
             account: Mutex::new(Account::default()),
         }))
@@ -92,14 +92,14 @@ impl Budget {
         self.0.account.lock().peak
     }
 
-    fn charge(&self, bytes: usize) -> Option<Lease> {
+    fn charge(&self, bytes: usize) -> Option<Permit> {
         let mut account = self.0.account.lock();
         if bytes > self.0.capacity - account.used {
             return None;
         }
         account.used += bytes;
         account.peak = account.peak.max(account.used);
-        Some(Lease {
+        Some(Permit {
             budget: self.clone(),
             bytes,
         })
@@ -107,7 +107,7 @@ impl Budget {
 
     /// Says whether so much could be charged. If not, `waiter` is woken when something was given
     /// back.
-    fn has_room(&self, bytes: usize, waiter: &Weak<dyn Wake>) -> bool {
+    fn has_room(&self, bytes: usize, waiter: &Weak<dyn WakeWriters>) -> bool {
         let mut account = self.0.account.lock();
         let room = bytes <= self.0.capacity - account.used;
         if !room && !account.waiting.iter().any(|known| known.ptr_eq(waiter)) {
@@ -128,12 +128,12 @@ impl fmt::Debug for Budget {
 }
 
 /// What a chunk was charged for, until it is dropped.
-pub(super) struct Lease {
+pub(super) struct Permit {
     budget: Budget,
     bytes: usize,
 }
 
-impl Drop for Lease {
+impl Drop for Permit {
     fn drop(&mut self) {
         let waiting = {
             let mut account = self.budget.0.account.lock();
@@ -148,55 +148,55 @@ impl Drop for Lease {
 }
 
 /// Bytes that give their lease back.
-struct Leased {
+struct Charged {
     chunk: Bytes,
-    _lease: Lease,
+    _lease: Permit,
 }
 
-impl AsRef<[u8]> for Leased {
+impl AsRef<[u8]> for Charged {
     fn as_ref(&self) -> &[u8] {
         &self.chunk
     }
 }
 
 /// Where the chunks of a join are charged.
-pub(super) struct Door<T> {
+pub(super) struct Charge<T> {
     budget: Budget,
     /// The join, to be woken.
-    join: Weak<dyn Wake>,
+    join: Weak<dyn WakeWriters>,
     cost: fn(&T) -> usize,
-    lease: fn(T, Lease) -> T,
+    permit: fn(T, Permit) -> T,
 }
 
-impl<T: 'static> Door<T> {
+impl<T: 'static> Charge<T> {
     /// The door of a join, if what flows through it are bytes: nothing else can give a lease back.
-    pub(super) fn of(budget: &Budget, join: Weak<dyn Wake>) -> Option<Self> {
+    pub(super) fn of(budget: &Budget, join: Weak<dyn WakeWriters>) -> Option<Self> {
         let cost: fn(&Bytes) -> usize = Bytes::len;
-        let lease: fn(Bytes, Lease) -> Bytes = |chunk, lease| {
-            Bytes::from_owner(Leased {
+        let permit: fn(Bytes, Permit) -> Bytes = |chunk, permit| {
+            Bytes::from_owner(Charged {
                 chunk,
-                _lease: lease,
+                _lease: permit,
             })
         };
-        let (cost, lease): (&dyn Any, &dyn Any) = (&cost, &lease);
+        let (cost, permit): (&dyn Any, &dyn Any) = (&cost, &permit);
         Some(Self {
             budget: budget.clone(),
             join,
             cost: *cost.downcast_ref()?,
-            lease: *lease.downcast_ref()?,
+            permit: *permit.downcast_ref()?,
         })
     }
 }
 
-impl<T> Door<T> {
+impl<T> Charge<T> {
     /// Charges so much, if there is room for it.
-    pub(super) fn charge(&self, bytes: usize) -> Option<Lease> {
+    pub(super) fn charge(&self, bytes: usize) -> Option<Permit> {
         self.budget.charge(bytes)
     }
 
     /// Has a chunk give back what it was charged for when it is dropped.
-    pub(super) fn lease(&self, chunk: T, lease: Lease) -> T {
-        (self.lease)(chunk, lease)
+    pub(super) fn permit(&self, chunk: T, permit: Permit) -> T {
+        (self.permit)(chunk, permit)
     }
 
     pub(super) fn cost(&self, chunk: &T) -> usize {

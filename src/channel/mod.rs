@@ -17,42 +17,43 @@
 //!
 //! Locks are taken front first, and user code (a chunk's `Drop`, a waker) runs under neither.
 
-mod back;
+mod backoff;
+mod broadcast;
 mod budget;
-mod desk;
-mod fanout;
-mod front;
-mod life;
-mod patience;
-mod reader;
-mod sink;
-mod watch;
-mod writer;
+mod close;
+mod consume;
+mod inline;
+pub(crate) mod mark;
+mod probe;
+mod read;
+mod read_side;
+mod write;
+mod write_side;
 
 use std::hint;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::chunk::Batch;
 use crate::error::Error;
-use crate::mark::Gauge;
+use crate::state::batch::Batch;
 use crate::state::{Batching, ReadableState, WritableState};
-use crate::sync::{
+use crate::threads::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
 };
-use crate::waits::{For, Waiting};
+use crate::threads::waits::{For, Waiting};
+use mark::Strategy;
 
-use back::Back;
-pub(crate) use back::Tally;
+use backoff::Backoff;
+pub(crate) use broadcast::{BranchEnd, Fanout};
 pub use budget::Budget;
-use budget::Door;
-pub(crate) use desk::{Attendance, Desk, Held, Seat, Served};
-pub(crate) use fanout::{Fanout, Outlet};
-use front::Front;
-use patience::Patience;
-pub(crate) use reader::Amount;
-pub(crate) use watch::{Watch, Watched};
+use budget::Charge;
+pub(crate) use inline::{Attendance, Held, InlineSink, Seat, Served};
+pub(crate) use probe::{Probe, Sample};
+pub(crate) use read::ReadAmount;
+use read_side::ReadSide;
+pub(crate) use write_side::ChannelStats;
+use write_side::WriteSide;
 
 /// For how long a call may block.
 #[derive(Clone, Copy, Debug)]
@@ -76,11 +77,11 @@ impl Wait {
 
 /// What a sink's thread gets.
 pub(crate) enum Taken<T> {
-    /// Chunks to write; [`Join::settle`] as they are written, then [`Join::complete`].
+    /// Chunks to write; [`Channel::settle`] as they are written, then [`Channel::complete`].
     Batch(Batch<T>),
     /// Nothing more will come.
     End,
-    /// Nothing: see [`Join::nudge`].
+    /// Nothing: see [`Channel::nudge`].
     Nudge,
     /// The stream was destroyed, with the error that its data was followed by, if any.
     Gone(Option<Error>),
@@ -90,7 +91,7 @@ pub(crate) enum Taken<T> {
 enum Woken {
     /// It will look.
     Told,
-    /// There was no need to: see [`Desk::serve`].
+    /// There was no need to: see [`InlineSink::serve`].
     Served(Served),
 }
 
@@ -106,9 +107,9 @@ enum Unmet {
 }
 
 /// See the module's docs.
-pub(crate) struct Join<T> {
-    front: Padded<TryMutex<Front<T>>>,
-    back: Padded<Mutex<Back<T>>>,
+pub(crate) struct Channel<T> {
+    read_side: Padded<TryMutex<ReadSide<T>>>,
+    write_side: Padded<Mutex<WriteSide<T>>>,
     /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
     /// may have become true, or more of it was confirmed.
     drained: Condvar,
@@ -120,63 +121,63 @@ pub(crate) struct Join<T> {
     filled_flag: Flag,
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
-    gauge: Gauge<T>,
+    strategy: Strategy<T>,
     /// Where its chunks are charged, if there is a budget.
-    door: Option<Door<T>>,
+    charge_point: Option<Charge<T>>,
     /// Who takes what is due to a sink from the thread that has made it due.
-    desk: Option<Arc<dyn Desk<T>>>,
+    driver: Option<Arc<dyn InlineSink<T>>>,
 }
 
-impl<T> Join<T> {
-    pub(crate) fn new(gauge: Gauge<T>) -> Self {
-        let (marks, weigh) = (gauge.marks(), gauge.weigher());
+impl<T> Channel<T> {
+    pub(crate) fn new(strategy: Strategy<T>) -> Self {
+        let (marks, weigh) = (strategy.marks(), strategy.weigher());
         // What is written is an item, whatever it weighs.
-        let front = ReadableState::new(marks, weigh, gauge.reads()).keeping_weightless();
-        let back = WritableState::new(marks, weigh, Batching::All).charging_weightless();
+        let read_side = ReadableState::new(marks, weigh, strategy.reads()).keeping_weightless();
+        let write_side = WritableState::new(marks, weigh, Batching::All).charging_weightless();
         Self {
-            front: Padded(TryMutex::new(Front::new(front))),
-            back: Padded(Mutex::new(Back::new(back))),
+            read_side: Padded(TryMutex::new(ReadSide::new(read_side))),
+            write_side: Padded(Mutex::new(WriteSide::new(write_side))),
             drained: Condvar::new(),
             filled: Condvar::new(),
             drained_flag: Flag::new(),
             filled_flag: Flag::new(),
             is_rendezvous: marks.high() == 0,
-            gauge,
-            door: None,
-            desk: None,
+            strategy,
+            charge_point: None,
+            driver: None,
         }
     }
 
     /// Makes one whose chunks are charged to a budget, if there is one, and if they are bytes.
-    pub(crate) fn within(gauge: Gauge<T>, budget: Option<&Budget>) -> Arc<Self>
+    pub(crate) fn within(strategy: Strategy<T>, budget: Option<&Budget>) -> Arc<Self>
     where
         T: Send + 'static,
     {
         let Some(budget) = budget else {
-            return Arc::new(Self::new(gauge));
+            return Arc::new(Self::new(strategy));
         };
         Arc::new_cyclic(|own: &Weak<Self>| Self {
-            door: Door::of(budget, own.clone()),
-            ..Self::new(gauge)
+            charge_point: Charge::of(budget, own.clone()),
+            ..Self::new(strategy)
         })
     }
 
     /// Both its ends are in the hands of a program. No thread of the library's is at either.
     pub(crate) fn between_threads(&self) {
-        self.back().may_park = false;
+        self.write_side().may_park = false;
     }
 
     /// With what marks, and in what, its chunks are measured.
-    pub(crate) const fn gauge(&self) -> Gauge<T> {
-        self.gauge
+    pub(crate) const fn strategy(&self) -> Strategy<T> {
+        self.strategy
     }
 
-    fn front(&self) -> TryMutexGuard<'_, Front<T>> {
-        self.front.0.lock()
+    fn read_side(&self) -> TryMutexGuard<'_, ReadSide<T>> {
+        self.read_side.0.lock()
     }
 
-    fn back(&self) -> MutexGuard<'_, Back<T>> {
-        self.back.0.lock()
+    fn write_side(&self) -> MutexGuard<'_, WriteSide<T>> {
+        self.write_side.0.lock()
     }
 
     /// Lets the reader look again, and wakes it if it sleeps. After the lock, so that it does not
@@ -184,14 +185,14 @@ impl<T> Join<T> {
     ///
     /// Where there is a desk, what is due may be seen to here instead.
     #[inline]
-    fn wake_reader(&self, mut back: MutexGuard<'_, Back<T>>) -> Woken {
-        if let Some(desk) = &self.desk {
-            if let Some(taken) = back.take_here() {
-                return self.serve(&**desk, back, taken);
+    fn wake_reader(&self, mut write_side: MutexGuard<'_, WriteSide<T>>) -> Woken {
+        if let Some(driver) = &self.driver {
+            if let Some(taken) = write_side.take_inline() {
+                return self.serve(&**driver, write_side, taken);
             }
         }
-        let parked = back.reader_parked;
-        drop(back);
+        let parked = write_side.reader_parked;
+        drop(write_side);
         self.filled_flag.raise();
         if parked {
             self.filled.notify_one();
@@ -201,16 +202,21 @@ impl<T> Join<T> {
 
     /// Sees to something at the desk. Not inline: a channel has no desk, and is to stay small.
     #[inline(never)]
-    fn serve(&self, desk: &dyn Desk<T>, back: MutexGuard<'_, Back<T>>, taken: Taken<T>) -> Woken {
-        drop(back);
-        Woken::Served(desk.serve(self, taken))
+    fn serve(
+        &self,
+        driver: &dyn InlineSink<T>,
+        write_side: MutexGuard<'_, WriteSide<T>>,
+        taken: Taken<T>,
+    ) -> Woken {
+        drop(write_side);
+        Woken::Served(driver.serve(self, taken))
     }
 
     /// Lets writers look again, and wakes those that sleep.
     #[inline]
-    fn wake_writers(&self, back: MutexGuard<'_, Back<T>>) {
-        let parked = back.parked_writers > 0;
-        drop(back);
+    fn wake_writers(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
+        let parked = write_side.parked_writers > 0;
+        drop(write_side);
         self.drained_flag.raise();
         if parked {
             self.drained.notify_all();
@@ -218,16 +224,16 @@ impl<T> Join<T> {
     }
 
     /// Lets both sides look again: something has ended.
-    fn wake_all(&self, mut back: MutexGuard<'_, Back<T>>) {
-        let desk = self.desk.as_ref();
-        let due = desk.and_then(|desk| Some((desk, back.take_here()?)));
-        drop(back);
+    fn wake_all(&self, mut write_side: MutexGuard<'_, WriteSide<T>>) {
+        let driver = self.driver.as_ref();
+        let due = driver.and_then(|driver| Some((driver, write_side.take_inline()?)));
+        drop(write_side);
         self.filled_flag.raise();
         self.drained_flag.raise();
         self.filled.notify_all();
         self.drained.notify_all();
-        if let Some((desk, taken)) = due {
-            desk.serve(self, taken);
+        if let Some((driver, taken)) = due {
+            driver.serve(self, taken);
         }
     }
 
@@ -236,111 +242,114 @@ impl<T> Join<T> {
     /// What ends the wait is in `met`, which must look at whether the stream still lives.
     fn wait_drained<'a>(
         &'a self,
-        mut back: MutexGuard<'a, Back<T>>,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
         wait: Wait,
-        met: impl Fn(&Back<T>) -> bool,
-    ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
-        let mut patience = Patience::new(wait)?;
-        while !met(&back) {
-            if patience.spins() {
+        met: impl Fn(&WriteSide<T>) -> bool,
+    ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
+        let mut backoff = Backoff::new(wait)?;
+        while !met(&write_side) {
+            if backoff.spins() {
                 self.drained_flag.lower();
-                drop(back);
+                drop(write_side);
                 let waited = self.drained_flag.spin(WRITER_PAUSES);
-                back = self.back();
-                back.blocked(waited);
+                write_side = self.write_side();
+                write_side.blocked(waited);
                 continue;
             }
-            patience.check(&mut back.may_park)?;
-            back.parked_writers += 1;
-            back.tally.blocked.begin();
-            let waiting = Waiting::begin(back.writers_for);
-            let in_time = patience.park(&self.drained, &mut back);
+            backoff.check(&mut write_side.may_park)?;
+            write_side.parked_writers += 1;
+            write_side.stats.blocked.begin();
+            let waiting = Waiting::begin(write_side.writers_for);
+            let in_time = backoff.park(&self.drained, &mut write_side);
             drop(waiting);
-            back.tally.blocked.end();
-            back.parked_writers -= 1;
+            write_side.stats.blocked.end();
+            write_side.parked_writers -= 1;
             // The last look is at the state and not at the clock: what came in time counts.
-            if !in_time && !met(&back) {
+            if !in_time && !met(&write_side) {
                 return Err(Unmet::TimedOut);
             }
         }
-        Ok(back)
+        Ok(write_side)
     }
 
     /// Waits, on the reader's condvar, until a request is due, or none ever will be.
     fn wait_filled<'a>(
         &'a self,
-        mut back: MutexGuard<'a, Back<T>>,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
         wait: Wait,
-    ) -> Result<MutexGuard<'a, Back<T>>, Unmet> {
-        let mut patience = Patience::new(wait)?;
-        back.reader_waits = true;
+    ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
+        let mut backoff = Backoff::new(wait)?;
+        write_side.reader_waits = true;
         // A rendezvous waits for just this.
-        if back.state.marks().high() == 0 {
+        if write_side.state.marks().high() == 0 {
             self.drained_flag.raise();
-            if back.parked_writers > 0 {
+            if write_side.parked_writers > 0 {
                 self.drained.notify_all();
             }
         }
         let mut outcome = Ok(());
-        while !back.is_filled() {
-            if patience.spins() {
+        while !write_side.is_filled() {
+            if backoff.spins() {
                 self.filled_flag.lower();
-                drop(back);
+                drop(write_side);
                 let waited = self.filled_flag.spin(READER_PAUSES);
-                back = self.back();
-                back.starved(waited);
+                write_side = self.write_side();
+                write_side.starved(waited);
                 continue;
             }
-            if let Err(deadlock) = patience.check(&mut back.may_park) {
+            if let Err(deadlock) = backoff.check(&mut write_side.may_park) {
                 outcome = Err(deadlock);
                 break;
             }
-            back.reader_parked = true;
-            back.tally.starved.begin();
-            let waiting = Waiting::begin(back.reader_for);
-            let in_time = patience.park(&self.filled, &mut back);
+            write_side.reader_parked = true;
+            write_side.stats.starved.begin();
+            let waiting = Waiting::begin(write_side.reader_for);
+            let in_time = backoff.park(&self.filled, &mut write_side);
             drop(waiting);
-            back.tally.starved.end();
-            back.reader_parked = false;
-            if !in_time && !back.is_filled() {
+            write_side.stats.starved.end();
+            write_side.reader_parked = false;
+            if !in_time && !write_side.is_filled() {
                 outcome = Err(Unmet::TimedOut);
                 break;
             }
         }
-        back.reader_waits = false;
-        outcome.map(|()| back)
+        write_side.reader_waits = false;
+        outcome.map(|()| write_side)
     }
 
     /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
     /// its meter counts, if the tally of the join says it. By itself it is one for something outside.
     pub(crate) fn writers_wait_for(&self, what: Option<For>) {
-        self.back().writers_for = what;
+        self.write_side().writers_for = what;
     }
 
     /// Says the same of its reader.
     pub(crate) fn reader_waits_for(&self, what: Option<For>) {
-        self.back().reader_for = what;
+        self.write_side().reader_for = what;
     }
 
     /// Says in an error how far the stream had come.
     pub(crate) fn locate(&self, error: Error, offset: u64) -> Error {
-        error.at_unit(offset, self.gauge.unit())
+        error.at_unit(offset, self.strategy.unit())
     }
 
     /// What the join has seen so far.
-    pub(crate) fn tally(&self) -> Tally {
-        self.back().tally
+    pub(crate) fn stats(&self) -> ChannelStats {
+        self.write_side().stats
     }
 
     /// Says whether it was torn down, or is over.
     pub(crate) fn is_destroyed(&self) -> bool {
-        self.back().state.is_destroyed()
+        self.write_side().state.is_destroyed()
     }
 
     /// Looks at the join without waiting for anything but its lock.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&WritableState<T, Error>, &Tally) -> R) -> R {
-        let back = self.back();
-        look(&back.state, &back.tally)
+    pub(crate) fn look<R>(
+        &self,
+        look: impl FnOnce(&WritableState<T, Error>, &ChannelStats) -> R,
+    ) -> R {
+        let write_side = self.write_side();
+        look(&write_side.state, &write_side.stats)
     }
 }
 

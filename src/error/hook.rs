@@ -24,7 +24,7 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 ///
 /// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` returns nothing. Here
 /// success is told only when it is true, and a failure is told in any case. The two ends of a
-/// [`channel`](crate::channel) and of a [`broadcast`](crate::broadcast()) tell one another, so their
+/// [`channel`](crate::channel) and of a [`broadcast`](crate::stream::broadcast()) tell one another, so their
 /// handles tell nothing here; nor does the body of an HTTP answer, whose client sees that it is not
 /// whole; nor an abort by a token, which the program has asked for.
 ///

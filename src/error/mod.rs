@@ -19,7 +19,7 @@ pub use hook::set_error_hook;
 pub(crate) use hook::tell;
 pub(crate) use panics::{caught, guard};
 #[cfg(all(unix, not(loom)))]
-pub(crate) use parts::Parts;
+pub(crate) use parts::ErrorParts;
 pub use write::WriteError;
 
 /// What went wrong, in a word to match on.
@@ -78,9 +78,9 @@ pub enum ErrorKind {
 /// assert_eq!(format!("{error:#}"), "failed to write to `out.bin` at byte 8192: no storage space");
 /// ```
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<ErrorState>);
 
-struct Inner {
+struct ErrorState {
     kind: ErrorKind,
     /// What is said in place of "failed to ...".
     message: Option<Box<str>>,
@@ -101,7 +101,7 @@ struct Inner {
 
 impl Error {
     fn build(kind: ErrorKind, cause: Option<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ErrorState {
             kind,
             message: None,
             operation: None,
@@ -271,7 +271,7 @@ impl Error {
     }
 
     /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
-    fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn edit(mut self, change: impl FnOnce(&mut ErrorState)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             change(inner);
         }

@@ -8,7 +8,7 @@ use super::{Error, ErrorKind};
 
 /// All that an [`Error`] says, as values. What failed later is not among it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
+pub(crate) struct ErrorParts {
     pub(crate) kind: ErrorKind,
     /// It tells that all is well and no more is wanted.
     pub(crate) enough: bool,
@@ -23,11 +23,11 @@ pub(crate) struct Parts {
 
 impl Error {
     /// Takes it to pieces.
-    pub(crate) fn parts(&self) -> Parts {
+    pub(crate) fn parts(&self) -> ErrorParts {
         let inner = &*self.0;
         let during = inner.operation.as_deref().zip(inner.stage.as_deref());
         let sources = std::iter::successors(self.source(), |error| (*error).source());
-        Parts {
+        ErrorParts {
             kind: inner.kind,
             enough: inner.enough,
             message: inner.message.as_deref().map(str::to_owned),
@@ -41,12 +41,14 @@ impl Error {
     }
 
     /// Puts one together that says the same. The causes are texts by now.
-    pub(crate) fn from_parts(parts: Parts) -> Self {
+    pub(crate) fn from_parts(parts: ErrorParts) -> Self {
         if parts.enough {
             return Self::enough();
         }
         let told = parts.sources.into_iter().rev();
-        let cause = told.fold(None, |source, text| Some(Box::new(Told { text, source })));
+        let cause = told.fold(None, |source, text| {
+            Some(Box::new(CauseText { text, source }))
+        });
         let cause = match (cause, parts.kind) {
             // So that `io_error` finds one, which says and has below it what the first one did.
             (Some(told), ErrorKind::Io(kind)) => Some(io::Error::new(kind, told).into()),
@@ -66,18 +68,18 @@ impl Error {
 
 /// A cause whose type is known elsewhere.
 #[derive(Debug)]
-struct Told {
+struct CauseText {
     text: String,
     source: Option<Box<Self>>,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for CauseText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl StdError for Told {
+impl StdError for CauseText {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source
             .as_deref()

@@ -11,18 +11,20 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
-use crate::ends::IntoSink;
 use crate::error::Error;
-use crate::fd::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
-use crate::file_id::FileId;
 #[cfg(target_os = "linux")]
-use crate::kernel::{self, End};
+use crate::os::copy as kernel;
 #[cfg(target_os = "linux")]
-use crate::offer::{KernelCopy, Offer};
+use crate::os::copy::End;
+use crate::os::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
 #[cfg(target_os = "linux")]
-use crate::path::Why;
-use crate::sink::{Sink, retry, write_vectored};
+use crate::stage::copy_path::BufferedReason;
+use crate::stage::file_id::FileId;
+#[cfg(target_os = "linux")]
+use crate::stage::offer::{CopySource, ZeroCopy};
+use crate::stage::sink::{Sink, retry, write_vectored};
+use crate::state::batch::Batch;
+use crate::stream::into::IntoSink;
 
 /// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
 ///
@@ -270,10 +272,10 @@ impl Sink<Bytes> for FileSink {
     }
 
     #[cfg(target_os = "linux")]
-    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
+    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
         if self.empty().is_err() {
             // The first write says why.
-            return Err(Why::Sink);
+            return Err(BufferedReason::Sink);
         }
         let end = match &self.target {
             Target::File(file) => file.as_ref().and_then(|file| End::file(file, None)),

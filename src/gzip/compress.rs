@@ -8,9 +8,9 @@ use flate2::{Compression, Crc, FlushCompress, Status};
 
 use super::Format;
 use super::header::Header;
-use super::pieces::Pieces;
+use super::pieces::PieceBuffer;
 use crate::error::{Error, ErrorKind};
-use crate::transform::{Out, Transform};
+use crate::stage::transform::{Out, Transform};
 
 /// A stage that compresses: to gzip, unless told to write [`zlib`](Self::zlib) or
 /// [`raw`](Self::raw) deflate.
@@ -30,7 +30,7 @@ pub struct Compress {
     phase: Phase,
     /// Of what came in.
     crc: Crc,
-    pieces: Pieces,
+    pieces: PieceBuffer,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Compress {
             each_chunk: false,
             phase: Phase::Fresh,
             crc: Crc::new(),
-            pieces: Pieces::new(),
+            pieces: PieceBuffer::new(),
         }
     }
 
@@ -238,7 +238,7 @@ pub(super) fn deflate(
     state: &mut flate2::Compress,
     mut data: &[u8],
     flush: FlushCompress,
-    pieces: &mut Pieces,
+    pieces: &mut PieceBuffer,
     out: &mut Out<'_, Bytes>,
 ) -> Result<(), Error> {
     loop {

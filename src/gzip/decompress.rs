@@ -7,10 +7,10 @@ use flate2::{Crc, DecompressError, FlushDecompress, Status};
 
 use super::Format;
 use super::corrupt::Corrupt;
-use super::header::{FIRST_BYTE, Parser, Progress};
-use super::pieces::Pieces;
+use super::header::{FIRST_BYTE, HeaderProgress, Parser};
+use super::pieces::PieceBuffer;
 use crate::error::{Error, ErrorKind};
-use crate::transform::{Out, Transform};
+use crate::stage::transform::{Out, Transform};
 
 /// A stage that decompresses gzip, unless told to expect [`zlib`](Self::zlib), [`raw`](Self::raw)
 /// deflate, or to [`detect`](Self::detect) which of the first two it is.
@@ -42,7 +42,7 @@ pub struct Decompress {
     state: flate2::Decompress,
     /// Of what came out of this member.
     crc: Crc,
-    pieces: Pieces,
+    pieces: PieceBuffer,
     ignore_trailing: bool,
     max_output: u64,
     max_ratio: u64,
@@ -84,7 +84,7 @@ impl Decompress {
             header: Parser::default(),
             state: flate2::Decompress::new(false),
             crc: Crc::new(),
-            pieces: Pieces::new(),
+            pieces: PieceBuffer::new(),
             ignore_trailing: false,
             max_output: u64::MAX,
             max_ratio: u64::MAX,
@@ -186,8 +186,8 @@ impl Decompress {
             }
             Phase::Header => {
                 match self.header.take(*first) {
-                    Ok(Progress::More) => {}
-                    Ok(Progress::Whole) => self.begin(),
+                    Ok(HeaderProgress::More) => {}
+                    Ok(HeaderProgress::Whole) => self.begin(),
                     // What does not begin as a member is none.
                     Err(Corrupt::Magic) if self.members > 0 => return self.trailing(data),
                     Err(corrupt) => return Err(self.corrupt(corrupt)),

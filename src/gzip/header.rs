@@ -108,7 +108,7 @@ impl Default for Field {
 
 /// Whether a header is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum HeaderProgress {
     More,
     Whole,
 }
@@ -119,11 +119,11 @@ impl Parser {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn take(&mut self, byte: u8) -> Result<Progress, Corrupt> {
+    pub(super) fn take(&mut self, byte: u8) -> Result<HeaderProgress, Corrupt> {
         self.field = self.behind(byte)?;
         Ok(match self.field {
-            Field::Whole => Progress::Whole,
-            _ => Progress::More,
+            Field::Whole => HeaderProgress::Whole,
+            _ => HeaderProgress::More,
         })
     }
 

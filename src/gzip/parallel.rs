@@ -11,11 +11,12 @@ use flate2::{Compression, Crc, FlushCompress};
 
 use super::compress::{checked, deflate, trailer};
 use super::header::Header;
-use super::pieces::{self, Pieces};
-use crate::crew::{Crew, Slot};
+use super::pieces;
+use super::pieces::PieceBuffer;
 use crate::error::Error;
-use crate::pool::{Buffer, Pool};
-use crate::transform::{Out, Transform};
+use crate::stage::buffer_pool::{Buffer, Pool};
+use crate::stage::transform::{Out, Transform};
+use crate::stage::worker_pool::{Pending, WorkerPool};
 
 /// How much each thread is given at once, in bytes.
 pub const BLOCK_BYTES: usize = 256 * 1024;
@@ -51,7 +52,7 @@ pub struct ParallelCompress {
     threads: usize,
     phase: Phase,
     /// The results of the blocks on the way, in order: twice as many as there are hands at most.
-    slots: VecDeque<Slot<Part>>,
+    slots: VecDeque<Pending<Compressed>>,
     blocks: Pool,
     /// The block that is gathered.
     block: Option<Buffer>,
@@ -62,7 +63,7 @@ pub struct ParallelCompress {
 
 enum Phase {
     Fresh,
-    Open(Crew<Block, Part>),
+    Open(WorkerPool<Block, Compressed>),
     Ended,
 }
 
@@ -75,7 +76,7 @@ struct Block {
 }
 
 /// What came of it.
-struct Part {
+struct Compressed {
     pieces: Vec<Bytes>,
     crc: Crc,
 }
@@ -122,7 +123,7 @@ impl ParallelCompress {
             let header = self.header.bytes(self.level)?;
             let pool = pieces::pool();
             let work = move |block| compress(level, block, &pool);
-            self.phase = Phase::Open(Crew::new("gzip", self.threads, work));
+            self.phase = Phase::Open(WorkerPool::new("gzip", self.threads, work));
             out.push(header.into())?;
         }
         Ok(())
@@ -149,7 +150,7 @@ impl ParallelCompress {
     /// Waits for the oldest block, and passes on what came of it.
     fn pass_on(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         if let Some(slot) = self.slots.pop_front() {
-            let Part { pieces, crc } = slot.wait()?;
+            let Compressed { pieces, crc } = slot.wait()?;
             self.crc.combine(&crc);
             for piece in pieces {
                 out.push(piece)?;
@@ -200,7 +201,7 @@ impl fmt::Debug for ParallelCompress {
 }
 
 /// Compresses one block, on whichever thread it is given to.
-fn compress(level: Compression, block: Block, pool: &Pool) -> Result<Part, Error> {
+fn compress(level: Compression, block: Block, pool: &Pool) -> Result<Compressed, Error> {
     let Block { data, window, last } = block;
     let mut state = flate2::Compress::new(level, false);
     if !window.is_empty() {
@@ -219,8 +220,8 @@ fn compress(level: Compression, block: Block, pool: &Pool) -> Result<Part, Error
         Ok(())
     };
     let mut out = Out::new(&mut push);
-    let mut pieces = Pieces::from_pool(pool.clone());
+    let mut pieces = PieceBuffer::from_pool(pool.clone());
     deflate(&mut state, &data, flush, &mut pieces, &mut out)?;
     pieces.push(&mut out)?;
-    Ok(Part { pieces: part, crc })
+    Ok(Compressed { pieces: part, crc })
 }

@@ -1,8 +1,8 @@
 //! Where output is put until there is enough of it to pass on.
 
 use crate::error::Error;
-use crate::pool::{Buffer, Pool};
-use crate::transform::Out;
+use crate::stage::buffer_pool::{Buffer, Pool};
+use crate::stage::transform::Out;
 use bytes::Bytes;
 
 /// The most that is passed on at once, in bytes.
@@ -19,12 +19,12 @@ const PIECES_KEPT: usize = 6;
 ///
 /// Between calls, `piece` is not full.
 #[derive(Debug)]
-pub(super) struct Pieces {
+pub(super) struct PieceBuffer {
     pool: Pool,
     piece: Option<Buffer>,
 }
 
-impl Pieces {
+impl PieceBuffer {
     pub(super) fn new() -> Self {
         Self::from_pool(pool())
     }

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use super::link::Link;
 use super::proto::Head;
-use super::session::{Next, Session};
+use super::server::conn::Conn;
+use super::server::dispatch::{NextStep, Session};
 use crate::error::{Error, ErrorKind};
+use crate::net::server::is_break_of;
 use crate::net::{RequestSummary, ServerEvent};
-use crate::server::is_break_of;
 
 /// What is kept of a request for what is told of it.
 pub(super) struct Asked {
@@ -46,13 +46,13 @@ enum Blame {
     Server,
 }
 
-fn blame(link: &Link, error: &Error, is_broken: bool) -> Blame {
+fn blame(conn: &Conn, error: &Error, is_broken: bool) -> Blame {
     match error.kind() {
         ErrorKind::Panicked => Blame::Handler,
-        ErrorKind::Cancelled if link.check().is_err() => Blame::Server,
-        _ if link.is_lost() => Blame::Client,
+        ErrorKind::Cancelled if conn.check().is_err() => Blame::Server,
+        _ if conn.is_lost() => Blame::Client,
         _ if is_broken => Blame::Request,
-        _ if is_break_of(error, link.peer()) => Blame::Client,
+        _ if is_break_of(error, conn.peer()) => Blame::Client,
         _ => Blame::Handler,
     }
 }
@@ -64,7 +64,7 @@ impl Session {
         asked: &Asked,
         error: Error,
         broken: Option<StatusCode>,
-    ) -> Next {
+    ) -> NextStep {
         let failed = StatusCode::INTERNAL_SERVER_ERROR;
         // If it is the client who has failed, it is told so.
         let status = broken.filter(|_| error.kind() != ErrorKind::Panicked);
@@ -82,9 +82,9 @@ impl Session {
         status: Option<StatusCode>,
         is_broken: bool,
     ) {
-        let peer = self.link.peer().to_owned();
+        let peer = self.conn.peer().to_owned();
         let request = Some(asked.summary(status));
-        let event = match blame(&self.link, &error, is_broken) {
+        let event = match blame(&self.conn, &error, is_broken) {
             // Told at the end of the connection, with why the server has ended it.
             Blame::Server => {
                 self.outcome = Err(error);
@@ -116,19 +116,19 @@ impl Session {
         error: impl Into<Error>,
     ) {
         self.reporter.tell(&ServerEvent::Refused {
-            peer: self.link.peer().to_owned(),
+            peer: self.conn.peer().to_owned(),
             request: asked.map(|(asked, status)| asked.summary(Some(status))),
             error: error.into(),
         });
     }
 
     /// Tells of a client that has gone away in the middle of a head. The connection is over.
-    pub(super) fn lose(&self, error: Error) -> Next {
+    pub(super) fn lose(&self, error: Error) -> NextStep {
         self.reporter.tell(&ServerEvent::Disconnected {
-            peer: self.link.peer().to_owned(),
+            peer: self.conn.peer().to_owned(),
             request: None,
             error,
         });
-        Next::Over
+        NextStep::Over
     }
 }

@@ -89,7 +89,7 @@
 //!
 //! | what | the client sees | [`on_event`](Server::on_event) is told |
 //! | --- | --- | --- |
-//! | a request that breaks a rule, or a [limit](Limits) | the status that says so, and a close | `Refused`: the [`Refusal`](proto::Refusal) |
+//! | a request that breaks a rule, or a [limit](Limits) | the status that says so, and a close | `Refused`: the [`Rejection`](proto::Rejection) |
 //! | a head that comes too slowly | 408, and a close | `Refused`: `TimedOut` |
 //! | a body that is too long, malformed or too slow | 413, 400 or 408, unless the handler answers otherwise; and a close | `Refused`: what the handler returns |
 //! | a client that takes nothing, or goes away | | `Disconnected`: what the call says |
@@ -123,34 +123,17 @@
 
 pub mod proto;
 
-mod answering;
 mod blame;
-mod body;
-mod clock;
-mod exchange;
-mod field;
-mod file;
-mod input;
-mod link;
-mod pace;
-mod request;
-mod response;
-mod rules;
 mod server;
-mod session;
-mod sink;
-mod trailers;
-mod unread;
-mod upgrade;
 
 pub mod files;
 
 #[doc(no_inline)]
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
-pub use body::Body;
 pub use proto::Limits;
-pub use request::{Parts, Request};
-pub use response::{Response, Sent};
 pub use server::Server;
-pub use trailers::Trailers;
+pub use server::request::{Parts, Request};
+pub use server::request_body::Body;
+pub use server::response::{Response, Sent};
+pub use server::trailers::Trailers;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::splitter::Splitter;
 use crate::error::{Error, ErrorKind};
-use crate::transform::Out;
+use crate::stage::transform::Out;
 
 /// Something that chunks of bytes are pushed into, and pieces are taken out of, as they come to be
 /// whole. It does no I/O and never waits.

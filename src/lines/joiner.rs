@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::prefix::Prefix;
 use crate::error::{Error, ErrorKind};
-use crate::transform::{Out, Transform};
+use crate::stage::transform::{Out, Transform};
 
 /// Makes a stream of bytes out of lines, pieces or frames: what a [`Splitter`](super::Splitter)
 /// takes apart.

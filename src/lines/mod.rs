@@ -60,7 +60,7 @@ mod utf8;
 
 use bytes::Bytes;
 
-use crate::mark::{HighWaterMark, InWeight};
+use crate::channel::mark::{HighWaterMark, InWeight};
 
 pub use decoder::{Decoder, Pieces};
 pub use joiner::Joiner;

@@ -25,7 +25,7 @@ pub enum Prefix {
 
 /// What the beginning of a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum FrameHead {
     /// The length is `prefix` bytes long, and what follows it `body`.
     Whole { prefix: usize, body: u64 },
     /// There is more of the length to come.
@@ -59,7 +59,7 @@ impl Prefix {
 
     /// Reads the length at the front of `bytes`.
     #[inline]
-    pub(super) fn read(self, bytes: &[u8]) -> Head {
+    pub(super) fn read(self, bytes: &[u8]) -> FrameHead {
         let body = match self {
             Self::U8 => bytes.first().map(|byte| u64::from(*byte)),
             Self::U16Be => first(bytes).map(|two| u16::from_be_bytes(two).into()),
@@ -70,7 +70,7 @@ impl Prefix {
             Self::U64Le => first(bytes).map(u64::from_le_bytes),
             Self::Varint => return read_varint(bytes),
         };
-        body.map_or(Head::More, |body| Head::Whole {
+        body.map_or(FrameHead::More, |body| FrameHead::Whole {
             prefix: self.len_max(),
             body,
         })
@@ -111,28 +111,28 @@ fn first<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.first_chunk().copied()
 }
 
-fn read_varint(bytes: &[u8]) -> Head {
+fn read_varint(bytes: &[u8]) -> FrameHead {
     let mut body = 0;
     for (place, byte) in bytes.iter().take(Prefix::LEN_MAX).enumerate() {
         let bits = u64::from(byte & 0x7f);
         // Of the tenth byte there is room for one bit.
         if place + 1 == Prefix::LEN_MAX && *byte > 1 {
-            return Head::Malformed;
+            return FrameHead::Malformed;
         }
         body |= bits << (7 * place);
         if byte & 0x80 == 0 {
-            return Head::Whole {
+            return FrameHead::Whole {
                 prefix: place + 1,
                 body,
             };
         }
     }
-    Head::More
+    FrameHead::More
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, Prefix};
+    use super::{FrameHead, Prefix};
 
     const ALL: [Prefix; 8] = [
         Prefix::U8,
@@ -154,11 +154,11 @@ mod tests {
                     let body = body.wrapping_sub(near).min(prefix.body_max());
                     let mut room = [0; Prefix::LEN_MAX];
                     let len = prefix.write(body, &mut room);
-                    let whole = Head::Whole { prefix: len, body };
+                    let whole = FrameHead::Whole { prefix: len, body };
                     assert_eq!(prefix.read(&room[..len]), whole, "{prefix:?}");
                     assert!(len <= prefix.len_max());
                     for cut in 0..len {
-                        assert_eq!(prefix.read(&room[..cut]), Head::More, "{prefix:?}");
+                        assert_eq!(prefix.read(&room[..cut]), FrameHead::More, "{prefix:?}");
                     }
                 }
             }
@@ -183,12 +183,12 @@ mod tests {
     #[test]
     fn a_varint_beyond_64_bits_is_malformed() {
         let mut eleven = [0x80; 11];
-        assert_eq!(Prefix::Varint.read(&eleven[..9]), Head::More);
-        assert_eq!(Prefix::Varint.read(&eleven), Head::Malformed);
+        assert_eq!(Prefix::Varint.read(&eleven[..9]), FrameHead::More);
+        assert_eq!(Prefix::Varint.read(&eleven), FrameHead::Malformed);
         eleven[9] = 2;
-        assert_eq!(Prefix::Varint.read(&eleven), Head::Malformed);
+        assert_eq!(Prefix::Varint.read(&eleven), FrameHead::Malformed);
         eleven[9] = 1;
-        let whole = Head::Whole {
+        let whole = FrameHead::Whole {
             prefix: 10,
             body: 1 << 63,
         };

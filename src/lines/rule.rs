@@ -3,7 +3,7 @@
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-use super::prefix::{Head, Prefix};
+use super::prefix::{FrameHead, Prefix};
 
 /// What tells one piece from the next.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub(super) enum Rule {
 }
 
 /// What the bytes since the end of the last piece are.
-pub(super) enum Seen {
-    Piece(Cut),
+pub(super) enum Scan {
+    Piece(Span),
     /// The beginning of a piece.
     Part,
     /// The beginning of a frame that is longer than the limit, with the length that it announces.
@@ -28,7 +28,7 @@ pub(super) enum Seen {
 }
 
 /// Where a piece is, in what is held of it and the chunk behind that.
-pub(super) struct Cut {
+pub(super) struct Span {
     /// How many bytes of the chunk belong to it, with what ends it.
     pub(super) taken: usize,
     /// How many bytes at its front are no part of what it says.
@@ -67,9 +67,9 @@ impl Rule {
 
     /// Looks for the end of the piece that begins with `held` and goes on with `rest`. It does not
     /// end in `held`.
-    pub(super) fn look(&self, held: &[u8], rest: &[u8], max: usize) -> Seen {
+    pub(super) fn look(&self, held: &[u8], rest: &[u8], max: usize) -> Scan {
         match self {
-            Self::Line => memchr(b'\n', rest).map_or(Seen::Part, |at| {
+            Self::Line => memchr(b'\n', rest).map_or(Scan::Part, |at| {
                 // The end may be cut in two.
                 let before = if at > 0 {
                     rest.get(at - 1)
@@ -77,14 +77,14 @@ impl Rule {
                     held.last()
                 };
                 let tail = if before == Some(&b'\r') { 2 } else { 1 };
-                Seen::delimited(at + 1, tail)
+                Scan::delimited(at + 1, tail)
             }),
             Self::Byte(byte) => {
-                memchr(*byte, rest).map_or(Seen::Part, |at| Seen::delimited(at + 1, 1))
+                memchr(*byte, rest).map_or(Scan::Part, |at| Scan::delimited(at + 1, 1))
             }
             Self::Bytes(finder) => match find_bytes(finder, held, rest) {
-                Some(taken) => Seen::delimited(taken, finder.needle().len()),
-                None => Seen::Part,
+                Some(taken) => Scan::delimited(taken, finder.needle().len()),
+                None => Scan::Part,
             },
             Self::Frame(prefix) => look_at_frame(*prefix, held, rest, max),
         }
@@ -120,9 +120,9 @@ impl Rule {
     }
 }
 
-impl Seen {
+impl Scan {
     const fn delimited(taken: usize, tail: usize) -> Self {
-        Self::Piece(Cut {
+        Self::Piece(Span {
             taken,
             head: 0,
             tail,
@@ -146,35 +146,35 @@ fn find_bytes(finder: &Finder<'_>, held: &[u8], rest: &[u8]) -> Option<usize> {
     finder.find(rest).map(|at| at + needle)
 }
 
-fn look_at_frame(prefix: Prefix, held: &[u8], rest: &[u8], max: usize) -> Seen {
+fn look_at_frame(prefix: Prefix, held: &[u8], rest: &[u8], max: usize) -> Scan {
     let head = if held.is_empty() {
         prefix.read(rest)
     } else {
         read_across(prefix, held, rest)
     };
     match head {
-        Head::Whole { prefix, body } => {
+        FrameHead::Whole { prefix, body } => {
             let Some(len) = usize::try_from(body).ok().filter(|len| *len <= max) else {
-                return Seen::TooLong(body);
+                return Scan::TooLong(body);
             };
             // One that no memory could hold is never whole.
             let missing = len.saturating_add(prefix) - held.len();
             if missing > rest.len() {
-                return Seen::Part;
+                return Scan::Part;
             }
-            Seen::Piece(Cut {
+            Scan::Piece(Span {
                 taken: missing,
                 head: prefix,
                 tail: 0,
             })
         }
-        Head::More => Seen::Part,
-        Head::Malformed => Seen::Malformed,
+        FrameHead::More => Scan::Part,
+        FrameHead::Malformed => Scan::Malformed,
     }
 }
 
 /// Reads a length that may be cut in two.
-fn read_across(prefix: Prefix, held: &[u8], rest: &[u8]) -> Head {
+fn read_across(prefix: Prefix, held: &[u8], rest: &[u8]) -> FrameHead {
     let mut bytes = [0; Prefix::LEN_MAX];
     let mut filled = 0;
     for (slot, byte) in bytes.iter_mut().zip(held.iter().chain(rest)) {

@@ -8,9 +8,9 @@ use memchr::memchr;
 
 use super::MAX_BYTES;
 use super::decoder::{Decoder, Fault, INVALID_DATA, Pieces, drain};
-use super::rule::{Rule, Seen};
+use super::rule::{Rule, Scan};
 use crate::error::{Error, ErrorKind};
-use crate::transform::{Out, Transform};
+use crate::stage::transform::{Out, Transform};
 
 /// Cuts a stream of bytes into lines, pieces or frames.
 ///
@@ -61,7 +61,7 @@ pub struct Splitter {
 }
 
 /// Where the next piece is.
-enum Found {
+enum Boundary {
     InChunk { from: usize, to: usize },
     InHeld { from: usize, to: usize },
 }
@@ -120,8 +120,8 @@ impl Splitter {
     pub fn next_slice(&mut self) -> Result<Option<&[u8]>, Error> {
         Ok(match self.advance()? {
             None => None,
-            Some(Found::InChunk { from, to }) => Some(&self.chunk[from..to]),
-            Some(Found::InHeld { from, to }) => Some(&self.held[from..to]),
+            Some(Boundary::InChunk { from, to }) => Some(&self.chunk[from..to]),
+            Some(Boundary::InHeld { from, to }) => Some(&self.held[from..to]),
         })
     }
 
@@ -148,7 +148,7 @@ impl Splitter {
 
     /// Finds the next piece and goes past it.
     #[inline]
-    fn advance(&mut self) -> Result<Option<Found>, Error> {
+    fn advance(&mut self) -> Result<Option<Boundary>, Error> {
         if self.spent {
             self.held.clear();
             self.spent = false;
@@ -161,7 +161,7 @@ impl Splitter {
 
     /// Nearly every line, without all that the other rules need, in two thirds of the time.
     #[inline]
-    fn advance_to(&mut self, end: u8) -> Result<Option<Found>, Error> {
+    fn advance_to(&mut self, end: u8) -> Result<Option<Boundary>, Error> {
         let rest = &self.chunk[self.at..];
         let Some(len) = memchr(end, rest) else {
             return self.part();
@@ -173,22 +173,22 @@ impl Splitter {
         let from = self.at;
         self.at += len + 1;
         let to = from + piece;
-        Ok(Some(Found::InChunk { from, to }))
+        Ok(Some(Boundary::InChunk { from, to }))
     }
 
-    fn advance_by_rule(&mut self) -> Result<Option<Found>, Error> {
+    fn advance_by_rule(&mut self) -> Result<Option<Boundary>, Error> {
         let rest = &self.chunk[self.at..];
         match self.rule.look(&self.held, rest, self.max) {
-            Seen::Piece(cut) if self.held.is_empty() => {
+            Scan::Piece(cut) if self.held.is_empty() => {
                 let from = self.at + cut.head;
                 let to = self.at + cut.taken - cut.tail;
                 if to - from > self.max {
                     return Err(self.too_long(None));
                 }
                 self.at += cut.taken;
-                Ok(Some(Found::InChunk { from, to }))
+                Ok(Some(Boundary::InChunk { from, to }))
             }
-            Seen::Piece(cut) => {
+            Scan::Piece(cut) => {
                 let to = self.held.len() + cut.taken - cut.tail;
                 if to - cut.head > self.max {
                     return Err(self.too_long(None));
@@ -196,16 +196,16 @@ impl Splitter {
                 self.hold(cut.taken);
                 self.spent = true;
                 let from = cut.head;
-                Ok(Some(Found::InHeld { from, to }))
+                Ok(Some(Boundary::InHeld { from, to }))
             }
-            Seen::Part => self.part(),
-            Seen::TooLong(body) => Err(self.too_long(Some(body))),
-            Seen::Malformed => Err(self.malformed()),
+            Scan::Part => self.part(),
+            Scan::TooLong(body) => Err(self.too_long(Some(body))),
+            Scan::Malformed => Err(self.malformed()),
         }
     }
 
     /// There is no end to be found: what is there is kept for what comes, or is the last.
-    fn part(&mut self) -> Result<Option<Found>, Error> {
+    fn part(&mut self) -> Result<Option<Boundary>, Error> {
         if let Some(fault) = &self.failed {
             return Err(fault.tell());
         }
@@ -225,7 +225,7 @@ impl Splitter {
     }
 
     /// There is no end, and nothing more comes.
-    fn last(&mut self, len: usize) -> Result<Option<Found>, Error> {
+    fn last(&mut self, len: usize) -> Result<Option<Boundary>, Error> {
         if len == 0 {
             return Ok(None);
         }
@@ -238,11 +238,11 @@ impl Splitter {
         let (from, to) = (self.at, self.chunk.len());
         if self.held.is_empty() {
             self.at = to;
-            return Ok(Some(Found::InChunk { from, to }));
+            return Ok(Some(Boundary::InChunk { from, to }));
         }
         self.hold(to - from);
         self.spent = true;
-        Ok(Some(Found::InHeld { from: 0, to: len }))
+        Ok(Some(Boundary::InHeld { from: 0, to: len }))
     }
 
     /// Takes so much of the chunk to what is held.
@@ -331,8 +331,8 @@ impl Decoder for Splitter {
     fn next(&mut self) -> Result<Option<Bytes>, Error> {
         Ok(match self.advance()? {
             None => None,
-            Some(Found::InChunk { from, to }) => Some(self.chunk.slice(from..to)),
-            Some(Found::InHeld { from, to }) => {
+            Some(Boundary::InChunk { from, to }) => Some(self.chunk.slice(from..to)),
+            Some(Boundary::InHeld { from, to }) => {
                 let mut piece = std::mem::take(&mut self.held);
                 piece.truncate(to);
                 let mut piece = Bytes::from(piece);

@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use super::decoder::{Decoder, Fault, Pieces, drain};
 use crate::error::Error;
-use crate::transform::{Out, Transform};
+use crate::stage::transform::{Out, Transform};
 
 /// Makes text out of bytes: Node's `setEncoding('utf8')`, and a `TextDecoder`.
 ///
-/// It is made by [`utf8`](super::utf8) or [`utf8_lossy`](super::utf8_lossy). Each chunk becomes a
+/// It is made by [`utf8`](self) or [`utf8_lossy`](super::utf8_lossy). Each chunk becomes a
 /// [`String`] of all characters that end in it; a character that is cut in two comes with the next.
 ///
 /// A string is a copy, unless the chunk is memory of its own that nobody else holds. The copy takes

@@ -1,13 +1,15 @@
 //! Many streams, one result.
 
-mod all;
-mod feed;
-mod kernel;
+mod group;
+pub(crate) mod monitor;
 mod operators;
 mod plan;
 mod readable;
+pub(crate) mod report;
 mod run;
-mod split;
+mod tee_via;
+mod upstream;
+mod zero_copy;
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -18,27 +20,27 @@ use bytes::Bytes;
 
 use crate::cancel::CancelToken;
 use crate::channel::Budget;
-use crate::ends::{IntoSink, IntoSource};
+use crate::channel::mark::{HighWaterMark, InBytes, Strategy, Unit};
 use crate::error::Error;
-use crate::inlet::Through;
-use crate::mark::{Gauge, HighWaterMark, InBytes, Unit};
-use crate::monitor::Monitor;
-use crate::rate::rate;
-use crate::report::{Progress, Teller};
-use crate::source::Source;
-use crate::transform::Transform;
+use crate::stage::drive::Through;
+use crate::stage::rate::rate;
+use crate::stage::source::Source;
+use crate::stage::transform::Transform;
+use crate::stream::into::{IntoSink, IntoSource};
+use monitor::Monitor;
+use report::{Progress, Teller};
 
-use feed::{Feed, Light};
-use kernel::SLICE_BYTES;
-use plan::{Build, Plan};
-pub use run::{Failure, Ready};
+use plan::{Build, RunPlan};
+pub use run::{Failure, ReadyPipeline};
+use upstream::{Fused, Upstream};
+use zero_copy::SLICE_BYTES;
 
 /// Begins a pipeline of bytes.
 ///
 /// The source runs on a thread of its own, and so does each stage that works hard or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
 /// ([`Transform::is_light`]) run on the thread of whatever is behind them, with no buffer between.
-/// Nothing runs before [`run`](Ready::run), and nothing is left running after it.
+/// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.
 ///
 /// # Examples
 ///
@@ -84,7 +86,7 @@ where
     U: Unit<T>,
 {
     let mut pipeline = begin(source.into_source(), fixed(&mark));
-    pipeline.settings.bound(&mark.gauge::<T>());
+    pipeline.settings.bound(&mark.strategy::<T>());
     pipeline
 }
 
@@ -130,22 +132,22 @@ impl Settings {
     }
 
     /// A mark that was set holds for a copy in the kernel too.
-    fn bound<T>(&mut self, gauge: &Gauge<T>) {
-        self.room = self.room.min(gauge.marks().high());
+    fn bound<T>(&mut self, strategy: &Strategy<T>) {
+        self.room = self.room.min(strategy.marks().high());
     }
 }
 
 /// Says with what marks, and in what unit, a stream is measured, given the mark of its pipeline.
-type Measure<T> = Arc<dyn Fn(HighWaterMark<InBytes>) -> Gauge<T> + Send + Sync>;
+type Measure<T> = Arc<dyn Fn(HighWaterMark<InBytes>) -> Strategy<T> + Send + Sync>;
 
 /// Bytes by the mark of the pipeline, and anything else by its number.
 fn natural<T: 'static>() -> Measure<T> {
-    Arc::new(Gauge::natural)
+    Arc::new(Strategy::natural)
 }
 
 fn fixed<T: 'static, U: Unit<T>>(mark: &HighWaterMark<U>) -> Measure<T> {
-    let gauge = mark.gauge();
-    Arc::new(move |_| gauge)
+    let strategy = mark.strategy();
+    Arc::new(move |_| strategy)
 }
 
 fn begin<T, S>(source: S, measure: Measure<T>) -> Pipeline<T>
@@ -154,13 +156,13 @@ where
     S: Source<T> + 'static,
 {
     let settings = Settings::new(source.len_hint());
-    let gauge = Arc::clone(&measure);
+    let strategy = Arc::clone(&measure);
     Pipeline {
         settings,
         measure,
         build: Box::new(move |plan| {
-            let (gauge, per_second) = (gauge(plan.mark), plan.per_second);
-            plan.source(source, gauge, per_second)
+            let (strategy, per_second) = (strategy(plan.mark), plan.per_second);
+            plan.source(source, strategy, per_second)
         }),
     }
 }
@@ -190,17 +192,17 @@ impl<T: Send + 'static> Pipeline<T> {
         measure: Measure<O>,
     ) -> Pipeline<O> {
         let taken = Arc::clone(&self.measure);
-        self.grow(measure, move |feed, gauge, plan| {
+        self.grow(measure, move |feed, strategy, plan| {
             let taken = taken(plan.mark);
             if stage.is_light() {
-                return Box::new(Light {
+                return Box::new(Fused {
                     before: feed,
-                    gauge: taken,
+                    strategy: taken,
                     stage,
                 });
             }
             let name = stage.name().into_owned();
-            plan.stage(&name, feed, gauge, move |feed, inlet| {
+            plan.stage(&name, feed, strategy, move |feed, inlet| {
                 feed.drive(&mut Through::new(&mut stage, taken, inlet))
             })
         })
@@ -210,9 +212,11 @@ impl<T: Send + 'static> Pipeline<T> {
     fn grow<O: Send + 'static>(
         self,
         measure: Measure<O>,
-        add: impl FnOnce(Box<dyn Feed<T>>, Gauge<O>, &mut Plan) -> Box<dyn Feed<O>> + Send + 'static,
+        add: impl FnOnce(Box<dyn Upstream<T>>, Strategy<O>, &mut RunPlan) -> Box<dyn Upstream<O>>
+        + Send
+        + 'static,
     ) -> Pipeline<O> {
-        let (before, gauge) = (self.build, Arc::clone(&measure));
+        let (before, strategy) = (self.build, Arc::clone(&measure));
         Pipeline {
             // What a stage passes on is not what came in.
             settings: Settings {
@@ -222,7 +226,7 @@ impl<T: Send + 'static> Pipeline<T> {
             measure,
             build: Box::new(move |plan| {
                 let feed = before(plan);
-                add(feed, gauge(plan.mark), plan)
+                add(feed, strategy(plan.mark), plan)
             }),
         }
     }
@@ -230,8 +234,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Puts a buffer behind what is there, so that what comes before it and what comes behind it
     /// run on different threads.
     pub fn buffered<U: Unit<T>>(self, mark: HighWaterMark<U>) -> Self {
-        self.grow(fixed(&mark), |feed, gauge, plan| {
-            plan.stage("buffered", feed, gauge, |feed, inlet| feed.drive(inlet))
+        self.grow(fixed(&mark), |feed, strategy, plan| {
+            plan.stage("buffered", feed, strategy, |feed, inlet| feed.drive(inlet))
         })
     }
 
@@ -240,7 +244,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// that is 1 MiB.
     pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
         self.settings.mark = mark;
-        self.settings.bound(&mark.gauge::<Bytes>());
+        self.settings.bound(&mark.strategy::<Bytes>());
         self
     }
 
@@ -258,7 +262,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// saved is not spent in a burst. Of bytes as little is read at once as makes the rate even; a
     /// byte a second is one byte, each second.
     ///
-    /// With a `per_second` of 0, at which nothing would ever move, [`run`](Ready::run) fails, or the
+    /// With a `per_second` of 0, at which nothing would ever move, [`run`](ReadyPipeline::run) fails, or the
     /// first read of a [`readable`](Self::readable), with
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is read.
     ///
@@ -332,8 +336,8 @@ impl<T: Send + 'static> Pipeline<T> {
     ///
     /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) are to be read by
     /// other threads while the pipeline runs.
-    pub fn to<K: IntoSink<T>>(self, sink: K) -> Ready<T, K::Sink> {
-        Ready::new(self, sink.into_sink())
+    pub fn to<K: IntoSink<T>>(self, sink: K) -> ReadyPipeline<T, K::Sink> {
+        ReadyPipeline::new(self, sink.into_sink())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::feed::Light;
-use super::{Pipeline, Ready, natural};
+use super::upstream::Fused;
+use super::{Pipeline, ReadyPipeline, natural};
+use crate::channel::mark::HighWaterMark;
 use crate::error::Error;
-use crate::inlet::Through;
-use crate::mark::HighWaterMark;
-use crate::operators;
-use crate::par::{Await, Scatter, ScatterUnordered, slots};
-use crate::sink::{ForEach, Sink};
+use crate::stage::drive::Through;
+use crate::stage::operators;
+use crate::stage::par_map::{InOrder, Submit, SubmitUnordered, slots};
+use crate::stage::sink::{ForEach, Sink};
 
 /// # Operators
 ///
@@ -120,11 +120,11 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Errors
     ///
     /// What `each` fails with ends the pipeline.
-    pub fn for_each<F>(self, each: F) -> Ready<T, impl Sink<T>>
+    pub fn for_each<F>(self, each: F) -> ReadyPipeline<T, impl Sink<T>>
     where
         F: FnMut(T) -> Result<(), Error> + Send,
     {
-        Ready::new(self, ForEach(each))
+        ReadyPipeline::new(self, ForEach(each))
     }
 
     /// Makes something else of each chunk, on at most `threads` threads, and passes the results on in
@@ -161,18 +161,18 @@ impl<T: Send + 'static> Pipeline<T> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
-            let mut scatter = Scatter::new(threads, taken, make);
+            let mut scatter = Submit::new(threads, taken, make);
             plan.joins.push(Arc::new(scatter.halt()));
             let counts = scatter.counts();
-            let slots = HighWaterMark::slots(slots(threads)).gauge();
+            let slots = HighWaterMark::slots(slots(threads)).strategy();
             let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
                 feed.drive(&mut Through::new(&mut scatter, taken, inlet))
             });
             plan.count_last(counts, measure(plan.mark).unit());
-            Box::new(Light {
+            Box::new(Fused {
                 before,
-                gauge: slots,
-                stage: Await,
+                strategy: slots,
+                stage: InOrder,
             })
         })
     }
@@ -187,11 +187,11 @@ impl<T: Send + 'static> Pipeline<T> {
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Pipeline<U> {
         let measure = Arc::clone(&self.measure);
-        self.grow(natural(), move |feed, gauge, plan| {
-            let output = plan.join(gauge);
+        self.grow(natural(), move |feed, strategy, plan| {
+            let output = plan.join(strategy);
             let filled = Arc::clone(&output);
             let taken = measure(plan.mark);
-            let mut scatter = ScatterUnordered::new(threads, taken, make, filled);
+            let mut scatter = SubmitUnordered::new(threads, taken, make, filled);
             plan.joins.push(Arc::new(scatter.halt()));
             plan.stage_into("par_map", feed, output, move |feed, inlet| {
                 feed.drive(&mut Through::new(&mut scatter, taken, inlet))

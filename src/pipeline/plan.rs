@@ -5,24 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::Settings;
-use super::feed::{Feed, FromJoin, watched};
+use super::monitor::Stage;
+use super::upstream::{FromJoin, Upstream, watched};
 use crate::cancel::{Cancel, CancelToken};
-use crate::channel::{Budget, Join};
+use crate::channel::mark::{HighWaterMark, InBytes, Strategy};
+use crate::channel::{Budget, Channel};
 use crate::error::{Error, ErrorKind};
-use crate::file_id::FileId;
-use crate::inlet::{Counts, Ended, ToJoin};
-use crate::mark::{Gauge, HighWaterMark, InBytes};
-use crate::monitor::Stage;
-use crate::offer::Offer;
-use crate::sink::Sink;
-use crate::source::{self, Source};
+use crate::stage::drive::{Counts, DriveEnd, ToJoin};
+use crate::stage::file_id::FileId;
+use crate::stage::offer::CopySource;
+use crate::stage::sink::Sink;
+use crate::stage::source;
+use crate::stage::source::Source;
 
 /// What a stage does with a file.
 const READS: &str = "is read";
 const WRITES: &str = "is written too";
 
 /// What is to be run.
-pub(super) struct Plan {
+pub(super) struct RunPlan {
     /// The mark of every buffer of bytes that was given none.
     pub(super) mark: HighWaterMark<InBytes>,
     /// How much a copy in the kernel may have on its way.
@@ -34,7 +35,7 @@ pub(super) struct Plan {
     /// Every byte comes through the buffers.
     pub(super) in_buffers: bool,
     /// What the source offers to a sink right behind it.
-    pub(super) offer: Option<Offer>,
+    pub(super) offer: Option<CopySource>,
     /// How many bytes of that are wanted, of each who has said so.
     pub(super) wanted: Vec<Arc<AtomicU64>>,
     /// The files that are read and written, each with the stage that does, and why that one may not
@@ -43,7 +44,7 @@ pub(super) struct Plan {
     /// A file would be written that is read, or that is written by another stage too.
     pub(super) clash: Option<Error>,
     pub(super) stages: Vec<Stage>,
-    pub(super) bodies: Vec<Body>,
+    pub(super) bodies: Vec<ThreadBody>,
     /// Every join, and whatever else a cancel has to reach, from the source on.
     pub(super) joins: Vec<Arc<dyn Cancel>>,
     /// What a source aborts that was torn down from its other side.
@@ -51,19 +52,19 @@ pub(super) struct Plan {
 }
 
 /// What a thread does.
-pub(super) struct Body {
+pub(super) struct ThreadBody {
     /// Its stage.
     pub(super) stage: usize,
     /// How many joins are before it. When it ends before its time they are of no use any more;
     /// what is behind it is told in its turn.
     pub(super) before: usize,
-    pub(super) run: Box<dyn FnOnce() -> Result<Ended, Error> + Send>,
+    pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send>,
 }
 
 /// Builds the joins up to some place of a pipeline, and says what feeds what is behind it.
-pub(super) type Build<T> = Box<dyn FnOnce(&mut Plan) -> Box<dyn Feed<T>> + Send>;
+pub(super) type Build<T> = Box<dyn FnOnce(&mut RunPlan) -> Box<dyn Upstream<T>> + Send>;
 
-impl Plan {
+impl RunPlan {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             mark: settings.mark,
@@ -83,8 +84,8 @@ impl Plan {
     }
 
     /// Makes a join, within the budget.
-    pub(super) fn join<T: Send + 'static>(&self, gauge: Gauge<T>) -> Arc<Join<T>> {
-        let join = Join::within(gauge, self.budget.as_ref());
+    pub(super) fn join<T: Send + 'static>(&self, strategy: Strategy<T>) -> Arc<Channel<T>> {
+        let join = Channel::within(strategy, self.budget.as_ref());
         join.writers_wait_for(None);
         join.reader_waits_for(None);
         join
@@ -94,9 +95,9 @@ impl Plan {
     pub(super) fn thread(
         &mut self,
         stage: Stage,
-        run: impl FnOnce() -> Result<Ended, Error> + Send + 'static,
+        run: impl FnOnce() -> Result<DriveEnd, Error> + Send + 'static,
     ) {
-        self.bodies.push(Body {
+        self.bodies.push(ThreadBody {
             stage: self.stages.len(),
             before: self.joins.len(),
             run: Box::new(run),
@@ -141,11 +142,11 @@ impl Plan {
     pub(super) fn source<T: Send + 'static, S: Source<T> + 'static>(
         &mut self,
         mut source: S,
-        gauge: Gauge<T>,
+        strategy: Strategy<T>,
         per_second: Option<NonZeroU64>,
-    ) -> Box<dyn Feed<T>> {
+    ) -> Box<dyn Upstream<T>> {
         self.reads(source.files(), &source.name());
-        let output = self.join(gauge);
+        let output = self.join(strategy);
         output.attach_source(source.interrupt());
         source.aborts(&self.broken_off);
         // One that waits to hear how its chunks fared has to have brought some.
@@ -154,9 +155,9 @@ impl Plan {
         let filled = Arc::clone(&output);
         self.thread(stage, move || {
             // The kernel may have copied the beginning.
-            let copied = filled.tally().weight;
+            let copied = filled.stats().weight;
             source::run_from(&filled, source, copied, per_second)?;
-            Ok(Ended::AtTheEnd)
+            Ok(DriveEnd::AtTheEnd)
         });
         self.joined(output)
     }
@@ -166,11 +167,13 @@ impl Plan {
     pub(super) fn stage<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
-        feed: Box<dyn Feed<I>>,
-        gauge: Gauge<O>,
-        work: impl FnOnce(&mut dyn Feed<I>, &mut ToJoin<O>) -> Result<Ended, Error> + Send + 'static,
-    ) -> Box<dyn Feed<O>> {
-        let output = self.join(gauge);
+        feed: Box<dyn Upstream<I>>,
+        strategy: Strategy<O>,
+        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToJoin<O>) -> Result<DriveEnd, Error>
+        + Send
+        + 'static,
+    ) -> Box<dyn Upstream<O>> {
+        let output = self.join(strategy);
         self.stage_into(name, feed, output, work)
     }
 
@@ -178,27 +181,32 @@ impl Plan {
     pub(super) fn stage_into<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
-        mut feed: Box<dyn Feed<I>>,
-        output: Arc<Join<O>>,
-        work: impl FnOnce(&mut dyn Feed<I>, &mut ToJoin<O>) -> Result<Ended, Error> + Send + 'static,
-    ) -> Box<dyn Feed<O>> {
+        mut feed: Box<dyn Upstream<I>>,
+        output: Arc<Channel<O>>,
+        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToJoin<O>) -> Result<DriveEnd, Error>
+        + Send
+        + 'static,
+    ) -> Box<dyn Upstream<O>> {
         feed.attach(None);
         let name = named(&*feed, name);
-        let stage = Stage::new(name, Some(feed.watch()), Some(watched(&output)));
+        let stage = Stage::new(name, Some(feed.sample()), Some(watched(&output)));
         let mut inlet = ToJoin::new(Arc::clone(&output));
         self.thread(stage, move || work(&mut *feed, &mut inlet));
         self.joined(output)
     }
 
     /// What a thread has filled is what the next one is fed from.
-    pub(super) fn joined<T: Send + 'static>(&mut self, output: Arc<Join<T>>) -> Box<dyn Feed<T>> {
+    pub(super) fn joined<T: Send + 'static>(
+        &mut self,
+        output: Arc<Channel<T>>,
+    ) -> Box<dyn Upstream<T>> {
         self.joins.push(output.clone());
         Box::new(FromJoin(output))
     }
 }
 
 /// A stage with the light ones that run on its thread.
-pub(super) fn named<T>(feed: &dyn Feed<T>, name: &str) -> String {
+pub(super) fn named<T>(feed: &dyn Upstream<T>, name: &str) -> String {
     let mut names = Vec::new();
     feed.name(&mut names);
     names.push(name.to_owned());

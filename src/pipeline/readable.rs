@@ -3,25 +3,25 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::all::All;
-use super::feed::{Feed, watched};
-use super::plan::Plan;
+use super::group::CancelGroup;
+use super::monitor::Stage;
+use super::plan::RunPlan;
+use super::upstream::{Upstream, watched};
 use super::{Pipeline, Settings, fixed};
 use crate::cancel::{Cancel, Interrupt};
-use crate::channel::{Join, Wait, Watch};
-use crate::duplex::Duplex;
+use crate::channel::mark::{HighWaterMark, Unit};
+use crate::channel::{Channel, Probe, Wait};
 use crate::error::{Error, ErrorKind};
-use crate::inlet::{Ended, Inlet};
-use crate::mark::{HighWaterMark, Unit};
-use crate::monitor::Stage;
-use crate::pair::channel;
-use crate::path::{CopyPath, Why};
-use crate::rate::RateLimit;
-use crate::readable::Readable;
-use crate::source::Source;
-use crate::transform::Transform;
-use crate::waits::For;
-use crate::worker::Worker;
+use crate::stage::copy_path::{BufferedReason, CopyPath};
+use crate::stage::drive::{DriveEnd, Inlet};
+use crate::stage::rate::RateLimit;
+use crate::stage::source::Source;
+use crate::stage::transform::Transform;
+use crate::stream::channel::channel;
+use crate::stream::duplex::Duplex;
+use crate::stream::readable::Readable;
+use crate::threads::waits::For;
+use crate::threads::worker::Worker;
 
 impl<T: Send + 'static> Pipeline<T> {
     /// Makes a stream of what comes out of it, to be read here. Node's `compose`.
@@ -45,14 +45,14 @@ impl<T: Send + 'static> Pipeline<T> {
             measure,
             build,
         } = self;
-        let mut plan = Plan::new(&settings);
-        let gauge = measure(plan.mark);
+        let mut plan = RunPlan::new(&settings);
+        let strategy = measure(plan.mark);
         let feed = build(&mut plan);
         let output = match feed.join() {
             Some(join) => Arc::clone(join),
             // Light stages at the end get a thread here, for there is none behind them.
             None => {
-                let output = plan.join(gauge);
+                let output = plan.join(strategy);
                 plan.stage_into("readable", feed, Arc::clone(&output), |feed, inlet| {
                     feed.drive(inlet)
                 });
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Pipeline<T> {
             }
         };
         let files = plan.files_read();
-        let Plan {
+        let RunPlan {
             stages,
             mut bodies,
             joins,
@@ -68,7 +68,7 @@ impl<T: Send + 'static> Pipeline<T> {
             broken_off,
             ..
         } = plan;
-        let all = All::new(joins);
+        let all = CancelGroup::new(joins);
         if let Some(clash) = clash {
             all.abort(&clash);
         }
@@ -81,7 +81,7 @@ impl<T: Send + 'static> Pipeline<T> {
         broken_off.register(all.target());
         let (monitor, running) = (settings.monitor, Arc::clone(&all));
         let worker = Worker::new("highwater-pipeline".to_owned(), move || {
-            let path = CopyPath::Buffered(Why::Sink);
+            let path = CopyPath::Buffered(BufferedReason::Sink);
             monitor.begin(stages, path);
             let last = bodies.pop();
             let threads = running.start(bodies, &monitor);
@@ -101,10 +101,10 @@ impl<T: Send + 'static> Pipeline<T> {
 impl<T: Send + 'static> Readable<T> {
     /// Begins a pipeline with what is read from here, on the thread of the next stage.
     pub fn into_pipeline(self) -> Pipeline<T> {
-        let gauge = self.join().gauge();
+        let strategy = self.join().strategy();
         Pipeline {
             settings: Settings::new(None),
-            measure: Arc::new(move |_| gauge),
+            measure: Arc::new(move |_| strategy),
             build: Box::new(move |plan| {
                 // What reads it is a thread of this pipeline; what writes to it is not.
                 self.join().reader_waits_for(None);
@@ -205,7 +205,7 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
 /// What a readable that a pipeline begins with comes from, to be cancelled with its joins. What the
 /// pipeline does to it is no news to the pipeline.
 struct Input<T> {
-    join: Arc<Join<T>>,
+    join: Arc<Channel<T>>,
     whole: Arc<dyn Cancel>,
 }
 
@@ -235,7 +235,7 @@ struct FromReadable<T> {
 }
 
 impl<T: Send + 'static> FromReadable<T> {
-    fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+    fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
         while !inlet.is_done() {
             let nothing = |error: &Error| error.kind() == ErrorKind::WouldBlock;
             let next = match self.readable.try_next() {
@@ -258,7 +258,7 @@ impl<T: Send + 'static> FromReadable<T> {
                     }
                 }
                 Err(error) if nothing(&error) => continue,
-                Ok(None) => return inlet.finish().map(|()| Ended::AtTheEnd),
+                Ok(None) => return inlet.finish().map(|()| DriveEnd::AtTheEnd),
                 // Somebody further down has had enough, and said so for all that is before him.
                 Err(_) if self.readable.join().is_satisfied() => break,
                 Err(error) => {
@@ -276,7 +276,7 @@ impl<T: Send + 'static> FromReadable<T> {
         }
         // Whatever becomes of it now is no matter of the pipeline's.
         self.readable.join().aborts_nothing();
-        inlet.finish().map(|()| Ended::WithEnough)
+        inlet.finish().map(|()| DriveEnd::WithEnough)
     }
 
     /// Waits until the limit lets more pass than what was read.
@@ -291,8 +291,8 @@ impl<T: Send + 'static> FromReadable<T> {
     }
 }
 
-impl<T: Send + 'static> Feed<T> for FromReadable<T> {
-    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<Ended, Error> {
+impl<T: Send + 'static> Upstream<T> for FromReadable<T> {
+    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
         let ended = self.pass(inlet);
         if let Err(error) = &ended {
             inlet.fail(error);
@@ -302,11 +302,11 @@ impl<T: Send + 'static> Feed<T> for FromReadable<T> {
         ended
     }
 
-    fn join(&self) -> Option<&Arc<Join<T>>> {
+    fn join(&self) -> Option<&Arc<Channel<T>>> {
         None
     }
 
-    fn watch(&self) -> Weak<dyn Watch> {
+    fn sample(&self) -> Weak<dyn Probe> {
         watched(self.readable.join())
     }
 

@@ -4,40 +4,40 @@ use std::fmt;
 use std::time::Instant;
 
 use super::Pipeline;
-use super::all::All;
-use super::kernel;
-use super::plan::{Plan, named};
+use super::group::CancelGroup;
+use super::monitor::Stage;
+use super::plan::{RunPlan, named};
+use super::report::{Amount, Report};
+use super::zero_copy as kernel;
 use crate::cancel::Cancel;
-use crate::chunk::Batch;
 use crate::error::Error;
-use crate::inlet::ToSink;
-use crate::monitor::Stage;
-use crate::path::{CopyPath, Why};
-use crate::rate::RateLimit;
-use crate::report::{Amount, Report};
-use crate::sink::Sink;
-use crate::worker::guard;
+use crate::stage::copy_path::{BufferedReason, CopyPath};
+use crate::stage::drive::ToSink;
+use crate::stage::rate::RateLimit;
+use crate::stage::sink::Sink;
+use crate::state::batch::Batch;
+use crate::threads::worker::guard;
 
 /// A pipeline from end to end.
 #[must_use = "a pipeline does nothing before it is run"]
-pub struct Ready<T, K> {
+pub struct ReadyPipeline<T, K> {
     pipeline: Pipeline<T>,
     sink: K,
 }
 
-impl<T, K> Ready<T, K> {
+impl<T, K> ReadyPipeline<T, K> {
     pub(super) const fn new(pipeline: Pipeline<T>, sink: K) -> Self {
         Self { pipeline, sink }
     }
 }
 
-impl<T, K> fmt::Debug for Ready<T, K> {
+impl<T, K> fmt::Debug for ReadyPipeline<T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pipeline.fmt(f)
     }
 }
 
-impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
+impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
     /// Runs the pipeline, on this thread and as many more as there are stages before the sink,
     /// until the sink has confirmed everything. Every thread is joined before it returns.
     ///
@@ -65,26 +65,26 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
             measure,
             build,
         } = pipeline;
-        let mut plan = Plan::new(&settings);
+        let mut plan = RunPlan::new(&settings);
         let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
         plan.writes(&sink);
         let clash = plan.clash.take();
         let copy = match &clash {
             None => kernel::agree(&mut plan, &*feed, &mut sink),
-            Some(_) => Err(Why::Sink),
+            Some(_) => Err(BufferedReason::Sink),
         };
 
-        let gauge = measure(plan.mark);
+        let strategy = measure(plan.mark);
         let mut teller = settings.progress.unwrap_or_default();
-        teller.begin(settings.total, gauge.unit());
-        let all = All::new(plan.joins);
+        teller.begin(settings.total, strategy.unit());
+        let all = CancelGroup::new(plan.joins);
         let mut written = |weight| teller.tell(weight);
-        let mut inlet = ToSink::new(&mut sink, gauge, &mut written).unless(all.torn());
+        let mut inlet = ToSink::new(&mut sink, strategy, &mut written).unless(all.torn());
         let name = named(&*feed, &inlet.name());
-        let mut stage = Stage::new(name, Some(feed.watch()), None);
+        let mut stage = Stage::new(name, Some(feed.sample()), None);
         if feed.join().is_none() {
-            stage = stage.counted(inlet.counts(), gauge.unit());
+            stage = stage.counted(inlet.counts(), strategy.unit());
         }
         if copy.is_ok() {
             stage = stage.with_room(kernel::room(plan.room));
@@ -111,7 +111,7 @@ impl<T: Send + 'static, K: Sink<T>> Ready<T, K> {
         let limit = limit.map(|rate| RateLimit::new(rate, Instant::now()));
         let (bodies, path) = match (copy, feed.join()) {
             (Ok(copy), Some(join)) => {
-                let run = kernel::Run {
+                let run = kernel::CopyRun {
                     join,
                     inlet: &mut inlet,
                     all: &all,

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::leash::{Half, Leash};
+use super::child::{ChildGuard, Half};
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::fd::{FdSink, FdSource, Waker};
-use crate::sink::Sink;
-use crate::source::{Source, read_pool};
+use crate::os::{FdSink, FdSource, Waker};
+use crate::stage::sink::Sink;
+use crate::stage::source::{Source, read_pool};
+use crate::state::batch::Batch;
 
 /// For how long a broken pipe waits to be explained by the exit of the child, which closes its
 /// pipes a moment before it is gone.
@@ -37,11 +37,11 @@ pub struct ChildSource {
     /// None once it has ended.
     stdout: Option<FdSource>,
     waker: Waker,
-    child: Arc<Leash>,
+    child: Arc<ChildGuard>,
 }
 
 impl ChildSource {
-    pub(super) const fn new(stdout: FdSource, waker: Waker, child: Arc<Leash>) -> Self {
+    pub(super) const fn new(stdout: FdSource, waker: Waker, child: Arc<ChildGuard>) -> Self {
         Self {
             stdout: Some(stdout),
             waker,
@@ -136,7 +136,7 @@ pub struct ChildSink {
     /// The other half waits for the exit.
     has_source: bool,
     finished: bool,
-    child: Arc<Leash>,
+    child: Arc<ChildGuard>,
 }
 
 impl ChildSink {
@@ -144,7 +144,7 @@ impl ChildSink {
         stdin: FdSink,
         waker: Waker,
         has_source: bool,
-        child: Arc<Leash>,
+        child: Arc<ChildGuard>,
     ) -> Self {
         Self {
             stdin: Some(stdin),

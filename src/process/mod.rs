@@ -26,10 +26,10 @@
 //! Each child has one thread, which drains its standard error and waits for its exit. It starts
 //! with the child, and does not outlive the last half.
 
+mod child;
 mod halves;
-mod leash;
+mod reaper;
 mod stderr;
-mod warden;
 
 use std::fmt;
 use std::fs::File;
@@ -41,13 +41,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
-use crate::fd::{self, FdSink, FdSource, Polled, Waker};
-use crate::mark::READ_BYTES;
-use crate::source::read_pool;
-use leash::{Leash, Shared};
+use crate::os as fd;
+use crate::os::{FdSink, FdSource, Polled, Waker};
+use crate::stage::source::read_pool;
+use child::{ChildGuard, Shared};
+use reaper::{KillPolicy, Reaped};
 use stderr::{Drain, Lines, Stderr};
-use warden::{Manner, Reaped};
 
 pub use halves::{ChildSink, ChildSource, Halves};
 
@@ -188,7 +189,7 @@ pub struct Spawn {
     command: Command,
     stderr: Stderr,
     pipe_bytes: Option<usize>,
-    manner: Manner,
+    kill_policy: KillPolicy,
 }
 
 impl Spawn {
@@ -198,7 +199,7 @@ impl Spawn {
             command,
             stderr: Stderr::Kept,
             pipe_bytes: None,
-            manner: Manner::default(),
+            kill_policy: KillPolicy::default(),
         }
     }
 
@@ -242,7 +243,7 @@ impl Spawn {
     ///
     /// The drop that ends it waits for that.
     pub const fn grace(mut self, grace: Duration) -> Self {
-        self.manner.grace = grace;
+        self.kill_policy.grace = grace;
         self
     }
 
@@ -252,7 +253,7 @@ impl Spawn {
     /// A group of its own is not in the foreground of a terminal: it gets no Ctrl-C, and must not
     /// read from there.
     pub fn group(mut self) -> Self {
-        self.manner.group = true;
+        self.kill_policy.group = true;
         self.command.process_group(0);
         self
     }
@@ -347,7 +348,7 @@ impl Spawn {
     }
 
     /// Starts the child, and the thread that watches it.
-    fn start(&mut self, name: &str, halves: Vec<Waker>) -> Result<Arc<Leash>, Error> {
+    fn start(&mut self, name: &str, halves: Vec<Waker>) -> Result<Arc<ChildGuard>, Error> {
         let shared = Shared::new(name.to_owned(), halves)?;
         let said = if matches!(self.stderr, Stderr::Left) {
             None
@@ -360,9 +361,9 @@ impl Spawn {
         // What the command has asked pipes for beside those that are taken has no other end that is
         // used. The child would wait for it for ever.
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
-        let child = Reaped::new(child, self.manner);
+        let child = Reaped::new(child, self.kill_policy);
         let to = std::mem::replace(&mut self.stderr, Stderr::Left);
-        Leash::new(child, Drain::new(said, to), shared)
+        ChildGuard::new(child, Drain::new(said, to), shared)
     }
 }
 

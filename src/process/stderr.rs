@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use bytes::Bytes;
 
-use crate::chunk::Batch;
 use crate::error::Error;
-use crate::fd::{Polled, Ready, Waker};
-use crate::sink::retry;
-use crate::worker::guard;
+use crate::os::{Polled, Ready, Waker};
+use crate::stage::sink::retry;
+use crate::state::batch::Batch;
+use crate::threads::worker::guard;
 
 /// How much of it is kept for the error: the last of it, which is where a program says why it ends.
 pub(super) const TAIL_BYTES: usize = 4096;

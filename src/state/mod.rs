@@ -44,7 +44,8 @@
 //! # Ok::<(), highwater::state::InvalidMarks>(())
 //! ```
 
-mod fanout;
+pub(crate) mod batch;
+mod broadcast;
 mod readable;
 mod relay;
 mod writable;
@@ -52,10 +53,11 @@ mod writable;
 use std::error::Error;
 use std::fmt;
 
-pub use fanout::{Answer, BranchId, BranchPolicy, Cut, Dropped, FanoutState};
+pub use batch::{Batch, Load, Weighed};
+pub use broadcast::{Answer, BranchId, BranchPolicy, Cut, Dropped, FanoutState};
 pub use readable::{OutOfRange, Pull, READ_MAX, ReadableState, Reads};
-pub use relay::{RelayState, Tail};
-pub use writable::{Batching, Refused, Request, WritableState};
+pub use relay::{EndKind, RelayState};
+pub use writable::{Batching, Refused, SinkRequest, WritableState};
 
 /// The level at which a writer is asked to wait, and the level at which it may go on.
 ///

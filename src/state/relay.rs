@@ -13,7 +13,7 @@ use super::Marks;
 
 /// How a direction ends on the side that it goes to, behind everything that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
+pub enum EndKind {
     /// As the end of a stream.
     End,
     /// As a reset: what came is not everything.
@@ -26,9 +26,9 @@ enum Phase {
     /// More may be read.
     Open,
     /// Nothing more is read; what is held still goes out.
-    Draining(Tail),
+    Draining(EndKind),
     /// Everything that was read went out, and the tail behind it.
-    Finished(Tail),
+    Finished(EndKind),
     /// Nothing goes out any more; what is held is given back.
     Failed,
 }
@@ -200,7 +200,7 @@ impl RelayState {
     }
 
     /// Nothing more is read; `tail` goes out behind what is held. The first tail stays.
-    pub fn end(&mut self, tail: Tail) {
+    pub fn end(&mut self, tail: EndKind) {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining(tail);
         }
@@ -209,7 +209,7 @@ impl RelayState {
 
     /// The tail that is to be passed on now, because everything before it went out.
     #[must_use]
-    pub fn due(&self) -> Option<Tail> {
+    pub fn due(&self) -> Option<EndKind> {
         match self.phase {
             Phase::Draining(tail) if self.len == 0 => Some(tail),
             _ => None,
@@ -252,7 +252,7 @@ impl RelayState {
     /// Says whether the side that it goes to has got everything, and the end behind it.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.phase == Phase::Finished(Tail::End)
+        self.phase == Phase::Finished(EndKind::End)
     }
 
     /// Says whether it has memory and no use for it at the moment.

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes};
 
 use super::kinds;
-use crate::error::{Error, Parts};
+use crate::error::{Error, ErrorParts};
 
 /// Two numbers for the kind, the flags, and how many causes there are.
 pub(super) const BYTES_MIN: usize = 4;
@@ -47,7 +47,7 @@ pub(super) fn encode(error: &Error) -> Vec<u8> {
     out
 }
 
-fn flags(parts: &Parts) -> u8 {
+fn flags(parts: &ErrorParts) -> u8 {
     let flag = |there: bool, flag: u8| if there { flag } else { 0 };
     flag(parts.offset.is_some(), HAS_OFFSET)
         | flag(parts.message.is_some(), HAS_MESSAGE)
@@ -71,7 +71,7 @@ pub(super) fn decode(mut body: Bytes) -> Result<Error, &'static str> {
     if flags & !(HAS_OFFSET | HAS_MESSAGE | HAS_STAGE) != 0 {
         return Err("an error with flags that are not known");
     }
-    let mut parts = Parts {
+    let mut parts = ErrorParts {
         kind: kinds::kind(codes.0, codes.1),
         enough: codes.0 == kinds::ENOUGH,
         message: None,

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use super::cause;
-use super::frame::{Frame, HEAD_BYTES, HELLO_BYTES, Kind, MAGIC, Role, VERSION};
+use super::frame::{Frame, FrameKind, HEAD_BYTES, HELLO_BYTES, MAGIC, Role, VERSION};
 use super::refusal;
 use crate::error::{Error, ErrorKind};
 
@@ -33,7 +33,7 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Decoder {
+pub struct FrameDecoder {
     phase: Phase,
     held: Vec<u8>,
     /// Where in what came in the frame begins that is being read.
@@ -48,10 +48,10 @@ enum Phase {
     Head,
     /// So much data is still to come.
     Data(usize),
-    Body(Kind, usize),
+    Body(FrameKind, usize),
 }
 
-impl Decoder {
+impl FrameDecoder {
     /// Makes one that nothing has come to.
     #[must_use]
     pub const fn new() -> Self {
@@ -103,7 +103,7 @@ impl Decoder {
                         return Ok(None);
                     }
                     let (kind, len) = self.read_head()?;
-                    if kind == Kind::Data {
+                    if kind == FrameKind::Data {
                         self.turn(Phase::Data(len));
                         return Ok(Some(Frame::Data(u32::try_from(len).unwrap_or(0))));
                     }
@@ -162,11 +162,11 @@ impl Decoder {
         Role::of_code(role).ok_or_else(|| refusal("a role that is not known", at))
     }
 
-    fn read_head(&self) -> Result<(Kind, usize), Error> {
+    fn read_head(&self) -> Result<(FrameKind, usize), Error> {
         let [code, high, middle, low] = self.held[..] else {
             return Err(refusal("a head that is not four bytes", self.begins));
         };
-        let Some(kind) = Kind::of_code(code) else {
+        let Some(kind) = FrameKind::of_code(code) else {
             let says = format!("a frame of a kind that is not known: {code}");
             return Err(refusal(says, self.begins));
         };
@@ -183,18 +183,18 @@ impl Decoder {
         Ok((kind, len))
     }
 
-    fn read_body(&self, kind: Kind) -> Result<Frame, Error> {
+    fn read_body(&self, kind: FrameKind) -> Result<Frame, Error> {
         let error = || {
             let body = Bytes::copy_from_slice(&self.held);
             cause::decode(body).map_err(|says| refusal(says, self.begins))
         };
         Ok(match kind {
-            Kind::Data => Frame::Data(0),
-            Kind::End => Frame::End,
-            Kind::Done => Frame::Done,
-            Kind::Fail => Frame::Fail(error()?),
-            Kind::Closed => Frame::Closed(error()?),
-            Kind::Credit => match self.held.first_chunk() {
+            FrameKind::Data => Frame::Data(0),
+            FrameKind::End => Frame::End,
+            FrameKind::Done => Frame::Done,
+            FrameKind::Fail => Frame::Fail(error()?),
+            FrameKind::Closed => Frame::Closed(error()?),
+            FrameKind::Credit => match self.held.first_chunk() {
                 Some(bytes) => Frame::Credit(u32::from_be_bytes(*bytes)),
                 None => return Err(refusal("a credit that is not four bytes", self.begins)),
             },
@@ -202,7 +202,7 @@ impl Decoder {
     }
 }
 
-impl Default for Decoder {
+impl Default for FrameDecoder {
     fn default() -> Self {
         Self::new()
     }

@@ -73,7 +73,7 @@ pub enum Frame {
 
 /// The first byte of a frame behind the hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     Data = 1,
     End = 2,
     Fail = 3,
@@ -82,7 +82,7 @@ pub(super) enum Kind {
     Closed = 6,
 }
 
-impl Kind {
+impl FrameKind {
     pub(super) const fn of_code(code: u8) -> Option<Self> {
         Some(match code {
             1 => Self::Data,
@@ -118,26 +118,26 @@ impl Frame {
                 out.put_u8(VERSION);
                 out.put_u8(role.code());
             }
-            Self::Data(bytes) => put_head(out, Kind::Data, *bytes),
+            Self::Data(bytes) => put_head(out, FrameKind::Data, *bytes),
             Self::Body(piece) => out.put_slice(piece),
-            Self::End => put_head(out, Kind::End, 0),
-            Self::Fail(error) => put_cause(out, Kind::Fail, error),
+            Self::End => put_head(out, FrameKind::End, 0),
+            Self::Fail(error) => put_cause(out, FrameKind::Fail, error),
             Self::Credit(bytes) => {
-                put_head(out, Kind::Credit, 4);
+                put_head(out, FrameKind::Credit, 4);
                 out.put_u32(*bytes);
             }
-            Self::Done => put_head(out, Kind::Done, 0),
-            Self::Closed(error) => put_cause(out, Kind::Closed, error),
+            Self::Done => put_head(out, FrameKind::Done, 0),
+            Self::Closed(error) => put_cause(out, FrameKind::Closed, error),
         }
     }
 }
 
 /// The kind in the highest byte, and the length in the three others.
-fn put_head(out: &mut Vec<u8>, kind: Kind, len: u32) {
+fn put_head(out: &mut Vec<u8>, kind: FrameKind, len: u32) {
     out.put_u32((kind as u32) << 24 | len);
 }
 
-fn put_cause(out: &mut Vec<u8>, kind: Kind, error: &Error) {
+fn put_cause(out: &mut Vec<u8>, kind: FrameKind, error: &Error) {
     let body = cause::encode(error);
     // It is cut to far less than what three bytes can say.
     put_head(out, kind, u32::try_from(body.len()).unwrap_or(0));

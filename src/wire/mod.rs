@@ -126,7 +126,7 @@
 //! | credit that makes more than 2^31 | `LimitExceeded` |
 //! | credit of 0; a frame of the other role, or behind the last | `Io(InvalidData)` |
 //!
-//! [`Frame`] and [`Decoder`] are the format alone, [`Sending`] and [`Receiving`] the rules of either
+//! [`Frame`] and [`FrameDecoder`] are the format alone, [`Sending`] and [`Receiving`] the rules of either
 //! side, with no socket.
 
 mod kinds;
@@ -138,20 +138,20 @@ mod decoder;
 mod receiving;
 mod sending;
 
-mod link;
+mod framed;
 
 mod sink;
 mod source;
 
 use bytes::Bytes;
 
+use crate::channel::mark::{HighWaterMark, InBytes};
 use crate::error::{Error, ErrorKind};
-use crate::mark::{HighWaterMark, InBytes};
-use crate::readable::Readable;
-use crate::socket::Socket;
-use crate::writable::Writable;
+use crate::net::socket::Socket;
+use crate::stream::readable::Readable;
+use crate::stream::writable::Writable;
 
-pub use decoder::Decoder;
+pub use decoder::FrameDecoder;
 pub use frame::{CAUSE_BYTES_MAX, CREDIT_MAX, DATA_BYTES_MAX, Frame, Role, VERSION};
 pub use receiving::Receiving;
 pub use sending::Sending;

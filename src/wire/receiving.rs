@@ -2,8 +2,8 @@
 
 use super::frame::{CREDIT_MAX, DATA_BYTES_MAX, Frame, Role};
 use super::refusal;
+use crate::channel::mark::{HighWaterMark, InBytes};
 use crate::error::{Error, ErrorKind};
-use crate::mark::{HighWaterMark, InBytes};
 
 /// The rules of the reading side. No I/O, lock, thread or clock.
 ///

@@ -6,13 +6,13 @@ use std::io;
 use bytes::Bytes;
 
 use super::frame::{DATA_BYTES_MAX, Frame, Role};
-use super::link::{Came, Link};
+use super::framed::{Came, Framed};
 use super::sending::Sending;
 use crate::cancel::Interrupt;
-use crate::chunk::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::sink::Sink;
-use crate::socket::Socket;
+use crate::net::socket::Socket;
+use crate::stage::sink::Sink;
+use crate::state::batch::Batch;
 
 /// A socket as a sink whose reader is a [`WireSource`](super::WireSource), in this process or in
 /// another.
@@ -28,7 +28,7 @@ use crate::socket::Socket;
 /// just closes the connection, which the reader does not mistake for an end.
 #[derive(Debug)]
 pub struct WireSink {
-    link: Link,
+    framed: Framed,
     state: Sending,
     /// How much is still to be sent of the frame whose head was said.
     body: usize,
@@ -44,7 +44,7 @@ impl WireSink {
     #[must_use]
     pub fn new(socket: Socket) -> Self {
         Self {
-            link: Link::new(socket, Role::Writer, READ_BYTES),
+            framed: Framed::new(socket, Role::Writer, READ_BYTES),
             state: Sending::new(),
             body: 0,
             broken: false,
@@ -60,8 +60,8 @@ impl WireSink {
     /// Hears everything that the reader has said. Does not wait.
     fn hear(&mut self) -> Result<(), Error> {
         loop {
-            while let Some(frame) = self.link.decode()? {
-                self.state.hear(frame, self.link.begins())?;
+            while let Some(frame) = self.framed.decode()? {
+                self.state.hear(frame, self.framed.begins())?;
             }
             if self.state.is_finished() {
                 return Ok(());
@@ -70,7 +70,7 @@ impl WireSink {
             if let Some(cause) = self.state.closed() {
                 return Err(cause.clone());
             }
-            match self.link.fill() {
+            match self.framed.fill() {
                 Came::Bytes => {}
                 Came::Nothing => return Ok(()),
                 Came::End(cause) => return Err(gone(cause)),
@@ -80,8 +80,8 @@ impl WireSink {
 
     /// Waits until the reader says something, or there is room for what is unsent.
     fn wait(&mut self) -> Result<(), Error> {
-        let unsent = self.body > 0 || self.link.has_unsent();
-        self.link.wait(unsent)?;
+        let unsent = self.body > 0 || self.framed.has_unsent();
+        self.framed.wait(unsent)?;
         self.hear()
     }
 
@@ -101,11 +101,11 @@ impl WireSink {
                 batch.advance(0);
                 return Ok(());
             }
-            if self.body == 0 && !self.link.has_unsent() {
+            if self.body == 0 && !self.framed.has_unsent() {
                 self.wait()?;
                 continue;
             }
-            match self.link.send(batch, self.body) {
+            match self.framed.send(batch, self.body) {
                 Ok(sent) => {
                     batch.advance(sent);
                     self.body -= sent;
@@ -132,7 +132,7 @@ impl WireSink {
         }
         let spent = self.state.spend(wanted);
         if spent > 0 {
-            self.link.say(&Frame::Data(spent));
+            self.framed.say(&Frame::Data(spent));
             self.body = spent as usize;
         }
         wanted > 0
@@ -142,13 +142,13 @@ impl WireSink {
         match self.hear() {
             Err(error) if !error.is_enough() => return Err(error),
             // It needs no more, so nothing has to arrive.
-            Err(_) => return self.link.leave(false),
+            Err(_) => return self.framed.leave(false),
             Ok(()) => {}
         }
         self.state.end();
-        self.link.say(&Frame::End);
+        self.framed.say(&Frame::End);
         while !self.state.is_finished() {
-            if let Err(error) = self.link.flush() {
+            if let Err(error) = self.framed.flush() {
                 return Err(self.lost(error));
             }
             match self.wait() {
@@ -157,7 +157,7 @@ impl WireSink {
             }
         }
         // It has read everything: what the socket says to the end is no matter any more.
-        let _ = self.link.leave(false);
+        let _ = self.framed.leave(false);
         Ok(())
     }
 }
@@ -189,17 +189,17 @@ impl Sink<Bytes> for WireSink {
             // The reader is gone or has all there is, or waits for the rest of a frame.
             return;
         }
-        self.link.say(&Frame::Fail(cause.clone()));
+        self.framed.say(&Frame::Fail(cause.clone()));
         // Behind the data, until the reader has it all; but one that does not keep to the rules, or
         // takes nothing, is not waited for again.
-        let _ = self.link.leave(!self.broken);
+        let _ = self.framed.leave(!self.broken);
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.link.interrupt()
+        self.framed.interrupt()
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.link.name())
+        Cow::Borrowed(self.framed.name())
     }
 }

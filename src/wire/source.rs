@@ -6,13 +6,13 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{DATA_BYTES_MAX, Frame, Role};
-use super::link::{Came, Link};
+use super::framed::{Came, Framed};
 use super::receiving::Receiving;
 use crate::cancel::Interrupt;
+use crate::channel::mark::{HighWaterMark, InBytes, READ_BYTES};
 use crate::error::{Error, ErrorKind};
-use crate::mark::{HighWaterMark, InBytes, READ_BYTES};
-use crate::socket::Socket;
-use crate::source::Source;
+use crate::net::socket::Socket;
+use crate::stage::source::Source;
 
 /// A socket as a source whose writer is a [`WireSink`](super::WireSink), in this process or in
 /// another.
@@ -35,7 +35,7 @@ use crate::source::Source;
 /// loses that, the writer learns only that its reader is gone.
 #[derive(Debug)]
 pub struct WireSource {
-    link: Link,
+    framed: Framed,
     state: Receiving,
     /// Data that came behind what was handed out last.
     next: Option<Bytes>,
@@ -63,7 +63,7 @@ impl WireSource {
         let most = if high == 0 { DATA_BYTES_MAX } else { high };
         let read_bytes = most.saturating_add(HEAD_ROOM).min(READ_BYTES);
         Self {
-            link: Link::new(socket, Role::Reader, read_bytes),
+            framed: Framed::new(socket, Role::Reader, read_bytes),
             state: Receiving::new(mark),
             next: None,
             wrong: None,
@@ -111,9 +111,9 @@ impl WireSource {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
-        let frame = self.link.decode()?;
+        let frame = self.framed.decode()?;
         if let Some(frame) = &frame {
-            self.state.hear(frame, self.link.begins())?;
+            self.state.hear(frame, self.framed.begins())?;
         }
         Ok(frame)
     }
@@ -122,10 +122,10 @@ impl WireSource {
     fn tell(&mut self, frame: &Frame) {
         if !self.told && self.state.failed().is_none() {
             self.told = true;
-            self.link.say(frame);
+            self.framed.say(frame);
             // Whoever does not hear it has gone away himself. It is so short that there is room
             // for it, whatever the writer does not read.
-            let _ = self.link.leave(false);
+            let _ = self.framed.leave(false);
         }
     }
 }
@@ -148,10 +148,10 @@ impl Source<Bytes> for WireSource {
             // That it is asked for more is how the stream says that there was room for the last: so
             // credit for that is given here, and not when it is handed out.
             if let Some(credit) = self.state.grant() {
-                self.link.say(&Frame::Credit(credit));
+                self.framed.say(&Frame::Credit(credit));
             }
             // A writer that is gone may have said something before, which is still to be read.
-            if let Err(error) = self.link.flush() {
+            if let Err(error) = self.framed.flush() {
                 self.lost = Some(error);
             }
             if let Some(chunk) = self.gather() {
@@ -168,9 +168,9 @@ impl Source<Bytes> for WireSource {
             if self.state.is_ended() {
                 return Ok(None);
             }
-            match self.link.fill() {
+            match self.framed.fill() {
                 Came::Bytes => {}
-                Came::Nothing => self.link.wait(self.link.has_unsent())?,
+                Came::Nothing => self.framed.wait(self.framed.has_unsent())?,
                 Came::End(cause) => return Err(premature(cause.or_else(|| self.lost.take()))),
             }
         }
@@ -189,15 +189,15 @@ impl Source<Bytes> for WireSource {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        self.link.interrupt()
+        self.framed.interrupt()
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.link.name())
+        Cow::Borrowed(self.framed.name())
     }
 
     fn set_chunk_bytes(&mut self, most: usize) {
-        self.link.set_read_bytes(most.saturating_add(HEAD_ROOM));
+        self.framed.set_read_bytes(most.saturating_add(HEAD_ROOM));
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater::state::{Marks, RelayState, Tail};
+use highwater::state::{EndKind, Marks, RelayState};
 use highwater::{
     BranchPolicy, Budget, Collect, HighWaterMark, Pool, ReadSource, Readable, Writable, broadcast,
     channel, channel_within, duplex_pair, merge, pipeline, pipeline_of, take_bytes,
@@ -189,7 +189,7 @@ fn a_relay_allocates_for_what_it_has_to_hold() {
                 }
             }
             assert_eq!((way.read(), way.len() as u64), (read, read - sent));
-            way.end(Tail::End);
+            way.end(EndKind::End);
             for piece in way.held().map(<[u8]>::to_vec) {
                 for got in piece {
                     assert_eq!(got, byte(sent));

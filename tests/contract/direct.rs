@@ -5,7 +5,7 @@ use std::io::Write;
 use std::thread::{self, ThreadId};
 
 use bytes::Bytes;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::{Direct, Error, HighWaterMark, Sink, Tried, Writable};
 
 use crate::support::{Gate, alone, in_time, own_threads};

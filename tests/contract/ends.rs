@@ -178,7 +178,7 @@ fn a_writer_that_goes_away_without_end_is_no_clean_end() {
 fn a_writer_that_goes_away_without_end_does_not_finish_its_sink() {
     struct Sink(std::sync::mpsc::Sender<&'static str>);
     impl highwater::Sink<u8> for Sink {
-        fn write(&mut self, batch: &mut highwater::chunk::Batch<u8>) -> Result<(), Error> {
+        fn write(&mut self, batch: &mut highwater::Batch<u8>) -> Result<(), Error> {
             while batch.pop().is_some() {
                 let _ = self.0.send("write");
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::operators::{PassThrough, compose, map, try_map};
 use highwater::{Error, Fold, HighWaterMark, Out, Pipeline, Sink, Source, Transform, Unit};
 

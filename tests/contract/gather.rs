@@ -279,7 +279,7 @@ fn a_second_sink_is_told_why_its_pipeline_failed() {
     }
 
     impl highwater::Sink<Bytes> for Told {
-        fn write(&mut self, batch: &mut highwater::chunk::Batch<Bytes>) -> Result<(), Error> {
+        fn write(&mut self, batch: &mut highwater::Batch<Bytes>) -> Result<(), Error> {
             drop(batch.pop());
             Ok(())
         }
@@ -300,7 +300,7 @@ fn a_second_sink_that_has_had_enough_is_left_out() {
         struct One(SenderSink<Bytes>, bool);
 
         impl highwater::Sink<Bytes> for One {
-            fn write(&mut self, batch: &mut highwater::chunk::Batch<Bytes>) -> Result<(), Error> {
+            fn write(&mut self, batch: &mut highwater::Batch<Bytes>) -> Result<(), Error> {
                 self.1 = true;
                 self.0.write(batch)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::lines::{self, Prefix};
 use highwater::{
     CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, ReadSource, Sink, Source, pipeline,

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Interrupt, Sink, Writable};
 
 use crate::hostile::{Scripted, Slow, Step, pattern};

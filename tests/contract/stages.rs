@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::{Error, HighWaterMark, Interrupt, Out, Pipeline, ReadSource, Report, Sink, Source};
 
 use crate::hostile::{Pattern, Step};

@@ -341,7 +341,7 @@ fn a_cork_is_lifted_by_whoever_waits_for_what_it_holds() {
 fn an_abort_while_a_sink_finishes_is_told_alike_by_all() {
     struct Finishing(Gate);
     impl highwater::Sink<u8> for Finishing {
-        fn write(&mut self, batch: &mut highwater::chunk::Batch<u8>) -> Result<(), Error> {
+        fn write(&mut self, batch: &mut highwater::Batch<u8>) -> Result<(), Error> {
             batch.drain();
             Ok(())
         }

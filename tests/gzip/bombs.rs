@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::gzip::{self, Corrupt, PIECE_BYTES};
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, HighWaterMark, ReadSource, Report, Sink, WriteSink,

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use highwater::gzip::{self, BLOCK_BYTES, Corrupt, PIECE_BYTES};
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, Ready, Report,
-    Sink, Source, WriteSink, pipeline,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, ReadyPipeline,
+    Report, Sink, Source, WriteSink, pipeline,
 };
 
 use crate::hostile::{Scripted, Step};
@@ -123,7 +123,11 @@ fn assert_bounded(report: &Report) {
 }
 
 #[track_caller]
-fn fails<K: Sink<Bytes>>(ready: Ready<Bytes, K>, kind: ErrorKind, stage: &str) -> (Report, Error) {
+fn fails<K: Sink<Bytes>>(
+    ready: ReadyPipeline<Bytes, K>,
+    kind: ErrorKind,
+    stage: &str,
+) -> (Report, Error) {
     let failure = ready.run().unwrap_err();
     assert_eq!(failure.error.kind(), kind, "{:#}", failure.error);
     assert_eq!(failure.error.stage(), Some(stage));

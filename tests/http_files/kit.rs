@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use highwater::http::files::plan::Body;
+use highwater::http::files::plan::Content;
 use highwater::http::files::{Folder, Prepared};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -110,10 +110,10 @@ fn body(prepared: &Prepared) -> Vec<u8> {
         bytes
     };
     match &prepared.plan.body {
-        Body::None => Vec::new(),
-        Body::Text(text) => text.to_vec(),
-        Body::Range(range) => read(range),
-        Body::Parts(parts) => {
+        Content::None => Vec::new(),
+        Content::Text(text) => text.to_vec(),
+        Content::Range(range) => read(range),
+        Content::Parts(parts) => {
             let each = parts.parts().iter();
             let mut body: Vec<u8> = each
                 .flat_map(|part| [part.head.to_vec(), read(&part.range)].concat())

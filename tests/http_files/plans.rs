@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use highwater::http::files::etag::Stamp;
-use highwater::http::files::plan::{Body, Plan, Representation, plan};
+use highwater::http::files::plan::{Content, Plan, Representation, plan};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::kit::{Lines, headers, long_ago};
@@ -44,7 +44,7 @@ fn a_file_is_sent_with_all_that_there_is_to_say_about_it() {
     for method in [Method::GET, Method::HEAD] {
         let plan = answer(method, &[], &file());
         assert_eq!(plan.status, StatusCode::OK);
-        assert_eq!(plan.body, Body::Range(0..LEN));
+        assert_eq!(plan.body, Content::Range(0..LEN));
         says(
             &plan,
             &[
@@ -66,9 +66,9 @@ fn each_request_has_its_status_and_its_bytes() {
         .collect::<Vec<_>>();
     let many = format!("bytes={}", many.join(","));
     let overlapping = format!("bytes={}", vec!["0-"; 200].join(","));
-    let whole = || (200, Body::Range(0..LEN));
-    let part = |range| (206, Body::Range(range));
-    let table: [(Lines<'_>, (u16, Body)); 16] = [
+    let whole = || (200, Content::Range(0..LEN));
+    let part = |range| (206, Content::Range(range));
+    let table: [(Lines<'_>, (u16, Content)); 16] = [
         (&[], whole()),
         (&[("range", "bytes=0-")], part(0..LEN)),
         (&[("range", "bytes=5-9")], part(5..10)),
@@ -88,10 +88,10 @@ fn each_request_has_its_status_and_its_bytes() {
         // A condition goes before a range.
         (
             &[("range", "bytes=5-9"), ("if-none-match", TAG)],
-            (304, Body::None),
+            (304, Content::None),
         ),
         (&[("range", "bytes=5-9"), ("if-match", TAG)], part(5..10)),
-        (&[("if-none-match", TAG)], (304, Body::None)),
+        (&[("if-none-match", TAG)], (304, Content::None)),
     ];
     for (lines, (status, body)) in table {
         let plan = answer(Method::GET, lines, &file());
@@ -120,7 +120,7 @@ fn a_part_says_which_it_is() {
 fn several_parts_are_shorter_than_the_file_and_say_which_they_are() {
     let plan = answer(Method::GET, &[("range", "bytes=0-9,500-509,-10")], &file());
     assert_eq!(plan.status, StatusCode::PARTIAL_CONTENT);
-    let Body::Parts(parts) = &plan.body else {
+    let Content::Parts(parts) = &plan.body else {
         panic!("{:?}", plan.body);
     };
     assert!(parts.len() <= LEN);
@@ -156,7 +156,7 @@ fn an_empty_file_is_sent_whole_whatever_part_of_it_is_asked_for() {
         let plan = answer(Method::GET, &[("range", range)], &file);
         assert_eq!(
             (plan.status, plan.body),
-            (StatusCode::OK, Body::Range(0..0))
+            (StatusCode::OK, Content::Range(0..0))
         );
     }
 }
@@ -180,7 +180,7 @@ fn a_304_says_what_caches_need_and_a_412_nothing() {
     let plan = answer(Method::GET, &[("if-match", "\"a\"")], &varies);
     assert_eq!(plan.status, StatusCode::PRECONDITION_FAILED);
     says(&plan, &[("content-type", "text/plain; charset=utf-8")]);
-    assert_eq!(plan.body, Body::Text("412 Precondition Failed\n".into()));
+    assert_eq!(plan.body, Content::Text("412 Precondition Failed\n".into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The checklist of chunked bodies, and of what may come behind them.
 
-use highwater::http::proto::{Limits, RefusalKind as Kind};
+use highwater::http::proto::{Limits, RejectionKind as Kind};
 
 use crate::properties::{self, End};
 use crate::table::{self, Row, Want};

@@ -1,6 +1,6 @@
 //! The checklist of heads: request lines, headers, and what they say about a body.
 
-use highwater::http::proto::{BodyFraming, HeadParser, Limits, RefusalKind as Kind};
+use highwater::http::proto::{BodyFraming, HeadParser, Limits, RejectionKind as Kind};
 
 use crate::table::{self, Row, Want};
 

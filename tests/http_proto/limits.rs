@@ -1,6 +1,6 @@
 //! What a client may make a server keep, and when it is told.
 
-use highwater::http::proto::{HeadParser, Limits, RefusalKind as Kind};
+use highwater::http::proto::{HeadParser, Limits, RejectionKind as Kind};
 
 use crate::properties::{self, End};
 

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use highwater::http::proto::{Limits, RefusalKind as Kind};
+use highwater::http::proto::{Limits, RejectionKind as Kind};
 use serde_json::Value;
 
 use crate::corpus;

@@ -1,6 +1,6 @@
 //! Rows of input and what must come of it, each tried whole, byte by byte and at every split.
 
-use highwater::http::proto::{Limits, RefusalKind};
+use highwater::http::proto::{Limits, RejectionKind};
 
 use crate::properties::{self, End, Session};
 
@@ -8,7 +8,7 @@ use crate::properties::{self, End, Session};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Want {
     /// It is refused for this, and nothing before it was.
-    Refused(RefusalKind),
+    Refused(RejectionKind),
     /// Requests, each with its body: no more and no fewer, and the connection ends between two.
     Taken(&'static [(&'static str, &'static [u8])]),
     /// The connection ends before the request or its body is whole, with so much of the body.

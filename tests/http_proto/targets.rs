@@ -1,6 +1,6 @@
 //! The checklist of targets and hosts: the four forms, and what may stand in an authority.
 
-use highwater::http::proto::{HeadParser, Limits, RefusalKind as Kind};
+use highwater::http::proto::{HeadParser, Limits, RejectionKind as Kind};
 
 use crate::heads::{GET, get, line, raw};
 use crate::table::{self, Row, Want};

@@ -138,23 +138,20 @@ impl<S: Source<Bytes>> Source<Bytes> for Wrapped<S> {
         self.0.read()
     }
 
-    fn offer(&mut self) -> Option<highwater::Offer> {
+    fn offer(&mut self) -> Option<highwater::CopySource> {
         self.0.offer()
     }
 }
 
 impl<K: Sink<Bytes>> Sink<Bytes> for Wrapped<K> {
-    fn write(
-        &mut self,
-        batch: &mut highwater::chunk::Batch<Bytes>,
-    ) -> Result<(), highwater::Error> {
+    fn write(&mut self, batch: &mut highwater::Batch<Bytes>) -> Result<(), highwater::Error> {
         self.0.write(batch)
     }
 
     fn accept(
         &mut self,
-        offer: highwater::Offer,
-    ) -> Result<highwater::KernelCopy<Bytes>, highwater::Why> {
+        offer: highwater::CopySource,
+    ) -> Result<highwater::ZeroCopy<Bytes>, highwater::BufferedReason> {
         self.0.accept(offer)
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::thread;
 
 use highwater::{
-    Bytes, CopyPath, ErrorKind, HighWaterMark, IntoSink, KernelCall, Why, fs as ends, pipeline,
-    pipeline_of,
+    BufferedReason, Bytes, CopyPath, ErrorKind, HighWaterMark, IntoSink, KernelCall, fs as ends,
+    pipeline, pipeline_of,
 };
 
 use crate::ends::{Folder, Place, pair, path, taker};
@@ -29,7 +29,10 @@ fn a_file_that_was_not_promised_to_be_stable_is_read() {
         let report = watched(move || run.run().unwrap());
         assert!(arrived.bytes() == bytes);
         assert_eq!(path(&report), "buffered: the source may change");
-        assert_eq!(report.path(), Some(CopyPath::Buffered(Why::MayChange)));
+        assert_eq!(
+            report.path(),
+            Some(CopyPath::Buffered(BufferedReason::MayChange))
+        );
         bounded(&report);
     }
 }
@@ -136,7 +139,7 @@ fn a_file_that_is_appended_to_gets_everything_once() {
         let got = fs::read(&to).unwrap();
         assert!(got[7..] == bytes && got.starts_with(b"before "), "{from:?}");
         assert_eq!(report.bytes(), bytes.len() as u64);
-        let why = Why::Refused(errno.raw_os_error());
+        let why = BufferedReason::Refused(errno.raw_os_error());
         assert_eq!(report.path(), Some(CopyPath::Buffered(why)), "{from:?}");
         let error = io::Error::from(errno).to_string();
         let said = format!("buffered: the kernel refused: {error}");
@@ -160,7 +163,7 @@ fn from_one_file_system_to_another() {
     assert_eq!(report.bytes(), bytes.len() as u64);
     let device = |path| fs::metadata(path).unwrap().dev();
     if device(&from) != device(&to) {
-        let why = Why::Refused(rustix::io::Errno::XDEV.raw_os_error());
+        let why = BufferedReason::Refused(rustix::io::Errno::XDEV.raw_os_error());
         assert_eq!(report.path(), Some(CopyPath::Buffered(why)));
     }
     bounded(&report);
@@ -195,7 +198,7 @@ fn a_reader_that_leaves_a_pipe_with_all_there_is_is_no_failure() {
         .to(ends::create(&fifo).unwrap());
     let report = watched(move || run.run().unwrap());
     assert_eq!(report.bytes(), 9);
-    let broken = Why::Refused(rustix::io::Errno::PIPE.raw_os_error());
+    let broken = BufferedReason::Refused(rustix::io::Errno::PIPE.raw_os_error());
     let path = CopyPath::Switched {
         call: KernelCall::Splice,
         at: 9,
@@ -209,7 +212,7 @@ fn every_way_and_every_reason_has_words() {
     let switched = CopyPath::Switched {
         call: KernelCall::Sendfile,
         at: 4096,
-        why: Why::Refused(rustix::io::Errno::INVAL.raw_os_error()),
+        why: BufferedReason::Refused(rustix::io::Errno::INVAL.raw_os_error()),
     };
     assert_eq!(
         switched.to_string(),

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::net::{self, Socket, SocketOptions};
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, KernelCopy, Offer, ReadSource, Sink, Source, Why,
-    fs as ends, pipeline, take_bytes,
+    BufferedReason, Bytes, CancelToken, CopySource, Error, ErrorKind, ReadSource, Sink, Source,
+    ZeroCopy, fs as ends, pipeline, take_bytes,
 };
 
 use crate::ends::{Arrived, Folder, Place, pair, path, taker};
@@ -130,7 +130,7 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.source.interrupt()
     }
 
-    fn offer(&mut self) -> Option<Offer> {
+    fn offer(&mut self) -> Option<CopySource> {
         self.source.offer()
     }
 }
@@ -156,7 +156,7 @@ impl Sink<Bytes> for UntilThere {
         fs::metadata(&self.path).unwrap().len() > 0
     }
 
-    fn accept(&mut self, offer: Offer) -> Result<KernelCopy<Bytes>, Why> {
+    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
         self.sink.accept(offer)
     }
 }

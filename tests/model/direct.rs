@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::{CancelToken, Deadlines, Direct, Error, HighWaterMark, Sink, Tried, Writable};
 use loom::thread;
 
@@ -115,7 +115,7 @@ fn telling(blocks: Blocks, high: usize) -> (Writable<u8, Told>, Arc<Mutex<Fate>>
 }
 
 /// Ends a stream that was written `count` chunks, and looks at what has become of them.
-fn see_off(out: Writable<u8, Told>, fate: &Mutex<Fate>, count: u8) {
+fn dismiss(out: Writable<u8, Told>, fate: &Mutex<Fate>, count: u8) {
     drop(out.finish().unwrap());
     let fate = fate.lock().unwrap();
     assert_eq!(fate.written, Vec::from_iter(0..count));
@@ -139,7 +139,7 @@ fn what_would_block_goes_to_the_thread_in_order() {
                 out.write(n).unwrap();
                 assert!(out.len() <= high, "{}", out.len());
             }
-            see_off(out, &fate, count);
+            dismiss(out, &fate, count);
         });
     }
 }
@@ -155,7 +155,7 @@ fn a_part_of_a_batch_goes_to_the_thread() {
             out.write(1).unwrap();
             drop(cork);
             out.write(2).unwrap();
-            see_off(out, &fate, 3);
+            dismiss(out, &fate, 3);
         });
     }
 }
@@ -165,7 +165,7 @@ fn an_end_that_would_block_goes_to_the_thread() {
     explore_waits("an end that blocks", Bound::Every, || {
         let (mut out, fate) = telling(Blocks::AtTheEnd, 2);
         out.write(0).unwrap();
-        see_off(out, &fate, 1);
+        dismiss(out, &fate, 1);
     });
     explore_waits("a drop after an end that blocks", Bound::Every, || {
         let (mut out, fate) = telling(Blocks::AtTheEnd, 2);
@@ -188,7 +188,7 @@ fn a_thread_that_has_been_quiet_and_what_would_block() {
             for n in 0..count {
                 out.write(n).unwrap();
             }
-            see_off(out, &fate, count);
+            dismiss(out, &fate, count);
         });
     }
 }
@@ -204,7 +204,7 @@ fn a_writer_that_waits_for_what_another_thread_writes() {
             let other = thread::spawn(move || drop(cork));
             out.write(1).unwrap();
             other.join().unwrap();
-            see_off(out, &fate, 2);
+            dismiss(out, &fate, 2);
         });
     }
 }

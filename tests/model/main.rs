@@ -17,7 +17,7 @@ mod direct;
 mod ends;
 mod fanout;
 mod flow;
-mod rota;
+mod leader;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::net::{Connection, RunningServer, Server, ServerEvent};
 use highwater::{Error, ErrorKind, Sink, Source, pipeline};
 

@@ -1,6 +1,6 @@
 //! A writable that is torn down in the middle of something.
 
-use highwater::state::{Batching, Event, Marks, Misuse, Request, WritableState};
+use highwater::state::{Batching, Event, Marks, Misuse, SinkRequest, WritableState};
 use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Writable, channel};
 
 use crate::parts::{Keeper, Log, bytes, kaboom};
@@ -16,13 +16,13 @@ fn a_destroyed_machine_completes_what_is_in_flight_and_never_begins_what_is_queu
                 WritableState::new(marks, |text| text.len(), Batching::One);
             let mut drains = 0;
             assert!(state.write("abc").unwrap().reached());
-            assert!(matches!(state.next_request(), Some(Request::Write(_))));
+            assert!(matches!(state.next_request(), Some(SinkRequest::Write(_))));
             drains += usize::from(state.complete().contains(Event::Drain));
             assert_eq!(drains, 1);
 
             if queues {
                 assert!(state.write("def").unwrap().reached());
-                assert!(matches!(state.next_request(), Some(Request::Write(_))));
+                assert!(matches!(state.next_request(), Some(SinkRequest::Write(_))));
             }
             if ends {
                 state.end_with("ghi").unwrap();
@@ -40,7 +40,7 @@ fn a_destroyed_machine_completes_what_is_in_flight_and_never_begins_what_is_queu
             drains += usize::from(state.complete().contains(Event::Drain));
             assert_eq!(drains, 1, "nobody writes on");
             assert_eq!(state.len(), 0);
-            assert!(matches!(state.next_request(), Some(Request::Release)));
+            assert!(matches!(state.next_request(), Some(SinkRequest::Release)));
             assert!(!state.released().contains(Event::Finish));
             assert!(state.next_request().is_none());
         }
@@ -255,11 +255,11 @@ fn an_end_in_the_middle_of_a_destroy_does_not_make_a_finish_of_it() {
     let mut state: WritableState<&str, Misuse> =
         WritableState::new(marks, |text| text.len(), Batching::One);
     assert!(state.write("foo").unwrap().reached());
-    assert!(matches!(state.next_request(), Some(Request::Write(_))));
+    assert!(matches!(state.next_request(), Some(SinkRequest::Write(_))));
     drop(state.destroy(None));
     state.end();
     assert!(state.complete().is_empty());
-    assert!(matches!(state.next_request(), Some(Request::Release)));
+    assert!(matches!(state.next_request(), Some(SinkRequest::Release)));
     assert!(!state.released().contains(Event::Finish));
     assert!(!state.is_finished());
 

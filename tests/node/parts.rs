@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::{Error, ErrorKind, Out, Sink, Source, Transform};
 
 use crate::support::Gate;

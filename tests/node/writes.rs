@@ -1,7 +1,7 @@
 //! What a write does, and what it answers.
 
 use bytes::Bytes;
-use highwater::state::{Batching, Event, Marks, Misuse, Request, WritableState};
+use highwater::state::{Batching, Event, Marks, Misuse, SinkRequest, WritableState};
 use highwater::{Error, ErrorKind, HighWaterMark, Writable, WriteError};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -193,13 +193,13 @@ fn a_drain_is_not_told_after_the_end() {
     let mut state: WritableState<&str, Misuse> =
         WritableState::new(marks, |text| text.len(), Batching::One);
     assert!(state.write("asd").unwrap().reached());
-    assert!(matches!(state.next_request(), Some(Request::Write(_))));
+    assert!(matches!(state.next_request(), Some(SinkRequest::Write(_))));
     assert!(state.needs_drain());
     state.end();
     assert!(!state.needs_drain());
     assert_eq!(state.len(), 3);
     assert!(!state.complete().contains(Event::Drain));
-    assert!(matches!(state.next_request(), Some(Request::Final)));
+    assert!(matches!(state.next_request(), Some(SinkRequest::Final)));
     assert!(state.complete().contains(Event::Finish));
 
     // Nor does whoever waits for it wait for ever, or go on to write.

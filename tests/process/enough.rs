@@ -2,7 +2,7 @@
 
 use std::io;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::process;
 use highwater::{Bytes, ErrorKind, Sink, fs as ends, pipeline};
 

@@ -162,7 +162,7 @@ fn a_writer_that_goes_away_is_no_end() {
 }
 
 fn write_all(sink: &mut ChildSink, bytes: &'static [u8]) {
-    let mut batch = highwater::chunk::Batch::new();
+    let mut batch = highwater::Batch::new();
     batch.push(Bytes::from_static(bytes), bytes.len());
     while !batch.is_empty() {
         sink.write(&mut batch).unwrap();

@@ -4,7 +4,7 @@
 //! server has them do, over input that comes in pieces.
 
 use highwater::http::proto::{
-    BodyDecoder, BodyFraming, Decoded, Head, HeadParser, Limits, Refusal, encode_chunk_head,
+    BodyDecoder, BodyFraming, Decoded, Head, HeadParser, Limits, Rejection, encode_chunk_head,
     encode_last_chunk, is_trailer,
 };
 use highwater::http::{HeaderMap, HeaderName, HeaderValue, Version};
@@ -28,7 +28,7 @@ pub(crate) enum End {
     Clean,
     InHead,
     InBody,
-    Refused(Refusal),
+    Refused(Rejection),
 }
 
 /// What came over a connection.
@@ -94,7 +94,7 @@ impl Connection {
         }
     }
 
-    fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+    fn push(&mut self, piece: &[u8]) -> Result<(), Rejection> {
         self.head.extend_from_slice(piece);
         loop {
             if self.body.is_some() && !self.read_body()? {
@@ -124,7 +124,7 @@ impl Connection {
     }
 
     /// Reads what there is of a body; says whether it is over.
-    fn read_body(&mut self) -> Result<bool, Refusal> {
+    fn read_body(&mut self) -> Result<bool, Rejection> {
         let (_, decoder) = self.body.as_mut().expect("there is one");
         let over = decode(decoder, &mut self.head, &mut self.part)?;
         assert!(self.part.len() as u64 <= self.limits.body_bytes);
@@ -164,7 +164,7 @@ fn decode(
     decoder: &mut BodyDecoder,
     input: &mut Vec<u8>,
     out: &mut Vec<u8>,
-) -> Result<bool, Refusal> {
+) -> Result<bool, Rejection> {
     loop {
         let announced = decoder.left();
         match decoder.decode(input)? {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use highwater::http::files::etag::Stamp;
 use highwater::http::files::path::{Relative, encode};
-use highwater::http::files::plan::{Body, Representation, plan};
+use highwater::http::files::plan::{Content, Representation, plan};
 use highwater::http::files::range::{RANGES_MAX, Selection, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -248,11 +248,11 @@ pub(crate) fn holds_together(bytes: &[u8]) {
 
     let has = |name: &str| plan.headers.contains_key(name);
     match (plan.status, &plan.body) {
-        (StatusCode::OK, Body::Range(range)) => {
+        (StatusCode::OK, Content::Range(range)) => {
             assert_eq!(*range, 0..complete);
             assert!(!has("content-range"));
         }
-        (StatusCode::PARTIAL_CONTENT, Body::Range(range)) => {
+        (StatusCode::PARTIAL_CONTENT, Content::Range(range)) => {
             assert!(
                 range.start < range.end && range.end <= complete,
                 "{headers:?}"
@@ -260,7 +260,7 @@ pub(crate) fn holds_together(bytes: &[u8]) {
             let said = format!("bytes {}-{}/{complete}", range.start, range.end - 1);
             assert_eq!(plan.headers["content-range"], said);
         }
-        (StatusCode::PARTIAL_CONTENT, Body::Parts(parts)) => {
+        (StatusCode::PARTIAL_CONTENT, Content::Parts(parts)) => {
             assert!(parts.len() <= complete, "{headers:?}");
             assert!(parts.parts().len() > 1, "{headers:?}");
             assert!(!has("content-range"));
@@ -270,9 +270,9 @@ pub(crate) fn holds_together(bytes: &[u8]) {
             });
             assert_eq!(sent.sum::<u64>() + parts.tail().len() as u64, parts.len());
         }
-        (StatusCode::NOT_MODIFIED, Body::None) => assert!(has("etag") && has("vary")),
-        (StatusCode::PRECONDITION_FAILED, Body::Text(_)) => {}
-        (StatusCode::RANGE_NOT_SATISFIABLE, Body::Text(_)) => {
+        (StatusCode::NOT_MODIFIED, Content::None) => assert!(has("etag") && has("vary")),
+        (StatusCode::PRECONDITION_FAILED, Content::Text(_)) => {}
+        (StatusCode::RANGE_NOT_SATISFIABLE, Content::Text(_)) => {
             assert_eq!(plan.headers["content-range"], format!("bytes */{complete}"));
         }
         other => panic!("{other:?} for {headers:?}"),

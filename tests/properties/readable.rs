@@ -9,7 +9,7 @@ mod ledger;
 #[path = "readable/model.rs"]
 mod model;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::state::{Marks, Misuse, READ_MAX, ReadableState, Reads};
 
 use ledger::Ledger;

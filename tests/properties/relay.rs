@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use highwater::state::{Marks, RelayState, Tail};
+use highwater::state::{EndKind, Marks, RelayState};
 
 /// What is done to one of the two ways.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ enum Op {
     Receive(usize),
     /// Writes so many bytes, or as many as are held.
     Send(usize),
-    End(Tail),
+    End(EndKind),
     /// Passes the tail on, if it is due.
     Finish,
     BreakOff,
@@ -48,8 +48,8 @@ pub(crate) fn script(bytes: &[u8]) -> Script {
             55..=104 => Op::Send(size()),
             105..=108 => Op::Rest,
             109..=119 => Op::Finish,
-            120..=123 => Op::End(Tail::End),
-            124..=125 => Op::End(Tail::Reset),
+            120..=123 => Op::End(EndKind::End),
+            124..=125 => Op::End(EndKind::Reset),
             _ => Op::BreakOff,
         };
         ops.push((usize::from(byte % 2), op));
@@ -98,8 +98,8 @@ pub(crate) fn agrees_with_the_model(script: &Script) {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     Open,
-    Ending(Tail),
-    Finished(Tail),
+    Ending(EndKind),
+    Finished(EndKind),
     Failed,
 }
 
@@ -142,7 +142,7 @@ impl Way {
         matches!(self.phase, Phase::Finished(_) | Phase::Failed)
     }
 
-    fn due(&self) -> Option<Tail> {
+    fn due(&self) -> Option<EndKind> {
         match self.phase {
             Phase::Ending(tail) if self.held.is_empty() => Some(tail),
             _ => None,
@@ -233,14 +233,17 @@ impl Way {
         );
         assert_eq!(state.due(), self.due());
         assert_eq!(state.is_over(), self.is_over());
-        assert_eq!(state.has_ended(), self.phase == Phase::Finished(Tail::End));
+        assert_eq!(
+            state.has_ended(),
+            self.phase == Phase::Finished(EndKind::End)
+        );
         assert_eq!(state.can_rest(), self.has_memory && held.is_empty());
     }
 
     /// Brings it to its end, if it has none.
     fn wind_up(&mut self) {
         for op in [
-            Op::End(Tail::End),
+            Op::End(EndKind::End),
             Op::Send(usize::MAX),
             Op::Finish,
             Op::Rest,

@@ -1,7 +1,7 @@
 //! What holds for a wire, whatever the bytes and however they are cut: neither side panics, cutting
 //! does not show, and nothing is taken beyond the credit.
 
-use highwater::wire::{Decoder, Frame, Receiving, Role, Sending};
+use highwater::wire::{Frame, FrameDecoder, Receiving, Role, Sending};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark};
 
 /// What came of some bytes: in words, with the data of a frame joined again.
@@ -22,7 +22,7 @@ pub(crate) enum Side {
 
 /// Reads bytes that are cut as said, in turn, or whole, as the other side would.
 pub(crate) fn hear(from: Side, bytes: &[u8], cuts: &[usize]) -> Heard {
-    let mut decoder = Decoder::new();
+    let mut decoder = FrameDecoder::new();
     let mut other = Other::new(from);
     let mut heard = Heard {
         said: Vec::new(),
@@ -92,7 +92,7 @@ impl Other {
 
     fn take_in(
         &mut self,
-        decoder: &mut Decoder,
+        decoder: &mut FrameDecoder,
         input: &mut Bytes,
         into: &mut Heard,
     ) -> Result<(), Error> {
@@ -177,7 +177,7 @@ pub(crate) fn comes_back(error: &Error) {
     Frame::Hello(Role::Writer).encode(&mut written);
     Frame::Closed(error.clone()).encode(&mut written);
     let mut written = Bytes::from(written);
-    let mut decoder = Decoder::new();
+    let mut decoder = FrameDecoder::new();
     let hello = decoder.decode(&mut written);
     assert!(matches!(hello, Ok(Some(Frame::Hello(Role::Writer)))));
     let Ok(Some(Frame::Closed(read))) = decoder.decode(&mut written) else {

@@ -12,8 +12,8 @@ mod model;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use highwater::chunk::{Batch, Load};
-use highwater::state::{Batching, Marks, Misuse, Pressure, Request, WritableState};
+use highwater::state::{Batching, Marks, Misuse, Pressure, SinkRequest, WritableState};
+use highwater::{Batch, Load};
 
 use ledger::Ledger;
 use model::Model;
@@ -227,7 +227,7 @@ impl Run {
 
     fn poll(&mut self) {
         let asked = match self.state.next_request() {
-            Some(Request::Write(batch)) => {
+            Some(SinkRequest::Write(batch)) => {
                 let weights = batch.iter().map(|chunk| self.model.weigh(chunk)).sum();
                 assert_eq!(batch.weight(), weights);
                 self.batch = batch;
@@ -235,8 +235,8 @@ impl Run {
                     self.batch.iter().map(|chunk| chunk.id).collect(),
                 ))
             }
-            Some(Request::Final) => Some(Asked::Final),
-            Some(Request::Release) => Some(Asked::Release),
+            Some(SinkRequest::Final) => Some(Asked::Final),
+            Some(SinkRequest::Release) => Some(Asked::Release),
             None => None,
         };
         assert_eq!(asked, self.model.next_request());

@@ -6,7 +6,9 @@
 use std::env;
 use std::io;
 
-use highwater::wire::{CAUSE_BYTES_MAX, DATA_BYTES_MAX, Decoder, Frame, Receiving, Role, Sending};
+use highwater::wire::{
+    CAUSE_BYTES_MAX, DATA_BYTES_MAX, Frame, FrameDecoder, Receiving, Role, Sending,
+};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -98,7 +100,7 @@ fn an_error_that_says_too_much_is_cut_and_still_one() {
     Frame::Fail(error).encode(&mut out);
     Frame::Fail(Error::new(ErrorKind::Failed, format!("a{long}"))).encode(&mut out);
     assert!(out.len() < CAUSE_BYTES_MAX);
-    let mut decoder = Decoder::new();
+    let mut decoder = FrameDecoder::new();
     let mut input = Bytes::from(out);
     decoder.decode(&mut input).unwrap();
     let Some(Frame::Fail(cut)) = decoder.decode(&mut input).unwrap() else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use highwater::Bytes;
 use highwater::net::{self, Socket};
-use highwater::wire::{Decoder, Frame, Role};
+use highwater::wire::{Frame, FrameDecoder, Role};
 
 /// Two ends of a connection over the loopback.
 pub(crate) fn tcp() -> (TcpStream, TcpStream) {
@@ -34,7 +34,7 @@ pub(crate) fn impatient(idle: Duration) -> (Socket, TcpStream) {
 /// A peer by hand: what it says is as wrong as a test wants it.
 pub(crate) struct Peer<S> {
     stream: S,
-    decoder: Decoder,
+    decoder: FrameDecoder,
     input: Bytes,
 }
 
@@ -42,7 +42,7 @@ impl<S: Read + Write> Peer<S> {
     pub(crate) fn new(stream: S, role: Role) -> Self {
         let mut peer = Self {
             stream,
-            decoder: Decoder::new(),
+            decoder: FrameDecoder::new(),
             input: Bytes::new(),
         };
         peer.say(&Frame::Hello(role));

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
-use highwater::wire::{DATA_BYTES_MAX, Decoder, Frame, Role, WireSink, WireSource};
+use highwater::wire::{DATA_BYTES_MAX, Frame, FrameDecoder, Role, WireSink, WireSource};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark, pipeline};
 
 use crate::kit::tcp;
@@ -41,7 +41,7 @@ fn refused(to: Role, bytes: Vec<u8>) -> (Error, Option<Error>) {
         let mut answer = Vec::new();
         // What was not read is a reset behind the answer.
         let _ = theirs.read_to_end(&mut answer);
-        let (mut decoder, mut input) = (Decoder::new(), Bytes::from(answer));
+        let (mut decoder, mut input) = (FrameDecoder::new(), Bytes::from(answer));
         let mut told = None;
         while let Some(frame) = decoder.decode(&mut input).unwrap() {
             if let Frame::Fail(error) | Frame::Closed(error) = frame {

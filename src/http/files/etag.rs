@@ -100,7 +100,7 @@ impl ETag {
         matches!(scan(value.as_bytes()), Some((tag, b"")) if self.is(&tag, comparison))
     }
 
-    fn is(&self, tag: &Tag<'_>, comparison: Comparison) -> bool {
+    fn is(&self, tag: &ClientTag<'_>, comparison: Comparison) -> bool {
         let alike = self.opaque.as_bytes() == tag.opaque;
         alike && (comparison == Comparison::Weak || !(self.weak || tag.weak))
     }
@@ -119,13 +119,13 @@ impl fmt::Display for ETag {
 }
 
 /// A tag that a client has sent.
-struct Tag<'a> {
+struct ClientTag<'a> {
     opaque: &'a [u8],
     weak: bool,
 }
 
 /// Takes a tag off the front. A comma may be a part of it.
-fn scan(value: &[u8]) -> Option<(Tag<'_>, &[u8])> {
+fn scan(value: &[u8]) -> Option<(ClientTag<'_>, &[u8])> {
     let (weak, opaque) = match value {
         [b'W', b'/', rest @ ..] => (true, rest),
         _ => (false, value),
@@ -138,7 +138,7 @@ fn scan(value: &[u8]) -> Option<(Tag<'_>, &[u8])> {
         return None;
     }
     let (opaque, rest) = opaque.split_at(len + 2);
-    Some((Tag { opaque, weak }, rest))
+    Some((ClientTag { opaque, weak }, rest))
 }
 
 const fn is_of_a_tag(byte: u8) -> bool {
@@ -146,7 +146,7 @@ const fn is_of_a_tag(byte: u8) -> bool {
 }
 
 /// The tags of a list, up to the first thing that is none.
-fn tags(mut list: &[u8]) -> impl Iterator<Item = Tag<'_>> {
+fn tags(mut list: &[u8]) -> impl Iterator<Item = ClientTag<'_>> {
     std::iter::from_fn(move || {
         while let [b' ' | b'\t' | b',', rest @ ..] = list {
             list = rest;

@@ -230,15 +230,15 @@ impl Folder {
         if !path.is_folder() {
             let path = path.as_bytes();
             return match self.look(path)? {
-                Found::File(file) => Ok(self.serve(path, file, method, headers)),
-                Found::Folder(_) => Ok(moved(uri)),
-                Found::Other => Err(Errno::NOENT),
+                Lookup::File(file) => Ok(self.serve(path, file, method, headers)),
+                Lookup::Folder(_) => Ok(moved(uri)),
+                Lookup::Other => Err(Errno::NOENT),
             };
         }
         if let Some(index) = &self.index {
             let index = join(path.as_bytes(), index);
             match self.look(&index) {
-                Ok(Found::File(file)) => return Ok(self.serve(&index, file, method, headers)),
+                Ok(Lookup::File(file)) => return Ok(self.serve(&index, file, method, headers)),
                 Err(errno) if !is_missing(errno) => return Err(errno),
                 Ok(_) | Err(_) => {}
             }
@@ -251,16 +251,16 @@ impl Folder {
     }
 
     /// Opens a path, and looks what it is. What is looked at is what was opened.
-    fn look(&self, path: &[u8]) -> Result<Found, Errno> {
+    fn look(&self, path: &[u8]) -> Result<Lookup, Errno> {
         let file = self.beneath.open(path, self.links)?;
         let metadata = file.metadata().map_err(|error| errno(&error))?;
         let stamp = Stamp::from(&metadata);
         Ok(if metadata.is_file() {
-            Found::File(Opened { file, stamp })
+            Lookup::File(Opened { file, stamp })
         } else if metadata.is_dir() {
-            Found::Folder(Opened { file, stamp })
+            Lookup::Folder(Opened { file, stamp })
         } else {
-            Found::Other
+            Lookup::Other
         })
     }
 
@@ -288,7 +288,7 @@ impl Folder {
     /// The file beside it that holds the same with gzip.
     fn compressed(&self, path: &[u8], plain: &Opened) -> Option<Opened> {
         // Whatever is wrong with it, there is still the plain one.
-        let Ok(Found::File(compressed)) = self.look(&[path, b".gz"].concat()) else {
+        let Ok(Lookup::File(compressed)) = self.look(&[path, b".gz"].concat()) else {
             return None;
         };
         let is_current = seconds(&compressed.stamp) >= seconds(&plain.stamp);
@@ -296,13 +296,13 @@ impl Folder {
     }
 
     fn list(&self, path: &Relative) -> Result<Prepared, Errno> {
-        let Found::Folder(folder) = self.look(path.as_bytes())? else {
+        let Lookup::Folder(folder) = self.look(path.as_bytes())? else {
             return Err(Errno::NOTDIR);
         };
         let look = |name: &OsStr| match self.look(&join(path.as_bytes(), name)) {
-            Ok(Found::File(found)) => Shown::File(Some(Facts::of(&found.stamp))),
-            Ok(Found::Folder(found)) => Shown::Folder(Some(Facts::of(&found.stamp))),
-            Ok(Found::Other) | Err(_) => Shown::Nothing,
+            Ok(Lookup::File(found)) => Shown::File(Some(Facts::of(&found.stamp))),
+            Ok(Lookup::Folder(found)) => Shown::Folder(Some(Facts::of(&found.stamp))),
+            Ok(Lookup::Other) | Err(_) => Shown::Nothing,
         };
         let listing = Listing::read(folder.file, self.hidden, look)?;
         let page = listing.page(path.as_bytes());
@@ -317,7 +317,7 @@ impl From<Plan> for Prepared {
 }
 
 /// What is behind a path.
-enum Found {
+enum Lookup {
     File(Opened),
     Folder(Opened),
     /// A pipe, a device, a socket.

@@ -163,7 +163,7 @@ impl Listing {
 impl Entry {
     fn write(&self, page: &mut String) {
         let slash = if self.is_folder { "/" } else { "" };
-        let (link, name) = (encode(&self.name), escape(&self.name));
+        let (conn, name) = (encode(&self.name), escape(&self.name));
         let len = match self.facts {
             Some(facts) if !self.is_folder => facts.len.to_string(),
             _ => String::new(),
@@ -173,7 +173,7 @@ impl Entry {
         // Writing to a string cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td><a href=\"{link}{slash}\">{name}{slash}</a></td><td>{len}</td><td>{modified}</td></tr>"
+            "<tr><td><a href=\"{conn}{slash}\">{name}{slash}</a></td><td>{len}</td><td>{modified}</td></tr>"
         );
     }
 }

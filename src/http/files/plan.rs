@@ -43,12 +43,12 @@ pub struct Plan {
     /// The headers.
     pub headers: HeaderMap,
     /// What follows them.
-    pub body: Body,
+    pub body: Content,
 }
 
 /// What follows the head of an answer, unless that was all that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum Content {
     /// Nothing, not even a length: 304.
     None,
     /// What is here.
@@ -59,7 +59,7 @@ pub enum Body {
     Parts(Multipart),
 }
 
-impl Body {
+impl Content {
     /// How long it is.
     #[must_use]
     #[allow(
@@ -91,7 +91,7 @@ pub fn plan(
     match judge(method, headers, &validators) {
         Verdict::Failed => return Plan::of_status(StatusCode::PRECONDITION_FAILED),
         Verdict::NotModified => {
-            let mut plan = Plan::new(StatusCode::NOT_MODIFIED, Body::None);
+            let mut plan = Plan::new(StatusCode::NOT_MODIFIED, Content::None);
             plan.describe_for_caches(file, &validators);
             return plan;
         }
@@ -125,7 +125,7 @@ fn selection(
 }
 
 impl Plan {
-    fn new(status: StatusCode, body: Body) -> Self {
+    fn new(status: StatusCode, body: Content) -> Self {
         Self {
             status,
             headers: HeaderMap::with_capacity(HEADERS),
@@ -136,7 +136,7 @@ impl Plan {
     /// An answer that says its status and nothing more.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
-        let mut plan = Self::new(status, Body::Text(format!("{status}\n").into()));
+        let mut plan = Self::new(status, Content::Text(format!("{status}\n").into()));
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         plan.headers.insert(CONTENT_TYPE, text);
         plan
@@ -158,7 +158,7 @@ impl Plan {
     #[must_use]
     pub fn of_method(method: &Method, allow: &'static str) -> Self {
         let mut plan = match *method {
-            Method::OPTIONS => Self::new(StatusCode::NO_CONTENT, Body::None),
+            Method::OPTIONS => Self::new(StatusCode::NO_CONTENT, Content::None),
             _ if METHODS.contains(method) => Self::of_status(StatusCode::METHOD_NOT_ALLOWED),
             // RFC 9110 9.1: a server that does not know a method says so.
             _ => return Self::of_status(StatusCode::NOT_IMPLEMENTED),
@@ -169,7 +169,7 @@ impl Plan {
 
     /// A page that was made for this answer.
     pub(super) fn of_page(page: String, cache_control: Option<&HeaderValue>) -> Self {
-        let mut plan = Self::new(StatusCode::OK, Body::Text(page.into()));
+        let mut plan = Self::new(StatusCode::OK, Content::Text(page.into()));
         plan.describe("text/html; charset=utf-8");
         if let Some(value) = cache_control {
             plan.headers.insert(CACHE_CONTROL, value.clone());
@@ -178,7 +178,7 @@ impl Plan {
     }
 
     fn whole(file: &Representation, validators: &Validators) -> Self {
-        let mut plan = Self::new(StatusCode::OK, Body::Range(0..file.stamp.len));
+        let mut plan = Self::new(StatusCode::OK, Content::Range(0..file.stamp.len));
         plan.describe_file(file, validators);
         plan
     }
@@ -191,7 +191,7 @@ impl Plan {
     ) -> Self {
         let complete = file.stamp.len;
         if let [range] = ranges {
-            let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Body::Range(range.clone()));
+            let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Content::Range(range.clone()));
             plan.describe_file(file, validators);
             plan.set(CONTENT_RANGE, content_range(range, complete));
             return plan;
@@ -203,7 +203,7 @@ impl Plan {
             return Self::whole(file, validators);
         };
         let content_type = parts.content_type();
-        let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Body::Parts(parts));
+        let mut plan = Self::new(StatusCode::PARTIAL_CONTENT, Content::Parts(parts));
         plan.describe_file(file, validators);
         plan.set(CONTENT_TYPE, content_type);
         plan

@@ -10,13 +10,13 @@ use http::header::VARY;
 
 use super::folder::{Folder, Prepared};
 use super::multipart::{Multipart, Part};
-use super::plan::Body;
+use super::plan::Content;
+use crate::channel::mark::{HighWaterMark, READ_BYTES};
 use crate::error::{Error, ErrorKind};
-use crate::http::request::Request;
-use crate::http::response::{Response, Sent};
-use crate::mark::{HighWaterMark, READ_BYTES};
-use crate::source::{read_chunk, read_pool};
-use crate::writable::Writable;
+use crate::http::server::request::Request;
+use crate::http::server::response::{Response, Sent};
+use crate::stage::source::{read_chunk, read_pool};
+use crate::stream::writable::Writable;
 
 impl Folder {
     /// Answers a request with what it asks for, or says why not.
@@ -70,11 +70,11 @@ impl Prepared {
         let mut response = response.status(plan.status);
         merge(response.headers_mut(), plan.headers);
         match (plan.body, file) {
-            (Body::None, _) => response.send(Bytes::new()),
-            (Body::Text(text), _) => response.send(text),
-            (Body::Range(range), Some(file)) => response.send_file(&file, range),
-            (Body::Parts(parts), Some(file)) => send_parts(&parts, &file, response),
-            (Body::Range(_) | Body::Parts(_), None) => Err(Error::new(
+            (Content::None, _) => response.send(Bytes::new()),
+            (Content::Text(text), _) => response.send(text),
+            (Content::Range(range), Some(file)) => response.send_file(&file, range),
+            (Content::Parts(parts), Some(file)) => send_parts(&parts, &file, response),
+            (Content::Range(_) | Content::Parts(_), None) => Err(Error::new(
                 ErrorKind::InvalidInput,
                 "there is no file to send bytes of",
             )),

@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::chunk::SizeLine;
 use super::framing::BodyFraming;
 use super::limits::BodyLimits;
-use super::refusal::{Refusal, RefusalKind};
+use super::refusal::{Rejection, RejectionKind};
 use super::trailers;
 
 /// What a piece of input turned out to be.
@@ -52,7 +52,7 @@ pub enum Decoded {
 #[derive(Debug)]
 pub struct BodyDecoder {
     limits: BodyLimits,
-    state: State,
+    state: DecodeState,
     /// How much of the body was taken, as it is sent.
     taken: u64,
     /// How much of it was data, or is announced to be.
@@ -64,7 +64,7 @@ pub struct BodyDecoder {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum DecodeState {
     /// So much of a body with a length is to come.
     Length(u64),
     Size(SizeLine),
@@ -77,7 +77,7 @@ enum State {
     Trailers,
     End,
     /// Refused, and so it stays.
-    Refused(Refusal),
+    Refused(Rejection),
 }
 
 impl BodyDecoder {
@@ -85,15 +85,15 @@ impl BodyDecoder {
     ///
     /// # Errors
     ///
-    /// [`BodyTooLarge`](RefusalKind::BodyTooLarge), if that is known already.
-    pub fn new(framing: BodyFraming, limits: BodyLimits) -> Result<Self, Refusal> {
+    /// [`BodyTooLarge`](RejectionKind::BodyTooLarge), if that is known already.
+    pub fn new(framing: BodyFraming, limits: BodyLimits) -> Result<Self, Rejection> {
         let state = match framing {
-            BodyFraming::None | BodyFraming::Length(0) => State::End,
+            BodyFraming::None | BodyFraming::Length(0) => DecodeState::End,
             BodyFraming::Length(length) if length > limits.bytes => {
-                return Err(Refusal::new(RefusalKind::BodyTooLarge, 0));
+                return Err(Rejection::new(RejectionKind::BodyTooLarge, 0));
             }
-            BodyFraming::Length(length) => State::Length(length),
-            BodyFraming::Chunked => State::Size(SizeLine::default()),
+            BodyFraming::Length(length) => DecodeState::Length(length),
+            BodyFraming::Chunked => DecodeState::Size(SizeLine::default()),
         };
         Ok(Self {
             limits,
@@ -113,25 +113,25 @@ impl BodyDecoder {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`], at the first byte that cannot be right. It stays refused.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Refusal> {
+    /// A [`Rejection`], at the first byte that cannot be right. It stays refused.
+    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Rejection> {
         let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
             match self.state {
-                State::End => return Ok(self.took(consumed, Decoded::End { consumed })),
-                State::Refused(refusal) => return Err(refusal),
+                DecodeState::End => return Ok(self.took(consumed, Decoded::End { consumed })),
+                DecodeState::Refused(refusal) => return Err(refusal),
                 _ if rest.is_empty() => {
                     return Ok(self.took(consumed, Decoded::More { consumed }));
                 }
-                State::Length(left) | State::Chunk(left) => {
+                DecodeState::Length(left) | DecodeState::Chunk(left) => {
                     let len = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     self.pass(left, len as u64);
                     let data = consumed..consumed + len;
                     let consumed = data.end;
                     return Ok(self.took(consumed, Decoded::Data { data, consumed }));
                 }
-                State::Trailers => {
+                DecodeState::Trailers => {
                     let at = self.taken + consumed as u64;
                     consumed += self
                         .take_trailers(rest, at)
@@ -140,7 +140,7 @@ impl BodyDecoder {
                 _ => match self.take_framing(rest) {
                     Ok(len) => consumed += len,
                     Err(kind) => {
-                        let refusal = Refusal::new(kind, consumed).after(self.taken);
+                        let refusal = Rejection::new(kind, consumed).after(self.taken);
                         return Err(self.refuse(refusal));
                     }
                 },
@@ -152,25 +152,25 @@ impl BodyDecoder {
     fn pass(&mut self, left: u64, len: u64) {
         let left = left - len;
         self.state = match self.state {
-            State::Length(_) if left > 0 => State::Length(left),
-            State::Length(_) => State::End,
-            _ if left > 0 => State::Chunk(left),
-            _ => State::ChunkCr,
+            DecodeState::Length(_) if left > 0 => DecodeState::Length(left),
+            DecodeState::Length(_) => DecodeState::End,
+            _ if left > 0 => DecodeState::Chunk(left),
+            _ => DecodeState::ChunkCr,
         };
     }
 
     /// Takes framing: what is between two chunks at once if it is all there and plain, as it nearly
     /// always is, else a byte.
-    fn take_framing(&mut self, input: &[u8]) -> Result<usize, RefusalKind> {
+    fn take_framing(&mut self, input: &[u8]) -> Result<usize, RejectionKind> {
         let (line, before) = match (self.state, input) {
-            (State::ChunkCr, [b'\r', b'\n', line @ ..]) => (line, 2),
-            (State::Size(size), line) if size.is_new() => (line, 0),
+            (DecodeState::ChunkCr, [b'\r', b'\n', line @ ..]) => (line, 2),
+            (DecodeState::Size(size), line) if size.is_new() => (line, 0),
             _ => {
                 self.state = self.take(input[0])?;
                 return Ok(1);
             }
         };
-        self.state = State::Size(SizeLine::default());
+        self.state = DecodeState::Size(SizeLine::default());
         match SizeLine::plain(line) {
             Some((size, len)) if size <= self.limits.bytes - self.data => {
                 self.state = self.begin(size);
@@ -185,46 +185,46 @@ impl BodyDecoder {
     }
 
     /// The state behind the line of a size.
-    fn begin(&mut self, size: u64) -> State {
+    fn begin(&mut self, size: u64) -> DecodeState {
         self.data += size;
         if size == 0 {
-            State::Trailers
+            DecodeState::Trailers
         } else {
-            State::Chunk(size)
+            DecodeState::Chunk(size)
         }
     }
 
     /// Takes a byte of framing.
-    fn take(&mut self, byte: u8) -> Result<State, RefusalKind> {
+    fn take(&mut self, byte: u8) -> Result<DecodeState, RejectionKind> {
         Ok(match (self.state, byte) {
-            (State::Size(mut line), _) => {
+            (DecodeState::Size(mut line), _) => {
                 let size = line.take(byte, &mut self.extension_bytes, &self.limits)?;
                 // Before its line is whole: what is too large may never end.
                 if line.size() > self.limits.bytes - self.data {
-                    return Err(RefusalKind::BodyTooLarge);
+                    return Err(RejectionKind::BodyTooLarge);
                 }
                 match size {
-                    None => State::Size(line),
+                    None => DecodeState::Size(line),
                     Some(size) => self.begin(size),
                 }
             }
-            (State::ChunkCr, b'\r') => State::ChunkLf,
-            (State::ChunkCr, b'\n') => return Err(RefusalKind::BareLf),
-            (State::ChunkLf, b'\n') => State::Size(SizeLine::default()),
-            _ => return Err(RefusalKind::ChunkEnd),
+            (DecodeState::ChunkCr, b'\r') => DecodeState::ChunkLf,
+            (DecodeState::ChunkCr, b'\n') => return Err(RejectionKind::BareLf),
+            (DecodeState::ChunkLf, b'\n') => DecodeState::Size(SizeLine::default()),
+            _ => return Err(RejectionKind::ChunkEnd),
         })
     }
 
     /// Takes what is there of the trailers, a line at a time, and reads them once they are whole.
-    fn take_trailers(&mut self, input: &[u8], at: u64) -> Result<usize, Refusal> {
+    fn take_trailers(&mut self, input: &[u8], at: u64) -> Result<usize, Rejection> {
         let section_at = at - self.section.len() as u64;
-        let refuse = |kind, len: usize| Refusal::new(kind, len).after(section_at);
+        let refuse = |kind, len: usize| Rejection::new(kind, len).after(section_at);
         let line = memchr(b'\n', input).map_or(input.len(), |lf| lf + 1);
         // The empty line that ends them is not counted.
         let room = self.limits.trailer_bytes.saturating_add(2) - self.section.len();
         if line > room {
             return Err(refuse(
-                RefusalKind::TrailersTooLarge,
+                RejectionKind::TrailersTooLarge,
                 self.section.len() + room,
             ));
         }
@@ -237,11 +237,11 @@ impl BodyDecoder {
                 self.trailers = Some(trailers);
             }
             [.., b'\r', b'\n'] => return Ok(line),
-            [before @ .., b'\n'] => return Err(refuse(RefusalKind::BareLf, before.len())),
+            [before @ .., b'\n'] => return Err(refuse(RejectionKind::BareLf, before.len())),
             _ => return Ok(line),
         }
         self.section = Vec::new();
-        self.state = State::End;
+        self.state = DecodeState::End;
         Ok(line)
     }
 
@@ -251,8 +251,8 @@ impl BodyDecoder {
     }
 
     /// Stays with a refusal.
-    fn refuse(&mut self, refusal: Refusal) -> Refusal {
-        self.state = State::Refused(refusal);
+    fn refuse(&mut self, refusal: Rejection) -> Rejection {
+        self.state = DecodeState::Refused(refusal);
         self.section = Vec::new();
         refusal
     }
@@ -260,7 +260,7 @@ impl BodyDecoder {
     /// Says whether the body is over.
     #[must_use]
     pub const fn is_end(&self) -> bool {
-        matches!(self.state, State::End)
+        matches!(self.state, DecodeState::End)
     }
 
     /// Says how much data is to come for certain before anything else does: the rest of the body
@@ -268,7 +268,7 @@ impl BodyDecoder {
     #[must_use]
     pub const fn left(&self) -> u64 {
         match self.state {
-            State::Length(left) | State::Chunk(left) => left,
+            DecodeState::Length(left) | DecodeState::Chunk(left) => left,
             _ => 0,
         }
     }
@@ -277,12 +277,12 @@ impl BodyDecoder {
     ///
     /// # Errors
     ///
-    /// [`Incomplete`](RefusalKind::Incomplete) if the body was not over, or what it was refused for.
-    pub fn finish_of_input(&mut self) -> Result<(), Refusal> {
+    /// [`Incomplete`](RejectionKind::Incomplete) if the body was not over, or what it was refused for.
+    pub fn finish_of_input(&mut self) -> Result<(), Rejection> {
         match self.state {
-            State::End => Ok(()),
-            State::Refused(refusal) => Err(refusal),
-            _ => Err(self.refuse(Refusal::new(RefusalKind::Incomplete, 0).after(self.taken))),
+            DecodeState::End => Ok(()),
+            DecodeState::Refused(refusal) => Err(refusal),
+            _ => Err(self.refuse(Rejection::new(RejectionKind::Incomplete, 0).after(self.taken))),
         }
     }
 

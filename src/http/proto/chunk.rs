@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use super::diagnosis::is_token_byte;
 use super::limits::BodyLimits;
-use super::refusal::RefusalKind;
+use super::refusal::RejectionKind;
 
 /// What ends a chunked body that has no trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -20,11 +20,11 @@ const DIGITS_MAX: u8 = 16;
 pub(super) struct SizeLine {
     size: u64,
     digits: u8,
-    place: Place,
+    place: LinePlace,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum LinePlace {
     /// In the size.
     #[default]
     Size,
@@ -77,12 +77,12 @@ impl SizeLine {
         byte: u8,
         extension_bytes: &mut usize,
         limits: &BodyLimits,
-    ) -> Result<Option<u64>, RefusalKind> {
-        if self.place == Place::Size {
+    ) -> Result<Option<u64>, RejectionKind> {
+        if self.place == LinePlace::Size {
             return self.take_digit(byte).map(|()| None);
         }
-        if self.place == Place::Lf {
-            let kind = RefusalKind::BareCr;
+        if self.place == LinePlace::Lf {
+            let kind = RejectionKind::BareCr;
             return if byte == b'\n' {
                 Ok(Some(self.size))
             } else {
@@ -90,29 +90,29 @@ impl SizeLine {
             };
         }
         self.place = self.place.after(byte)?;
-        if self.place != Place::Lf {
+        if self.place != LinePlace::Lf {
             *extension_bytes += 1;
             if *extension_bytes > limits.extension_bytes {
-                return Err(RefusalKind::ExtensionsTooLarge);
+                return Err(RejectionKind::ExtensionsTooLarge);
             }
         }
         Ok(None)
     }
 
-    fn take_digit(&mut self, byte: u8) -> Result<(), RefusalKind> {
+    fn take_digit(&mut self, byte: u8) -> Result<(), RejectionKind> {
         let Some(digit) = hex(byte) else {
             self.place = match byte {
-                _ if self.digits == 0 => return Err(RefusalKind::ChunkSize),
-                b'\r' => Place::Lf,
-                b';' => Place::NameStart,
-                b' ' | b'\t' => Place::SpaceBefore,
-                b'\n' => return Err(RefusalKind::BareLf),
-                _ => return Err(RefusalKind::ChunkSize),
+                _ if self.digits == 0 => return Err(RejectionKind::ChunkSize),
+                b'\r' => LinePlace::Lf,
+                b';' => LinePlace::NameStart,
+                b' ' | b'\t' => LinePlace::SpaceBefore,
+                b'\n' => return Err(RejectionKind::BareLf),
+                _ => return Err(RejectionKind::ChunkSize),
             };
             return Ok(());
         };
         if self.digits == DIGITS_MAX {
-            return Err(RefusalKind::ChunkSize);
+            return Err(RejectionKind::ChunkSize);
         }
         self.digits += 1;
         self.size = self.size << 4 | u64::from(digit);
@@ -134,21 +134,21 @@ fn hex(byte: u8) -> Option<u8> {
     }
 }
 
-impl Place {
+impl LinePlace {
     /// `;name`, `;name=value` or `;name="value"`, with spaces before and behind a semicolon and an
     /// equals sign, which RFC 9112 7.1.1 calls bad, and has everyone take. There are none before the
     /// end of the line.
-    fn after(self, byte: u8) -> Result<Self, RefusalKind> {
+    fn after(self, byte: u8) -> Result<Self, RejectionKind> {
         let is_space = matches!(byte, b' ' | b'\t');
         Ok(match (self, byte) {
-            (_, b'\n') => return Err(RefusalKind::BareLf),
+            (_, b'\n') => return Err(RejectionKind::BareLf),
             (Self::Quoted, b'"') => Self::QuotedEnd,
             (Self::Quoted, b'\\') => Self::Escaped,
             (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Self::Quoted,
-            (Self::Quoted | Self::Escaped, _) => return Err(RefusalKind::ChunkExtension),
+            (Self::Quoted | Self::Escaped, _) => return Err(RejectionKind::ChunkExtension),
             (Self::SpaceBefore | Self::NameStart | Self::ValueStart, _) if is_space => self,
             (Self::SpaceBefore, b';') => Self::NameStart,
-            (Self::SpaceBefore, _) => return Err(RefusalKind::ChunkSize),
+            (Self::SpaceBefore, _) => return Err(RejectionKind::ChunkSize),
             (Self::NameStart | Self::Name, _) if is_token_byte(byte) => Self::Name,
             (Self::Name | Self::NameSpace, b'=') => Self::ValueStart,
             (Self::Name | Self::NameSpace, _) if is_space => Self::NameSpace,
@@ -158,7 +158,7 @@ impl Place {
             (Self::Name | Self::NameSpace, b';') => Self::NameStart,
             (Self::Value | Self::QuotedEnd | Self::ValueSpace, b';') => Self::NameStart,
             (Self::Name | Self::Value | Self::QuotedEnd, b'\r') => Self::Lf,
-            _ => return Err(RefusalKind::ChunkExtension),
+            _ => return Err(RejectionKind::ChunkExtension),
         })
     }
 }
@@ -204,7 +204,7 @@ pub fn encode_chunk_head(out: &mut Vec<u8>, size: u64) {
 pub fn encode_last_chunk(out: &mut Vec<u8>, trailers: &HeaderMap) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.iter().filter(|(name, _)| super::is_trailer(name)) {
-        super::answer::encode_header(out, name.as_str(), value.as_bytes());
+        super::response::encode_header(out, name.as_str(), value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -2,7 +2,7 @@
 //!
 //! It runs only on the way to a refusal, so it may look at every byte again.
 
-use super::refusal::{Refusal, RefusalKind};
+use super::refusal::{Rejection, RejectionKind};
 
 /// Says whether a byte may be in a token (RFC 9110 5.6.2).
 pub(super) const fn is_token_byte(byte: u8) -> bool {
@@ -27,16 +27,16 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 }
 
 /// A request line, with its line end.
-pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Refusal {
+pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Rejection {
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
     let Some(method) = text.iter().position(|byte| !is_token_byte(*byte)) else {
-        return Refusal::new(RefusalKind::RequestLine, text.len());
+        return Rejection::new(RejectionKind::RequestLine, text.len());
     };
     match text[method] {
-        b'\r' => return Refusal::new(RefusalKind::BareCr, method),
+        b'\r' => return Rejection::new(RejectionKind::BareCr, method),
         b' ' if method > 0 => {}
-        b'\t' => return Refusal::new(RefusalKind::RequestLine, method),
-        _ => return Refusal::new(RefusalKind::Method, method),
+        b'\t' => return Rejection::new(RejectionKind::RequestLine, method),
+        _ => return Rejection::new(RejectionKind::Method, method),
     }
     let target = method + 1;
     let rest = &text[target..];
@@ -49,30 +49,30 @@ pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Refusal {
         .position(|byte| !matches!(byte, 0x21..=0x7e))
     {
         let kind = match rest[bad] {
-            b'\r' => RefusalKind::BareCr,
-            b'\t' => RefusalKind::RequestLine,
-            _ => RefusalKind::Target,
+            b'\r' => RejectionKind::BareCr,
+            b'\t' => RejectionKind::RequestLine,
+            _ => RejectionKind::Target,
         };
-        return Refusal::new(kind, target + bad);
+        return Rejection::new(kind, target + bad);
     }
     if len == 0 || len == rest.len() {
-        return Refusal::new(RefusalKind::RequestLine, target + len);
+        return Rejection::new(RejectionKind::RequestLine, target + len);
     }
     let version = target + len + 1;
     match &text[version..] {
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
-            Refusal::new(RefusalKind::Version, version)
+            Rejection::new(RejectionKind::Version, version)
         }
-        after if after.contains(&b'\r') => Refusal::new(RefusalKind::BareCr, version),
-        _ if error == httparse::Error::Token => Refusal::new(RefusalKind::Target, target),
-        _ => Refusal::new(RefusalKind::RequestLine, version),
+        after if after.contains(&b'\r') => Rejection::new(RejectionKind::BareCr, version),
+        _ if error == httparse::Error::Token => Rejection::new(RejectionKind::Target, target),
+        _ => Rejection::new(RejectionKind::RequestLine, version),
     }
 }
 
 /// A whole head, whose lines all end with CR LF.
-pub(super) fn of_head(head: &[u8], error: httparse::Error) -> Refusal {
+pub(super) fn of_head(head: &[u8], error: httparse::Error) -> Rejection {
     let line = head
         .iter()
         .position(|byte| *byte == b'\n')
@@ -84,9 +84,9 @@ pub(super) fn of_head(head: &[u8], error: httparse::Error) -> Refusal {
 }
 
 /// Header lines, or trailers, with the empty line that ends them.
-pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Refusal {
+pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Rejection {
     if error == httparse::Error::TooManyHeaders {
-        return Refusal::new(RefusalKind::TooManyHeaders, lines.len());
+        return Rejection::new(RejectionKind::TooManyHeaders, lines.len());
     }
     let mut at = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -96,34 +96,34 @@ pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Refusal {
         at += line.len();
     }
     let kind = match error {
-        httparse::Error::HeaderValue => RefusalKind::HeaderValue,
-        _ => RefusalKind::HeaderName,
+        httparse::Error::HeaderValue => RejectionKind::HeaderValue,
+        _ => RejectionKind::HeaderName,
     };
-    Refusal::new(kind, 0)
+    Rejection::new(kind, 0)
 }
 
-fn of_header(line: &[u8], is_first: bool) -> Option<Refusal> {
+fn of_header(line: &[u8], is_first: bool) -> Option<Rejection> {
     if line.is_empty() {
         return None;
     }
     if matches!(line[0], b' ' | b'\t') && !is_first {
-        return Some(Refusal::new(RefusalKind::HeaderFold, 0));
+        return Some(Rejection::new(RejectionKind::HeaderFold, 0));
     }
     let name = line.iter().position(|byte| !is_token_byte(*byte));
     let Some(colon) = name.filter(|at| *at > 0 && line[*at] == b':') else {
         let at = name.unwrap_or(line.len());
         let kind = match line.get(at) {
-            Some(b'\r') => RefusalKind::BareCr,
-            _ => RefusalKind::HeaderName,
+            Some(b'\r') => RejectionKind::BareCr,
+            _ => RejectionKind::HeaderName,
         };
-        return Some(Refusal::new(kind, at));
+        return Some(Rejection::new(kind, at));
     };
     let value = &line[colon + 1..];
     let is_bad = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
     let bad = value.iter().position(is_bad)?;
     let kind = match value[bad] {
-        b'\r' => RefusalKind::BareCr,
-        _ => RefusalKind::HeaderValue,
+        b'\r' => RejectionKind::BareCr,
+        _ => RejectionKind::HeaderValue,
     };
-    Some(Refusal::new(kind, colon + 1 + bad))
+    Some(Rejection::new(kind, colon + 1 + bad))
 }

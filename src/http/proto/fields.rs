@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-use super::framing::{self, Codings};
-use super::refusal::RefusalKind;
+use super::framing;
+use super::framing::Codings;
+use super::refusal::RejectionKind;
 
 /// The longest name that `http` has.
 const NAME_MAX: usize = (1 << 16) - 1;
@@ -42,7 +43,7 @@ pub(super) struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    pub(super) fn of(headers: &[httparse::Header<'a>]) -> Result<Self, RefusalKind> {
+    pub(super) fn of(headers: &[httparse::Header<'a>]) -> Result<Self, RejectionKind> {
         let mut notes = Self::default();
         for header in headers {
             let (name, value) = (header.name, header.value);
@@ -55,7 +56,7 @@ impl<'a> Notes<'a> {
                 14 if is("content-length") => notes.length.note(value),
                 17 if is("transfer-encoding") => notes.codings.note(value),
                 0..=NAME_MAX => {}
-                _ => return Err(RefusalKind::HeaderName),
+                _ => return Err(RejectionKind::HeaderName),
             }
         }
         Ok(notes)
@@ -80,12 +81,12 @@ impl<'a> Notes<'a> {
     }
 
     /// The value that was refused.
-    pub(super) fn blamed(&self, kind: RefusalKind) -> Option<&'a [u8]> {
+    pub(super) fn blamed(&self, kind: RejectionKind) -> Option<&'a [u8]> {
         match kind {
-            RefusalKind::HostTwice | RefusalKind::Host => self.host.value,
-            RefusalKind::ContentLength | RefusalKind::ContentLengthTwice => self.length.value,
-            RefusalKind::Expectation => self.expectation,
-            RefusalKind::ConnectBody => self.length.value.or(self.codings.first),
+            RejectionKind::HostTwice | RejectionKind::Host => self.host.value,
+            RejectionKind::ContentLength | RejectionKind::ContentLengthTwice => self.length.value,
+            RejectionKind::Expectation => self.expectation,
+            RejectionKind::ConnectBody => self.length.value.or(self.codings.first),
             _ => self.codings.first,
         }
     }
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn as_many_headers_as_may_be_fit_into_a_map() {
-        let most = super::super::parser::HEADERS_MAX;
+        let most = crate::http::proto::parser::HEADERS_MAX;
         let mut lines: String = (0..most).map(|n| format!("x-{n}: {n}\r\n")).collect();
         lines.push_str("\r\n");
         let map = read(&Bytes::from(lines), most);

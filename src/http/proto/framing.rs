@@ -4,7 +4,7 @@ use http::{Method, Version};
 
 use super::diagnosis::is_token_byte;
 use super::fields::Notes;
-use super::refusal::RefusalKind;
+use super::refusal::RejectionKind;
 
 /// How the end of a request's body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,34 +22,36 @@ pub(super) fn of_request(
     method: &Method,
     version: Version,
     notes: &Notes<'_>,
-) -> Result<BodyFraming, RefusalKind> {
+) -> Result<BodyFraming, RejectionKind> {
     let framing = match (notes.length.value, notes.codings.first) {
         (None, None) => return Ok(BodyFraming::None),
-        (Some(_), Some(_)) => return Err(RefusalKind::TwoFramings),
-        (None, Some(_)) if version != Version::HTTP_11 => return Err(RefusalKind::CodingTooOld),
+        (Some(_), Some(_)) => return Err(RejectionKind::TwoFramings),
+        (None, Some(_)) if version != Version::HTTP_11 => return Err(RejectionKind::CodingTooOld),
         (None, Some(_)) => {
             notes.codings.check()?;
             BodyFraming::Chunked
         }
-        (Some(_), None) if notes.length.is_repeated => return Err(RefusalKind::ContentLengthTwice),
+        (Some(_), None) if notes.length.is_repeated => {
+            return Err(RejectionKind::ContentLengthTwice);
+        }
         (Some(length), None) => match read_length(length)? {
             0 => BodyFraming::None,
             length => BodyFraming::Length(length),
         },
     };
     if method == Method::CONNECT && framing != BodyFraming::None {
-        return Err(RefusalKind::ConnectBody);
+        return Err(RejectionKind::ConnectBody);
     }
     Ok(framing)
 }
 
 /// Digits and nothing else (RFC 9110 8.6): neither a sign nor a list of equal ones.
-pub(super) fn read_length(digits: &[u8]) -> Result<u64, RefusalKind> {
+pub(super) fn read_length(digits: &[u8]) -> Result<u64, RejectionKind> {
     if digits.contains(&b',') {
-        return Err(RefusalKind::ContentLengthTwice);
+        return Err(RejectionKind::ContentLengthTwice);
     }
     if digits.is_empty() {
-        return Err(RefusalKind::ContentLength);
+        return Err(RejectionKind::ContentLength);
     }
     digits
         .iter()
@@ -57,7 +59,7 @@ pub(super) fn read_length(digits: &[u8]) -> Result<u64, RefusalKind> {
             let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
             length.checked_mul(10)?.checked_add(u64::from(digit))
         })
-        .ok_or(RefusalKind::ContentLength)
+        .ok_or(RejectionKind::ContentLength)
 }
 
 /// The codings of a body, in the order in which they were applied: all that the lines of
@@ -88,11 +90,11 @@ impl<'a> Codings<'a> {
 
     /// Chunked is the only coding there is here. With another before it the body would have an end,
     /// and could not be read; without it at the end it has none.
-    fn check(self) -> Result<(), RefusalKind> {
+    fn check(self) -> Result<(), RejectionKind> {
         if self.is_malformed || !self.is_chunked {
-            Err(RefusalKind::TransferEncoding)
+            Err(RejectionKind::TransferEncoding)
         } else if self.has_other {
-            Err(RefusalKind::CodingUnknown)
+            Err(RejectionKind::CodingUnknown)
         } else {
             Ok(())
         }

@@ -8,10 +8,13 @@ use http::header::UPGRADE;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use memchr::memchr;
 
-use super::fields::{self, Notes};
-use super::framing::{self, BodyFraming};
-use super::refusal::{Refusal, RefusalKind};
-use super::target::{self, TargetForm};
+use super::fields;
+use super::fields::Notes;
+use super::framing;
+use super::framing::BodyFraming;
+use super::refusal::{Rejection, RejectionKind};
+use super::target;
+use super::target::TargetForm;
 
 /// The longest method that is taken. The longest that is registered has 17 letters.
 const METHOD_MAX: usize = 32;
@@ -67,24 +70,32 @@ impl Line {
     pub(super) fn read(
         request: &httparse::Request<'_, '_>,
         bytes: &Bytes,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Rejection> {
         let method = request.method.unwrap_or_default();
         let target = request.path.unwrap_or_default();
         if method.len() > METHOD_MAX {
-            return Err(Refusal::new(RefusalKind::MethodTooLong, METHOD_MAX));
+            return Err(Rejection::new(RejectionKind::MethodTooLong, METHOD_MAX));
         }
         let at = method.len() + 1;
         if target.len() > TARGET_MAX {
-            return Err(Refusal::new(RefusalKind::RequestLineTooLong, TARGET_MAX));
+            return Err(Rejection::new(
+                RejectionKind::RequestLineTooLong,
+                TARGET_MAX,
+            ));
         }
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| Refusal::new(RefusalKind::Method, 0))?;
+            .map_err(|_| Rejection::new(RejectionKind::Method, 0))?;
         let (uri, form) = target::read(&method, bytes.slice(at..at + target.len()))
-            .map_err(|kind| Refusal::new(kind, at))?;
+            .map_err(|kind| Rejection::new(kind, at))?;
         let version = match request.version {
             Some(0) => Version::HTTP_10,
             Some(1) => Version::HTTP_11,
-            _ => return Err(Refusal::new(RefusalKind::Version, at + target.len() + 1)),
+            _ => {
+                return Err(Rejection::new(
+                    RejectionKind::Version,
+                    at + target.len() + 1,
+                ));
+            }
         };
         Ok(Self {
             method,
@@ -102,11 +113,11 @@ impl Head {
         line: Line,
         (bytes, copy): (&[u8], Bytes),
         headers: &[httparse::Header<'_>],
-    ) -> Result<Self, Refusal> {
-        let notes = Notes::of(headers).map_err(|kind| Refusal::new(kind, 0))?;
+    ) -> Result<Self, Rejection> {
+        let notes = Notes::of(headers).map_err(|kind| Rejection::new(kind, 0))?;
         let refuse = |kind| {
             let blamed = notes.blamed(kind);
-            Refusal::new(
+            Rejection::new(
                 kind,
                 blamed.map_or(bytes.len(), |value| offset(bytes, value)),
             )
@@ -116,7 +127,7 @@ impl Head {
         // HTTP/1.0 has no expectations, and what it sends is not looked at.
         let is_11 = line.version == Version::HTTP_11;
         if is_11 && notes.expectation.is_some() {
-            return Err(refuse(RefusalKind::Expectation));
+            return Err(refuse(RejectionKind::Expectation));
         }
         Ok(Self {
             host: host.map(|host| {
@@ -238,11 +249,11 @@ impl Head {
     }
 }
 
-fn check_host<'a>(notes: &Notes<'a>, version: Version) -> Result<Option<&'a [u8]>, RefusalKind> {
+fn check_host<'a>(notes: &Notes<'a>, version: Version) -> Result<Option<&'a [u8]>, RejectionKind> {
     match notes.host.value {
-        _ if notes.host.is_repeated => Err(RefusalKind::HostTwice),
-        Some(host) if !target::is_host(host) => Err(RefusalKind::Host),
-        None if version == Version::HTTP_11 => Err(RefusalKind::HostMissing),
+        _ if notes.host.is_repeated => Err(RejectionKind::HostTwice),
+        Some(host) if !target::is_host(host) => Err(RejectionKind::Host),
+        None if version == Version::HTTP_11 => Err(RejectionKind::HostMissing),
         host => Ok(host),
     }
 }

@@ -1,6 +1,6 @@
 //! What HTTP/1.1 says, with no socket, thread, lock or clock.
 //!
-//! Bytes go in and answers come out: the head of a request, the data in its body, or a [`Refusal`]
+//! Bytes go in and answers come out: the head of a request, the data in its body, or a [`Rejection`]
 //! that names the rule that was broken. Nothing that is doubtful is repaired, for two programs that
 //! repair differently can be made to disagree where a request ends. Whatever cuts the input into
 //! pieces, the outcome is the same.
@@ -28,7 +28,6 @@
 //! # Ok::<(), highwater::http::proto::Refusal>(())
 //! ```
 
-mod answer;
 mod body;
 mod chunk;
 mod diagnosis;
@@ -38,16 +37,17 @@ mod head;
 mod limits;
 mod parser;
 mod refusal;
+mod response;
 mod target;
 mod trailers;
 
-pub use answer::{BodyPlan, Framing, encode_head, encode_informational};
 pub use body::{BodyDecoder, Decoded};
 pub use chunk::{LAST_CHUNK, encode_chunk_head, encode_last_chunk};
 pub use framing::BodyFraming;
 pub use head::Head;
 pub use limits::{BodyLimits, HeadLimits, Limits};
 pub use parser::HeadParser;
-pub use refusal::{Refusal, RefusalKind};
+pub use refusal::{Rejection, RejectionKind};
+pub use response::{BodyPlan, Framing, encode_head, encode_informational};
 pub use target::TargetForm;
 pub use trailers::is_trailer;

@@ -5,10 +5,11 @@ use std::mem::{self, MaybeUninit};
 use bytes::Bytes;
 use memchr::memchr;
 
-use super::diagnosis::{self, is_token_byte};
+use super::diagnosis;
+use super::diagnosis::is_token_byte;
 use super::head::{Head, Line};
 use super::limits::HeadLimits;
-use super::refusal::{Refusal, RefusalKind};
+use super::refusal::{Rejection, RejectionKind};
 
 /// How many empty lines may stand before a request: old clients end a body with one.
 const EMPTY_LINES_MAX: usize = 2;
@@ -77,9 +78,9 @@ impl HeadParser {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`]: of the request line when that is whole, of the headers when they all are, of a
+    /// A [`Rejection`]: of the request line when that is whole, of the headers when they all are, of a
     /// line end or a limit at the byte that breaks it. What was pushed by then is within the limits.
-    pub fn push(&mut self, buffer: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
+    pub fn push(&mut self, buffer: &[u8]) -> Result<Option<(Head, usize)>, Rejection> {
         let found = self.search.find_end(buffer, &self.limits);
         if matches!(found, Ok(Some(_))) {
             return self.read(buffer, found?.unwrap_or_default()).map(Some);
@@ -110,7 +111,7 @@ impl HeadParser {
         self.search.scanned > self.search.start
     }
 
-    fn read(&mut self, buffer: &[u8], end: usize) -> Result<(Head, usize), Refusal> {
+    fn read(&mut self, buffer: &[u8], end: usize) -> Result<(Head, usize), Rejection> {
         let start = mem::take(&mut self.search).start;
         let head = read_head(&buffer[start..end], &self.limits)
             .map_err(|refusal| refusal.after(start as u64))?;
@@ -120,7 +121,7 @@ impl HeadParser {
 
 impl Search {
     /// Looks for the empty line that ends the head, from where it was left.
-    fn find_end(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
+    fn find_end(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Rejection> {
         loop {
             if self.headers.is_none() {
                 self.check_start(buffer)?;
@@ -136,7 +137,7 @@ impl Search {
             };
             let lf = self.scanned + found;
             if lf == self.line || buffer[lf - 1] != b'\r' {
-                return Err(Refusal::new(RefusalKind::BareLf, lf));
+                return Err(Rejection::new(RejectionKind::BareLf, lf));
             }
             let is_empty = lf == self.line + 1;
             self.line = lf + 1;
@@ -151,54 +152,54 @@ impl Search {
     }
 
     /// What cannot be a request is known by its first byte: no need to wait for a line.
-    fn check_start(&self, buffer: &[u8]) -> Result<(), Refusal> {
+    fn check_start(&self, buffer: &[u8]) -> Result<(), Rejection> {
         match buffer.get(self.start..).unwrap_or_default() {
             [] | [b'\r'] | [b'\r', b'\n', ..] => Ok(()),
-            [b'\r', ..] => Err(Refusal::new(RefusalKind::BareCr, self.start)),
-            [b'\n', ..] => Err(Refusal::new(RefusalKind::BareLf, self.start)),
+            [b'\r', ..] => Err(Rejection::new(RejectionKind::BareCr, self.start)),
+            [b'\n', ..] => Err(Rejection::new(RejectionKind::BareLf, self.start)),
             [first, ..] if is_token_byte(*first) => Ok(()),
-            _ => Err(Refusal::new(RefusalKind::Method, self.start)),
+            _ => Err(Rejection::new(RejectionKind::Method, self.start)),
         }
     }
 
-    fn skip_empty_line(&mut self) -> Result<(), Refusal> {
+    fn skip_empty_line(&mut self) -> Result<(), Rejection> {
         self.empty_lines += 1;
         if self.empty_lines > EMPTY_LINES_MAX {
-            return Err(Refusal::new(RefusalKind::EmptyLines, self.start));
+            return Err(Rejection::new(RejectionKind::EmptyLines, self.start));
         }
         self.start = self.line;
         Ok(())
     }
 
     /// Where the search must have come to an end, and what it is if it has not.
-    fn bound(&self, limits: &HeadLimits) -> (usize, RefusalKind) {
+    fn bound(&self, limits: &HeadLimits) -> (usize, RejectionKind) {
         let head = self.start.saturating_add(limits.bytes);
         let line = self
             .start
             .saturating_add(limits.line_bytes)
             .saturating_add(2);
         if self.headers.is_none() && line < head {
-            (line, RefusalKind::RequestLineTooLong)
+            (line, RejectionKind::RequestLineTooLong)
         } else {
-            (head, RefusalKind::HeadTooLarge)
+            (head, RejectionKind::HeadTooLarge)
         }
     }
 
-    fn over(&self, buffer: &[u8], bound: usize, kind: RefusalKind) -> Refusal {
+    fn over(&self, buffer: &[u8], bound: usize, kind: RejectionKind) -> Rejection {
         let line = &buffer[self.start..bound];
         let method = line.iter().take_while(|byte| is_token_byte(**byte)).count();
         // All of it is a method that nobody knows, or it is no request at all.
         match line.get(method) {
-            _ if self.headers.is_some() => Refusal::new(kind, bound),
-            None => Refusal::new(RefusalKind::MethodTooLong, bound),
-            Some(b' ') => Refusal::new(kind, bound),
-            Some(_) => Refusal::new(RefusalKind::Method, self.start + method),
+            _ if self.headers.is_some() => Rejection::new(kind, bound),
+            None => Rejection::new(RejectionKind::MethodTooLong, bound),
+            Some(b' ') => Rejection::new(kind, bound),
+            Some(_) => Rejection::new(RejectionKind::Method, self.start + method),
         }
     }
 }
 
 /// Looks at a request line, with its line end, before the head is whole.
-pub(super) fn check_line(line: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_line(line: &[u8]) -> Result<(), Rejection> {
     let mut request = httparse::Request::new(&mut []);
     match request.parse(line) {
         Ok(_) => Line::read(&request, &Bytes::copy_from_slice(line)).map(|_| ()),
@@ -207,7 +208,7 @@ pub(super) fn check_line(line: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Reads a whole head, with the empty line that ends it.
-fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Refusal> {
+fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Rejection> {
     // A line of a header is longer than a byte, so these are enough.
     let most = limits.headers.min(HEADERS_MAX).min(bytes.len());
     if most > HEADERS_INLINE {
@@ -222,11 +223,11 @@ fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Refusal> {
 fn read_into<'a>(
     bytes: &'a [u8],
     headers: &mut [MaybeUninit<httparse::Header<'a>>],
-) -> Result<Head, Refusal> {
+) -> Result<Head, Rejection> {
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(bytes, headers) {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}
-        Ok(_) => return Err(Refusal::new(RefusalKind::RequestLine, 0)),
+        Ok(_) => return Err(Rejection::new(RejectionKind::RequestLine, 0)),
         Err(error) => return Err(diagnosis::of_head(bytes, error)),
     }
     // The target, and the headers if they are asked for, are slices of this one copy, and what was

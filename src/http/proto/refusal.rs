@@ -24,8 +24,8 @@ use crate::error::{Error, ErrorKind};
 /// assert_eq!(refusal.to_string(), "more than one Host");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Refusal {
-    kind: RefusalKind,
+pub struct Rejection {
+    kind: RejectionKind,
     at: u64,
 }
 
@@ -34,11 +34,11 @@ macro_rules! kinds {
         /// What is wrong with a request.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum RefusalKind {
+        pub enum RejectionKind {
             $($(#[doc = $doc])+ $kind,)+
         }
 
-        impl RefusalKind {
+        impl RejectionKind {
             /// Every kind there is.
             #[cfg(test)]
             const ALL: &'static [Self] = &[$(Self::$kind),+];
@@ -121,8 +121,8 @@ kinds! {
     Incomplete: BAD_REQUEST, "RFC 9112 8", "a body that ends too early";
 }
 
-impl Refusal {
-    pub(super) const fn new(kind: RefusalKind, at: usize) -> Self {
+impl Rejection {
+    pub(super) const fn new(kind: RejectionKind, at: usize) -> Self {
         Self {
             kind,
             at: at as u64,
@@ -139,7 +139,7 @@ impl Refusal {
 
     /// What is wrong.
     #[must_use]
-    pub const fn kind(&self) -> RefusalKind {
+    pub const fn kind(&self) -> RejectionKind {
         self.kind
     }
 
@@ -163,18 +163,18 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.parts().2)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Rejection {}
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<Rejection> for Error {
+    fn from(refusal: Rejection) -> Self {
         let kind = match refusal.status() {
-            _ if refusal.kind == RefusalKind::Incomplete => ErrorKind::PrematureClose,
+            _ if refusal.kind == RejectionKind::Incomplete => ErrorKind::PrematureClose,
             StatusCode::URI_TOO_LONG
             | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             | StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::LimitExceeded,
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn every_refusal_has_an_error_status_and_names_its_rule() {
-        for kind in RefusalKind::ALL {
-            let refusal = Refusal::new(*kind, 7);
+        for kind in RejectionKind::ALL {
+            let refusal = Rejection::new(*kind, 7);
             assert!(refusal.status().is_client_error() || refusal.status().is_server_error());
             assert!(refusal.rule().starts_with("RFC "), "{kind:?}");
             assert_eq!(Error::from(refusal).offset(), Some(7));

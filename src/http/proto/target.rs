@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use bytes::Bytes;
 use http::{Method, Uri};
 
-use super::refusal::RefusalKind;
+use super::refusal::RejectionKind;
 
 /// The form in which a target was given (RFC 9112 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,22 +21,22 @@ pub enum TargetForm {
 }
 
 /// Reads a target, a slice of a head that `httparse` took.
-pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), RefusalKind> {
+pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), RejectionKind> {
     // A URI would drop a fragment without a word; a backslash is a slash to some and not to others.
     if target
         .iter()
         .any(|byte| matches!(byte, b'#' | b'\\') || !byte.is_ascii_graphic())
     {
-        return Err(RefusalKind::Target);
+        return Err(RejectionKind::Target);
     }
     let form = match (&target[..], method) {
         (_, &Method::CONNECT) => TargetForm::Authority,
         ([b'/', ..], _) => TargetForm::Origin,
         (b"*", &Method::OPTIONS) => TargetForm::Asterisk,
-        (b"*", _) => return Err(RefusalKind::TargetForm),
+        (b"*", _) => return Err(RejectionKind::TargetForm),
         _ => TargetForm::Absolute,
     };
-    let uri = Uri::from_maybe_shared(target).map_err(|_| RefusalKind::Target)?;
+    let uri = Uri::from_maybe_shared(target).map_err(|_| RejectionKind::Target)?;
     match form {
         TargetForm::Absolute => check_absolute(&uri)?,
         TargetForm::Authority => check_authority(&uri)?,
@@ -45,32 +45,32 @@ pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), 
     Ok((uri, form))
 }
 
-fn check_absolute(uri: &Uri) -> Result<(), RefusalKind> {
+fn check_absolute(uri: &Uri) -> Result<(), RejectionKind> {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(RefusalKind::TargetForm);
+        return Err(RejectionKind::TargetForm);
     };
     // What another scheme asks for is not known here.
     if scheme != "http" && scheme != "https" {
-        return Err(RefusalKind::Target);
+        return Err(RejectionKind::Target);
     }
     // A user's name before the host is how a link hides where it goes (RFC 9110 4.2.4).
     if authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
-        return Err(RefusalKind::Target);
+        return Err(RejectionKind::Target);
     }
     Ok(())
 }
 
-fn check_authority(uri: &Uri) -> Result<(), RefusalKind> {
+fn check_authority(uri: &Uri) -> Result<(), RejectionKind> {
     let Some(authority) = uri.authority() else {
-        return Err(RefusalKind::TargetForm);
+        return Err(RejectionKind::TargetForm);
     };
     if uri.scheme().is_some() || uri.path_and_query().is_some() {
-        return Err(RefusalKind::TargetForm);
+        return Err(RejectionKind::TargetForm);
     }
     // There is no port that a tunnel goes to by itself (RFC 9110 9.3.6).
     let has_port = authority.port_u16().is_some_and(|port| port > 0);
     if !has_port || authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
-        return Err(RefusalKind::Target);
+        return Err(RejectionKind::Target);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use http::header::{self, HeaderName};
 use super::diagnosis;
 use super::fields;
 use super::parser::HEADERS_MAX;
-use super::refusal::Refusal;
+use super::refusal::Rejection;
 
 /// Says whether a header may come behind a body.
 ///
@@ -73,7 +73,7 @@ const FORBIDDEN: [HeaderName; 42] = [
 ];
 
 /// Reads a trailer section with the empty line that ends it; drops what may not be there.
-pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Refusal> {
+pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Rejection> {
     let section = Bytes::copy_from_slice(section);
     // A line is longer than a byte, so these are enough.
     let most = most.min(HEADERS_MAX).min(section.len());

@@ -1,7 +1,7 @@
 //! What can be asked of a readable, at any time and to no effect.
 
 use super::{Phase, ReadableState};
-use crate::chunk::Load;
+use crate::state::batch::Load;
 
 impl<T, E> ReadableState<T, E> {
     /// What is buffered, in the unit of the marks: Node's `readableLength`.

@@ -18,8 +18,8 @@ mod getters;
 use std::error::Error;
 use std::fmt;
 
-use crate::chunk::{Batch, Divide, Load, Weighed};
-use crate::state::{Event, Events, Marks, Misuse, Pressure};
+use super::batch::{Batch, Divide, Load, Weighed};
+use super::{Event, Events, Marks, Misuse, Pressure};
 
 /// The largest read that may lift the high-water mark: 1 GiB, as in Node.
 pub const READ_MAX: usize = 1 << 30;

@@ -1,8 +1,8 @@
 //! What can be asked of a writable, at any time and to no effect.
 
 use super::{Phase, Running, WritableState};
-use crate::chunk::Load;
 use crate::state::Marks;
+use crate::state::batch::Load;
 
 impl<T, E> WritableState<T, E> {
     /// What is queued and in flight, in the unit of the marks: Node's `writableLength`.

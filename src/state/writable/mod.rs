@@ -18,8 +18,8 @@
 
 mod getters;
 
-use crate::chunk::{Batch, Load, Weighed};
-use crate::state::{Event, Events, Marks, Misuse, Pressure};
+use super::batch::{Batch, Load, Weighed};
+use super::{Event, Events, Marks, Misuse, Pressure};
 
 /// How many chunks one request may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Batching {
 /// What the sink is asked to do. One request runs at a time, until it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a request that nobody answers stops the stream"]
-pub enum Request<T> {
+pub enum SinkRequest<T> {
     /// Write this batch, then [`complete`](WritableState::complete) or
     /// [`fail`](WritableState::fail).
     Write(Batch<T>),
@@ -239,7 +239,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
     }
 
     /// Gives the sink its next request, if it has none in hand and one is due.
-    pub fn next_request(&mut self) -> Option<Request<T>> {
+    pub fn next_request(&mut self) -> Option<SinkRequest<T>> {
         if !self.is_request_due() {
             return None;
         }
@@ -248,16 +248,16 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
                 let batch = self.take_batch();
                 self.running = Running::Write(batch.load());
                 self.check();
-                Some(Request::Write(batch))
+                Some(SinkRequest::Write(batch))
             }
             Phase::Ending => {
                 self.phase = Phase::Finishing;
                 self.running = Running::Final;
-                Some(Request::Final)
+                Some(SinkRequest::Final)
             }
             Phase::Finished | Phase::Destroyed | Phase::Failed => {
                 self.running = Running::Release;
-                Some(Request::Release)
+                Some(SinkRequest::Release)
             }
             Phase::Open | Phase::Finishing | Phase::Closed => None,
         }
@@ -366,7 +366,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         queued
     }
 
-    /// Answers [`Request::Release`]: the sink was let go.
+    /// Answers [`SinkRequest::Release`]: the sink was let go.
     pub fn released(&mut self) -> Events {
         if self.running != Running::Release {
             return Events::NONE;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use highwater::net::{LegEnd, relay};
+use highwater::net::{DirectionEnd, relay};
 
 use super::watch::pattern;
 use super::{KINDS, Kind, Rig, end, everything, hear, pair, say};
@@ -28,8 +28,8 @@ fn an_end_is_passed_on_while_the_other_direction_goes_on() {
             };
             assert_eq!((asked.read, asked.confirmed), (5, 5));
             assert_eq!((answered.read, answered.confirmed), (24, 24));
-            assert!(matches!(asked.ended, LegEnd::End), "{asked}");
-            assert!(matches!(answered.ended, LegEnd::End), "{answered}");
+            assert!(matches!(asked.ended, DirectionEnd::End), "{asked}");
+            assert!(matches!(answered.ended, DirectionEnd::End), "{answered}");
         }
     }
 }

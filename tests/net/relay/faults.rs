@@ -3,7 +3,7 @@
 use std::io::{ErrorKind as Io, Write};
 use std::net::Shutdown;
 
-use highwater::net::LegEnd;
+use highwater::net::DirectionEnd;
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 
 use super::watch::{pattern, until};
@@ -33,8 +33,11 @@ fn a_reset_is_passed_on_as_a_reset_behind_what_came_before_it() {
             true => (&failure.report.b_to_a, &failure.report.a_to_b),
         };
         assert_eq!((broken.read, broken.confirmed), (10, 10));
-        assert!(matches!(broken.ended, LegEnd::ReadFailed(_)), "{broken}");
-        assert!(matches!(other.ended, LegEnd::BrokenOff), "{other}");
+        assert!(
+            matches!(broken.ended, DirectionEnd::ReadFailed(_)),
+            "{broken}"
+        );
+        assert!(matches!(other.ended, DirectionEnd::BrokenOff), "{other}");
         accounts(&failure, 128 << 10);
     }
 }
@@ -55,9 +58,9 @@ fn a_reset_is_noticed_on_a_side_that_is_only_written_to() {
     // The server, which has had an end, learns of it when it answers.
     until("the server is told", || (&server).write(b"answer").is_err());
     let report = &failure.report;
-    assert!(matches!(report.a_to_b.ended, LegEnd::End), "{report}");
+    assert!(matches!(report.a_to_b.ended, DirectionEnd::End), "{report}");
     assert!(
-        matches!(report.b_to_a.ended, LegEnd::WriteFailed(_)),
+        matches!(report.b_to_a.ended, DirectionEnd::WriteFailed(_)),
         "{report}"
     );
 }
@@ -82,10 +85,10 @@ fn an_answer_arrives_although_its_server_takes_no_more() {
     assert_eq!(failure.undelivered_to_b, &b"unheard"[..]);
     let report = &failure.report;
     assert!(
-        matches!(report.a_to_b.ended, LegEnd::WriteFailed(_)),
+        matches!(report.a_to_b.ended, DirectionEnd::WriteFailed(_)),
         "{report}"
     );
-    assert!(matches!(report.b_to_a.ended, LegEnd::End), "{report}");
+    assert!(matches!(report.b_to_a.ended, DirectionEnd::End), "{report}");
     accounts(&failure, 128 << 10);
 
     // One that closes on what it was sent: its system makes that a reset.

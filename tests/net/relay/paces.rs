@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::net::{LegCounts, Relay};
+use highwater::net::{DirectionCounts, Relay};
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -128,7 +128,7 @@ fn a_monitor_sees_what_is_held_while_nobody_reads_and_what_came_of_it() {
     let high = 16 << 10;
     let relay = Relay::new(a, b).high_water_mark(HighWaterMark::bytes(high));
     let monitor = relay.monitor();
-    assert_eq!(monitor.snapshot().a_to_b, LegCounts::default());
+    assert_eq!(monitor.snapshot().a_to_b, DirectionCounts::default());
     let relay = thread::spawn(move || relay.run().map_err(Box::new));
     let bytes = pattern(64 << 20);
     client.set_nonblocking(true).unwrap();

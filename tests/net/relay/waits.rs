@@ -4,7 +4,7 @@ use std::io::{ErrorKind as Io, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::net::{LegEnd, Relay};
+use highwater::net::{DirectionEnd, Relay};
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 
 use super::watch::{interrupted, pattern};
@@ -96,7 +96,10 @@ fn a_relay_that_waits_is_ended_by_either_arm() {
         let run = move || relay.run().map_err(Box::new);
         let relayed = interrupted("poll", run, || token.stop()).unwrap();
         assert!(relayed.was_stopped());
-        assert!(matches!(relayed.a_to_b.ended, LegEnd::Stopped), "{relayed}");
+        assert!(
+            matches!(relayed.a_to_b.ended, DirectionEnd::Stopped),
+            "{relayed}"
+        );
         assert_eq!(everything(&client).unwrap(), b"");
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use highwater::chunk::Batch;
+use highwater::Batch;
 use highwater::state::{Event, Events, Refused, WritableState};
 
 use super::{Asked, Cause, Chunk};

@@ -1,0 +1,85 @@
+//! A writer that waits for branches which nothing has read yet.
+//!
+//! Mostly their threads are about to begin. But a program that means to read them when everything is
+//! written, on the thread that writes, waits for itself. If that thread is the only one there is, that
+//! is known, and an error. If not, it is said, once.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Core, Fanout, Unmet};
+use crate::error::{Error, ErrorKind, tell};
+use crate::threads::sync::{MutexGuard, other_threads};
+
+/// For how long a writer waits for a branch that nothing has read before that is said.
+const UNREAD: Duration = Duration::from_secs(1);
+
+impl<T> Core<T> {
+    /// Says whether nothing has read any of the branches that the writer waits for.
+    pub(super) fn waits_for_unread(&self) -> bool {
+        if cfg!(loom) {
+            // There are no such threads in a model, nor is there time.
+            return false;
+        }
+        let holding = self.seats.iter();
+        let mut holding = holding
+            .filter(|seat| self.state.waits_for(seat.outlet.id))
+            .peekable();
+        holding.peek().is_some()
+            && holding
+                .all(|seat| seat.read_for.is_none() && !seat.outlet.asked.load(Ordering::Relaxed))
+    }
+
+    /// Says whether a branch that the writer waits for was made by this thread, which may mean to
+    /// read it later.
+    fn waits_for_own(&self) -> bool {
+        let own = thread::current().id();
+        let mut seats = self.seats.iter();
+        seats.any(|seat| seat.outlet.made_by == own && self.state.waits_for(seat.outlet.id))
+    }
+}
+
+impl<T> Fanout<T> {
+    /// Parks until it is woken, or it is time to look again whether any branch is read.
+    #[cold]
+    pub(super) fn park_for_unread<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core<T>>,
+    ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
+        // The threads of a pipeline that ends in this are behind it, and read no branch of it.
+        if !other_threads(|name| !is_stage(name)) {
+            return Err(Unmet::Deadlock);
+        }
+        core.writer_parked = true;
+        let look_again = Instant::now() + UNREAD;
+        let timed_out = self.drained.wait_until(&mut core, look_again).timed_out();
+        core.writer_parked = false;
+        if timed_out && !core.told_unread && core.waits_for_unread() && core.waits_for_own() {
+            core.told_unread = true;
+            drop(core);
+            tell(&unread(), "it goes on when the branch is read");
+            core = self.core();
+        }
+        Ok(core)
+    }
+}
+
+/// Says whether a thread of that name runs a stage of a pipeline. The system keeps 15 bytes of it.
+fn is_stage(name: &str) -> bool {
+    let Some(stage) = name.strip_prefix("highwater-") else {
+        return false;
+    };
+    stage.bytes().all(|byte| byte.is_ascii_digit())
+        || ["par_m", "gzip-", "child"]
+            .iter()
+            .any(|part| stage.starts_with(part))
+}
+
+fn unread() -> Error {
+    Error::new(
+        ErrorKind::Deadlock,
+        "a broadcast waits for a branch that nothing reads: each branch is to be read by another \
+         thread while the broadcast is written",
+    )
+}

@@ -1,0 +1,117 @@
+//! The writer's side of a fan-out.
+
+use super::cuts::Aborts;
+use super::{Core, Fanout, Unmet, WRITER_PAUSES, Wait};
+use crate::error::{Error, WriteError};
+use crate::state::batch::Batch;
+use crate::state::{Pressure, Refused};
+use crate::threads::sync::MutexGuard;
+
+impl<T> Fanout<T> {
+    /// Writes a chunk, waiting for room first.
+    ///
+    /// The wait ends with room, with the end of the stream, or with its time.
+    #[inline]
+    pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>>
+    where
+        T: Clone,
+    {
+        let weight = self.strategy.weigh(&chunk);
+        // The last write may have filled the buffer: spin before taking the branches' lock.
+        if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
+            self.drained_flag.spin(WRITER_PAUSES);
+        }
+        let mut core = self.core();
+        if !core.admits() {
+            core = match self.wait_for_room(core, wait) {
+                Ok(core) => core,
+                Err(unmet) => return Err(self.refuse(chunk, unmet)),
+            };
+        }
+        let cut_off = core.state.cut_off();
+        let written = core.state.write(chunk, weight);
+        let let_go = core.state.take_let_go();
+        let aborts = if core.state.cut_off() == cut_off {
+            Aborts::default()
+        } else {
+            core.take_aborts()
+        };
+        match written {
+            Ok(pressure) => {
+                core.peak = core.peak.max(core.state.held());
+                if pressure.reached() {
+                    self.drained_flag.lower();
+                }
+                self.wake_readers(core);
+                drop(let_go);
+                aborts.tell();
+                Ok(pressure)
+            }
+            Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => {
+                self.wake_all(core);
+                drop(let_go);
+                aborts.tell();
+                Err(self.refuse(chunk, Unmet::NotWritable))
+            }
+        }
+    }
+
+    /// Waits until a write would be taken, or never will be.
+    #[cold]
+    fn wait_for_room<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core<T>>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
+        if core.is_writable() {
+            core = self.wait_drained(core, wait, |core| core.admits() || !core.is_writable())?;
+        }
+        if core.is_writable() {
+            Ok(core)
+        } else {
+            Err(Unmet::NotWritable)
+        }
+    }
+
+    /// Says why `chunk` was not taken.
+    #[cold]
+    fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
+        match unmet {
+            Unmet::Full => WriteError::Full(chunk),
+            Unmet::TimedOut => WriteError::TimedOut(chunk),
+            Unmet::Deadlock => WriteError::Deadlock(chunk),
+            Unmet::NotWritable => match self.core().cause() {
+                Some(cause) => WriteError::Closed(chunk, cause),
+                None => WriteError::Ended(chunk),
+            },
+        }
+    }
+
+    /// Waits until a write would not.
+    ///
+    /// The wait ends with the drain, with the end of the stream, or with its time.
+    pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
+        match self.wait_for_room(self.core(), wait) {
+            Ok(_) => Ok(()),
+            Err(unmet) => Err(self.refuse((), unmet).into()),
+        }
+    }
+
+    /// Waits until every branch has read everything, or the stream has failed.
+    pub(crate) fn wait_over(&self, wait: Wait) -> Result<(), Error> {
+        let over = |core: &Core<T>| core.state.is_over() || core.interrupted;
+        let core = match self.wait_drained(self.core(), wait, over) {
+            Ok(core) => core,
+            Err(unmet) => return Err(unmet.into_error("the branches")),
+        };
+        if core.state.is_finished() {
+            return Ok(());
+        }
+        Err(core.cause().unwrap_or_else(Error::closed))
+    }
+
+    /// Takes what an abort has taken from the branches.
+    pub(crate) fn take_undelivered(&self) -> Batch<T> {
+        std::mem::take(&mut self.core().undelivered)
+    }
+}

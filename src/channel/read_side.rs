@@ -1,0 +1,172 @@
+//! The reading side of a join: the batch that the reader has in hand.
+
+use crate::error::Error;
+use crate::state::batch::{Batch, Load, Weighed};
+use crate::state::{Pull, READ_MAX, ReadableState};
+
+/// What the reader's lock guards.
+///
+/// A batch that the reader has taken is in flight until its chunks are, one by one, handed to the
+/// reader. So it stays here and not in the reader's handle: a `destroy` from the other side can
+/// give back what was not handed over.
+pub(super) struct ReadSide<T> {
+    pub(super) state: ReadableState<T, Error>,
+    /// The running request of the back is in the buffer.
+    pub(super) in_flight: bool,
+    /// What was handed over and not yet reported to the back.
+    pub(super) unsettled: Load,
+    /// How much of that is worth the writer's lock.
+    pub(super) report_at: usize,
+    /// What is at the front of the buffer and not in flight: put back by the reader, or claimed for a
+    /// read that is longer than the mark.
+    owned: Load,
+    /// The state has asked for more, and was not answered yet.
+    pulling: bool,
+    /// What came behind the data, and is told when that was read.
+    failure: Option<Error>,
+}
+
+impl<T> ReadSide<T> {
+    pub(super) const fn new(state: ReadableState<T, Error>) -> Self {
+        Self {
+            state,
+            in_flight: false,
+            unsettled: Load::NONE,
+            report_at: 0,
+            owned: Load::NONE,
+            pulling: false,
+            failure: None,
+        }
+    }
+
+    /// Takes the oldest chunk.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<T> {
+        if self.state.is_buffer_empty() {
+            return None;
+        }
+        let (taken, _) = self.state.next();
+        let Weighed { chunk, weight } = taken?;
+        self.took(Load::of(weight));
+        Some(chunk)
+    }
+
+    /// How much a read of `wanted` is to take: before the end what is left will do. The end itself
+    /// is read by a call that finds nothing, so that the last of it can be put back.
+    pub(super) fn what_there_is_of(&self, wanted: usize) -> usize {
+        let left = self.state.load().weight;
+        if self.state.is_last() && left > 0 && wanted <= READ_MAX {
+            wanted.min(left)
+        } else {
+            wanted
+        }
+    }
+
+    /// Counts what the reader has taken.
+    #[inline]
+    pub(super) fn took(&mut self, load: Load) {
+        let own = load.within(self.owned);
+        self.owned -= own;
+        if self.in_flight {
+            self.unsettled += load.without(own);
+        }
+    }
+
+    /// Drops the chunks that weigh nothing, as one that reads by the byte does.
+    pub(super) fn pass_over_weightless(&mut self) {
+        let weightless = self.state.pass_over_weightless();
+        self.took(Load {
+            weight: 0,
+            weightless,
+        });
+    }
+
+    /// Puts a chunk back, which is then the reader's own.
+    pub(super) fn unshift(&mut self, chunk: T) -> Result<(), T> {
+        let before = self.state.load();
+        // The pressure is for sources.
+        self.state.unshift(chunk)?;
+        self.owned += self.state.load().without(before);
+        Ok(())
+    }
+
+    /// Takes everything that is buffered out of flight: the reader holds it for one long read.
+    pub(super) fn claim(&mut self) {
+        self.owned = self.state.load();
+        self.unsettled = Load::NONE;
+        self.in_flight = false;
+    }
+
+    /// Says whether nothing of the batch in flight is left.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.in_flight && self.state.is_buffer_empty()
+    }
+
+    /// Says whether the state asks for more.
+    #[inline]
+    pub(super) fn wants_more(&mut self) -> bool {
+        self.pulling = self.pulling || self.state.next_pull() == Some(Pull::More);
+        self.pulling
+    }
+
+    /// Answers the state with a batch, which is in flight from now on.
+    pub(super) fn put(&mut self, batch: &mut Batch<T>) {
+        self.pulling = false;
+        self.in_flight = true;
+        // The pressure is for sources that push unasked.
+        self.state.push_batch(batch);
+    }
+
+    /// Answers the state with the end.
+    pub(super) fn put_end(&mut self) {
+        self.pulling = false;
+        self.state.push_end();
+    }
+
+    /// Answers the state with an error, which waits for its turn: the reader may have the last
+    /// chunk in hand still, and put it back.
+    pub(super) fn put_failure(&mut self, cause: Option<Error>) {
+        self.pulling = false;
+        self.failure = Some(cause.unwrap_or_else(Error::closed));
+    }
+
+    /// Tears the reading side down, and gives back what was not handed over.
+    pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
+        self.pulling = false;
+        self.in_flight = false;
+        self.unsettled = Load::NONE;
+        self.owned = Load::NONE;
+        self.state.destroy(cause);
+        self.release();
+        self.state.take_buffer()
+    }
+
+    /// How the stream has ended, if nothing is left of it, or nothing more will come to what is:
+    /// well, or with an error.
+    pub(super) fn outcome(&mut self) -> Option<Result<(), Error>> {
+        if let Some(failure) = self.failure.clone() {
+            if self.state.is_buffer_empty() {
+                drop(self.destroy(Some(failure.clone())));
+            }
+            return Some(Err(failure));
+        }
+        if self.state.is_last() && self.state.is_buffer_empty() {
+            // Reading past the last chunk is what makes the end known.
+            let _ = self.state.next();
+            self.release();
+        }
+        if self.state.is_ended() {
+            return Some(Ok(()));
+        }
+        let ended = self.state.is_destroyed();
+        ended.then(|| Err(self.state.errored().cloned().unwrap_or_else(Error::closed)))
+    }
+
+    /// There is no source to let go: the join is all there is behind this state.
+    fn release(&mut self) {
+        if self.state.next_pull() == Some(Pull::Release) {
+            let _ = self.state.released();
+        }
+    }
+}

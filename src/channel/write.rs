@@ -1,0 +1,366 @@
+//! The writer's side of a join.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::budget::Permit;
+use super::{Channel, Charge, Served, Unmet, WRITER_PAUSES, Wait, Woken, WriteSide};
+use crate::error::{Error, WriteError};
+use crate::state::Pressure;
+use crate::state::batch::{Batch, Weighed};
+use crate::threads::sync::MutexGuard;
+use crate::threads::waits::{For, Waiting};
+
+impl<T> Channel<T> {
+    /// Writes a chunk, waiting for room first.
+    ///
+    /// The wait ends with room, with the end of the stream, or with its time.
+    #[inline]
+    pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        let weight = self.weigh(&chunk);
+        // The last write may have filled the buffer: spin before taking the reader's lock.
+        let spins = !self.drained_flag.is_up() && !matches!(wait, Wait::No);
+        let waited = if spins {
+            self.drained_flag.spin(WRITER_PAUSES)
+        } else {
+            Duration::ZERO
+        };
+        let mut write_side = self.write_side();
+        write_side.blocked(waited);
+        if !write_side.admits() {
+            write_side = match self.wait_for_room(write_side, wait) {
+                Ok(write_side) => write_side,
+                Err(unmet) => return Err(self.refuse(chunk, unmet)),
+            };
+        }
+        let mut chunk = chunk;
+        if let Some(charge_point) = &self.charge_point {
+            let permit;
+            (write_side, permit) =
+                match self.charge(write_side, charge_point, charge_point.cost(&chunk), wait) {
+                    Ok(charged) => charged,
+                    Err(unmet) => return Err(self.refuse(chunk, unmet)),
+                };
+            if let Some(permit) = permit {
+                chunk = charge_point.permit(chunk, permit);
+            }
+        }
+        let was_empty = write_side.state.is_queue_empty();
+        match write_side.put(Weighed { chunk, weight }) {
+            Ok(pressure) => {
+                if pressure.reached() {
+                    self.drained_flag.lower();
+                }
+                if was_empty {
+                    let woken = self.wake_reader(write_side);
+                    match woken {
+                        Woken::Served(Served::Tried(now)) => return Ok(now),
+                        Woken::Served(Served::Over) => return self.answer(weight),
+                        Woken::Served(Served::Left) | Woken::Told => {}
+                    }
+                }
+                Ok(pressure)
+            }
+            Err(chunk) => {
+                drop(write_side);
+                Err(self.refuse(chunk, Unmet::NotWritable))
+            }
+        }
+    }
+
+    /// Charges so much to the budget, waiting for room in it. No lease is for a chunk that is let in
+    /// all the same, because nothing else is there: or a reader would wait for what cannot be
+    /// charged.
+    ///
+    /// The wait ends with room, when the buffer is empty, with the end of the stream, or with its
+    /// time.
+    #[cold]
+    fn charge<'a>(
+        &'a self,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
+        charge_point: &Charge<T>,
+        cost: usize,
+        wait: Wait,
+    ) -> Result<(MutexGuard<'a, WriteSide<T>>, Option<Permit>), Unmet> {
+        loop {
+            let permit = charge_point.charge(cost);
+            if permit.is_some() || write_side.state.len() == 0 {
+                return Ok((write_side, permit));
+            }
+            // Another producer may have taken the room in the buffer meanwhile.
+            write_side = self.wait_progress(write_side, wait, |write_side| {
+                let paid = write_side.state.len() == 0 || charge_point.has_room(cost);
+                paid && write_side.admits() || !write_side.state.is_writable()
+            })?;
+            if !write_side.state.is_writable() {
+                return Err(Unmet::NotWritable);
+            }
+        }
+    }
+
+    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
+    /// were not taken are left there.
+    pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        while !chunks.is_empty() {
+            if self.charge_point.is_some() {
+                self.write_first(chunks)?;
+                continue;
+            }
+            let mut write_side = self.write_side();
+            if !write_side.admits() {
+                write_side = match self.wait_for_room(write_side, Wait::Forever) {
+                    Ok(write_side) => write_side,
+                    Err(unmet) => return Err(self.refuse((), unmet).into()),
+                };
+            }
+            while write_side.admits() {
+                let Some(chunk) = chunks.pop_front() else {
+                    break;
+                };
+                let weight = self.weigh(&chunk);
+                if let Err(chunk) = write_side.put(Weighed { chunk, weight }) {
+                    chunks.push_front(chunk);
+                }
+            }
+            self.wake_reader(write_side);
+        }
+        self.survived_inline()?;
+        Ok(self.pressure())
+    }
+
+    /// Writes one chunk off the front of `chunks`.
+    fn write_first(&self, chunks: &mut VecDeque<T>) -> Result<(), Error> {
+        if let Some(first) = chunks.pop_front() {
+            if let Err(refused) = self.write(first, Wait::Forever) {
+                let (first, error) = refused.into_parts();
+                chunks.push_front(first);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        if self.write_side().admits() {
+            Pressure::Below
+        } else {
+            Pressure::Reached
+        }
+    }
+
+    /// Waits until a write would be taken, or never will be.
+    #[cold]
+    fn wait_for_room<'a>(
+        &'a self,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
+        if write_side.state.is_writable() {
+            if !matches!(wait, Wait::No) {
+                write_side = self.lift_corks(write_side);
+            }
+            let met = |write_side: &WriteSide<T>| {
+                write_side.admits() && self.may_charge(write_side)
+                    || !write_side.state.is_writable()
+            };
+            write_side = if self.charge_point.is_none() {
+                self.wait_drained(write_side, wait, met)?
+            } else {
+                self.wait_progress(write_side, wait, met)?
+            };
+        }
+        if write_side.state.is_writable() {
+            Ok(write_side)
+        } else {
+            Err(Unmet::NotWritable)
+        }
+    }
+
+    /// Waits as [`wait_drained`](Self::wait_drained) does, for something that the reader may bring
+    /// about by less than a drain: to be told, it has to know.
+    fn wait_progress<'a>(
+        &'a self,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
+        wait: Wait,
+        met: impl Fn(&WriteSide<T>) -> bool,
+    ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
+        write_side.flushing += 1;
+        let waited = self.wait_drained(write_side, wait, met);
+        let mut write_side = match waited {
+            Ok(write_side) => write_side,
+            Err(unmet) => {
+                self.write_side().flushing -= 1;
+                return Err(unmet);
+            }
+        };
+        write_side.flushing -= 1;
+        Ok(write_side)
+    }
+
+    /// Says whether the budget is not used up, which is worth waiting for before anything is read.
+    fn may_charge(&self, write_side: &WriteSide<T>) -> bool {
+        let charge_point = self.charge_point.as_ref();
+        charge_point
+            .is_none_or(|charge_point| write_side.state.len() == 0 || charge_point.has_room(1))
+    }
+
+    /// Lets everything out: a writer that waits for what it has corked would wait for ever.
+    fn lift_corks<'a>(
+        &'a self,
+        mut write_side: MutexGuard<'a, WriteSide<T>>,
+    ) -> MutexGuard<'a, WriteSide<T>> {
+        if write_side.state.corked() == 0 {
+            return write_side;
+        }
+        while write_side.state.corked() > 0 {
+            write_side.state.uncork();
+        }
+        self.wake_reader(write_side);
+        self.write_side()
+    }
+
+    /// Says why `chunk` was not taken.
+    #[cold]
+    fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
+        match unmet {
+            Unmet::Full => WriteError::Full(chunk),
+            Unmet::TimedOut => WriteError::TimedOut(chunk),
+            Unmet::Deadlock => WriteError::Deadlock(chunk),
+            Unmet::NotWritable => match self.write_side().cause() {
+                Some(cause) => WriteError::Closed(chunk, cause),
+                None => WriteError::Ended(chunk),
+            },
+        }
+    }
+
+    /// Waits until a write would not.
+    ///
+    /// The wait ends with the drain, with the end of the stream, or with its time.
+    pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
+        match self.wait_for_room(self.write_side(), wait) {
+            Ok(_) => Ok(()),
+            Err(unmet) => Err(self.refuse((), unmet).into()),
+        }
+    }
+
+    /// Holds back what is written, if anything will be: what is there at the end waits for nobody.
+    pub(crate) fn cork(&self) {
+        let mut write_side = self.write_side();
+        if write_side.state.is_writable() {
+            write_side.state.cork();
+        }
+    }
+
+    pub(crate) fn uncork(&self) {
+        let mut write_side = self.write_side();
+        write_side.state.uncork();
+        if write_side.state.is_request_due() {
+            self.wake_reader(write_side);
+        }
+    }
+
+    /// One more handle writes.
+    pub(crate) fn add_producer(&self) {
+        self.write_side().producers += 1;
+    }
+
+    /// A handle will write no more. The last one ends the stream.
+    pub(crate) fn end_producer(&self) {
+        let mut write_side = self.write_side();
+        write_side.producers -= 1;
+        if write_side.producers == 0 {
+            write_side.state.end();
+            self.wake_reader(write_side);
+        }
+    }
+
+    /// Ends the stream with an error, behind its data. The first cause comes back, to which
+    /// `error` is attached if it is another one.
+    pub(crate) fn fail(&self, error: Error) -> Error {
+        let mut write_side = self.write_side();
+        if !write_side.state.is_writable() {
+            let Some(cause) = write_side.cause() else {
+                return error;
+            };
+            drop(write_side);
+            cause.attach(error);
+            return cause;
+        }
+        write_side.failure = Some(error.clone());
+        write_side.state.end();
+        self.wake_all(write_side);
+        error
+    }
+
+    /// How the stream has ended for a writer that was told `error`: well, if it was stopped, or its
+    /// reader has had enough.
+    pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
+        let write_side = self.write_side();
+        if (write_side.stopped || write_side.satisfied) && write_side.state.errored().is_none() {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+
+    /// What a chunk counts for.
+    pub(crate) fn weigh(&self, chunk: &T) -> usize {
+        self.strategy.weigh(chunk)
+    }
+
+    /// Waits until the stream is closed: all was written and finished, or it has failed.
+    pub(crate) fn wait_closed(&self, wait: Wait) -> Result<(), Error> {
+        let closed = |write_side: &WriteSide<T>| write_side.state.is_closed();
+        let write_side = match self.wait_drained(self.write_side(), wait, closed) {
+            Ok(write_side) => write_side,
+            Err(unmet) => return Err(unmet.into_error("the end of the stream")),
+        };
+        if write_side.state.is_finished() || write_side.satisfied {
+            return Ok(());
+        }
+        Err(write_side.cause().unwrap_or_else(Error::closed))
+    }
+
+    /// Waits until everything that was written before has left the buffer, and was flushed.
+    pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
+        let write_side = self.lift_corks(self.write_side());
+        let written = write_side.stats.written();
+        let met = |write_side: &WriteSide<T>| {
+            write_side.has_flushed(written) || write_side.state.is_destroyed()
+        };
+        let write_side = match self.wait_progress(write_side, wait, met) {
+            Ok(write_side) => write_side,
+            Err(unmet) => return Err(unmet.into_error("the sink")),
+        };
+        if write_side.has_flushed(written) {
+            return Ok(());
+        }
+        Err(write_side.cause().unwrap_or_else(Error::closed))
+    }
+
+    /// Waits until `deadline`, or until the stream takes no more. Says whether it still does.
+    ///
+    /// It is a sleep that a cancel ends, and no wait for room: it does not count as blocked.
+    pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
+        let _waiting = Waiting::begin(For::Limit);
+        let mut write_side = self.write_side();
+        while write_side.state.is_writable() && Instant::now() < deadline {
+            write_side.parked_writers += 1;
+            self.drained.wait_until(&mut write_side, deadline);
+            write_side.parked_writers -= 1;
+        }
+        write_side.state.is_writable()
+    }
+
+    /// Keeps a chunk that was taken from the writer's hands and cannot be written any more.
+    pub(crate) fn give_back(&self, chunk: T) {
+        let weight = self.weigh(&chunk);
+        let mut write_side = self.write_side();
+        write_side.undelivered.push(chunk, weight);
+    }
+
+    /// Takes what was written and did not reach the sink.
+    pub(crate) fn take_undelivered(&self) -> Batch<T> {
+        std::mem::take(&mut self.write_side().undelivered)
+    }
+}

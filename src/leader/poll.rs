@@ -1,0 +1,137 @@
+//! The watch of other systems: all that are idle are polled together.
+//!
+//! What it costs grows with the number of guests. It needs nothing but `poll`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::poller::{Poller, READY_MAX, ReadyList};
+use super::rules::Key;
+use crate::os::pipe;
+use crate::threads::sync::Mutex;
+
+/// Descriptors of its own for the same sockets, so that one may be closed while it is polled.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    table: Mutex<Table>,
+    reader: File,
+    writer: File,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    tasks: HashMap<u64, Watched>,
+    is_polled: bool,
+}
+
+#[derive(Debug)]
+struct Watched {
+    fd: Arc<OwnedFd>,
+    /// It is idle. One that is busy, or that was told of, is not polled: what has come to it is
+    /// still there, and would be told of over and over.
+    is_armed: bool,
+}
+
+impl Poll {
+    /// # Errors
+    ///
+    /// For want of descriptors.
+    pub(crate) fn new() -> io::Result<Self> {
+        let (reader, writer) = pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        let table = Mutex::new(Table::default());
+        Ok(Self {
+            table,
+            reader,
+            writer,
+        })
+    }
+
+    /// Takes what is polled from now on.
+    fn armed(&self) -> Vec<(u64, Arc<OwnedFd>)> {
+        let mut table = self.table.lock();
+        table.is_polled = true;
+        let armed = table.tasks.iter().filter(|(_, watched)| watched.is_armed);
+        armed
+            .map(|(number, watched)| (*number, Arc::clone(&watched.fd)))
+            .collect()
+    }
+}
+
+impl Poller for Poll {
+    fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+        let watched = Watched {
+            fd: Arc::new(fd.try_clone_to_owned()?),
+            is_armed: false,
+        };
+        self.table.lock().tasks.insert(key.number(), watched);
+        self.arm(key);
+        Ok(())
+    }
+
+    fn arm(&self, key: Key) {
+        let is_polled = {
+            let mut table = self.table.lock();
+            let Some(watched) = table.tasks.get_mut(&key.number()) else {
+                return;
+            };
+            watched.is_armed = true;
+            table.is_polled
+        };
+        if is_polled {
+            self.wake();
+        }
+    }
+
+    fn remove(&self, _fd: BorrowedFd<'_>, key: Key) {
+        let (removed, is_polled) = {
+            let mut table = self.table.lock();
+            (table.tasks.remove(&key.number()), table.is_polled)
+        };
+        // Whoever polls it keeps it open until he comes back.
+        if is_polled && removed.is_some_and(|watched| watched.is_armed) {
+            self.wake();
+        }
+    }
+
+    fn wait(&self, ready: &mut ReadyList, timeout: Option<Duration>) {
+        let armed = self.armed();
+        let wakes = PollFd::new(&self.reader, PollFlags::IN);
+        let tasks = armed.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN));
+        let mut fds: Vec<_> = std::iter::once(wakes).chain(tasks).collect();
+        // One too long to be represented is a wait without end.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        // What it fails for is gone when it is tried again: memory, or a signal.
+        let polled = poll(&mut fds, timeout.as_ref());
+        let mut table = self.table.lock();
+        table.is_polled = false;
+        if polled.is_err() {
+            return;
+        }
+        if !fds[0].revents().is_empty() {
+            // It does not block, and whatever is left ends the next wait.
+            let _ = (&self.reader).read(&mut [0; 64]);
+        }
+        let come = armed.iter().zip(&fds[1..]);
+        let come = come.filter(|(_, fd)| !fd.revents().is_empty());
+        for ((number, _), _) in come.take(READY_MAX) {
+            if let Some(watched) = table.tasks.get_mut(number) {
+                watched.is_armed = false;
+                // What is left after a look is told of again.
+                ready.push(Key::of(*number), false);
+            }
+        }
+    }
+
+    fn wake(&self) {
+        // It fails only when the pipe is full, and then it is readable.
+        let _ = (&self.writer).write(&[1]);
+    }
+}

@@ -1,0 +1,142 @@
+//! What a request costs: two calls and a share of a third, and nothing while nothing happens.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+use std::time::Duration;
+
+use super::folder::Folder;
+use super::scene::is_alone;
+use super::watch::{until, watched};
+use super::{Echo, client_of, on_both, ping, server, spawn};
+
+const REQUESTS: usize = 2000;
+
+const TRACED: &str = "HIGHWATER_TEST_TRACED";
+
+#[test]
+fn a_request_costs_a_read_and_a_write_and_no_lock() {
+    const NAME: &str = "server::tests::cost::a_request_costs_a_read_and_a_write_and_no_lock";
+    if std::env::var_os(TRACED).is_some() {
+        return ask();
+    }
+    let folder = Folder::new();
+    let log = folder.path("log");
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(TRACED, "1")
+        .output();
+    let said = match traced {
+        Ok(traced) if traced.status.success() => String::from_utf8(traced.stdout).unwrap(),
+        other => return eprintln!("SKIPPED {NAME}: no strace that works: {other:?}"),
+    };
+    let threads: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("on "))
+        .collect();
+    assert!(!threads.is_empty(), "{said}");
+    let log = fs::read_to_string(log).unwrap();
+    let mut calls: HashMap<&str, usize> = HashMap::new();
+    let mut disturbed = 0;
+    for thread in &threads {
+        let own = log.lines().filter_map(|line| line.strip_prefix(thread));
+        let own = own.filter(|line| !line.contains("resumed>"));
+        let own = own.filter_map(|line| line.trim_start().split_once('('));
+        let mut since = None;
+        for (call, _) in own {
+            // Before the first request, it has been started, or has stood by.
+            if call == "recvfrom" {
+                disturbed += usize::from(since == Some(true));
+                since = Some(false);
+            }
+            if since.is_some() {
+                *calls.entry(call).or_default() += 1;
+            }
+            if call == "futex" {
+                since = since.map(|_| true);
+            }
+        }
+    }
+    let count = |call| calls.get(call).copied().unwrap_or(0);
+    // A few, for the machine may have been busy, and the watch then goes from hand to hand.
+    let few = REQUESTS / 20;
+    for call in ["recvfrom", "sendmsg", "epoll_pwait"] {
+        let count = count(call);
+        assert!(count.abs_diff(REQUESTS) <= few, "{call}: {calls:?}");
+    }
+    assert!(
+        disturbed <= few,
+        "{disturbed} rounds with a futex: {calls:?}"
+    );
+    let all: usize = calls.values().sum();
+    let stood_by = count("futex");
+    assert!(all - stood_by <= 3 * REQUESTS + few, "{calls:?}");
+}
+
+/// Asks so many times, and says on which threads that was answered.
+fn ask() {
+    let server = spawn(server(), Echo::new);
+    let mut client = client_of(&server);
+    (0..REQUESTS).for_each(|_| ping(&mut client));
+    tasks("highwater-pool").for_each(|task| println!("\non {task}"));
+    assert_eq!(watched(move || server.stop().unwrap()).finished, 1);
+}
+
+/// The threads of that name.
+fn tasks(name: &str) -> impl Iterator<Item = String> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    tasks
+        .filter(move |task| {
+            let comm = fs::read_to_string(task.path().join("comm"));
+            comm.is_ok_and(|comm| comm.trim_end() == name)
+        })
+        .map(|task| task.file_name().into_string().unwrap())
+}
+
+/// How often the threads of the server have gone to sleep.
+fn sleeps() -> usize {
+    let of = |task: String| -> usize {
+        let status = fs::read_to_string(format!("/proc/self/task/{task}/status")).unwrap();
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse().unwrap()
+    };
+    tasks("highwater-pool").map(of).sum()
+}
+
+#[test]
+fn who_is_idle_costs_nothing() {
+    if !is_alone("server::tests::cost::who_is_idle_costs_nothing") {
+        return;
+    }
+    on_both(|| {
+        let server = server().idle_threads(Duration::from_secs(3600));
+        let server = spawn(server, Echo::new);
+        let mut clients: Vec<_> = (0..50).map(|_| client_of(&server)).collect();
+        clients.iter_mut().for_each(ping);
+        assert!(tasks("highwater-pool").count() >= 2);
+        let waits = |client: &mut std::net::TcpStream, millis| {
+            let limit = Some(Duration::from_millis(millis));
+            client.set_read_timeout(limit).unwrap();
+            client.read(&mut [0; 1]).unwrap_err();
+        };
+        // Who stands by looks a few times more.
+        until("nobody looks any more", || {
+            let before = sleeps();
+            waits(&mut clients[0], 20);
+            sleeps() == before
+        });
+        let before = sleeps();
+        waits(&mut clients[0], 300);
+        assert_eq!(sleeps(), before);
+        // And is there again at once.
+        let limit = Some(Duration::from_secs(10));
+        clients[0].set_read_timeout(limit).unwrap();
+        clients.iter_mut().for_each(ping);
+        assert_eq!(watched(move || server.stop().unwrap()).finished, 50);
+    });
+}

@@ -1,0 +1,144 @@
+//! Guests on the rota of a server, over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+mod broken;
+mod cost;
+mod echo;
+mod ends;
+#[path = "../../../../tests/support/folder.rs"]
+#[allow(dead_code, reason = "shared with the tests of what stands at the ends")]
+mod folder;
+mod refused;
+#[path = "../../../../tests/net/scene.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network")]
+mod scene;
+mod takeover;
+#[path = "../../../../tests/support/watch.rs"]
+#[allow(dead_code, reason = "as above")]
+mod watch;
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use super::{Connection, RunningServer, Server};
+use crate::leader::{Next, Poll, Task, Turn, Why};
+use crate::net::socket::Socket;
+
+/// Answers whatever comes with the same, at once.
+pub(super) struct Echo {
+    socket: Socket,
+    room: [u8; 256],
+    last: usize,
+}
+
+impl Echo {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            socket: connection.into_socket(),
+            room: [0; 256],
+            last: 0,
+        }
+    }
+
+    /// Answers what is there. None if it is idle after that.
+    pub(super) fn attend_by(&mut self, why: Why) -> Option<Next> {
+        self.last = 0;
+        if why != Why::Ready {
+            return Some(Next::Gone(Ok(())));
+        }
+        match self.socket.try_recv(&mut self.room) {
+            Ok(0) => Some(Next::Gone(Ok(()))),
+            Ok(count) => {
+                let slices = [io::IoSlice::new(&self.room[..count])];
+                let sent = self.socket.try_send(&slices);
+                assert_eq!(sent.unwrap(), count, "a small answer fits");
+                self.last = count;
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Next::Gone(Err(error.into()))),
+        }
+    }
+
+    /// What was answered by the last call.
+    pub(super) fn last(&self) -> &[u8] {
+        &self.room[..self.last]
+    }
+}
+
+impl Task for Echo {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn attend(&mut self, _duty: &Turn, why: Why) -> Next {
+        self.attend_by(why).unwrap_or(IDLE)
+    }
+}
+
+/// An echo that does something else as well.
+pub(super) struct By<F>(pub(super) Echo, pub(super) F);
+
+impl<F: FnMut(&mut Echo, &Turn, Why) -> Next + Send> Task for By<F> {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+
+    fn attend(&mut self, turn: &Turn, why: Why) -> Next {
+        (self.1)(&mut self.0, turn, why)
+    }
+}
+
+pub(super) const IDLE: Next = Next::Idle { until: None };
+
+thread_local! {
+    static POLLS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test with the watch of this system, and with the one that every system has.
+pub(super) fn on_both(test: impl Fn()) {
+    for polls in [false, true] {
+        POLLS.set(polls);
+        test();
+    }
+}
+
+pub(super) fn spawn<G: Task + 'static>(
+    server: Server,
+    make_guest: impl Fn(Connection) -> G + Send + 'static,
+) -> RunningServer {
+    let running = if POLLS.get() {
+        server.spawn_guests_on(Poll::new().unwrap(), make_guest)
+    } else {
+        server.spawn_guests(make_guest)
+    };
+    running.unwrap()
+}
+
+pub(super) fn server() -> Server {
+    Server::bind("127.0.0.1:0").unwrap()
+}
+
+pub(super) fn client_of(server: &RunningServer) -> TcpStream {
+    let client = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    let limit = Some(Duration::from_secs(10));
+    client.set_read_timeout(limit).unwrap();
+    client
+}
+
+/// Sends something, and waits until it has come back.
+#[track_caller]
+pub(super) fn ping(client: &mut TcpStream) {
+    client.write_all(b"ping").unwrap();
+    pong(client);
+}
+
+#[track_caller]
+pub(super) fn pong(client: &mut TcpStream) {
+    let mut got = [0; 4];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"ping");
+}

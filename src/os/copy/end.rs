@@ -1,0 +1,311 @@
+//! The ends of a copy, and which call goes from what to what.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
+
+use super::copies::{OfFile, Splice, SpliceThrough};
+use crate::error::Error;
+use crate::os::shared_socket::SharedSocket;
+use crate::os::stall::WriteStall;
+use crate::os::timeouts::Timeouts;
+use crate::os::{Polled, Ready, Waker};
+use crate::stage::copy_path::BufferedReason;
+use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep, ZeroCopy};
+
+/// A call, given the descriptor that it is made on. It does not wait for a peer.
+pub(crate) type CopyCall<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
+
+/// What a copy is made on.
+pub(crate) trait Descriptor: AsFd + Send + Sync {
+    /// Makes a call that reads from it.
+    fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
+        call(self.as_fd())
+    }
+
+    /// Makes a call that writes to it.
+    fn writing(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
+        call(self.as_fd())
+    }
+}
+
+/// What it moves is counted, and what breaks it is told to both halves.
+impl Descriptor for SharedSocket {
+    fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
+        self.receiving(|| call(self.as_fd()))
+    }
+
+    fn writing(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
+        self.sending(|| call(self.as_fd()))
+    }
+}
+
+/// A file on a disk.
+impl Descriptor for File {}
+
+/// An end of a pipe.
+impl Descriptor for OwnedFd {}
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DescriptorKind {
+    File,
+    Pipe,
+    Socket,
+}
+
+/// One end of a copy.
+pub(crate) struct End {
+    fd: Arc<dyn Descriptor>,
+    pub(super) kind: DescriptorKind,
+    /// A regular file has none, and is waited for in the call.
+    waker: Option<Waker>,
+    limits: Timeouts,
+    stall: WriteStall,
+}
+
+impl End {
+    /// A regular file or a pipe, with how it waits; none if it is anything else. Its other
+    /// owner does not use it for as long as the copy is made.
+    pub(crate) fn file<D: Descriptor + 'static>(
+        fd: &Arc<D>,
+        polled: Option<&Polled>,
+    ) -> Option<Self> {
+        let mode = fstat(fd).ok()?.st_mode;
+        let kind = match FileType::from_raw_mode(mode) {
+            FileType::RegularFile => DescriptorKind::File,
+            FileType::Fifo => DescriptorKind::Pipe,
+            _ => return None,
+        };
+        Some(Self {
+            fd: Arc::<D>::clone(fd),
+            kind,
+            waker: polled.map(|polled| polled.waker().clone()),
+            limits: Timeouts::idle_for(polled.and_then(Polled::idle)),
+            stall: WriteStall::default(),
+        })
+    }
+
+    pub(crate) fn socket(connection: &Arc<SharedSocket>, waker: &Waker, limits: Timeouts) -> Self {
+        Self {
+            fd: Arc::<SharedSocket>::clone(connection),
+            kind: DescriptorKind::Socket,
+            waker: Some(waker.clone()),
+            limits,
+            stall: WriteStall::default(),
+        }
+    }
+
+    pub(super) fn wait(&mut self, ready: Ready) -> Result<(), Error> {
+        let Some(waker) = &self.waker else {
+            return Ok(());
+        };
+        match (self.kind, ready) {
+            (DescriptorKind::Socket, Ready::ToWrite) => {
+                self.stall.wait(&self.limits, waker, &*self.fd)
+            }
+            _ => self.limits.wait(waker, &*self.fd, ready),
+        }
+    }
+
+    /// Says whether a call on it may wait for a peer, whatever flags it has. A pipe does not.
+    fn blocks(&self) -> bool {
+        self.kind == DescriptorKind::Socket && blocks(&*self.fd)
+    }
+
+    /// Makes a call that writes to it, and again what a signal has interrupted.
+    pub(super) fn write(
+        &mut self,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
+        let moved = rustix::io::retry_on_intr(|| self.fd.writing(&mut call));
+        if moved.is_ok() {
+            self.stall.is_over();
+        }
+        moved
+    }
+}
+
+/// The end that is read.
+pub(crate) struct ReadEnd {
+    pub(super) end: End,
+    /// Nobody changes what was read of it before it has arrived.
+    stable: bool,
+    /// What is left of the range that was asked for, which a buffered read goes on from.
+    left: Option<Arc<AtomicU64>>,
+    /// Something was moved.
+    moved: bool,
+    /// It has to be waited for before each call, and was.
+    pub(super) ready: bool,
+    asks: bool,
+}
+
+impl ReadEnd {
+    pub(crate) fn new(end: End) -> Self {
+        // A FIFO that nobody writes to yet looks as if it had ended.
+        let asks = end.kind == DescriptorKind::Pipe;
+        Self {
+            end,
+            stable: false,
+            left: None,
+            moved: false,
+            ready: false,
+            asks,
+        }
+    }
+
+    pub(crate) fn stable(mut self, stable: bool) -> Self {
+        self.stable = stable;
+        self
+    }
+
+    pub(crate) fn range(mut self, left: Option<Arc<AtomicU64>>) -> Self {
+        self.left = left;
+        self
+    }
+
+    pub(crate) fn offer(self) -> CopySource {
+        CopySource::new(self)
+    }
+
+    /// How much of `most` is within the range.
+    pub(super) fn most(&self, most: usize) -> usize {
+        self.left.as_ref().map_or(most, |left| {
+            usize::try_from(left.load(Ordering::Relaxed)).map_or(most, |left| left.min(most))
+        })
+    }
+
+    pub(super) fn wait(&mut self) -> Result<(), Error> {
+        self.end.wait(Ready::ToRead)?;
+        self.ready = true;
+        Ok(())
+    }
+
+    /// Says whether it has to be waited for before the next call.
+    pub(super) fn is_to_be_asked(&mut self) -> bool {
+        self.asks && !self.ready
+    }
+
+    /// Makes a call that reads from it, and again what a signal has interrupted.
+    pub(super) fn read(
+        &mut self,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
+        let moved = rustix::io::retry_on_intr(|| self.end.fd.reading(&mut call))?;
+        if moved > 0 {
+            self.took(moved);
+        }
+        Ok(moved)
+    }
+
+    fn took(&mut self, bytes: usize) {
+        self.moved = true;
+        self.ready = false;
+        if let Some(left) = &self.left {
+            left.fetch_sub(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// A call has read nothing, of something that was asked for.
+    pub(super) fn ended(&self) -> Result<CopyStep, CopyFailure> {
+        if self.end.kind == DescriptorKind::File && !self.moved {
+            // Those of /proc say that they are empty, and are not.
+            return Ok(CopyStep::Refused(BufferedReason::Empty));
+        }
+        match &self.left {
+            // It was there when it was asked for.
+            Some(_) => Err(CopyFailure {
+                side: CopySide::Source,
+                error: io::Error::from(io::ErrorKind::UnexpectedEof).into(),
+            }),
+            None => Ok(CopyStep::End),
+        }
+    }
+}
+
+/// Says whether a call on a socket waits, whatever flags it has.
+pub(super) fn blocks(socket: impl AsFd) -> bool {
+    fcntl_getfl(socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
+}
+
+/// Says no when the life of one of the two is over.
+pub(super) fn check(from: &ReadEnd, to: &End) -> Result<(), CopyFailure> {
+    let broken = |side| move |error| CopyFailure { side, error };
+    from.end.limits.check().map_err(broken(CopySide::Source))?;
+    to.limits.check().map_err(broken(CopySide::Sink))
+}
+
+/// Puts an offer together with what takes it.
+pub(crate) fn pair(offer: CopySource, to: Option<End>) -> Result<ZeroCopy<Bytes>, BufferedReason> {
+    let room = offer.room();
+    let from: ReadEnd = offer.into_end().ok_or(BufferedReason::Source)?;
+    let to = to.ok_or(BufferedReason::Sink)?;
+    // It may be another's too, and is not told to do otherwise.
+    if from.end.blocks() || to.blocks() {
+        return Err(BufferedReason::Blocks);
+    }
+    Ok(ZeroCopy(match (from.end.kind, to.kind) {
+        (DescriptorKind::File, DescriptorKind::File) => Box::new(OfFile::to_file(from, to)),
+        (DescriptorKind::File, _) if !from.stable => return Err(BufferedReason::MayChange),
+        (DescriptorKind::File, DescriptorKind::Socket) => Box::new(OfFile::to_socket(from, to)),
+        (DescriptorKind::Socket, DescriptorKind::File | DescriptorKind::Socket) => {
+            let through = SpliceThrough::new(from, to, room);
+            Box::new(through.map_err(|errno| BufferedReason::Refused(errno.raw_os_error()))?)
+        }
+        (DescriptorKind::Pipe, _) | (_, DescriptorKind::Pipe) => Box::new(Splice { from, to }),
+    }))
+}
+
+/// What an error of a call between these two means.
+pub(super) fn failed(
+    from: Option<&ReadEnd>,
+    to: Option<&End>,
+    errno: Errno,
+) -> Result<CopyStep, CopyFailure> {
+    let side = match errno {
+        // Whoever has to be asked was.
+        Errno::AGAIN if to.is_some() => return Ok(CopyStep::Wait(CopySide::Sink)),
+        Errno::AGAIN => return Ok(CopyStep::Wait(CopySide::Source)),
+        Errno::PIPE if to.is_some_and(|to| to.kind == DescriptorKind::Socket) => CopySide::Sink,
+        errno if is_of_a_connection(errno) => {
+            if from.is_some_and(|from| from.end.kind == DescriptorKind::Socket) {
+                CopySide::Source
+            } else {
+                CopySide::Sink
+            }
+        }
+        // Anything else a read or a write meets again, and knows what to say of it: such as that a
+        // pipe has lost its reader, which is no failure if there was nothing more to write.
+        errno => {
+            return Ok(CopyStep::Refused(BufferedReason::Refused(
+                errno.raw_os_error(),
+            )));
+        }
+    };
+    Err(CopyFailure {
+        side,
+        error: io::Error::from(errno).into(),
+    })
+}
+
+/// Says whether it is a connection that has failed, which tells of it only once.
+pub(super) fn is_of_a_connection(errno: Errno) -> bool {
+    [
+        Errno::CONNRESET,
+        Errno::CONNABORTED,
+        Errno::TIMEDOUT,
+        Errno::HOSTUNREACH,
+        Errno::HOSTDOWN,
+        Errno::NETUNREACH,
+        Errno::NETDOWN,
+        Errno::NETRESET,
+        Errno::NOTCONN,
+    ]
+    .contains(&errno)
+}

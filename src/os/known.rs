@@ -1,0 +1,126 @@
+//! Readers and writers of the standard library that have a descriptor, and were handed in.
+
+use std::any::Any;
+use std::fs::File;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Polled, Ready};
+use crate::cancel::Interrupt;
+use crate::error::Error;
+use crate::stage::buffer_pool::Pool;
+use crate::stage::sink::retry;
+use crate::stage::source::read_chunk;
+use crate::state::batch::Batch;
+
+/// How the descriptor of a reader or a writer is used in place of its own calls, which block; or
+/// which lose what they were given, as standard output does that was set to not block.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    polled: Polled,
+    /// It has a buffer: bytes that are held back, or that were read ahead.
+    buffers: bool,
+}
+
+/// The descriptor of what is known to have one.
+fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
+    fn as_one<E: AsFd + Any>(end: &dyn Any) -> Option<BorrowedFd<'_>> {
+        end.downcast_ref::<E>().map(AsFd::as_fd)
+    }
+
+    [
+        as_one::<File>,
+        as_one::<Arc<File>>,
+        as_one::<TcpStream>,
+        as_one::<UnixStream>,
+        #[cfg(std_pipes)]
+        as_one::<io::PipeReader>,
+        #[cfg(std_pipes)]
+        as_one::<io::PipeWriter>,
+        as_one::<ChildStdin>,
+        as_one::<ChildStdout>,
+        as_one::<ChildStderr>,
+        as_one::<io::Stdin>,
+        as_one::<io::Stdout>,
+        as_one::<io::Stderr>,
+    ]
+    .iter()
+    .find_map(|as_one| as_one(end))
+}
+
+impl Handed {
+    /// None for what has no descriptor that is known of, or none that is polled.
+    pub(crate) fn reader(reader: &dyn Any) -> Option<Self> {
+        Self::of(reader, Ready::ToRead)
+    }
+
+    /// The same of a writer.
+    pub(crate) fn writer(writer: &dyn Any) -> Option<Self> {
+        Self::of(writer, Ready::ToWrite)
+    }
+
+    fn of(end: &dyn Any, ready: Ready) -> Option<Self> {
+        Some(Self {
+            polled: Polled::of(fd_of(end)?, ready).ok()??,
+            buffers: end.is::<io::Stdin>() || end.is::<io::Stdout>(),
+        })
+    }
+
+    /// What wakes it out of a wait.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.polled.interrupt()
+    }
+
+    /// Reads the next chunk. `None` is the end.
+    pub(crate) fn read<R: io::Read + Any>(
+        &mut self,
+        reader: &mut R,
+        pool: &Pool,
+    ) -> Result<Option<Bytes>, Error> {
+        if !self.buffers {
+            return self.polled.read_chunk(known(reader)?, pool);
+        }
+        // What was read ahead comes first, and whether there is any cannot be told from here.
+        loop {
+            match read_chunk(pool, |room| reader.read(room)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.polled.wait(known(reader)?, Ready::ToRead)?;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    /// Writes what is taken of the front of a batch, and takes that off.
+    pub(crate) fn write<W: io::Write + Any>(
+        &mut self,
+        writer: &mut W,
+        batch: &mut Batch<Bytes>,
+    ) -> Result<(), Error> {
+        if self.buffers {
+            self.flush(writer)?;
+        }
+        self.polled.write(known(writer)?, batch)
+    }
+
+    /// Passes on what it holds back, which comes first.
+    fn flush<W: io::Write + Any>(&self, writer: &mut W) -> Result<(), Error> {
+        loop {
+            self.polled.wait(known(writer)?, Ready::ToWrite)?;
+            match retry(|| writer.flush()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                flushed => return Ok(flushed?),
+            }
+        }
+    }
+}
+
+fn known(end: &dyn Any) -> io::Result<BorrowedFd<'_>> {
+    fd_of(end).ok_or_else(|| io::ErrorKind::Unsupported.into())
+}

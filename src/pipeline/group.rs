@@ -1,0 +1,179 @@
+//! Every join and every thread of a running pipeline, under one roof.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{Builder, JoinHandle};
+
+use super::monitor::Monitor;
+use super::plan::ThreadBody;
+use crate::cancel::{Cancel, Interrupt};
+use crate::channel::Channel;
+use crate::error::Error;
+use crate::stage::drive::DriveEnd;
+use crate::threads::worker::guard;
+
+/// What ends together.
+pub(super) struct CancelGroup {
+    pub(super) joins: Vec<Arc<dyn Cancel>>,
+    /// The first cause.
+    first: OnceLock<Error>,
+    /// What only tells that something has failed. Whoever was told so may be ahead of the cause.
+    echo: OnceLock<Error>,
+    /// Everything was torn down.
+    torn: Arc<AtomicBool>,
+}
+
+impl CancelGroup {
+    pub(super) fn new(joins: Vec<Arc<dyn Cancel>>) -> Arc<Self> {
+        Arc::new(Self {
+            joins,
+            first: OnceLock::new(),
+            echo: OnceLock::new(),
+            torn: Arc::default(),
+        })
+    }
+
+    /// What a token acts on.
+    pub(super) fn target(self: &Arc<Self>) -> Weak<dyn Cancel> {
+        let target: Weak<Self> = Arc::downgrade(self);
+        target
+    }
+
+    /// Ends everything, when nobody reads any more what comes out of it. A stop is no such thing.
+    pub(super) fn interrupt<T: Send + 'static>(
+        self: &Arc<Self>,
+        output: &Arc<Channel<T>>,
+    ) -> Interrupt {
+        let (all, output) = (Arc::downgrade(self), Arc::downgrade(output));
+        Interrupt::new(move || {
+            let output = output.upgrade();
+            if output.as_ref().is_none_or(|output| output.is_destroyed()) {
+                if let Some(all) = all.upgrade() {
+                    // Whoever reads may have said why.
+                    let cause =
+                        output.and_then(|output| output.look(|state, _| state.errored().cloned()));
+                    all.tear_down(cause.unwrap_or_else(Error::closed));
+                }
+            }
+        })
+    }
+
+    /// Up once everything was torn down.
+    pub(super) fn torn(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.torn)
+    }
+
+    /// The first cause, if something has failed, once every thread has ended.
+    pub(super) fn first(&self) -> Option<&Error> {
+        self.first.get().or_else(|| self.echo.get())
+    }
+
+    /// Starts a thread for each body. If one cannot be started, everything is torn down.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        bodies: Vec<ThreadBody>,
+        monitor: &Monitor,
+    ) -> Vec<JoinHandle<()>> {
+        let mut threads = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let stage = body.stage;
+            let (all, monitor_of) = (Arc::clone(self), monitor.clone());
+            let run = move || all.run(body, &monitor_of);
+            match Builder::new().name(format!("highwater-{stage}")).spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    let name = monitor.stage(stage).map_or("a stage", |stage| &stage.name);
+                    self.tear_down(Error::from(error).during("start the thread of", name));
+                    break;
+                }
+            }
+        }
+        threads
+    }
+
+    /// Does what a thread does.
+    pub(super) fn run(&self, body: ThreadBody, monitor: &Monitor) {
+        let ThreadBody { stage, before, run } = body;
+        self.settle(before, guard(|| monitor.measure(stage, run)));
+        monitor.ended(stage);
+    }
+
+    /// A thread has ended that has so many joins before it.
+    ///
+    /// What is behind it is told in its turn. What is before it may be waiting for a source that has
+    /// nothing to say, and is told now.
+    pub(super) fn settle(&self, before: usize, outcome: Result<DriveEnd, Error>) {
+        let before = &self.joins[..before];
+        match outcome {
+            Ok(DriveEnd::WithEnough) => {
+                let panics = each(before, |join| join.satisfy());
+                panics.into_iter().for_each(|panic| self.tell(panic));
+            }
+            Ok(DriveEnd::AtTheEnd) => {}
+            Err(error) => {
+                let panics = each(before, |join| join.abort(&error));
+                self.tell(error);
+                panics.into_iter().for_each(|panic| self.tell(panic));
+            }
+        }
+    }
+
+    /// Keeps the first error, and attaches the others to it.
+    fn tell(&self, error: Error) {
+        if error.is_echo() {
+            let _ = self.echo.set(error);
+        } else if let Err(error) = self.first.set(error) {
+            if let Some(first) = self.first.get() {
+                first.attach(error);
+            }
+        }
+    }
+
+    fn tear_down(&self, cause: Error) {
+        self.tell(cause.clone());
+        self.torn.store(true, Ordering::Release);
+        // From the last one on: or what has seen the end of one would hand it on as an error that
+        // travels behind the data.
+        let panics = each(self.joins.iter().rev(), |join| join.abort(&cause));
+        panics.into_iter().for_each(|panic| self.tell(panic));
+    }
+}
+
+/// Ends what is buffered in each join, which drops it. What panics there keeps none of the others
+/// from it, and is given back.
+fn each<'a>(
+    joins: impl IntoIterator<Item = &'a Arc<dyn Cancel>>,
+    end: impl Fn(&dyn Cancel),
+) -> Vec<Error> {
+    let ended = joins.into_iter().map(|join| {
+        guard(|| {
+            end(&**join);
+            Ok(())
+        })
+    });
+    ended.filter_map(Result::err).collect()
+}
+
+impl Cancel for CancelGroup {
+    /// The source ends; everything behind it sees a clean end.
+    fn stop(&self) {
+        if let Some(source) = self.joins.first() {
+            source.stop();
+        }
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.tear_down(cause.clone());
+    }
+
+    fn satisfy(&self) {
+        let panics = each(&self.joins, |join| join.satisfy());
+        panics.into_iter().for_each(|panic| self.tell(panic));
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.joins
+            .first()
+            .is_some_and(|source| source.was_stopped())
+    }
+}

@@ -1,0 +1,318 @@
+//! A stage whose work is shared by several threads.
+//!
+//! ```text
+//!                         ┌─ hand ─┐
+//!   ──▶ Scatter ── line ──┤  ...   ├── results ──▶ slot
+//!          │              └─ hand ─┘                 ▲
+//!          └── the slots, in order, through a join ──┴──▶ Await ──▶
+//! ```
+//!
+//! A slot is passed on as soon as its items have found a hand, and waited for on the thread behind:
+//! so results come in order, each as soon as it is there, whether or not more comes in. How many
+//! slots the join holds is how far the fastest hand may be ahead of the slowest.
+//!
+//! A hand is given several items at once where one takes so little time that to hand it over would
+//! take more, and where as many are at hand.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::drive::Counts;
+use super::transform::{Out, Transform};
+use super::worker_pool::{Halt, Pending, WorkerPool};
+use crate::channel::mark::Strategy;
+use crate::channel::{Channel, Wait};
+use crate::error::Error;
+use crate::state::batch::Batch;
+use crate::threads::waits::{For, wait_for};
+use crate::threads::worker::guard;
+
+/// What the stages that share their work are called.
+const NAME: &str = "par_map";
+
+/// How many slots there may be for each hand: one for what it has, and one for what is done or
+/// waits, so that no hand waits for its neighbour.
+const SLOTS_PER_HAND: usize = 2;
+
+/// How many slots there may be for so many hands.
+pub(crate) const fn slots(hands: usize) -> usize {
+    let hands = if hands == 0 { 1 } else { hands };
+    SLOTS_PER_HAND.saturating_mul(hands)
+}
+
+/// For how long a hand should have something to do, so that handing it over is small beside it.
+const WORTH_A_HAND: Duration = Duration::from_micros(100);
+
+/// How many items a hand is given at once, at most.
+const ITEMS_MAX: usize = 64;
+
+/// The results of the items of one slot. Behind one that has failed there is none.
+pub(crate) type Made<U> = Vec<Result<U, Error>>;
+
+/// Items for one hand.
+struct Bundle<T> {
+    items: Batch<T>,
+    /// What has come in before the first of them.
+    at: u64,
+}
+
+/// Puts items together for one hand.
+struct Bundler<T> {
+    held: Batch<T>,
+    /// What has come in before what is held.
+    at: u64,
+    strategy: Strategy<T>,
+    /// What the items of a bundle weigh together at most, save for a single one: so that all that
+    /// are on the way weigh no more than the mark of what comes in.
+    most: usize,
+    /// How long one item takes, in nanoseconds, as it was seen last. Before that it is as if one
+    /// took for ever, so that the first is not held back.
+    item_nanos: Arc<AtomicU64>,
+}
+
+impl<T> Bundler<T> {
+    fn new(strategy: Strategy<T>, hands: usize) -> Self {
+        Self {
+            held: Batch::new(),
+            at: 0,
+            most: strategy.marks().high() / slots(hands).saturating_add(2),
+            strategy,
+            item_nanos: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    /// Adds an item. Says whether the bundle is worth a hand.
+    fn add(&mut self, item: T) -> bool {
+        let weight = self.strategy.weigh(&item);
+        self.held.push(item, weight);
+        let nanos = self.item_nanos.load(Ordering::Relaxed);
+        let together = nanos.saturating_mul(self.held.len() as u64);
+        self.held.len() >= ITEMS_MAX
+            || self.held.load().charge() >= self.most
+            || u128::from(together) >= WORTH_A_HAND.as_nanos()
+    }
+
+    /// What is held, if anything is.
+    fn take(&mut self) -> Option<Bundle<T>> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let bundle = Bundle {
+            items: std::mem::take(&mut self.held),
+            at: self.at,
+        };
+        self.at = self.at.saturating_add(bundle.items.weight() as u64);
+        Some(bundle)
+    }
+
+    /// What a hand does with a bundle, and finds out how long an item takes: it makes something of
+    /// each item, and does something with what has come of it. An error has its name and its place:
+    /// not the hand-over, which is as large as it happens to be, but the item.
+    fn work<U, R, F, G>(
+        &self,
+        make: F,
+        hand_on: G,
+    ) -> impl Fn(Bundle<T>) -> Made<R> + use<T, U, R, F, G>
+    where
+        F: Fn(T) -> Result<U, Error>,
+        G: Fn(Result<U, Error>) -> Result<R, Error>,
+    {
+        let (item_nanos, unit) = (Arc::clone(&self.item_nanos), self.strategy.unit());
+        move |bundle| {
+            let Bundle { mut items, mut at } = bundle;
+            let (count, began) = (items.len().max(1) as u64, Instant::now());
+            let mut made = Vec::with_capacity(items.len());
+            while let Some(item) = items.pop() {
+                let result = guard(|| make(item.chunk));
+                let result = result.map_err(|error| error.of_stage(NAME, at, unit));
+                made.push(guard(|| hand_on(result)));
+                if has_failed(&made) {
+                    break;
+                }
+                at = at.saturating_add(item.weight as u64);
+            }
+            let nanos = began.elapsed().as_nanos() / u128::from(count);
+            let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+            item_nanos.store(nanos, Ordering::Relaxed);
+            made
+        }
+    }
+}
+
+/// Says whether the work has failed at the last of these.
+fn has_failed<R>(made: &Made<R>) -> bool {
+    made.last().is_some_and(Result::is_err)
+}
+
+/// Hands the items to a crew, and passes on where their results will be.
+pub(crate) struct Submit<T, U> {
+    /// What was handed over, for others to look at: what its join counts are slots.
+    counts: Arc<Counts>,
+    bundler: Bundler<T>,
+    crew: WorkerPool<Bundle<T>, Made<U>>,
+}
+
+impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
+    pub(crate) fn new(
+        hands: usize,
+        strategy: Strategy<T>,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+    ) -> Self {
+        let bundler = Bundler::new(strategy, hands);
+        let work = bundler.work(work, |result| result);
+        Self {
+            counts: Arc::default(),
+            bundler,
+            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+                .failing_with(has_failed),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    pub(crate) fn halt(&self) -> Halt {
+        self.crew.halt()
+    }
+}
+
+impl<T: Send + 'static, U: Send + 'static> Transform<T, Pending<Made<U>>> for Submit<T, U> {
+    fn transform(&mut self, item: T, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
+        self.counts.add(self.bundler.strategy.weigh(&item));
+        if self.bundler.add(item) {
+            self.idle(out)?;
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
+        match self.bundler.take() {
+            Some(bundle) => out.push(self.crew.submit(bundle)?),
+            None => Ok(()),
+        }
+    }
+
+    fn flush(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
+        self.idle(out)?;
+        self.crew.finish();
+        Ok(())
+    }
+
+    /// What came in before is done all the same, for it comes before the error.
+    fn fail(&mut self, _cause: &Error) {
+        self.crew.finish();
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(NAME)
+    }
+}
+
+/// Waits for the results of each slot in its turn.
+pub(crate) struct InOrder;
+
+impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
+    fn transform(&mut self, slot: Pending<Made<U>>, out: &mut Out<'_, U>) -> Result<(), Error> {
+        let made = if slot.is_ready() {
+            slot.wait()
+        } else {
+            // The hands in front of it have nothing for it yet.
+            wait_for(For::Before, || slot.wait())
+        };
+        made?.into_iter().try_for_each(|result| out.push(result?))
+    }
+
+    // It waits, but only for the threads of its own stage.
+    fn is_light(&self) -> bool {
+        true
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(NAME)
+    }
+}
+
+/// Hands the items to a crew whose hands put their results into a join themselves, in whatever
+/// order they are done.
+pub(crate) struct SubmitUnordered<T> {
+    bundler: Bundler<T>,
+    crew: WorkerPool<Bundle<T>, Made<()>>,
+    /// What is on the way: what has failed there is told by the slot.
+    slots: VecDeque<Pending<Made<()>>>,
+}
+
+impl<T: Send + 'static> SubmitUnordered<T> {
+    pub(crate) fn new<U: Send + 'static>(
+        hands: usize,
+        strategy: Strategy<T>,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+        output: Arc<Channel<U>>,
+    ) -> Self {
+        let bundler = Bundler::new(strategy, hands);
+        let work = bundler.work(work, move |result: Result<U, Error>| {
+            // Told at once, for nothing more may come in that this stage could learn it by.
+            let result = result.map_err(|error| output.fail(error))?;
+            let written = output.write(result, Wait::Forever);
+            written.map(|_| ()).map_err(Error::from)
+        });
+        Self {
+            bundler,
+            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+                .failing_with(has_failed),
+            slots: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn halt(&self) -> Halt {
+        self.crew.halt()
+    }
+
+    /// Waits for the oldest slot.
+    fn settle(&mut self) -> Result<(), Error> {
+        match self.slots.pop_front() {
+            Some(oldest) => oldest.wait()?.into_iter().collect(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
+    fn transform(&mut self, item: T, out: &mut Out<'_, U>) -> Result<(), Error> {
+        if self.bundler.add(item) {
+            self.idle(out)?;
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self, _out: &mut Out<'_, U>) -> Result<(), Error> {
+        let Some(bundle) = self.bundler.take() else {
+            return Ok(());
+        };
+        while self.slots.len() >= slots(self.crew.hands()) {
+            self.settle()?;
+        }
+        self.slots.push_back(self.crew.submit(bundle)?);
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Out<'_, U>) -> Result<(), Error> {
+        self.idle(out)?;
+        while !self.slots.is_empty() {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// What came in before is done all the same, for it comes before the error.
+    fn fail(&mut self, _cause: &Error) {
+        self.crew.finish();
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(NAME)
+    }
+}

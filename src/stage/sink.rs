@@ -1,0 +1,237 @@
+//! What a stream is written to.
+
+use std::borrow::Cow;
+use std::io;
+
+use bytes::Bytes;
+
+use super::copy_path::BufferedReason;
+use super::file_id::FileId;
+use super::offer::{CopySource, ZeroCopy};
+use crate::cancel::Interrupt;
+use crate::error::Error;
+use crate::state::batch::Batch;
+
+/// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
+/// `_final`.
+///
+/// Its stream calls it from one thread, unless it is [`direct`](Self::direct), and never again after
+/// an error. It drops it when the stream has ended: so a sink that is dropped without
+/// [`finish`](Self::finish) was broken off.
+pub trait Sink<T>: Send {
+    /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
+    /// was written, to the byte. It is called again for what it leaves.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from writing. What is still in `batch` counts as not written, and so does the
+    /// chunk that this call had [popped](Batch::pop) last, which is the one that it has failed at.
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error>;
+
+    /// Passes on what it holds back, because nothing more may come for a while.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from passing it on.
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Makes everything that was written final: nothing more will come.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from that. The stream is then reported as failed.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// Learns why nothing more will come, right before it is dropped without
+    /// [`finish`](Self::finish): Node's `_destroy(error)`.
+    fn fail(&mut self, cause: &Error) {
+        let _ = cause;
+    }
+
+    /// Says that it needs no more. It is asked before each batch: after a yes it is finished as if
+    /// the stream had ended. A [`write`](Self::write) says the same with [`Error::enough`].
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    /// What of it can be done without blocking. None, if a call may always block.
+    ///
+    /// A [`Writable`](crate::Writable) calls such a sink from whatever thread writes, and starts one
+    /// only for what would block.
+    fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
+        None
+    }
+
+    /// How to wake a [`write`](Self::write) that blocks in the kernel. None if it cannot.
+    fn interrupt(&self) -> Option<Interrupt> {
+        None
+    }
+
+    /// What errors and reports call it: a path, an address.
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("sink")
+    }
+
+    /// The file that it writes, where it knows that. See [`Source::files`](crate::Source::files): a
+    /// pipeline looks at it before the first [`write`](Self::write), so nothing is to be emptied before that.
+    ///
+    /// A sink that wraps another one passes its file on.
+    fn file(&self) -> Option<FileId> {
+        None
+    }
+
+    /// Accepts the offer of a source, or says why it cannot. What the copy moves counts as written;
+    /// the sink is finished, or failed, after it as ever.
+    ///
+    /// # Errors
+    ///
+    /// Why the chunks of the source have to be written instead.
+    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<T>, BufferedReason> {
+        drop(offer);
+        Err(BufferedReason::Sink)
+    }
+}
+
+/// What came of a call that must not block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It is done, of a write at least a part.
+    Done,
+    /// Nothing was done, for it would have blocked.
+    WouldBlock,
+}
+
+/// A sink that can say that it would block, as a socket can.
+///
+/// Like those of a [`Sink`], its calls never overlap, but they may come from different threads.
+/// [`Sink::flush`] is called for a [`flush`](crate::Writable::flush) of its stream alone, on the
+/// thread that flushes, and not when nothing more is at hand: so it holds back only what can wait
+/// for more.
+pub trait Direct<T> {
+    /// Writes as [`Sink::write`] does, if it can without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::write`].
+    fn try_write(&mut self, batch: &mut Batch<T>) -> Result<Tried, Error>;
+
+    /// Finishes as [`Sink::finish`] does, if it can without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::finish`].
+    fn try_finish(&mut self) -> Result<Tried, Error>;
+}
+
+/// The most slices that one system call takes: `IOV_MAX` of Linux and the BSDs.
+const SLICES_MAX: usize = 1024;
+
+/// Hands the front of a batch to one vectored write, and says how much of it was written.
+///
+/// `write` is called again when a signal has interrupted it.
+///
+/// # Errors
+///
+/// Those of `write`; a write of nothing is [`io::ErrorKind::WriteZero`].
+pub(crate) fn write_vectored(
+    batch: &Batch<Bytes>,
+    mut write: impl FnMut(&[io::IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    const NONE: &[u8] = &[];
+    let mut slices = [io::IoSlice::new(NONE); 16];
+    // Most batches are a few large chunks. Only one of many small ones is worth an allocation.
+    let many: Vec<io::IoSlice<'_>>;
+    // An empty chunk is written by passing it over: the boundaries of bytes mean nothing here.
+    let filled = batch.iter().filter(|chunk| !chunk.is_empty());
+    let chunks = filled.map(|chunk| io::IoSlice::new(chunk));
+    let slices = if batch.len() <= slices.len() {
+        let mut used = 0;
+        for (slot, chunk) in slices.iter_mut().zip(chunks) {
+            *slot = chunk;
+            used += 1;
+        }
+        &slices[..used]
+    } else {
+        many = chunks.take(SLICES_MAX).collect();
+        &many[..]
+    };
+    if slices.is_empty() {
+        return Ok(0);
+    }
+    match retry(|| write(slices))? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        written => Ok(written),
+    }
+}
+
+/// Calls again what a signal has interrupted.
+pub(crate) fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A closure as a sink: it is called with each chunk.
+pub(crate) struct ForEach<F>(pub(crate) F);
+
+impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
+        match batch.pop() {
+            Some(first) => (self.0)(first.chunk),
+            None => Ok(()),
+        }
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("for_each")
+    }
+}
+
+impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
+        (**self).write(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        (**self).flush()
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        (**self).finish()
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        (**self).fail(cause);
+    }
+
+    fn is_done(&self) -> bool {
+        (**self).is_done()
+    }
+
+    fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
+        (**self).direct()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        (**self).interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+
+    fn file(&self) -> Option<FileId> {
+        (**self).file()
+    }
+
+    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<T>, BufferedReason> {
+        (**self).accept(offer)
+    }
+}

@@ -1,0 +1,328 @@
+//! What a stream is read from, and the loop that brings it in.
+
+use std::borrow::Cow;
+use std::io;
+use std::num::NonZeroU64;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::buffer_pool::Pool;
+use super::file_id::FileId;
+use super::offer::CopySource;
+use super::rate::RateLimit;
+use super::sink::retry;
+use crate::cancel::{CancelToken, Interrupt};
+use crate::channel::mark::{BYTE, DEFAULT_BYTES, READ_BYTES};
+use crate::channel::{Channel, Wait};
+use crate::error::{Error, ErrorKind};
+use crate::threads::worker::guard;
+
+/// Something that chunks can be read from: Node's `_read`.
+///
+/// Its stream calls it from one thread, only when there is room for a chunk, never again after the
+/// end or an error, and drops it then.
+pub trait Source<T>: Send {
+    /// Waits for the next chunk. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from reading. What was read before is delivered first.
+    fn read(&mut self) -> Result<Option<T>, Error>;
+
+    /// Says that it wants to know when everything that it brought was read. Its thread then waits
+    /// for that behind the end, and calls [`finish`](Self::finish). One that does is not asked for
+    /// an [`offer`](Self::offer).
+    fn confirms(&self) -> bool {
+        false
+    }
+
+    /// Learns that everything was read, right before it is dropped. Only one that
+    /// [`confirms`](Self::confirms) is told.
+    fn finish(&mut self) {}
+
+    /// Learns why it is read no more, or why not everything was taken that it brought, right before
+    /// it is dropped: Node's `_destroy(error)`.
+    fn fail(&mut self, cause: &Error) {
+        let _ = cause;
+    }
+
+    /// How to wake a [`read`](Self::read) that blocks in the kernel. None if it cannot.
+    fn interrupt(&self) -> Option<Interrupt> {
+        None
+    }
+
+    /// Takes the token of the stream that it is read for, before the first read.
+    ///
+    /// A source that is torn down from its other side, by a destroy, an abort or a cut, aborts that
+    /// token with the cause. Its next [`read`](Self::read) would tell the same, but may be far away:
+    /// the stream may be blocked behind what was read before, in a write to a peer that does not
+    /// read. A source around another one passes the token on.
+    fn aborts(&mut self, stream: &CancelToken) {
+        let _ = stream;
+    }
+
+    /// What errors and reports call it: a path, an address.
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("source")
+    }
+
+    /// Which one it reads of several that follow one another, by number. Its [name](Self::name) is
+    /// that of this one, and the [offset](Error::offset) of an error counts from where this one began.
+    fn part(&self) -> usize {
+        0
+    }
+
+    /// How much there is to read in all, in the unit of the stream, where that is known.
+    fn len_hint(&self) -> Option<u64> {
+        None
+    }
+
+    /// The files that it reads, where it knows them. A pipeline that writes one of them would empty
+    /// what it is about to read, or read what it has written for ever: it fails before it begins.
+    ///
+    /// A source that wraps another one passes its files on.
+    fn files(&self) -> Vec<FileId> {
+        Vec::new()
+    }
+
+    /// Asks it to bring no more than so many bytes at once: a limit on the rate would otherwise come
+    /// in lumps. It is told before the first [`read`](Self::read). One whose chunks have boundaries
+    /// that mean something, or that reads no more at once anyway, does nothing.
+    fn set_chunk_bytes(&mut self, most: usize) {
+        let _ = most;
+    }
+
+    /// Offers its sink a copy that no chunk takes part in. After what such a copy has moved,
+    /// [`read`](Self::read) goes on, if it comes to that.
+    fn offer(&mut self) -> Option<CopySource> {
+        None
+    }
+}
+
+/// As many buffers as a stream has on the way with the mark that it has by itself, and one to read
+/// into.
+const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
+
+/// How much is read at once at most, whatever was asked for: it is allocated before it is known how
+/// much there is.
+pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) fn read_pool(bytes: usize) -> Pool {
+    Pool::new(bytes.min(READ_BYTES_MAX), BUFFERS_KEPT)
+}
+
+/// Takes a pool of smaller buffers in place of one whose buffers are larger than that.
+pub(crate) fn shrink(pool: &mut Pool, bytes: usize) {
+    if bytes < pool.buffer_bytes() {
+        *pool = read_pool(bytes);
+    }
+}
+
+/// Reads a chunk into a buffer of the pool. `None` is the end.
+pub(crate) fn read_chunk(
+    pool: &Pool,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<Option<Bytes>> {
+    let mut buffer = pool.take();
+    match retry(|| read(buffer.room()))? {
+        0 => Ok(None),
+        bytes => {
+            buffer.fill(bytes);
+            Ok(Some(buffer.freeze()))
+        }
+    }
+}
+
+/// An iterator as a source.
+pub(crate) struct Iter<I>(pub(crate) I);
+
+impl<T, I: Iterator<Item = T> + Send> Source<T> for Iter<I> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        Ok(self.0.next())
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("iterator")
+    }
+}
+
+/// A closure as a source: it is called for each chunk.
+pub(crate) struct FromFn<F>(pub(crate) F);
+
+impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        (self.0)()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("from_fn")
+    }
+}
+
+/// Brings a source's chunks into a join until its end, no faster than a limit says, if there is
+/// one. Ends the join, in every case.
+///
+/// # Errors
+///
+/// The first cause, if the source has failed or the stream was torn down before its end.
+pub(crate) fn run<T, S: Source<T>>(join: &Channel<T>, source: S) -> Result<(), Error> {
+    run_from(join, source, 0, None)
+}
+
+/// The same for a source that was read before, up to that place, and at a pace.
+pub(crate) fn run_from<T, S: Source<T>>(
+    join: &Channel<T>,
+    mut source: S,
+    mut read: u64,
+    per_second: Option<NonZeroU64>,
+) -> Result<(), Error> {
+    // Not what the join has seen: others may write there too.
+    let mut part = source.part();
+    let mut limit = per_second.map(|rate| RateLimit::new(rate, Instant::now()));
+    let in_bytes = limit.as_ref().filter(|_| join.strategy().unit() == BYTE);
+    if let Some(limit) = in_bytes {
+        source.set_chunk_bytes(limit.piece_within(READ_BYTES));
+    }
+    loop {
+        // A read only once there is room for what it brings: nothing is read ahead of the mark,
+        // and with a mark of 0 nothing is read before somebody wants it.
+        if let Err(error) = join.wait_drain(Wait::Forever) {
+            return leave(join, source, error);
+        }
+        let next = guard(|| source.read());
+        if std::mem::replace(&mut part, source.part()) != part {
+            read = 0;
+        }
+        let chunk = match next {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return end(join, source),
+            Err(error) => {
+                let error = error.during("read from", &source.name());
+                let error = join.locate(error, read);
+                // An interrupted read of a stream that was stopped is its end.
+                return leave(join, source, join.fail(error));
+            }
+        };
+        let weight = join.weigh(&chunk) as u64;
+        read = read.saturating_add(weight);
+        if let Err(refused) = join.write(chunk, Wait::Forever) {
+            let (chunk, error) = refused.into_parts();
+            join.give_back(chunk);
+            return leave(join, source, error);
+        }
+        let limit = limit.as_mut();
+        if let Some(due) = limit.and_then(|limit| limit.pass(weight, Instant::now())) {
+            join.sleep_until(due);
+        }
+    }
+}
+
+/// Ends a join whose source has come to its end.
+fn end<T, S: Source<T>>(join: &Channel<T>, mut source: S) -> Result<(), Error> {
+    if source.confirms() {
+        join.end_producer();
+        confirm(join, &mut source);
+        return Ok(());
+    }
+    // Before the end, so that a panic of it is told to whoever reads.
+    let name = source.name().into_owned();
+    let dropped = guard(|| {
+        drop(source);
+        Ok(())
+    });
+    match dropped {
+        Ok(()) => {
+            join.end_producer();
+            Ok(())
+        }
+        Err(error) => Err(join.fail(error.during("close", &name))),
+    }
+}
+
+/// Tells a source that wants to know whether what it brought was read. Waits until that is known.
+fn confirm<T, S: Source<T>>(join: &Channel<T>, source: &mut S) {
+    let outcome = join.wait_closed(Wait::Forever);
+    // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
+    let _ = guard(|| {
+        match outcome {
+            Ok(()) => source.finish(),
+            Err(cause) => source.fail(&cause),
+        }
+        Ok(())
+    });
+}
+
+/// Tells a source why it is read no more, and its thread how the stream has ended.
+fn leave<T, S: Source<T>>(join: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
+    let outcome = join.outcome(error);
+    let told = guard(|| {
+        match &outcome {
+            Err(cause) => source.fail(cause),
+            Ok(()) if join.is_satisfied() => source.fail(&Error::enough()),
+            Ok(()) => source.fail(&Error::new(ErrorKind::Cancelled, "stopped")),
+        }
+        drop(source);
+        Ok(())
+    });
+    if let (Err(first), Err(error)) = (&outcome, told) {
+        first.attach(error);
+    }
+    outcome
+}
+
+macro_rules! by {
+    ($($pointer:ty),+) => {$(
+        impl<T, S: Source<T> + ?Sized> Source<T> for $pointer {
+            fn read(&mut self) -> Result<Option<T>, Error> {
+                (**self).read()
+            }
+
+            fn confirms(&self) -> bool {
+                (**self).confirms()
+            }
+
+            fn finish(&mut self) {
+                (**self).finish();
+            }
+
+            fn fail(&mut self, cause: &Error) {
+                (**self).fail(cause);
+            }
+
+            fn interrupt(&self) -> Option<Interrupt> {
+                (**self).interrupt()
+            }
+
+            fn aborts(&mut self, stream: &CancelToken) {
+                (**self).aborts(stream);
+            }
+
+            fn name(&self) -> Cow<'_, str> {
+                (**self).name()
+            }
+
+            fn part(&self) -> usize {
+                (**self).part()
+            }
+
+            fn len_hint(&self) -> Option<u64> {
+                (**self).len_hint()
+            }
+
+            fn files(&self) -> Vec<FileId> {
+                (**self).files()
+            }
+
+            fn set_chunk_bytes(&mut self, most: usize) {
+                (**self).set_chunk_bytes(most);
+            }
+
+            fn offer(&mut self) -> Option<CopySource> {
+                (**self).offer()
+            }
+        }
+    )+};
+}
+
+by!(&mut S, Box<S>);

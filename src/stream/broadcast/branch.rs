@@ -1,0 +1,307 @@
+//! One branch of a broadcast.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::cancel::{Cancel, CancelToken, Interrupt};
+use crate::channel::{BranchEnd, Fanout, Wait};
+use crate::error::Error;
+use crate::stage::source::Source;
+use crate::state::{BranchPolicy, Dropped};
+use crate::stream::readable::pipe;
+use crate::stream::writable::Writable;
+
+/// The reading end of a [`broadcast`](super()): one of many.
+///
+/// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin with
+/// one. It gets every chunk in order, save those that its policy lets it miss
+/// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
+/// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
+/// the others go on.
+///
+/// # Cut off
+///
+/// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
+/// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
+/// not stay in a write to a client that does not read. A thread that reads it in a loop is told by the
+/// next read. If it may be blocked in something else by then, that goes under a token which the branch
+/// [aborts](Source::aborts):
+///
+/// ```
+/// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+///
+/// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
+/// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
+/// let mut client = Writable::for_each(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
+///
+/// let token = CancelToken::new();
+/// client.cancel_with(&token);
+/// branch.aborts(&token);
+///
+/// writer.write(1)?;
+/// writer.write(2)?; // more than the branch may be behind
+/// let cut = client.write(3).unwrap_err();
+/// assert_eq!(cut.cause().unwrap().kind(), ErrorKind::LimitExceeded);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{BranchPolicy, HighWaterMark, broadcast};
+///
+/// let mut writer = broadcast(HighWaterMark::items(16));
+/// let mut all = writer.subscribe(BranchPolicy::Slowest);
+/// let mut latest = writer.subscribe(BranchPolicy::DropOldest(1));
+/// for n in 1..=3 {
+///     writer.write(n)?;
+/// }
+/// writer.end();
+/// assert_eq!(latest.next().transpose()?, Some(3));
+/// assert_eq!(latest.dropped().chunks, 2);
+/// assert_eq!(all.by_ref().collect::<Result<Vec<_>, _>>()?, [1, 2, 3]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Branch<T> {
+    seat: Arc<BranchSeat<T>>,
+    /// The iterator has told the error.
+    told: bool,
+    /// It was destroyed from here, with this error.
+    destroyed: Option<Error>,
+    /// The stream that it is read for.
+    read_for: Option<CancelToken>,
+}
+
+/// What a token holds on to.
+struct BranchSeat<T> {
+    fanout: Arc<Fanout<T>>,
+    outlet: Arc<BranchEnd<T>>,
+}
+
+impl<T> Branch<T> {
+    pub(super) fn new(fanout: Arc<Fanout<T>>, policy: BranchPolicy) -> Self {
+        let outlet = fanout.subscribe(policy);
+        Self {
+            seat: Arc::new(BranchSeat { fanout, outlet }),
+            told: false,
+            destroyed: None,
+            read_for: None,
+        }
+    }
+
+    /// Adds another branch to the same broadcast, which gets what is written from now on, as
+    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for whoever comes late, when the
+    /// writing end is out of reach.
+    #[must_use]
+    pub fn subscribe(&self, policy: BranchPolicy) -> Self {
+        Self::new(Arc::clone(&self.seat.fanout), policy)
+    }
+
+    /// What was written and not yet read here, in the unit of the mark: how far it is behind.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length of 0 is not an empty queue"
+    )]
+    pub fn len(&self) -> usize {
+        let id = self.seat.outlet.id();
+        self.seat.fanout.look(|state| state.lag(id))
+    }
+
+    /// What it has missed so far, under a policy that drops.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        let id = self.seat.outlet.id();
+        self.seat.fanout.look(|state| state.dropped(id))
+    }
+
+    /// The policy that it was made with.
+    #[must_use]
+    pub fn policy(&self) -> BranchPolicy {
+        self.seat.outlet.policy()
+    }
+
+    /// Why it gets no more, or will not behind what is written: it was cut off, or the broadcast
+    /// has failed.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        let id = self.seat.outlet.id();
+        let told = || self.seat.fanout.look(|state| state.errored_for(id));
+        self.destroyed.clone().or_else(told)
+    }
+
+    /// Ends this branch at once, with an error of its own. What it has not read is let go. The
+    /// others go on; if it was the last one, this is what the writer is told.
+    pub fn destroy(&mut self, error: impl Into<Error>) {
+        if self.destroyed.is_none() {
+            let error = error.into();
+            let why = self.seat.fanout.leave(&self.seat.outlet, error);
+            self.destroyed = Some(why);
+        }
+    }
+}
+
+impl<T: Clone> Branch<T> {
+    /// Puts this branch, and no other, under a token. After a `stop` it gets what was written by
+    /// then, and the end.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        let target: Weak<BranchSeat<T>> = Arc::downgrade(&self.seat);
+        token.register(target as Weak<dyn Cancel>);
+    }
+
+    /// Takes the next chunk if one is there. `None` is the end. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the error
+    /// of this branch, or of the broadcast.
+    pub fn try_next(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::No)
+    }
+
+    /// Takes the next chunk, waiting for at most `timeout`. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the error of this
+    /// branch, or of the broadcast.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
+        self.next_within(Wait::at_most(timeout))
+    }
+
+    /// Writes everything that is read to `dest`, ends it, and gives back its sink, as
+    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client of its own, be it a socket
+    /// or the answer to a request.
+    ///
+    /// The wait ends when all has arrived, when either stream has failed, or when the branch is cut
+    /// off, however long the client does not read.
+    ///
+    /// # Errors
+    ///
+    /// The first cause. A failure of the broadcast travels to `dest` behind the data; a cut destroys
+    /// `dest` at once; an error of `dest` destroys this branch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use highwater::{BranchPolicy, HighWaterMark, Writable, broadcast};
+    ///
+    /// let mark = HighWaterMark::bytes(1024);
+    /// let mut writer = broadcast(mark);
+    /// let branch = writer.subscribe(BranchPolicy::Cap(64 * 1024));
+    /// let client = thread::spawn(move || branch.pipe_to(Writable::to(Vec::new(), mark)));
+    /// writer.write("news".into())?;
+    /// writer.finish()?;
+    /// assert_eq!(client.join().unwrap()?, b"news");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn pipe_to<S: Send + 'static>(self, dest: Writable<T, S>) -> Result<S, Error>
+    where
+        T: Send + 'static,
+    {
+        pipe(self, dest, |branch, error| branch.destroy(error))
+    }
+
+    #[inline]
+    fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
+        if let Some(error) = &self.destroyed {
+            return Err(error.clone());
+        }
+        let next = self.seat.fanout.next(&self.seat.outlet, wait);
+        if next.is_err() {
+            self.spread();
+        }
+        next
+    }
+
+    /// If it was torn down, aborts the stream that it is read for, before that is told anything:
+    /// the thread that has torn it down may not have come so far.
+    #[cold]
+    fn spread(&self) {
+        let id = self.seat.outlet.id();
+        if let Some(stream) = &self.read_for {
+            if let Some(cause) = self.seat.fanout.look(|state| state.gone(id)) {
+                stream.abort_as(cause);
+            }
+        }
+    }
+}
+
+impl<T: Clone> Iterator for Branch<T> {
+    type Item = Result<T, Error>;
+
+    /// Waits for the next chunk. `None` is the end, for ever after.
+    ///
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel.
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.told {
+            return None;
+        }
+        let next = self.next_within(Wait::Forever);
+        self.told = next.is_err();
+        next.transpose()
+    }
+}
+
+impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::Forever)
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        let seat = Arc::downgrade(&self.seat);
+        Some(Interrupt::new(move || {
+            if let Some(seat) = seat.upgrade() {
+                seat.fanout.interrupt_branch(&seat.outlet);
+            }
+        }))
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.read_for = Some(stream.clone());
+        self.seat.fanout.aborts(&self.seat.outlet, stream);
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("branch")
+    }
+}
+
+impl<T: Clone + Send> Cancel for BranchSeat<T> {
+    fn stop(&self) {
+        self.fanout.stop_branch(&self.outlet);
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.fanout.abort_branch(&self.outlet, cause.clone());
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.fanout.look(|state| state.is_stopped(self.outlet.id()))
+    }
+}
+
+impl<T> Drop for Branch<T> {
+    fn drop(&mut self) {
+        if self.destroyed.is_none() {
+            self.seat.fanout.leave(&self.seat.outlet, Error::closed());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Branch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Branch")
+            .field("policy", &self.policy())
+            .field("len", &self.len())
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}

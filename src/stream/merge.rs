@@ -1,0 +1,184 @@
+//! Many sources, one stream: as they come, or one after the other.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::{self, Builder};
+
+use super::into::IntoSource;
+use super::readable::Readable;
+use crate::cancel::{CancelToken, Interrupt};
+use crate::channel::Channel;
+use crate::channel::mark::{HighWaterMark, Unit};
+use crate::error::Error;
+use crate::stage::file_id::FileId;
+use crate::stage::source;
+use crate::stage::source::Source;
+use crate::threads::worker::Worker;
+
+/// Reads from all sources at once, and gives their chunks as they come.
+///
+/// Each source is read by a thread of its own, into one buffer; the order of one source's chunks is
+/// kept. The stream ends when all have ended, and fails with the first that does: the others are
+/// then read no more. Beside the buffer each source may have one chunk in hand.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Readable, merge};
+///
+/// let mark = HighWaterMark::items(4);
+/// let sources = (0..3).map(|n| Readable::from_iter((0..10).map(move |i| 10 * n + i), mark));
+/// let mut all = merge(sources, mark).to_vec(100)?;
+/// all.sort_unstable();
+/// assert_eq!(all, Vec::from_iter(0..30));
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[must_use]
+pub fn merge<T, S, U>(sources: impl IntoIterator<Item = S>, mark: HighWaterMark<U>) -> Readable<T>
+where
+    T: Send + 'static,
+    S: IntoSource<T>,
+    U: Unit<T>,
+{
+    let mut sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
+    let files = sources.iter().flat_map(Source::files).collect();
+    let join = Arc::new(Channel::new(mark.strategy()));
+    let token = join.token();
+    sources.iter_mut().for_each(|source| source.aborts(&token));
+    let interrupt = Interrupt::all(sources.iter().filter_map(Source::interrupt));
+    join.attach_source(interrupt.clone());
+    let filled = Arc::clone(&join);
+    let worker = Worker::new("highwater-merge".to_owned(), move || {
+        read_all(&filled, sources, interrupt.as_ref());
+    });
+    Readable::of(join, worker, None).reading(files)
+}
+
+/// Reads every source on a thread of its own, until all have ended.
+fn read_all<T: Send, S: Source<T>>(
+    join: &Channel<T>,
+    sources: Vec<S>,
+    interrupt: Option<&Interrupt>,
+) {
+    thread::scope(|scope| {
+        for (index, source) in sources.into_iter().enumerate() {
+            join.add_producer();
+            let read = move || {
+                // The error is the stream's, and told by whoever reads it. The others are not read
+                // to an end that nobody sees.
+                if let (Err(_), Some(interrupt)) = (source::run(join, source), interrupt) {
+                    interrupt.wake();
+                }
+            };
+            let name = format!("highwater-merge-{index}");
+            if let Err(error) = Builder::new().name(name).spawn_scoped(scope, read) {
+                let _ = join.fail(Error::from(error).during("start the threads of", "merge"));
+                return;
+            }
+        }
+        // So far the join was kept open by this.
+        join.end_producer();
+    });
+}
+
+/// Reads one source after the other, each to its end.
+///
+/// A source that [wants to know](Source::confirms) when everything was read is told behind the last
+/// one, and kept until then. What fails, fails for all that are not let go.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{concat, pipeline};
+///
+/// let (_, both) = pipeline(concat([&b"one"[..], &b"two"[..]])).to(Vec::new()).run_into()?;
+/// assert_eq!(both.into_inner(), b"onetwo");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Concat<S::Source> {
+    Concat {
+        sources: sources.into_iter().map(S::into_source).collect(),
+        ended: Vec::new(),
+        part: 0,
+        stream: None,
+    }
+}
+
+/// See [`concat`](fn@concat).
+#[derive(Debug)]
+pub struct Concat<S> {
+    /// The one that is read, and those that are not yet. One that has ended is let go at once,
+    sources: VecDeque<S>,
+    /// unless it wants to know when everything was read, which is known only behind the last.
+    ended: Vec<S>,
+    /// How many have ended, with the parts of those that had any.
+    part: usize,
+    /// What the one that is read aborts, if it is torn down.
+    stream: Option<CancelToken>,
+}
+
+impl<T, S: Source<T>> Source<T> for Concat<S> {
+    fn read(&mut self) -> Result<Option<T>, Error> {
+        while let Some(current) = self.sources.front_mut() {
+            if let Some(chunk) = current.read()? {
+                return Ok(Some(chunk));
+            }
+            self.part += current.part() + 1;
+            let ended = self.sources.pop_front();
+            self.ended.extend(ended.filter(S::confirms));
+            if let (Some(next), Some(stream)) = (self.sources.front_mut(), &self.stream) {
+                next.aborts(stream);
+            }
+        }
+        Ok(None)
+    }
+
+    fn confirms(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    fn finish(&mut self) {
+        self.ended.iter_mut().for_each(S::finish);
+    }
+
+    fn fail(&mut self, cause: &Error) {
+        for source in self.ended.iter_mut().chain(&mut self.sources) {
+            source.fail(cause);
+        }
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        Interrupt::all(self.sources.iter().filter_map(Source::interrupt))
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        if let Some(first) = self.sources.front_mut() {
+            first.aborts(stream);
+        }
+        self.stream = Some(stream.clone());
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        let current = self.sources.front();
+        current.map_or(Cow::Borrowed("concat"), Source::name)
+    }
+
+    fn part(&self) -> usize {
+        self.part + self.sources.front().map_or(0, Source::part)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        for source in &mut self.sources {
+            source.set_chunk_bytes(most);
+        }
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        self.sources.iter().map(Source::len_hint).sum()
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        self.sources.iter().flat_map(Source::files).collect()
+    }
+}

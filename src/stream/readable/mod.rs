@@ -1,0 +1,303 @@
+//! The reading end of a stream, and the thread that brings in what is read.
+
+mod parts;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::std_io::ReadSource;
+use super::writable::Writable;
+use crate::cancel::{Cancel, CancelToken};
+use crate::channel::mark::{HighWaterMark, InBytes, Unit};
+use crate::channel::{Channel, Wait};
+use crate::error::Error;
+use crate::stage::file_id::FileId;
+use crate::stage::source;
+use crate::stage::source::{FromFn, Iter, Source};
+use crate::threads::worker::Worker;
+
+/// The reading end of a stream: Node's `Readable`.
+///
+/// It is an [`Iterator`] over `Result<T, Error>`, and for bytes also a [`Read`](io::Read) and a
+/// [`BufRead`](io::BufRead); all three may be mixed. What is read comes from a writer, if this is
+/// one end of a [`channel`](crate::channel), or from a source, which a thread of this handle's own
+/// reads ahead, up to the high-water mark and no further. That thread starts with the first read.
+///
+/// # Ending
+///
+/// Every chunk comes in order, then the end, for ever after. An error comes once from the
+/// iterator, behind what was written before it, and then nothing more does, so that a loop that
+/// passes errors over comes to an end; the other reads tell it every time. A handle that is
+/// dropped early lets its writer know: the next write is told
+/// [`Closed`](crate::ErrorKind::Closed).
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Readable};
+///
+/// let numbers = Readable::from_iter(1..=4, HighWaterMark::items(2));
+/// let sum: Result<u32, _> = numbers.sum();
+/// assert_eq!(sum?, 10);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Readable<T> {
+    join: Arc<Channel<T>>,
+    /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
+    current: Option<T>,
+    /// The iterator has told the error.
+    told: bool,
+    /// Brings the chunks in. Gone if they come from a writer.
+    worker: Worker<()>,
+    /// What a token acts on, if that is more than the join.
+    whole: Option<Arc<dyn Cancel>>,
+    /// The files that it is read from, where they are known.
+    files: Vec<FileId>,
+}
+
+impl<T: Send + 'static> Readable<T> {
+    /// Makes a stream that is read from `source`.
+    pub fn from_source<U: Unit<T>>(
+        mut source: impl Source<T> + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        let join = Arc::new(Channel::new(mark.strategy()));
+        join.attach_source(source.interrupt());
+        source.aborts(&join.token());
+        let files = source.files();
+        let name = format!("highwater-read {}", source.name());
+        let brought_to = Arc::clone(&join);
+        let worker = Worker::new(name, move || {
+            // The error is the stream's, and told by whoever reads it.
+            let _ = source::run(&*brought_to, source);
+        });
+        Self::of(join, worker, None).reading(files)
+    }
+
+    /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
+    pub fn from_iter<U: Unit<T>>(
+        items: impl IntoIterator<Item = T, IntoIter: Send + 'static>,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        Self::from_source(Iter(items.into_iter()), mark)
+    }
+
+    /// Makes a stream out of a closure, which is called for each chunk until it answers `None`.
+    pub fn from_fn<U: Unit<T>>(
+        next: impl FnMut() -> Result<Option<T>, Error> + Send + 'static,
+        mark: HighWaterMark<U>,
+    ) -> Self {
+        Self::from_source(FromFn(next), mark)
+    }
+}
+
+impl Readable<Bytes> {
+    /// Makes a stream of bytes that is read from any [`io::Read`].
+    ///
+    /// What a blocked read of it is waiting for cannot be told from here, save for those that
+    /// [`ReadSource`] knows, so dropping the stream waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    pub fn from_read(reader: impl io::Read + Send + 'static, mark: HighWaterMark<InBytes>) -> Self {
+        Self::from_source(ReadSource::new(reader, "reader"), mark)
+    }
+}
+
+impl<T> Readable<T> {
+    /// The end of a channel: whoever writes brings the chunks.
+    pub(crate) const fn of_channel(join: Arc<Channel<T>>) -> Self {
+        Self::of(join, Worker::Gone, None)
+    }
+
+    /// The end of a join that `worker` fills. `whole` is what a token acts on, if that is more than
+    /// the join.
+    pub(crate) const fn of(
+        join: Arc<Channel<T>>,
+        worker: Worker<()>,
+        whole: Option<Arc<dyn Cancel>>,
+    ) -> Self {
+        Self {
+            join,
+            current: None,
+            told: false,
+            worker,
+            whole,
+            files: Vec::new(),
+        }
+    }
+
+    /// The same, read from these files.
+    pub(crate) fn reading(mut self, files: Vec<FileId>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// What is behind it.
+    pub(crate) const fn join(&self) -> &Arc<Channel<T>> {
+        &self.join
+    }
+
+    /// What a token acts on.
+    pub(crate) fn target(&self) -> Arc<dyn Cancel>
+    where
+        T: Send + 'static,
+    {
+        match &self.whole {
+            Some(whole) => Arc::clone(whole),
+            None => self.join.clone(),
+        }
+    }
+
+    /// Takes the next chunk if one is there. `None` is the end. Never waits.
+    ///
+    /// With a mark of 0 a chunk is there only for a reader that waits for it: there is none for
+    /// this.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the first cause if the stream has failed.
+    pub fn try_next(&mut self) -> Result<Option<T>, Error> {
+        self.next_within(Wait::No)
+    }
+
+    /// Takes the next chunk, waiting for at most `timeout`. `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the first cause if the stream has failed.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
+        self.next_within(Wait::at_most(timeout))
+    }
+
+    #[inline]
+    pub(crate) fn next_within(&mut self, wait: Wait) -> Result<Option<T>, Error> {
+        if self.current.is_some() {
+            return Ok(self.current.take());
+        }
+        if self.worker.is_idle() {
+            self.start()?;
+        }
+        self.join.next(wait)
+    }
+
+    /// Starts what brings the chunks in, if it has not started.
+    #[cold]
+    pub(crate) fn start(&mut self) -> Result<(), Error> {
+        self.worker.start().map_err(|error| {
+            let error = Error::from(error).during("start the thread of", "readable");
+            drop(self.join.destroy(error.clone()));
+            error
+        })
+    }
+
+    /// Puts a chunk back, to be the next one that is read: Node's `unshift`. Does not wait, and
+    /// does not count against the mark: the reader holds it.
+    ///
+    /// # Errors
+    ///
+    /// The chunk, if the end was read or the stream is gone.
+    pub fn unshift(&mut self, chunk: T) -> Result<(), T> {
+        if let Some(current) = self.current.take() {
+            if let Err(current) = self.join.unshift(current) {
+                self.current = Some(current);
+                return Err(chunk);
+            }
+        }
+        self.join.unshift(chunk)
+    }
+
+    /// Takes in no more until [`resume`](Self::resume), whatever room there is: the source is not
+    /// read, and writers wait. What is buffered can still be read.
+    pub fn pause(&mut self) {
+        self.join.pause();
+    }
+
+    /// Takes in again after a [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.join.resume();
+    }
+
+    /// Tears the stream down at once, with an error for both sides.
+    ///
+    /// A source that is blocked in the kernel is woken, if it can be. On a stream that has ended
+    /// already it does nothing: the first cause stays.
+    pub fn destroy(&mut self, error: impl Into<Error>) {
+        drop(self.join.destroy(error.into()));
+    }
+
+    /// Puts the stream under a token: Node's `signal`.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        token.register(Arc::downgrade(&self.target()));
+    }
+}
+
+impl<T: Send + 'static> Readable<T> {
+    /// Writes everything that is read to `dest`, ends it, and gives back its sink: Node's `pipe`,
+    /// with errors that go both ways.
+    ///
+    /// The wait ends when all has arrived, or when either stream has failed.
+    ///
+    /// # Errors
+    ///
+    /// The first cause. An error of this stream travels to `dest` behind the data, and a destroy of
+    /// this stream destroys `dest` at once; an error of `dest` destroys this one.
+    pub fn pipe_to<S: Send + 'static>(self, dest: Writable<T, S>) -> Result<S, Error> {
+        pipe(self, dest, |readable, error| readable.destroy(error))
+    }
+}
+
+/// Writes everything that is read to `dest`, ends it, and gives back its sink. An error of `dest` is
+/// what `destroy` is called with.
+pub(crate) fn pipe<T, S, R>(
+    mut from: R,
+    mut dest: Writable<T, S>,
+    destroy: impl FnOnce(&mut R, Error),
+) -> Result<S, Error>
+where
+    T: Send + 'static,
+    S: Send + 'static,
+    R: Source<T> + Iterator<Item = Result<T, Error>>,
+{
+    let broken_off = CancelToken::new();
+    dest.cancel_with(&broken_off);
+    from.aborts(&broken_off);
+    while let Some(chunk) = from.next() {
+        match chunk.map(|chunk| dest.write(chunk)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(refused)) => {
+                let error = Error::from(refused);
+                destroy(&mut from, error.clone());
+                return Err(error);
+            }
+            Err(error) => {
+                dest.fail(error.clone());
+                // For what was written before it, which is still to arrive.
+                let _ = dest.wait_finish();
+                return Err(error);
+            }
+        }
+    }
+    dest.finish()
+}
+
+impl<T> Iterator for Readable<T> {
+    type Item = Result<T, Error>;
+
+    /// Waits for the next chunk. `None` is the end, for ever after.
+    ///
+    /// The wait ends with a chunk, with the end of the stream, or with a cancel. If there is no
+    /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.told {
+            return None;
+        }
+        let next = self.next_within(Wait::Forever);
+        self.told = next.is_err();
+        next.transpose()
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether a call has returned the error of a stream, and what becomes of one that none has.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use super::{Peer, Segment, Writable};
+use crate::channel::Wait;
+use crate::error::{Error, ErrorKind, WriteError, tell};
+
+impl<T, S> Writable<T, S> {
+    /// Whatever becomes of it is told by other means.
+    #[cfg(all(unix, feature = "http", not(loom)))]
+    pub(crate) fn told_elsewhere(self) -> Self {
+        self.heard.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// The handle is about to return this. Time that is up is no end of the stream.
+    pub(super) fn hear<R>(&self, outcome: Result<R, Error>) -> Result<R, Error> {
+        if let Err(error) = &outcome {
+            self.hear_of(error);
+        }
+        outcome
+    }
+
+    /// The same of a write.
+    #[cold]
+    pub(super) fn hear_refusal<R>(
+        &self,
+        refused: Result<R, WriteError<T>>,
+    ) -> Result<R, WriteError<T>> {
+        if let Err(WriteError::Closed(..)) = &refused {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        refused
+    }
+
+    /// The caller knows of this error, which may be that of the stream.
+    pub(super) fn hear_of(&self, error: &Error) {
+        let is_cause =
+            (self.join).look(|state, _| state.errored().is_some_and(|cause| cause.is_same(error)));
+        self.heard.fetch_or(is_cause, Ordering::Relaxed);
+    }
+
+    /// Hands over what was staged before, for a call that returns what becomes of it.
+    pub(super) fn hand_over(&mut self) -> Result<(), Error> {
+        let handed = self.hand_segment(Wait::Forever).map_err(Error::from);
+        self.hear(handed)
+    }
+
+    /// Breaks off a stream that has not ended. Says how, and what that has lost.
+    fn break_off(&mut self) -> Option<BrokenOff> {
+        if self.ended {
+            return None;
+        }
+        if !matches!(self.peer, Peer::Sink(_)) {
+            self.join.abandon();
+            return None;
+        }
+        let error = Error::premature_close();
+        let mut lost = self.join.destroy(error.clone());
+        if let Some(staged) = self.segment.take().map(Segment::into_chunk) {
+            let weight = self.join.weigh(&staged);
+            lost.push(staged, weight);
+        }
+        Some(BrokenOff {
+            error,
+            chunks: lost.len(),
+            weight: lost.weight(),
+        })
+    }
+
+    /// Tells what no call on this handle has returned. `name` is that of its sink, which has not
+    /// finished.
+    #[cold]
+    fn tell_unheard(&self, broken_off: Option<&BrokenOff>, name: &str) {
+        if self.heard.load(Ordering::Relaxed) || self.join.was_aborted() {
+            return;
+        }
+        let Some(first) = self.join.look(|state, _| state.errored().cloned()) else {
+            return;
+        };
+        let Some(own) = broken_off.filter(|own| own.error.is_same(&first)) else {
+            tell(&first, "its handle was dropped without `finish`");
+            return;
+        };
+        // What a sink has failed with since the handle was dropped is attached to that.
+        if let Some(failure) = first.others().next() {
+            tell(failure, "its handle was dropped without `finish`");
+            return;
+        }
+        let in_hand = self.join.take_undelivered();
+        let (chunks, weight) = (own.chunks + in_hand.len(), own.weight + in_hand.weight());
+        if chunks > 0 && !thread::panicking() {
+            let (lost, unit) = match self.join.strategy().unit() {
+                "byte" => (weight, "byte"),
+                _ => (chunks, "item"),
+            };
+            let s = if lost == 1 { "" } else { "s" };
+            let message = format!("dropped before its end, with {lost} {unit}{s} not written");
+            let error = Error::new(ErrorKind::PrematureClose, message).during("write to", name);
+            let error = self.join.locate(error, self.join.stats().confirmed);
+            tell(&error, "its handle was dropped without `end`");
+        }
+    }
+}
+
+/// How a handle has broken its stream off.
+struct BrokenOff {
+    error: Error,
+    /// How many chunks of it no sink has taken.
+    chunks: usize,
+    /// What those weigh.
+    weight: usize,
+}
+
+impl<T, S> Drop for Writable<T, S> {
+    fn drop(&mut self) {
+        let broken_off = self.break_off();
+        let Peer::Sink(driver) = &self.peer else {
+            return;
+        };
+        // After `end` this is where its promise is kept; otherwise the sink's thread is waited for,
+        // so that it does not outlive its handle.
+        driver.release(&self.join);
+        let _ = self.join.wait_closed(Wait::Forever);
+        if let Err(name) = driver.close() {
+            self.tell_unheard(broken_off.as_ref(), &name);
+        }
+    }
+}

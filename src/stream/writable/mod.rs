@@ -1,0 +1,448 @@
+//! The writing end of a stream, and the thread that takes what is written to its sink.
+
+mod driver;
+mod heard;
+mod parts;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::std_io::WriteSink;
+use crate::cancel::{Cancel, CancelToken};
+use crate::channel::mark::{HighWaterMark, InBytes, Unit};
+use crate::channel::{Channel, Wait};
+use crate::error::{Error, WriteError};
+use crate::stage::buffer_pool::{Buffer, Pool};
+use crate::stage::sink::{ForEach, Sink};
+use crate::state::Pressure;
+use crate::state::batch::Batch;
+
+use driver::{DriverHandle, SinkDriver};
+pub use parts::Cork;
+
+/// The writing end of a stream: Node's `Writable`.
+///
+/// Chunks are taken in order and never refused for want of room: a [`write`](Self::write) into a
+/// buffer that has reached its high-water mark waits until it is down at the low one. What is
+/// written goes to a reader, if this is one end of a [`channel`](crate::channel), or to a sink,
+/// which a thread of this handle's own takes it to. That thread starts with the first chunk; or, if
+/// the sink can be tried without blocking ([`Sink::direct`]), with the first that would block.
+///
+/// # Ending
+///
+/// [`end`](Self::end) says that nothing more will be written, and [`finish`](Self::finish) waits
+/// until everything has arrived. A handle that is dropped without either, also by a panic, breaks
+/// the stream off: the other side sees
+/// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It drops what a sink
+/// has not taken, and waits for the call that the sink is in. A handle that is dropped after `end`
+/// keeps its promise: it waits until the sink has finished. What fails then, and what is lost without
+/// `end`, no call can return: it goes to [`set_error_hook`](crate::set_error_hook), by default a line
+/// on standard error. So [`finish`](Self::finish).
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{HighWaterMark, Writable};
+///
+/// let mut out = Writable::to(Vec::new(), HighWaterMark::bytes(64 * 1024));
+/// if out.write("hello, ".into())?.reached() {
+///     out.wait_drain()?;
+/// }
+/// out.write("world".into())?;
+/// out.end();
+/// assert_eq!(out.finish()?, b"hello, world");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+pub struct Writable<T, S = ()> {
+    join: Arc<Channel<T>>,
+    /// This handle has said that it will write no more.
+    ended: bool,
+    /// Small writes on their way to become a chunk.
+    segment: Option<Segment<T>>,
+    /// Where segments come from, once there was one.
+    pool: Option<Pool>,
+    peer: Peer<T, S>,
+    /// A call has returned the error of the stream, or it is known by other means.
+    heard: AtomicBool,
+}
+
+enum Segment<T> {
+    /// There is room for more.
+    Filling {
+        buffer: Buffer,
+        seal: fn(Buffer) -> T,
+    },
+    /// A chunk that found no room when it was to be handed over.
+    Sealed(T),
+}
+
+impl<T> Segment<T> {
+    fn into_chunk(self) -> T {
+        match self {
+            Self::Filling { buffer, seal } => seal(buffer),
+            Self::Sealed(chunk) => chunk,
+        }
+    }
+}
+
+/// What is at the other end.
+enum Peer<T, S> {
+    /// A reader, who lives on its own. This is what `finish` gives back.
+    Reader(S),
+    /// A sink, with a thread that is this handle's own.
+    Sink(Arc<dyn DriverHandle<T, S>>),
+    /// It was finished.
+    Gone,
+}
+
+/// How large the segments are that small writes are merged into, in bytes. Larger ones gain
+/// nothing, and this much is copied while it is still in the cache.
+const SEGMENT_BYTES: usize = 32 * 1024;
+
+impl<T: Send + 'static, K: Sink<T> + 'static> Writable<T, K> {
+    /// Makes a stream that is written to `sink`. The marks default to those of the unit.
+    ///
+    /// A sink that is [direct](Sink::direct), such as a [`SocketSink`](crate::net::SocketSink), is
+    /// written and finished by the thread that writes; one of its own starts only for what would
+    /// block, and ends after a second of quiet, or with this handle.
+    pub fn from_sink<U: Unit<T>>(sink: K, mark: HighWaterMark<U>) -> Self {
+        Self::spawn(sink, &mark, |sink| sink)
+    }
+}
+
+impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
+    /// Makes a stream of bytes that is written to any [`io::Write`].
+    ///
+    /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has one
+    /// only while it would block.
+    ///
+    /// What a blocked write to it is waiting for cannot be told from here, save for those that
+    /// [`WriteSink`] knows, so a [`destroy`](Self::destroy) waits for it. The ends in
+    /// [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    ///
+    /// [`finish`](Self::finish) flushes it and gives it back, and does not close it.
+    pub fn to(writer: W, mark: HighWaterMark<InBytes>) -> Self {
+        Self::spawn(
+            WriteSink::new(writer, "writer"),
+            &mark,
+            WriteSink::into_inner,
+        )
+    }
+}
+
+impl<T, F> Writable<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(T) -> Result<(), Error> + Send + 'static,
+{
+    /// Makes a stream whose chunks are given to a closure, on a thread of the stream's own.
+    /// [`finish`](Self::finish) gives the closure back.
+    pub fn for_each<U: Unit<T>>(each: F, mark: HighWaterMark<U>) -> Self {
+        Self::spawn(ForEach(each), &mark, |sink| sink.0)
+    }
+}
+
+impl<T> Writable<T> {
+    /// The end of a channel: whoever reads takes away what is written.
+    pub(crate) const fn of_channel(join: Arc<Channel<T>>) -> Self {
+        Self {
+            join,
+            ended: false,
+            segment: None,
+            pool: None,
+            peer: Peer::Reader(()),
+            heard: AtomicBool::new(false),
+        }
+    }
+}
+
+impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
+    /// Makes one of a sink that is given back as something else.
+    pub(crate) fn spawn<K, U>(sink: K, mark: &HighWaterMark<U>, inner: fn(K) -> S) -> Self
+    where
+        K: Sink<T> + 'static,
+        U: Unit<T>,
+    {
+        let (join, driver) = SinkDriver::open(sink, mark.strategy(), inner);
+        Self {
+            join,
+            ended: false,
+            segment: None,
+            pool: None,
+            peer: Peer::Sink(driver),
+            heard: AtomicBool::new(false),
+        }
+    }
+}
+
+impl<T, S> Writable<T, S> {
+    /// Writes a chunk. Into a full buffer it first waits for the drain.
+    ///
+    /// The answer says whether the next write would wait; ignoring it is safe. An empty chunk is one
+    /// too: it arrives as it is, and [counts 1](crate::HighWaterMark#what-weighs-nothing). Only
+    /// [`io::Write`](std::io::Write) writes bytes whose boundaries mean nothing.
+    ///
+    /// The wait ends with room, with the end of the stream, or with a cancel.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
+    /// gone, with the first cause; [`WriteError::Deadlock`] if this is one end of a channel and there
+    /// is no thread that could read from it. Each has the chunk, or what is left of one that a sink
+    /// has taken in part from this very call before it failed.
+    #[inline]
+    pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::Forever)
+    }
+
+    /// Writes a chunk if there is room for it. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`WriteError::Full`] with the chunk if there is no room.
+    pub fn try_write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::No)
+    }
+
+    /// Writes a chunk, waiting for room for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`WriteError::TimedOut`] with the chunk when time is up.
+    pub fn write_timeout(
+        &mut self,
+        chunk: T,
+        timeout: Duration,
+    ) -> Result<Pressure, WriteError<T>> {
+        self.write_within(chunk, Wait::at_most(timeout))
+    }
+
+    #[inline]
+    fn write_within(&mut self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        if self.ended {
+            return Err(WriteError::Ended(chunk));
+        }
+        if self.segment.is_some() {
+            if let Err(error) = self.hand_segment(wait) {
+                return self.hear_refusal(Err(error.with(chunk)));
+            }
+        }
+        let written = self.join.write(chunk, wait);
+        if written.is_err() {
+            return self.hear_refusal(written);
+        }
+        written
+    }
+
+    /// Hands over what was staged before.
+    #[cold]
+    fn hand_segment(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
+        let Some(segment) = self.segment.take() else {
+            return Ok(());
+        };
+        let Err(refused) = self.join.write(segment.into_chunk(), wait) else {
+            return Ok(());
+        };
+        let (chunk, without) = refused.split();
+        match without {
+            WriteError::Full(()) | WriteError::TimedOut(()) | WriteError::Deadlock(()) => {
+                self.segment = Some(Segment::Sealed(chunk));
+            }
+            WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),
+        }
+        Err(without)
+    }
+
+    /// Writes all of `chunks`, waiting for room as often as it takes.
+    ///
+    /// Cheaper than as many writes: what there is room for goes in at once. The name
+    /// `write_all` is taken, by [`Write`](io::Write).
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write). The chunks that were not taken are left in `chunks`.
+    pub fn write_batch(&mut self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        if self.ended {
+            return Err(Error::ended());
+        }
+        self.hand_over()?;
+        self.hear(self.join.write_all(chunks))
+    }
+
+    /// Waits until a write would not: Node's `'drain'`.
+    ///
+    /// The wait ends with room, with the end of the stream, or with a cancel. It is over at once
+    /// if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) after [`end`](Self::end), or the first cause
+    /// if the stream is gone.
+    pub fn wait_drain(&mut self) -> Result<(), Error> {
+        self.hear(self.join.wait_drain(Wait::Forever))
+    }
+
+    /// Waits for a drain for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_drain`](Self::wait_drain), and
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
+    pub fn wait_drain_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.hear(self.join.wait_drain(Wait::at_most(timeout)))
+    }
+
+    /// Holds back what is written while the guard lives, so that it goes out as one batch.
+    ///
+    /// Guards nest. A write that would have to wait for room lifts them all, and so does
+    /// [`end`](Self::end): a writer that waits for its own cork would wait for ever.
+    #[must_use = "dropping the guard uncorks"]
+    pub fn cork(&mut self) -> Cork<T> {
+        self.join.cork();
+        Cork {
+            join: Arc::clone(&self.join),
+        }
+    }
+
+    /// Waits until all that was written before has left the buffer: the reader has taken it, or
+    /// the sink has written and flushed it.
+    ///
+    /// The wait ends when it has, with the end of the stream, or with a cancel.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if the stream is gone.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.hand_over()?;
+        self.hear(self.join.wait_written(Wait::Forever))?;
+        self.flush_sink()
+    }
+
+    fn flush_sink(&self) -> Result<(), Error> {
+        match &self.peer {
+            Peer::Sink(driver) => self.hear(driver.flush(&self.join)),
+            Peer::Reader(_) | Peer::Gone => Ok(()),
+        }
+    }
+
+    /// Says that nothing more will be written: Node's `end()`. May be called again.
+    ///
+    /// Does not wait, except for room for small writes that were not handed over yet. With more
+    /// than one producer the stream ends when the last has ended. Whether it has ended well is for
+    /// [`finish`](Self::finish) to tell.
+    pub fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        // An error stays with the stream, and `finish` tells it.
+        let _ = self.hand_segment(Wait::Forever);
+        self.ended = true;
+        self.join.end_producer();
+    }
+
+    /// Ends the stream and waits until everything has arrived: all was read; or written, flushed
+    /// and closed, and then the sink comes back.
+    ///
+    /// The wait ends when it has, with the end of the stream, or with a cancel. Where the handle
+    /// is needed again, [`wait_finish`](Self::wait_finish) waits for the same.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived. Its
+    /// [`offset`](Error::offset) says how much has, and [`wait_finish`](Self::wait_finish) before
+    /// it leaves the rest to [`take_undelivered`](Self::take_undelivered).
+    pub fn finish(mut self) -> Result<S, Error> {
+        self.end();
+        let closed = || self.join.wait_closed(Wait::Forever);
+        match std::mem::replace(&mut self.peer, Peer::Gone) {
+            Peer::Reader(nothing) => closed().map(|()| nothing),
+            Peer::Sink(driver) => {
+                driver.release(&self.join);
+                let closed = closed();
+                driver
+                    .close()
+                    .map_err(|_| closed.err().unwrap_or_else(Error::closed))
+            }
+            Peer::Gone => Err(Error::closed()),
+        }
+    }
+
+    /// Waits as [`finish`](Self::finish) does, and keeps the handle. May be called again.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived.
+    pub fn wait_finish(&mut self) -> Result<(), Error> {
+        self.begin_finish();
+        self.hear(self.join.wait_closed(Wait::Forever))
+    }
+
+    /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The first cause, if not everything has arrived, and
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
+    pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.begin_finish();
+        self.hear(self.join.wait_closed(Wait::at_most(timeout)))
+    }
+
+    fn begin_finish(&mut self) {
+        self.end();
+        // A stream that was destroyed before its first byte has a sink that is to be let go.
+        if let Peer::Sink(driver) = &self.peer {
+            driver.release(&self.join);
+        }
+    }
+
+    /// Ends the stream with an error that travels behind the data: the other side gets everything
+    /// that was written, and then this. Does not wait.
+    pub fn fail(&mut self, error: impl Into<Error>) {
+        // What cannot be handed over any more has a first cause, which wins over this one.
+        let _ = self.hand_segment(Wait::Forever);
+        self.ended = true;
+        let error = error.into();
+        if self.join.fail(error.clone()).is_same(&error) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tears the stream down at once, with an error for both sides, and gives back what was
+    /// buffered. What a sink has in hand stays with it. Does not wait.
+    ///
+    /// On a stream that has ended already it does nothing: the first cause stays.
+    #[doc(alias = "abort")]
+    pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
+        self.ended = true;
+        let error = error.into();
+        let mut given_back = self.join.destroy(error.clone());
+        self.hear_of(&error);
+        if let Some(segment) = self.segment.take() {
+            let chunk = segment.into_chunk();
+            let weight = self.join.weigh(&chunk);
+            given_back.push(chunk, weight);
+        }
+        given_back
+    }
+
+    /// Takes what was written and did not arrive, after the stream has failed.
+    #[must_use]
+    pub fn take_undelivered(&mut self) -> Batch<T> {
+        self.join.take_undelivered()
+    }
+
+    /// Puts the stream under a token: Node's `signal`.
+    pub fn cancel_with(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        let target: Weak<Channel<T>> = Arc::downgrade(&self.join);
+        token.register(target as Weak<dyn Cancel>);
+    }
+}
