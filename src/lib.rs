@@ -342,7 +342,7 @@ pub use stage::file_id::FileId;
 pub use stage::offer::{CopySource, ZeroCopy};
 pub use stage::operators;
 pub use stage::retry::Retry;
-pub use stage::sink::{Direct, Sink, Tried};
+pub use stage::sink::{Attempt, Direct, Sink};
 pub use stage::source::Source;
 pub use stage::transform::{Out, Transform, apply};
 pub use state::{Batch, BranchPolicy, Dropped, Load, Pressure, Weighed};

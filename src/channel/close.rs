@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Channel, Taken, WriteSide};
+use super::{Channel, End, WriteSide};
 use crate::cancel::{Cancel, CancelToken};
 use crate::error::Error;
+use crate::state::SinkRequest;
 use crate::state::batch::Batch;
 
 impl<T> Channel<T> {
@@ -30,14 +31,17 @@ impl<T> Channel<T> {
             }
             return;
         }
-        if !write_side.has_sink {
+        if !write_side.has_sink() {
             // What the reader has taken is not given back, be it that it was not reported yet.
             let _ = write_side.progress(std::mem::take(&mut read_side.unsettled));
         }
-        let first = write_side.failure.clone().unwrap_or_else(|| error.clone());
+        let first = match &write_side.end {
+            End::Failed(failure) => failure.clone(),
+            End::Open | End::Stopped => error.clone(),
+        };
         let mut given_back = Batch::new();
         let mut queued = write_side.state.destroy(Some(first.clone()));
-        if !write_side.has_sink {
+        if !write_side.has_sink() {
             given_back = read_side.destroy(Some(first.clone()));
             let _ = write_side.state.complete();
             write_side.release();
@@ -117,10 +121,9 @@ impl<T> Channel<T> {
         if write_side.state.is_destroyed() {
             return;
         }
-        write_side.satisfied = true;
         let queued = write_side.state.destroy(None);
         let mut handed = Batch::new();
-        if !write_side.has_sink {
+        if !write_side.has_sink() {
             handed = read_side.destroy(None);
             let _ = write_side.state.complete();
             write_side.release();
@@ -141,12 +144,12 @@ impl<T> Channel<T> {
 
     /// Says whether whoever reads has had enough.
     pub(crate) fn is_satisfied(&self) -> bool {
-        self.write_side().satisfied
+        self.write_side().is_satisfied()
     }
 
     /// The writer went away without ending the stream.
     pub(crate) fn abandon(&self) {
-        if self.write_side().has_sink {
+        if self.write_side().has_sink() {
             drop(self.destroy(Error::premature_close()));
         } else {
             // What was written before is in the buffer, and the reader may have it.
@@ -179,9 +182,11 @@ impl<T> Channel<T> {
         }
         if read_side.state.is_buffer_empty() && write_side.state.is_queue_empty() {
             match write_side.take() {
-                Some(Taken::End) => read_side.put_end(),
-                Some(Taken::Gone(cause)) => drop(read_side.destroy(cause)),
-                Some(Taken::Batch(_) | Taken::Nudge) | None => {
+                Some(SinkRequest::Final) => read_side.put_end(),
+                Some(SinkRequest::Release) => {
+                    drop(read_side.destroy(write_side.state.errored().cloned()));
+                }
+                Some(SinkRequest::Write(_)) | None => {
                     drop((read_side, write_side));
                     drop(self.destroy(error));
                     return;
@@ -204,7 +209,7 @@ impl<T: Send> Cancel for Channel<T> {
         if !write_side.state.is_writable() {
             return;
         }
-        write_side.stopped = true;
+        write_side.end = End::Stopped;
         write_side.state.end();
         let interrupt = write_side.interrupt_source.clone();
         self.wake_all(write_side);
@@ -226,6 +231,6 @@ impl<T: Send> Cancel for Channel<T> {
     }
 
     fn was_stopped(&self) -> bool {
-        self.write_side().stopped
+        matches!(self.write_side().end, End::Stopped)
     }
 }

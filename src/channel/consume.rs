@@ -1,10 +1,10 @@
 //! A join whose reader is a thread of the library's own, which takes batches to a sink.
 
-use super::{Channel, Taken, Wait};
+use super::{Channel, Consumer, Wait};
 use crate::cancel::Interrupt;
 use crate::error::Error;
 use crate::state::batch::{Batch, Load};
-use crate::state::{Event, Events};
+use crate::state::{Event, Events, SinkRequest};
 use crate::threads::sync::MutexGuard;
 
 use super::WriteSide;
@@ -12,7 +12,11 @@ use super::WriteSide;
 impl<T> Channel<T> {
     /// Says that a sink's thread reads from here, and how to wake it out of the kernel.
     pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
-        self.write_side().has_sink = true;
+        let mut write_side = self.write_side();
+        if write_side.consumer == Consumer::Handle {
+            write_side.consumer = Consumer::Thread;
+        }
+        drop(write_side);
         self.attach_reader(interrupt);
     }
 
@@ -28,18 +32,19 @@ impl<T> Channel<T> {
         write_side.interrupt_source = Interrupt::all(known.into_iter().chain(interrupt));
     }
 
-    /// Takes everything that is queued, waiting for something if there is nothing.
+    /// Takes everything that is queued, waiting for something if there is nothing. `None` says that
+    /// the caller is to look whether it still wants anything: see [`recheck`](Self::recheck).
     ///
     /// The wait ends with a chunk, or with the end of the stream.
-    pub(crate) fn take(&self) -> Taken<T> {
+    pub(crate) fn take(&self) -> Option<SinkRequest<T>> {
         let mut write_side = self.write_side();
         loop {
-            if std::mem::take(&mut write_side.nudged) {
-                return Taken::Nudge;
+            if std::mem::take(&mut write_side.recheck) {
+                return None;
             }
-            if let Some(taken) = write_side.take() {
+            if let Some(request) = write_side.take() {
                 self.filled_flag.lower();
-                return taken;
+                return Some(request);
             }
             write_side = match self.wait_filled(write_side, Wait::Forever) {
                 Ok(write_side) => write_side,
@@ -49,9 +54,9 @@ impl<T> Channel<T> {
     }
 
     /// Has whoever takes chunks here look whether it still wants any, though none are there.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn recheck(&self) {
         let mut write_side = self.write_side();
-        write_side.nudged = true;
+        write_side.recheck = true;
         self.wake_reader(write_side);
     }
 

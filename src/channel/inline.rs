@@ -1,112 +1,119 @@
-//! A join whose sink is called by whoever has made something due for it, where no thread is needed.
+//! A channel whose sink is called by the thread that makes a request due, where no thread of the
+//! sink's own is needed.
 //!
-//! The machine gives out one request at a time, and only when no other runs. So whoever has one
-//! has the sink too, be it a writer, whoever uncorks, a token, or the sink's thread; and nothing
-//! overtakes what one of them has in hand.
+//! The machine gives out one request at a time, and only when no other runs. So the thread that has
+//! one has the sink too, be it a writer's, one that uncorks, one that cancels, or the sink's own;
+//! and nothing overtakes what one of them has in hand.
+//!
+//! The channel never calls the sink. A call that makes a request due is given what runs it
+//! ([`RunInline`]), by the handle that owns the sink; a call that is given none leaves the request
+//! there, and its caller asks for it ([`take_due`](Channel::take_due)). A request is run without the
+//! channel's lock.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::mark::Strategy;
-use super::{Channel, Taken, Wait, WriteSide};
+use super::write_side::Consumer;
+use super::{Channel, Wait, WriteSide};
 use crate::error::{Error, WriteError};
-use crate::state::Pressure;
 use crate::state::batch::{Batch, Load};
-use crate::threads::sync::{Mutex, MutexGuard};
+use crate::state::{Pressure, SinkRequest};
+use crate::threads::sync::MutexGuard;
 
-/// Where the sink of a join is to be found.
-pub(crate) trait InlineSink<T>: Send + Sync {
-    /// Sees to what was taken, and to what comes due meanwhile: here, or by starting the thread.
-    fn serve(&self, join: &Channel<T>, taken: Taken<T>) -> Served;
-
-    /// Does the work of the thread.
-    fn run_thread(&self, join: &Channel<T>);
+/// What runs a request on the calling thread.
+pub(crate) trait RunInline<T> {
+    /// Runs it as far as that does not block, and what comes due meanwhile; leaves the rest to the
+    /// sink's thread.
+    fn run_inline(&self, request: SinkRequest<T>) -> Ran;
 }
 
-/// What came of what was seen to at a desk.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Served {
-    /// As far as it did not block it is done. The next write would fare like this.
-    Tried(Pressure),
-    /// It was left to the thread.
-    Left,
-    /// The stream is over by this.
+/// What came of a request that was run on the calling thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// It is written as far as it does not block. The next write would fare like this.
+    Done(Pressure),
+    /// It was left to the sink's thread as it is.
+    Deferred,
+    /// The stream is over.
     Over,
 }
 
-/// What threads take turns to hold.
-#[derive(Debug)]
-pub(crate) struct Seat<V>(Mutex<V>);
+/// For a channel whose requests are never run by the thread that makes them due.
+pub(crate) struct NoSink;
 
-/// It is held, until this is dropped.
-pub(crate) type Held<'a, V> = MutexGuard<'a, V>;
-
-impl<V> Seat<V> {
-    pub(crate) fn new(value: V) -> Self {
-        Self(Mutex::new(value))
+impl<T> RunInline<T> for NoSink {
+    #[inline]
+    fn run_inline(&self, _request: SinkRequest<T>) -> Ran {
+        debug_assert!(false, "a sink's channel was written to without its sink");
+        Ran::Over
     }
-
-    pub(crate) fn hold(&self) -> Held<'_, V> {
-        self.0.lock()
-    }
-}
-
-/// Who sees to what a desk has left over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attendance {
-    /// The thread that there is.
-    Attended,
-    /// One that the caller is to start.
-    Wanted,
 }
 
 impl<T> WriteSide<T> {
-    /// Takes what is due, if it is for whoever asks to see to it. What a stream that was torn down
-    /// leaves of a sink that may block is for its handle to let go.
+    /// Takes what is due, if the calling thread is to run it.
     #[inline(never)]
-    pub(super) fn take_inline(&mut self) -> Option<Taken<T>> {
-        let here = self.direct || (!self.has_reader && !self.state.is_destroyed());
-        // The hand is the thread's, and runs.
-        (here && self.state.is_request_due())
-            .then(|| self.take())
-            .flatten()
+    fn take_inline(&mut self) -> Option<SinkRequest<T>> {
+        // What is deferred is the thread's, and runs: then nothing is due.
+        self.is_due_inline().then(|| self.take()).flatten()
     }
 }
 
 impl<T> Channel<T> {
-    /// Makes one with a desk. If that is `direct`, its sink can be tried without blocking.
-    pub(crate) fn with_driver(
-        strategy: Strategy<T>,
-        direct: bool,
-        driver: Arc<dyn InlineSink<T>>,
-    ) -> Self {
-        let join = Self {
-            driver: Some(driver),
-            ..Self::new(strategy)
+    /// Makes one with a sink. `nonblocking` says that the sink can be tried without blocking.
+    pub(crate) fn with_sink(strategy: Strategy<T>, nonblocking: bool) -> Self {
+        let channel = Self::new(strategy);
+        let has_thread = false;
+        channel.write_side().consumer = if nonblocking {
+            Consumer::Nonblocking { has_thread }
+        } else {
+            Consumer::Blocking { has_thread }
         };
-        let mut write_side = join.write_side();
-        write_side.has_reader = false;
-        write_side.direct = direct;
-        drop(write_side);
-        join
+        channel
     }
 
-    /// Does the work of the thread of the desk, if there is one.
-    pub(crate) fn run_thread(&self) {
-        if let Some(driver) = &self.driver {
-            driver.run_thread(self);
+    /// Wakes the reader, or has `sink` run what is due, and returns what came of that.
+    #[inline]
+    pub(super) fn wake_or_run(
+        &self,
+        write_side: MutexGuard<'_, WriteSide<T>>,
+        sink: &impl RunInline<T>,
+    ) -> Option<Ran> {
+        if !write_side.consumer.runs_inline() {
+            self.wake_reader(write_side);
+            return None;
         }
+        self.run_due(write_side, sink)
     }
 
-    /// The batch that was taken here is written. Says what is due next, if it is to be taken here,
-    /// or how the next write would fare.
-    pub(crate) fn complete_inline(&self, batch: Batch<T>) -> Result<Taken<T>, Pressure> {
+    /// Not inline: a channel between two threads has no sink, and its writes are to stay small.
+    #[inline(never)]
+    fn run_due(
+        &self,
+        mut write_side: MutexGuard<'_, WriteSide<T>>,
+        sink: &impl RunInline<T>,
+    ) -> Option<Ran> {
+        let Some(request) = write_side.take_inline() else {
+            self.wake_reader(write_side);
+            return None;
+        };
+        drop(write_side);
+        Some(sink.run_inline(request))
+    }
+
+    /// Takes what is due for the calling thread to run.
+    pub(crate) fn take_due(&self) -> Option<SinkRequest<T>> {
+        self.write_side().take_inline()
+    }
+
+    /// The batch that was run here is written. Says what is due next, if it is to be run here, or
+    /// how the next write would fare.
+    pub(crate) fn complete_inline(&self, batch: Batch<T>) -> Result<SinkRequest<T>, Pressure> {
         let mut write_side = self.write_side();
         let events = write_side.complete();
         write_side.state.recycle(batch);
-        if let Some(taken) = write_side.take_inline() {
+        if let Some(request) = write_side.take_inline() {
             self.after_progress(write_side, events);
-            return Ok(taken);
+            return Ok(request);
         }
         let pressure = if write_side.admits() {
             Pressure::Below
@@ -117,62 +124,78 @@ impl<T> Channel<T> {
         Err(pressure)
     }
 
-    /// Leaves what was taken here to the thread.
-    pub(crate) fn leave(&self, rest: Taken<T>) -> Attendance {
+    /// Leaves a request that would block to the sink's thread. Says whether the caller has to start
+    /// one: there is none.
+    #[must_use]
+    pub(crate) fn defer(&self, rest: SinkRequest<T>) -> bool {
         let mut write_side = self.write_side();
         write_side.deferred = Some(rest);
-        if !std::mem::replace(&mut write_side.has_reader, true) {
-            return Attendance::Wanted;
+        let is_new = write_side.consumer.set_thread(true);
+        write_side.check();
+        if !is_new {
+            self.wake_reader(write_side);
         }
-        self.wake_reader(write_side);
-        Attendance::Attended
+        is_new
     }
 
-    /// Takes back what was handed over to a thread that could not be started.
+    /// Takes back what was deferred to a thread that could not be started.
     pub(crate) fn take_deferred(&self) -> Batch<T> {
         match self.write_side().deferred.take() {
-            Some(Taken::Batch(batch)) => batch,
+            Some(SinkRequest::Write(batch)) => batch,
             _ => Batch::new(),
         }
     }
 
-    /// Takes what is due as [`take`](Self::take) does. Nothing, if nothing was for so long: then
-    /// the join is attended no more; or if it is closed.
-    pub(crate) fn take_within(&self, quiet: Duration) -> Option<Taken<T>> {
+    /// Takes what is due, on the sink's own thread. Nothing, if nothing was for so long, and then the
+    /// channel counts on that thread no more; or if it is closed.
+    ///
+    /// The wait ends with a request, with the end of the stream, or when it has been so long.
+    pub(crate) fn take_within(&self, quiet: Duration) -> Option<SinkRequest<T>> {
         let mut deadline = None;
         loop {
             let mut write_side = self.write_side();
-            if let Some(taken) = write_side.take() {
+            if let Some(request) = write_side.take() {
                 self.filled_flag.lower();
-                return Some(taken);
+                return Some(request);
             }
             if write_side.state.is_closed() {
-                // Whoever has ended it saw to that himself.
+                // The thread that has ended it did what was left to do.
                 return None;
             }
             let until = *deadline.get_or_insert_with(|| Instant::now() + quiet);
-            if let Err(_quiet) = self.wait_filled(write_side, Wait::Until(until)) {
+            if self.wait_filled(write_side, Wait::Until(until)).is_err() {
                 let mut write_side = self.write_side();
+                // Looked at under the lock under which a request would be deferred: either it is
+                // seen here, or its writer sees that there is no thread.
                 if !write_side.is_filled() {
-                    write_side.has_reader = false;
+                    write_side.consumer.set_thread(false);
                     return None;
                 }
             }
         }
     }
 
-    /// Takes the order to let go of a sink that no thread attends to.
-    pub(crate) fn take_release(&self) -> Option<Taken<T>> {
+    /// Takes the order to let go of a sink that no thread serves, of a stream that was torn down.
+    pub(crate) fn take_release(&self) -> Option<SinkRequest<T>> {
         let mut write_side = self.write_side();
-        (!write_side.has_reader && write_side.state.is_destroyed())
+        (!write_side.consumer.has_thread() && write_side.state.is_destroyed())
             .then(|| write_side.take())
             .flatten()
     }
 
-    /// Tells a write of `weight` that has seen to itself how that went. A chunk that was not
-    /// written, or what is left of it, goes back to its writer, as if that had not been taken.
+    /// Says whether the stream of a sink still lives, after what a batch has had it run.
+    pub(super) fn survived(&self) -> Result<(), Error> {
+        let write_side = self.write_side();
+        match write_side.state.errored() {
+            Some(cause) if write_side.consumer != Consumer::Handle => Err(cause.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells a write of `weight` that has ended its stream itself how that went. A chunk that was
+    /// not written, or what is left of it, goes back to its writer, as if it had not been taken.
     #[cold]
-    pub(super) fn answer(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
+    pub(super) fn outcome_of_inline_write(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
         let mut write_side = self.write_side();
         let alone = write_side.state.is_destroyed() && write_side.undelivered.len() == 1;
         let Some(rest) = alone.then(|| write_side.undelivered.pop()).flatten() else {
@@ -183,15 +206,5 @@ impl<T> Channel<T> {
         write_side.stats.take_back(Load::of(rest.weight), whole);
         let cause = write_side.cause().unwrap_or_else(Error::closed);
         Err(WriteError::Closed(rest.chunk, cause))
-    }
-
-    /// Says whether a stream with a desk still lives after what was just seen to there.
-    pub(super) fn survived_inline(&self) -> Result<(), Error> {
-        if self.driver.is_some() {
-            if let Some(cause) = self.write_side().state.errored() {
-                return Err(cause.clone());
-            }
-        }
-        Ok(())
     }
 }

@@ -36,7 +36,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::state::batch::Batch;
 use crate::state::{Batching, ReadableState, WritableState};
 use crate::threads::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
@@ -48,12 +47,12 @@ use backoff::Backoff;
 pub(crate) use broadcast::{BranchEnd, Fanout};
 pub use budget::Budget;
 use budget::Charge;
-pub(crate) use inline::{Attendance, Held, InlineSink, Seat, Served};
+pub(crate) use inline::{NoSink, Ran, RunInline};
 pub(crate) use probe::{Probe, Sample};
 pub(crate) use read::ReadAmount;
 use read_side::ReadSide;
 pub(crate) use write_side::ChannelStats;
-use write_side::WriteSide;
+use write_side::{Consumer, End, Reader, WriteSide};
 
 /// For how long a call may block.
 #[derive(Clone, Copy, Debug)]
@@ -73,26 +72,6 @@ impl Wait {
             .checked_add(timeout)
             .map_or(Self::Forever, Self::Until)
     }
-}
-
-/// What a sink's thread gets.
-pub(crate) enum Taken<T> {
-    /// Chunks to write; [`Channel::settle`] as they are written, then [`Channel::complete`].
-    Batch(Batch<T>),
-    /// Nothing more will come.
-    End,
-    /// Nothing: see [`Channel::nudge`].
-    Nudge,
-    /// The stream was destroyed, with the error that its data was followed by, if any.
-    Gone(Option<Error>),
-}
-
-/// What came of waking the reader.
-enum Woken {
-    /// It will look.
-    Told,
-    /// There was no need to: see [`InlineSink::serve`].
-    Served(Served),
 }
 
 /// Why a wait ended without what was waited for.
@@ -124,8 +103,6 @@ pub(crate) struct Channel<T> {
     strategy: Strategy<T>,
     /// Where its chunks are charged, if there is a budget.
     charge_point: Option<Charge<T>>,
-    /// Who takes what is due to a sink from the thread that has made it due.
-    driver: Option<Arc<dyn InlineSink<T>>>,
 }
 
 impl<T> Channel<T> {
@@ -144,7 +121,6 @@ impl<T> Channel<T> {
             is_rendezvous: marks.high() == 0,
             strategy,
             charge_point: None,
-            driver: None,
         }
     }
 
@@ -180,36 +156,24 @@ impl<T> Channel<T> {
         self.write_side.0.lock()
     }
 
-    /// Lets the reader look again, and wakes it if it sleeps. After the lock, so that it does not
-    /// wake up only to wait for it; whether it sleeps was read under the lock, so no wake is lost.
+    /// Lets the reader look again, and wakes it if it sleeps.
     ///
-    /// Where there is a desk, what is due may be seen to here instead.
+    /// The wake comes after the lock, so that the reader does not wake up only to wait for the lock.
+    /// No wake is lost: whether the reader sleeps is read under the lock, and a reader looks for a
+    /// request under the same lock before it sleeps ([`wait_filled`](Self::wait_filled)).
+    ///
+    /// What the calling thread is to run itself, with [`take_due`](Self::take_due), wakes nobody.
     #[inline]
-    fn wake_reader(&self, mut write_side: MutexGuard<'_, WriteSide<T>>) -> Woken {
-        if let Some(driver) = &self.driver {
-            if let Some(taken) = write_side.take_inline() {
-                return self.serve(&**driver, write_side, taken);
-            }
+    fn wake_reader(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
+        if write_side.is_due_inline() {
+            return;
         }
-        let parked = write_side.reader_parked;
+        let parked = write_side.reader.is_asleep();
         drop(write_side);
         self.filled_flag.raise();
         if parked {
             self.filled.notify_one();
         }
-        Woken::Told
-    }
-
-    /// Sees to something at the desk. Not inline: a channel has no desk, and is to stay small.
-    #[inline(never)]
-    fn serve(
-        &self,
-        driver: &dyn InlineSink<T>,
-        write_side: MutexGuard<'_, WriteSide<T>>,
-        taken: Taken<T>,
-    ) -> Woken {
-        drop(write_side);
-        Woken::Served(driver.serve(self, taken))
     }
 
     /// Lets writers look again, and wakes those that sleep.
@@ -224,17 +188,12 @@ impl<T> Channel<T> {
     }
 
     /// Lets both sides look again: something has ended.
-    fn wake_all(&self, mut write_side: MutexGuard<'_, WriteSide<T>>) {
-        let driver = self.driver.as_ref();
-        let due = driver.and_then(|driver| Some((driver, write_side.take_inline()?)));
+    fn wake_all(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         drop(write_side);
         self.filled_flag.raise();
         self.drained_flag.raise();
         self.filled.notify_all();
         self.drained.notify_all();
-        if let Some((driver, taken)) = due {
-            driver.serve(self, taken);
-        }
     }
 
     /// Waits, on the writers' condvar, until `met`.
@@ -279,7 +238,7 @@ impl<T> Channel<T> {
         wait: Wait,
     ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
         let mut backoff = Backoff::new(wait)?;
-        write_side.reader_waits = true;
+        write_side.reader = Reader::Waiting;
         // A rendezvous waits for just this.
         if write_side.state.marks().high() == 0 {
             self.drained_flag.raise();
@@ -301,19 +260,19 @@ impl<T> Channel<T> {
                 outcome = Err(deadlock);
                 break;
             }
-            write_side.reader_parked = true;
+            write_side.reader = Reader::Parked;
             write_side.stats.starved.begin();
             let waiting = Waiting::begin(write_side.reader_for);
             let in_time = backoff.park(&self.filled, &mut write_side);
             drop(waiting);
             write_side.stats.starved.end();
-            write_side.reader_parked = false;
+            write_side.reader = Reader::Waiting;
             if !in_time && !write_side.is_filled() {
                 outcome = Err(Unmet::TimedOut);
                 break;
             }
         }
-        write_side.reader_waits = false;
+        write_side.reader = Reader::Away;
         outcome.map(|()| write_side)
     }
 
@@ -344,12 +303,12 @@ impl<T> Channel<T> {
     }
 
     /// Looks at the join without waiting for anything but its lock.
-    pub(crate) fn look<R>(
+    pub(crate) fn with_state<R>(
         &self,
-        look: impl FnOnce(&WritableState<T, Error>, &ChannelStats) -> R,
+        read: impl FnOnce(&WritableState<T, Error>, &ChannelStats) -> R,
     ) -> R {
         let write_side = self.write_side();
-        look(&write_side.state, &write_side.stats)
+        read(&write_side.state, &write_side.stats)
     }
 }
 

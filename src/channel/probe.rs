@@ -19,7 +19,7 @@ pub(crate) struct Sample {
 
 impl<T: Send> Probe for Channel<T> {
     fn sample(&self) -> Sample {
-        self.look(|state, stats| Sample {
+        self.with_state(|state, stats| Sample {
             len: state.len(),
             high: state.marks().high(),
             unit: self.strategy.unit(),

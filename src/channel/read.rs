@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Channel, READER_PAUSES, ReadSide, Taken, Unmet, Wait, WriteSide};
+use super::{Channel, READER_PAUSES, ReadSide, Reader, Unmet, Wait, WriteSide};
 use crate::error::{Error, ErrorKind};
 use crate::state::batch::{Batch, Divide, Load};
-use crate::state::{Event, Events, OutOfRange};
+use crate::state::{Event, Events, OutOfRange, SinkRequest};
 use crate::threads::sync::{MutexGuard, TryMutexGuard};
 use crate::threads::waits::{For, Waiting};
 
@@ -70,7 +70,7 @@ impl<T> Channel<T> {
         let mut write_side;
         if self.filled_flag.is_up() {
             write_side = self.write_side();
-            if write_side.is_filled() && !write_side.nudged {
+            if write_side.is_filled() && !write_side.recheck {
                 return Ok(self.turn(read_side, write_side, first));
             }
             drop(read_side);
@@ -96,7 +96,7 @@ impl<T> Channel<T> {
                 Err(unmet) => return Err(unmet.into_error("a chunk")),
             };
         }
-        if std::mem::take(&mut write_side.nudged) {
+        if std::mem::take(&mut write_side.recheck) {
             return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
         }
         // Out of order, so only if nobody has it: a destroy takes the front first.
@@ -111,10 +111,10 @@ impl<T> Channel<T> {
     pub(crate) fn rest_until(&self, deadline: Instant) {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();
-        while !write_side.state.is_closed() && !write_side.nudged && Instant::now() < deadline {
-            write_side.reader_parked = true;
+        while !write_side.state.is_closed() && !write_side.recheck && Instant::now() < deadline {
+            write_side.reader = Reader::Resting;
             self.filled.wait_until(&mut write_side, deadline);
-            write_side.reader_parked = false;
+            write_side.reader = Reader::Away;
         }
     }
 
@@ -180,25 +180,25 @@ impl<T> Channel<T> {
             return false;
         }
         match write_side.take() {
-            Some(Taken::Batch(mut batch)) => {
+            Some(SinkRequest::Write(mut batch)) => {
                 self.filled_flag.lower();
                 read_side.put(&mut batch);
                 write_side.state.recycle(batch);
                 read_side.report_at = write_side.report_at();
                 false
             }
-            Some(Taken::End) => {
+            Some(SinkRequest::Final) => {
                 read_side.put_end();
                 let _ = write_side.complete();
                 write_side.release();
                 true
             }
-            Some(Taken::Gone(cause)) => {
-                read_side.put_failure(cause);
+            Some(SinkRequest::Release) => {
+                read_side.put_failure(write_side.state.errored().cloned());
                 write_side.release();
                 true
             }
-            Some(Taken::Nudge) | None => false,
+            None => false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Permit;
-use super::{Channel, Charge, Served, Unmet, WRITER_PAUSES, Wait, Woken, WriteSide};
+use super::{Channel, Charge, End, NoSink, Ran, RunInline, Unmet, WRITER_PAUSES, Wait, WriteSide};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
 use crate::state::batch::{Batch, Weighed};
@@ -12,11 +12,22 @@ use crate::threads::sync::MutexGuard;
 use crate::threads::waits::{For, Waiting};
 
 impl<T> Channel<T> {
-    /// Writes a chunk, waiting for room first.
+    /// Writes a chunk to a reader, or to a sink with a thread of a pipeline, waiting for room first.
     ///
     /// The wait ends with room, with the end of the stream, or with its time.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        self.write_by(chunk, wait, &NoSink)
+    }
+
+    /// Does what [`write`](Self::write) does, and has `sink` run what is due by it.
+    #[inline]
+    pub(crate) fn write_by(
+        &self,
+        chunk: T,
+        wait: Wait,
+        sink: &impl RunInline<T>,
+    ) -> Result<Pressure, WriteError<T>> {
         let weight = self.weigh(&chunk);
         // The last write may have filled the buffer: spin before taking the reader's lock.
         let spins = !self.drained_flag.is_up() && !matches!(wait, Wait::No);
@@ -28,7 +39,7 @@ impl<T> Channel<T> {
         let mut write_side = self.write_side();
         write_side.blocked(waited);
         if !write_side.admits() {
-            write_side = match self.wait_for_room(write_side, wait) {
+            write_side = match self.wait_for_room(write_side, wait, sink) {
                 Ok(write_side) => write_side,
                 Err(unmet) => return Err(self.refuse(chunk, unmet)),
             };
@@ -52,12 +63,11 @@ impl<T> Channel<T> {
                     self.drained_flag.lower();
                 }
                 if was_empty {
-                    let woken = self.wake_reader(write_side);
-                    match woken {
-                        Woken::Served(Served::Tried(now)) => return Ok(now),
-                        Woken::Served(Served::Over) => return self.answer(weight),
-                        Woken::Served(Served::Left) | Woken::Told => {}
-                    }
+                    return match self.wake_or_run(write_side, sink) {
+                        None | Some(Ran::Deferred) => Ok(pressure),
+                        Some(Ran::Done(now)) => Ok(now),
+                        Some(Ran::Over) => self.outcome_of_inline_write(weight),
+                    };
                 }
                 Ok(pressure)
             }
@@ -98,17 +108,26 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
-    /// were not taken are left there.
+    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that were
+    /// not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        self.write_all_by(chunks, &NoSink)
+    }
+
+    /// Does what [`write_all`](Self::write_all) does, and has `sink` run what is due by it.
+    pub(crate) fn write_all_by(
+        &self,
+        chunks: &mut VecDeque<T>,
+        sink: &impl RunInline<T>,
+    ) -> Result<Pressure, Error> {
         while !chunks.is_empty() {
             if self.charge_point.is_some() {
-                self.write_first(chunks)?;
+                self.write_first(chunks, sink)?;
                 continue;
             }
             let mut write_side = self.write_side();
             if !write_side.admits() {
-                write_side = match self.wait_for_room(write_side, Wait::Forever) {
+                write_side = match self.wait_for_room(write_side, Wait::Forever, sink) {
                     Ok(write_side) => write_side,
                     Err(unmet) => return Err(self.refuse((), unmet).into()),
                 };
@@ -122,16 +141,16 @@ impl<T> Channel<T> {
                     chunks.push_front(chunk);
                 }
             }
-            self.wake_reader(write_side);
+            self.wake_or_run(write_side, sink);
         }
-        self.survived_inline()?;
+        self.survived()?;
         Ok(self.pressure())
     }
 
     /// Writes one chunk off the front of `chunks`.
-    fn write_first(&self, chunks: &mut VecDeque<T>) -> Result<(), Error> {
+    fn write_first(&self, chunks: &mut VecDeque<T>, sink: &impl RunInline<T>) -> Result<(), Error> {
         if let Some(first) = chunks.pop_front() {
-            if let Err(refused) = self.write(first, Wait::Forever) {
+            if let Err(refused) = self.write_by(first, Wait::Forever, sink) {
                 let (first, error) = refused.into_parts();
                 chunks.push_front(first);
                 return Err(error);
@@ -154,10 +173,11 @@ impl<T> Channel<T> {
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
         wait: Wait,
+        sink: &impl RunInline<T>,
     ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
         if write_side.state.is_writable() {
             if !matches!(wait, Wait::No) {
-                write_side = self.lift_corks(write_side);
+                write_side = self.lift_corks(write_side, sink);
             }
             let met = |write_side: &WriteSide<T>| {
                 write_side.admits() && self.may_charge(write_side)
@@ -208,6 +228,7 @@ impl<T> Channel<T> {
     fn lift_corks<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
+        sink: &impl RunInline<T>,
     ) -> MutexGuard<'a, WriteSide<T>> {
         if write_side.state.corked() == 0 {
             return write_side;
@@ -215,7 +236,7 @@ impl<T> Channel<T> {
         while write_side.state.corked() > 0 {
             write_side.state.uncork();
         }
-        self.wake_reader(write_side);
+        self.wake_or_run(write_side, sink);
         self.write_side()
     }
 
@@ -237,7 +258,12 @@ impl<T> Channel<T> {
     ///
     /// The wait ends with the drain, with the end of the stream, or with its time.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
-        match self.wait_for_room(self.write_side(), wait) {
+        self.wait_drain_by(wait, &NoSink)
+    }
+
+    /// Does what [`wait_drain`](Self::wait_drain) does, and has `sink` run what corks held back.
+    pub(crate) fn wait_drain_by(&self, wait: Wait, sink: &impl RunInline<T>) -> Result<(), Error> {
+        match self.wait_for_room(self.write_side(), wait, sink) {
             Ok(_) => Ok(()),
             Err(unmet) => Err(self.refuse((), unmet).into()),
         }
@@ -286,7 +312,7 @@ impl<T> Channel<T> {
             cause.attach(error);
             return cause;
         }
-        write_side.failure = Some(error.clone());
+        write_side.end = End::Failed(error.clone());
         write_side.state.end();
         self.wake_all(write_side);
         error
@@ -296,7 +322,8 @@ impl<T> Channel<T> {
     /// reader has had enough.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let write_side = self.write_side();
-        if (write_side.stopped || write_side.satisfied) && write_side.state.errored().is_none() {
+        let stopped = matches!(write_side.end, End::Stopped);
+        if (stopped || write_side.is_satisfied()) && write_side.state.errored().is_none() {
             Ok(())
         } else {
             Err(error)
@@ -315,15 +342,15 @@ impl<T> Channel<T> {
             Ok(write_side) => write_side,
             Err(unmet) => return Err(unmet.into_error("the end of the stream")),
         };
-        if write_side.state.is_finished() || write_side.satisfied {
+        if write_side.state.is_finished() || write_side.is_satisfied() {
             return Ok(());
         }
         Err(write_side.cause().unwrap_or_else(Error::closed))
     }
 
     /// Waits until everything that was written before has left the buffer, and was flushed.
-    pub(crate) fn wait_written(&self, wait: Wait) -> Result<(), Error> {
-        let write_side = self.lift_corks(self.write_side());
+    pub(crate) fn wait_written(&self, wait: Wait, sink: &impl RunInline<T>) -> Result<(), Error> {
+        let write_side = self.lift_corks(self.write_side(), sink);
         let written = write_side.stats.written();
         let met = |write_side: &WriteSide<T>| {
             write_side.has_flushed(written) || write_side.state.is_destroyed()

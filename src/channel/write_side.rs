@@ -8,40 +8,118 @@ use crate::state::batch::{Batch, Load, Weighed};
 use crate::state::{Events, Pressure, Refused, SinkRequest, WritableState};
 use crate::threads::waits::{For, WaitTime, waited_for};
 
-use super::Taken;
+/// Who has said that no more will be written, before the machine is told how the stream ends.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// No one, or the writer itself.
+    Open,
+    /// A token's `stop`, and not the writer.
+    Stopped,
+    /// The writer, with the error that travels behind the data.
+    Failed(Error),
+}
 
-/// The writing side of a join. Everything here is decided under its lock, and nothing waits.
+/// Where the thread of the reading side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Not here: it works with what it has taken.
+    Away,
+    /// It wants a chunk, which is what a rendezvous waits for. It spins, or is about to.
+    Waiting,
+    /// The same, asleep on `filled`: it has to be notified.
+    Parked,
+    /// It sleeps on `filled` because of a limit, and wants no chunk meanwhile.
+    Resting,
+}
+
+impl Reader {
+    /// Says whether it has to be notified.
+    pub(super) const fn is_asleep(self) -> bool {
+        matches!(self, Self::Parked | Self::Resting)
+    }
+
+    const fn wants_a_chunk(self) -> bool {
+        matches!(self, Self::Waiting | Self::Parked)
+    }
+}
+
+/// What takes the chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consumer {
+    /// A reader's handle, chunk by chunk.
+    Handle,
+    /// A thread of a pipeline, batch by batch, to a sink.
+    Thread,
+    /// A sink whose calls may block: its own thread, which starts with the first request.
+    Blocking { has_thread: bool },
+    /// A sink that says when it would block: the thread that makes a request due, and for what
+    /// would block a thread that starts then, and leaves when it has been quiet for long.
+    Nonblocking { has_thread: bool },
+}
+
+impl Consumer {
+    /// Says whether the thread that makes a request due has to run it, or start what does.
+    pub(super) const fn runs_inline(self) -> bool {
+        matches!(
+            self,
+            Self::Nonblocking { .. } | Self::Blocking { has_thread: false }
+        )
+    }
+
+    const fn is_nonblocking(self) -> bool {
+        matches!(self, Self::Nonblocking { .. })
+    }
+
+    /// The thread of a sink has started, or is gone. Says whether that changes anything.
+    pub(super) const fn set_thread(&mut self, there: bool) -> bool {
+        match self {
+            Self::Handle | Self::Thread => false,
+            Self::Blocking { has_thread } | Self::Nonblocking { has_thread } => {
+                std::mem::replace(has_thread, there) != there
+            }
+        }
+    }
+
+    pub(super) const fn has_thread(self) -> bool {
+        !matches!(
+            self,
+            Self::Blocking { has_thread: false } | Self::Nonblocking { has_thread: false }
+        )
+    }
+}
+
+/// The writing side of a channel. Everything here is decided under its lock, and nothing waits.
+///
+/// # Invariants
+///
+/// Between calls:
+///
+/// 1. `end` is not `Open` only in a stream that takes no more writes.
+/// 2. A request is deferred only to a sink that has a thread.
+/// 3. What is deferred is the machine's running request: no other one is given out meanwhile, so
+///    nothing overtakes it.
+/// 4. What was confirmed and flushed is never more than what was confirmed, and that never more than
+///    what was written.
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
-    /// The error that travels behind the data, after `fail`.
-    pub(super) failure: Option<Error>,
-    /// A token's `stop` has ended the stream, and not the writer.
-    pub(super) stopped: bool,
-    /// Whoever reads has had enough, which is a good end too.
-    pub(super) satisfied: bool,
-    /// The reader wants nothing for now: every writer waits.
+    pub(super) end: End,
+    pub(super) reader: Reader,
+    /// `pause` was called and `resume` was not: every writer waits, whatever room there is.
     pub(super) paused: bool,
-    /// The reader waits for a chunk, which is what a rendezvous waits for.
-    pub(super) reader_waits: bool,
+    /// The reader is to look whether it still wants anything, though no request is due.
+    pub(super) recheck: bool,
     /// How many writers are parked.
     pub(super) parked_writers: usize,
-    pub(super) reader_parked: bool,
     /// Some other thread may end a wait. Of a channel that is not known before one waits.
     pub(super) may_park: bool,
-    /// The reader is to look whether it still wants anything.
-    pub(super) nudged: bool,
     /// How many writers wait for the reader to get on, be it by less than a drain.
     pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
     pub(super) producers: usize,
-    /// A thread of the join's own takes the chunks to a sink.
-    pub(super) has_sink: bool,
-    /// A thread takes what is due, or a reader does. If not, whoever makes it due sees to it.
-    pub(super) has_reader: bool,
-    /// The sink can be tried without blocking, by whoever makes something due.
-    pub(super) direct: bool,
-    /// What was taken and tried, and is left to the thread. It is the running request still.
-    pub(super) deferred: Option<Taken<T>>,
+    pub(super) consumer: Consumer,
+    /// A request that was tried on a writer's thread, would have blocked, and waits for the sink's
+    /// thread. It is still the running one.
+    pub(super) deferred: Option<SinkRequest<T>>,
     /// How much the sink had confirmed when a batch of it was done.
     completed: Arrived,
     /// What was taken from a writer and did not reach the sink.
@@ -121,20 +199,15 @@ impl<T> WriteSide<T> {
     pub(super) fn new(state: WritableState<T, Error>) -> Self {
         Self {
             state,
-            failure: None,
-            stopped: false,
-            satisfied: false,
+            end: End::Open,
+            reader: Reader::Away,
             paused: false,
-            reader_waits: false,
+            recheck: false,
             parked_writers: 0,
-            reader_parked: false,
             may_park: true,
-            nudged: false,
             flushing: 0,
             producers: 1,
-            has_sink: false,
-            has_reader: true,
-            direct: false,
+            consumer: Consumer::Handle,
             deferred: None,
             completed: (0, 0),
             undelivered: Batch::new(),
@@ -171,7 +244,7 @@ impl<T> WriteSide<T> {
     #[inline]
     pub(super) fn admits(&self) -> bool {
         let room = if self.state.marks().high() == 0 {
-            (self.reader_waits || self.is_idle()) && self.state.is_queue_empty()
+            (self.reader.wants_a_chunk() || self.is_idle()) && self.state.is_queue_empty()
         } else {
             !self.state.needs_drain()
         };
@@ -184,13 +257,33 @@ impl<T> WriteSide<T> {
     pub(super) fn is_filled(&self) -> bool {
         self.state.is_request_due()
             || self.state.is_closed()
-            || self.nudged
+            || self.recheck
             || self.deferred.is_some()
     }
 
-    /// Says whether a chunk could be taken to the sink by its writer.
+    /// Says whether a chunk would be written to the sink by the thread that writes it.
     fn is_idle(&self) -> bool {
-        (self.direct || !self.has_reader) && !self.state.is_running()
+        self.consumer.runs_inline() && !self.state.is_running()
+    }
+
+    /// Says whether a request is due that the thread that made it due runs itself. The release of a
+    /// sink that may block is left to the handle, which waits for it.
+    #[inline]
+    pub(super) fn is_due_inline(&self) -> bool {
+        self.consumer.runs_inline()
+            && self.state.is_request_due()
+            && (self.consumer.is_nonblocking() || !self.state.is_destroyed())
+    }
+
+    /// Says whether a sink takes the chunks, and not a reader's handle.
+    pub(super) fn has_sink(&self) -> bool {
+        self.consumer != Consumer::Handle
+    }
+
+    /// Says whether the reading side needed no more, which is a good end too: nothing else tears a
+    /// stream down without an error.
+    pub(super) fn is_satisfied(&self) -> bool {
+        self.state.is_destroyed() && self.state.errored().is_none() && !self.state.is_finished()
     }
 
     /// Takes a chunk, or gives it back if the stream takes none.
@@ -218,23 +311,19 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Takes what is due for the sink, or the reader.
-    pub(super) fn take(&mut self) -> Option<Taken<T>> {
+    /// Takes what is due for the sink, or the reader. Of a stream that was failed behind its data
+    /// the end is not asked for, but the release.
+    pub(super) fn take(&mut self) -> Option<SinkRequest<T>> {
         if self.deferred.is_some() {
             return self.deferred.take();
         }
-        Some(match self.state.next_request()? {
-            SinkRequest::Write(batch) => Taken::Batch(batch),
-            SinkRequest::Final => match self.failure.clone() {
-                None => Taken::End,
-                Some(failure) => {
-                    // Nothing is queued behind the end.
-                    drop(self.state.fail(failure.clone()));
-                    Taken::Gone(Some(failure))
-                }
-            },
-            SinkRequest::Release => Taken::Gone(self.state.errored().cloned()),
-        })
+        let request = self.state.next_request()?;
+        if let (SinkRequest::Final, End::Failed(failure)) = (&request, &self.end) {
+            // Nothing is queued behind the end.
+            drop(self.state.fail(failure.clone()));
+            return Some(SinkRequest::Release);
+        }
+        Some(request)
     }
 
     /// Counts a part of the running batch as delivered.
@@ -261,9 +350,9 @@ impl<T> WriteSide<T> {
     }
 
     /// Says whether so much has arrived for good: a sink does not just write, but flushes before its
-    /// batch is done, if anybody waits for that.
+    /// batch is done, if a writer waits for that.
     pub(super) fn has_flushed(&self, written: Arrived) -> bool {
-        let (weight, weightless) = if self.has_sink {
+        let (weight, weightless) = if self.has_sink() {
             self.completed
         } else {
             self.confirmed()
@@ -276,17 +365,46 @@ impl<T> WriteSide<T> {
         // The request may have been taken already, or is due now.
         let _ = self.state.next_request();
         let _ = self.state.released();
+        self.check();
     }
 
     /// Why no more is taken, unless it is that the writer has said so.
     pub(super) fn cause(&self) -> Option<Error> {
-        if let Some(cause) = self.state.errored().or(self.failure.as_ref()) {
+        if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
         }
-        if self.satisfied {
-            return Some(Error::enough());
+        match &self.end {
+            End::Failed(failure) => Some(failure.clone()),
+            _ if self.is_satisfied() => Some(Error::enough()),
+            End::Stopped => Some(Error::new(ErrorKind::Cancelled, "stopped")),
+            End::Open => None,
         }
-        self.stopped
-            .then(|| Error::new(ErrorKind::Cancelled, "stopped"))
+    }
+
+    /// Holds the invariants against what is there.
+    pub(super) fn check(&self) {
+        debug_assert!(
+            matches!(self.end, End::Open) || !self.state.is_writable(),
+            "invariant 1: {:?}, and writable",
+            self.end
+        );
+        debug_assert!(
+            self.deferred.is_none()
+                || self.consumer == Consumer::Nonblocking { has_thread: true }
+                || matches!(self.consumer, Consumer::Blocking { has_thread: true }),
+            "invariant 2: deferred to {:?}",
+            self.consumer
+        );
+        debug_assert!(
+            self.deferred.is_none() || self.state.is_running(),
+            "invariant 3: a request that does not run is deferred"
+        );
+        debug_assert!(
+            self.completed.0 <= self.stats.confirmed && self.stats.confirmed <= self.stats.weight,
+            "invariant 4: {} completed, {} confirmed, {} written",
+            self.completed.0,
+            self.stats.confirmed,
+            self.stats.weight
+        );
     }
 }

@@ -50,8 +50,8 @@ impl CancelGroup {
             if output.as_ref().is_none_or(|output| output.is_destroyed()) {
                 if let Some(all) = all.upgrade() {
                     // Whoever reads may have said why.
-                    let cause =
-                        output.and_then(|output| output.look(|state, _| state.errored().cloned()));
+                    let cause = output
+                        .and_then(|output| output.with_state(|state, _| state.errored().cloned()));
                     all.tear_down(cause.unwrap_or_else(Error::closed));
                 }
             }

@@ -314,9 +314,9 @@ impl<T: Send + 'static> Upstream<T> for FromReadable<T> {
         self.readable.join().attach_reader(interrupt);
     }
 
-    fn nudge(&self) -> Box<dyn Fn() + Send> {
+    fn recheck(&self) -> Box<dyn Fn() + Send> {
         let join = Arc::clone(self.readable.join());
-        Box::new(move || join.nudge())
+        Box::new(move || join.recheck())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}

@@ -115,7 +115,7 @@ impl<T: Send + 'static> Pipeline<T> {
         let written = Arc::clone(&self.measure);
         self.grow(natural(), move |mut feed, strategy, plan| {
             feed.attach(first.interrupt());
-            let nudge = feed.nudge();
+            let recheck = feed.recheck();
             let name = named(&*feed, &first.name());
             let mut row = Stage::new(name, Some(feed.sample()), None);
             let written = written(plan.mark);
@@ -138,7 +138,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 second.shared.enough.store(ended.is_ok(), Ordering::Release);
                 // The other half may know by that that it needs no more, and be asleep.
                 drop(second);
-                nudge();
+                recheck();
                 ended.map(|()| DriveEnd::AtTheEnd)
             });
             plan.joined(output)

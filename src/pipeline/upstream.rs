@@ -25,7 +25,7 @@ pub(super) trait Upstream<T>: Send {
     fn attach(&self, interrupt: Option<Interrupt>);
 
     /// What has the thread look whether anything more is wanted, though nothing comes.
-    fn nudge(&self) -> Box<dyn Fn() + Send>;
+    fn recheck(&self) -> Box<dyn Fn() + Send>;
 
     /// Adds what the light stages are called.
     fn name(&self, names: &mut Vec<String>);
@@ -51,9 +51,9 @@ impl<T: Send + 'static> Upstream<T> for FromJoin<T> {
         self.0.attach_sink(interrupt);
     }
 
-    fn nudge(&self) -> Box<dyn Fn() + Send> {
+    fn recheck(&self) -> Box<dyn Fn() + Send> {
         let join = Arc::clone(&self.0);
-        Box::new(move || join.nudge())
+        Box::new(move || join.recheck())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}
@@ -90,8 +90,8 @@ impl<I: 'static, O, X: Transform<I, O>> Upstream<O> for Fused<I, X> {
         self.before.attach(interrupt);
     }
 
-    fn nudge(&self) -> Box<dyn Fn() + Send> {
-        self.before.nudge()
+    fn recheck(&self) -> Box<dyn Fn() + Send> {
+        self.before.recheck()
     }
 
     fn name(&self, names: &mut Vec<String>) {

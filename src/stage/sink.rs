@@ -98,7 +98,7 @@ pub trait Sink<T>: Send {
 
 /// What came of a call that must not block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tried {
+pub enum Attempt {
     /// It is done, of a write at least a part.
     Done,
     /// Nothing was done, for it would have blocked.
@@ -117,14 +117,14 @@ pub trait Direct<T> {
     /// # Errors
     ///
     /// As [`Sink::write`].
-    fn try_write(&mut self, batch: &mut Batch<T>) -> Result<Tried, Error>;
+    fn try_write(&mut self, batch: &mut Batch<T>) -> Result<Attempt, Error>;
 
     /// Finishes as [`Sink::finish`] does, if it can without blocking.
     ///
     /// # Errors
     ///
     /// As [`Sink::finish`].
-    fn try_finish(&mut self) -> Result<Tried, Error>;
+    fn try_finish(&mut self) -> Result<Attempt, Error>;
 }
 
 /// The most slices that one system call takes: `IOV_MAX` of Linux and the BSDs.

@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 
 use bytes::Bytes;
 use highwater::Batch;
-use highwater::{Direct, Error, HighWaterMark, Sink, Tried, Writable};
+use highwater::{Attempt, Direct, Error, HighWaterMark, Sink, Writable};
 
 use crate::support::{Gate, alone, in_time, own_threads};
 
@@ -68,17 +68,17 @@ impl Sink<Bytes> for Stingy {
 }
 
 impl Direct<Bytes> for Stingy {
-    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         if self.allowance == 0 {
-            return Ok(Tried::WouldBlock);
+            return Ok(Attempt::WouldBlock);
         }
         self.allowance -= 1;
         self.take(batch);
-        Ok(Tried::Done)
+        Ok(Attempt::Done)
     }
 
-    fn try_finish(&mut self) -> Result<Tried, Error> {
-        self.finish().map(|()| Tried::Done)
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
+        self.finish().map(|()| Attempt::Done)
     }
 }
 
@@ -121,16 +121,16 @@ impl<K: Sink<Bytes>> Framed<K> {
         }
     }
 
-    fn try_out(&mut self) -> Result<Tried, Error> {
+    fn try_out(&mut self) -> Result<Attempt, Error> {
         while !self.out.is_empty() {
             let Some(inner) = self.inner.direct() else {
-                return Ok(Tried::WouldBlock);
+                return Ok(Attempt::WouldBlock);
             };
-            if inner.try_write(&mut self.out)? == Tried::WouldBlock {
-                return Ok(Tried::WouldBlock);
+            if inner.try_write(&mut self.out)? == Attempt::WouldBlock {
+                return Ok(Attempt::WouldBlock);
             }
         }
-        Ok(Tried::Done)
+        Ok(Attempt::Done)
     }
 
     fn write_out(&mut self) -> Result<(), Error> {
@@ -161,21 +161,21 @@ impl<K: Sink<Bytes>> Sink<Bytes> for Framed<K> {
 }
 
 impl<K: Sink<Bytes>> Direct<Bytes> for Framed<K> {
-    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         self.frame(batch);
         let tried = self.try_out()?;
-        if tried == Tried::Done {
+        if tried == Attempt::Done {
             drop(batch.pop());
         }
         Ok(tried)
     }
 
-    fn try_finish(&mut self) -> Result<Tried, Error> {
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
         self.frame_the_end();
         let tried = self.try_out()?;
         match self.inner.direct() {
-            Some(inner) if tried == Tried::Done => inner.try_finish(),
-            _ => Ok(Tried::WouldBlock),
+            Some(inner) if tried == Attempt::Done => inner.try_finish(),
+            _ => Ok(Attempt::WouldBlock),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use highwater::Batch;
-use highwater::{CancelToken, Deadlines, Direct, Error, HighWaterMark, Sink, Tried, Writable};
+use highwater::{Attempt, CancelToken, Deadlines, Direct, Error, HighWaterMark, Sink, Writable};
 use loom::thread;
 
 use crate::{Bound, explore, explore_waits};
@@ -78,18 +78,18 @@ impl Sink<u8> for Told {
 }
 
 impl Direct<u8> for Told {
-    fn try_write(&mut self, batch: &mut Batch<u8>) -> Result<Tried, Error> {
+    fn try_write(&mut self, batch: &mut Batch<u8>) -> Result<Attempt, Error> {
         if self.would_block(false) {
-            return Ok(Tried::WouldBlock);
+            return Ok(Attempt::WouldBlock);
         }
-        self.write(batch).map(|()| Tried::Done)
+        self.write(batch).map(|()| Attempt::Done)
     }
 
-    fn try_finish(&mut self) -> Result<Tried, Error> {
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
         if self.would_block(true) {
-            return Ok(Tried::WouldBlock);
+            return Ok(Attempt::WouldBlock);
         }
-        self.finish().map(|()| Tried::Done)
+        self.finish().map(|()| Attempt::Done)
     }
 }
 

@@ -398,8 +398,8 @@ impl<T> Fanout<T> {
     }
 
     /// Looks at the state without waiting for anything but its lock.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&FanoutState<T, Error>) -> R) -> R {
-        look(&self.core().state)
+    pub(crate) fn with_state<R>(&self, read: impl FnOnce(&FanoutState<T, Error>) -> R) -> R {
+        read(&self.core().state)
     }
 
     /// The most that any branch had to read.

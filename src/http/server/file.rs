@@ -9,7 +9,7 @@ use super::response_writer::ResponseWriter;
 use crate::error::{Error, ErrorKind};
 use crate::os::copy::FileSend;
 use crate::stage::offer::{CopyFailure, CopySide};
-use crate::stage::sink::{Tried, retry};
+use crate::stage::sink::{Attempt, retry};
 
 /// Up to here a read costs less than a call of its own to send what the kernel has.
 const SMALL_BYTES: u64 = 16 * 1024;
@@ -58,9 +58,9 @@ fn send_all(writer: &mut ResponseWriter, part: &mut FileSend<'_>) -> Result<(), 
             .pace
             .moved(part.sent().saturating_sub(before) as usize);
         match (tried, late.take()) {
-            (Ok(Tried::Done), _) => {}
-            (Ok(Tried::WouldBlock), Some(late)) => return Err(late),
-            (Ok(Tried::WouldBlock), None) => late = writer.wait_for_room()?,
+            (Ok(Attempt::Done), _) => {}
+            (Ok(Attempt::WouldBlock), Some(late)) => return Err(late),
+            (Ok(Attempt::WouldBlock), None) => late = writer.wait_for_room()?,
             (Err(CopyFailure { side, error }), _) => {
                 return Err(match (side, error.kind()) {
                     (CopySide::Source, ErrorKind::Io(io::ErrorKind::UnexpectedEof)) => {

@@ -14,7 +14,7 @@ use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::http::proto::{BodyPlan, Framing, encode_chunk_head, encode_last_chunk};
 use crate::os::Waker;
-use crate::stage::sink::{Direct, Sink, Tried};
+use crate::stage::sink::{Attempt, Direct, Sink};
 use crate::state::batch::Batch;
 
 /// Where the body of an answer goes.
@@ -167,30 +167,30 @@ impl BodySink {
     }
 
     /// Sends, with one call, as much as the kernel takes now, and takes it off the batch.
-    fn push(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+    fn push(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         if self.open == 0 && self.ahead == 0 {
             self.begin(batch)?;
             if self.open == 0 {
                 // Chunks without a byte are written by passing them over.
                 batch.advance(0);
-                return Ok(Tried::Done);
+                return Ok(Attempt::Done);
             }
         }
         if matches!(self.way, BodyEncoder::Counted(_)) {
             let counted = mem::take(&mut self.open);
             self.taken += counted as u64;
             batch.advance(counted);
-            return Ok(Tried::Done);
+            return Ok(Attempt::Done);
         }
         loop {
             let Some(sent) = self.send(batch)? else {
-                return Ok(Tried::WouldBlock);
+                return Ok(Attempt::WouldBlock);
             };
             let done = self.account(sent);
             self.taken += done as u64;
             batch.advance(done);
             if done > 0 {
-                return Ok(Tried::Done);
+                return Ok(Attempt::Done);
             }
         }
     }
@@ -251,23 +251,23 @@ impl BodySink {
 
     /// Sends, with one call, as much as the kernel takes of what is before the next chunk. Says
     /// whether that was all.
-    fn push_before(&mut self) -> Result<Tried, Error> {
+    fn push_before(&mut self) -> Result<Attempt, Error> {
         while !self.before.is_empty() {
             let Some(sent) = self.send(&Batch::new())? else {
-                return Ok(Tried::WouldBlock);
+                return Ok(Attempt::WouldBlock);
             };
             self.account(sent);
         }
-        Ok(Tried::Done)
+        Ok(Attempt::Done)
     }
 
     /// Does until it is done what is tried, waiting for room in between.
     fn until_done(
         &mut self,
-        mut attempt: impl FnMut(&mut Self) -> Result<Tried, Error>,
+        mut attempt: impl FnMut(&mut Self) -> Result<Attempt, Error>,
     ) -> Result<(), Error> {
         let mut late = None;
-        while attempt(self)? == Tried::WouldBlock {
+        while attempt(self)? == Attempt::WouldBlock {
             let Some(writer) = &mut self.writer else {
                 return Err(Error::ended());
             };
@@ -345,20 +345,20 @@ impl Sink<Bytes> for BodySink {
 }
 
 impl Direct<Bytes> for BodySink {
-    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         self.push(batch)
     }
 
-    fn try_finish(&mut self) -> Result<Tried, Error> {
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
         self.close()?;
-        if self.push_before()? == Tried::WouldBlock {
-            return Ok(Tried::WouldBlock);
+        if self.push_before()? == Attempt::WouldBlock {
+            return Ok(Attempt::WouldBlock);
         }
         if let Some(mut writer) = self.writer.take() {
             // For the next head.
             writer.head = mem::take(&mut self.before);
             writer.finish(self.keep_alive);
         }
-        Ok(Tried::Done)
+        Ok(Attempt::Done)
     }
 }

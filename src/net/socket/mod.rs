@@ -34,7 +34,7 @@ use crate::stage::copy_path::BufferedReason;
 use crate::stage::offer::CopyFailure;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::{CopySource, ZeroCopy};
-use crate::stage::sink::{Direct, Sink, Tried, retry, write_vectored};
+use crate::stage::sink::{Attempt, Direct, Sink, retry, write_vectored};
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
 
@@ -147,7 +147,7 @@ impl Socket {
 
     /// Sends of a part of a file what the kernel takes now; see [`FileSend::try_slice`].
     #[cfg(feature = "http")]
-    pub(crate) fn try_send_file(&self, part: &mut FileSend<'_>) -> Result<Tried, CopyFailure> {
+    pub(crate) fn try_send_file(&self, part: &mut FileSend<'_>) -> Result<Attempt, CopyFailure> {
         part.try_slice(&self.shared)
     }
 
@@ -378,7 +378,7 @@ impl SocketSink {
 impl Sink<Bytes> for SocketSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         let mut stall = WriteStall::default();
-        while self.try_write(batch)? == Tried::WouldBlock {
+        while self.try_write(batch)? == Attempt::WouldBlock {
             stall.wait(&self.limits, &self.waker, &*self.shared)?;
         }
         Ok(())
@@ -411,22 +411,22 @@ impl Sink<Bytes> for SocketSink {
 }
 
 impl Direct<Bytes> for SocketSink {
-    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Tried, Error> {
+    fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         self.limits.check()?;
         match write_vectored(batch, |slices| self.shared.send(slices)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Tried::WouldBlock),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Attempt::WouldBlock),
             outcome => {
                 batch.advance(outcome?);
-                Ok(Tried::Done)
+                Ok(Attempt::Done)
             }
         }
     }
 
-    fn try_finish(&mut self) -> Result<Tried, Error> {
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
         if self.limits.linger.is_some() {
-            return Ok(Tried::WouldBlock);
+            return Ok(Attempt::WouldBlock);
         }
-        self.finish().map(|()| Tried::Done)
+        self.finish().map(|()| Attempt::Done)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::os::shared_socket::SharedSocket;
 use crate::stage::copy_path::BufferedReason;
 use crate::stage::offer::{CopyFailure, CopySide};
-use crate::stage::sink::{Tried, retry};
+use crate::stage::sink::{Attempt, retry};
 
 /// A part of a regular file, on its way to a connection.
 ///
@@ -78,10 +78,10 @@ impl<'a> FileSend<'a> {
     ///
     /// That of the file, or of the connection. [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) is a
     /// file that has become shorter than the range: what it had was sent.
-    pub(crate) fn try_slice(&mut self, to: &SharedSocket) -> Result<Tried, CopyFailure> {
+    pub(crate) fn try_slice(&mut self, to: &SharedSocket) -> Result<Attempt, CopyFailure> {
         match self.slice(to) {
-            Ok(()) => Ok(Tried::Done),
-            Err(SendFailure::Full) => Ok(Tried::WouldBlock),
+            Ok(()) => Ok(Attempt::Done),
+            Err(SendFailure::Full) => Ok(Attempt::WouldBlock),
             Err(SendFailure::At(side, error)) => Err(broken(side, error)),
         }
     }
@@ -232,8 +232,8 @@ mod tests {
             let checked = limits.check().and_then(|()| waker.check());
             checked.map_err(|error| broken(CopySide::Sink, error))?;
             match send.try_slice(to)? {
-                Tried::Done => stall.is_over(),
-                Tried::WouldBlock => {
+                Attempt::Done => stall.is_over(),
+                Attempt::WouldBlock => {
                     let waited = stall.wait(limits, waker, to);
                     waited.map_err(|error| broken(CopySide::Sink, error))?;
                 }

@@ -1,22 +1,23 @@
-//! Where chunks go once they are out of a join, and the loop that takes them there.
+//! Where chunks go once they are out of a channel, and the loop that takes them there.
 //!
 //! A thread of a stream takes batches out of one join and hands them to an inlet. That is the
-//! next join, or a sink; or a transform with another inlet behind it, so that any number of light
+//! next channel, or a sink; or a transform with another inlet behind it, so that any number of light
 //! stages share a thread, with nothing between them but a call.
 
-mod direct;
+mod inline;
 mod sink;
 
 use std::sync::Arc;
 
 use super::transform::{Out, Transform};
 use crate::channel::mark::Strategy;
-use crate::channel::{Channel, Taken, Wait};
+use crate::channel::{Channel, Wait};
 use crate::error::Error;
+use crate::state::SinkRequest;
 use crate::state::batch::{Batch, Load};
 use crate::threads::worker::guard;
 
-pub(crate) use direct::{Step, try_to};
+pub(crate) use inline::{DriverHandle, RunDue, SinkDriver};
 pub(crate) use sink::{Counts, ToSink};
 
 /// What a thread hands its chunks to.
@@ -77,115 +78,128 @@ pub(crate) enum DriveEnd {
     WithEnough,
 }
 
-/// Takes what is written to a join to its inlet, until the end. Ends both, in every case.
+/// Takes what is written to a channel to its inlet, until the end. Ends both, in every case.
 ///
 /// # Errors
 ///
 /// The first cause, if the stream did not end well.
-pub(crate) fn run<T>(join: &Channel<T>, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
+pub(crate) fn run<T>(channel: &Channel<T>, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
     loop {
         if inlet.is_done() {
-            return have_enough(join, inlet);
+            return have_enough(channel, inlet);
         }
-        if let Some(ended) = see_to(join, inlet, join.take()) {
+        if let Some(request) = channel.take()
+            && let Some(ended) = handle(channel, inlet, request)
+        {
             return ended;
         }
     }
 }
 
-/// Takes one thing to an inlet that was taken out of its join. Says how that has ended, if it has.
-pub(crate) fn see_to<T>(
-    join: &Channel<T>,
+/// Takes one request of a channel to its inlet. Says how the stream has ended, if it has.
+pub(crate) fn handle<T>(
+    channel: &Channel<T>,
     inlet: &mut dyn Inlet<T>,
-    taken: Taken<T>,
+    request: SinkRequest<T>,
 ) -> Option<Result<DriveEnd, Error>> {
-    let (error, remainder) = match taken {
-        Taken::Batch(mut batch) => match pass(join, inlet, &mut batch) {
+    let (error, remainder) = match request {
+        SinkRequest::Write(mut batch) => match pass(channel, inlet, &mut batch) {
             Ok(()) => {
-                join.complete(batch);
+                channel.complete(batch);
                 return None;
             }
-            Err(error) if error.is_enough() || join.is_satisfied() => {
-                return Some(have_enough(join, inlet));
+            Err(error) if error.is_enough() || channel.is_satisfied() => {
+                return Some(have_enough(channel, inlet));
             }
             Err(error) => (error, batch),
         },
-        // Somebody further down has had enough, and said so for all that is before him.
-        Taken::Gone(None) if join.is_satisfied() => return Some(have_enough(join, inlet)),
-        Taken::Nudge => return None,
-        Taken::End => match inlet.finish() {
-            Ok(()) => return Some(join.finished().map(|()| DriveEnd::AtTheEnd)),
+        SinkRequest::Final => match inlet.finish() {
+            Ok(()) => return Some(channel.finished().map(|()| DriveEnd::AtTheEnd)),
             Err(error) => (error, Batch::new()),
         },
-        Taken::Gone(cause) => (cause.unwrap_or_else(Error::closed), Batch::new()),
+        // A stage further down had enough, and everything before it ends well.
+        SinkRequest::Release if channel.is_satisfied() => {
+            return Some(have_enough(channel, inlet));
+        }
+        SinkRequest::Release => {
+            let cause = channel.with_state(|state, _| state.errored().cloned());
+            (cause.unwrap_or_else(Error::closed), Batch::new())
+        }
     };
-    Some(Err(break_off(join, inlet, error, remainder)))
+    Some(Err(break_off(channel, inlet, error, remainder)))
 }
 
 /// Ends the join and what is behind it with an error, and says what the first cause was.
 fn break_off<T>(
-    join: &Channel<T>,
+    channel: &Channel<T>,
     inlet: &mut dyn Inlet<T>,
     error: Error,
     remainder: Batch<T>,
 ) -> Error {
-    let error = inlet.locate(error, join.stats().confirmed);
+    let error = inlet.locate(error, channel.stats().confirmed);
     // It travels behind what was passed on before it.
     if let Err(later) = inlet.rest(true) {
         error.attach(later);
     }
-    let first = join.abandoned(error, remainder);
+    let first = channel.abandoned(error, remainder);
     // What was torn down does not travel behind anything, and a sink can tell by its interrupt.
-    join.spread();
+    channel.spread();
     inlet.fail(&first);
     first
 }
 
-fn pass<T>(join: &Channel<T>, inlet: &mut dyn Inlet<T>, batch: &mut Batch<T>) -> Result<(), Error> {
-    inlet.push_all(batch, &mut |part| join.settle(part))?;
-    inlet.rest(join.should_flush())
+fn pass<T>(
+    channel: &Channel<T>,
+    inlet: &mut dyn Inlet<T>,
+    batch: &mut Batch<T>,
+) -> Result<(), Error> {
+    inlet.push_all(batch, &mut |part| channel.settle(part))?;
+    inlet.rest(channel.should_flush())
 }
 
 /// Ends the join well, and what is behind it as if the join had ended.
 pub(crate) fn have_enough<T>(
-    join: &Channel<T>,
+    channel: &Channel<T>,
     inlet: &mut dyn Inlet<T>,
 ) -> Result<DriveEnd, Error> {
-    join.satisfy();
+    channel.satisfy();
     match inlet.finish() {
         Err(error) if !error.is_enough() => {
-            let first = join.abandoned(error, Batch::new());
+            let first = channel.abandoned(error, Batch::new());
             inlet.fail(&first);
             Err(first)
         }
         _ => {
-            join.let_go();
+            channel.let_go();
             Ok(DriveEnd::WithEnough)
         }
     }
 }
 
-/// Another join, which is ended in every case.
+/// Another channel, which is ended in every case.
 pub(crate) struct ToJoin<T> {
-    join: Arc<Channel<T>>,
+    channel: Arc<Channel<T>>,
     ended: bool,
 }
 
 impl<T> ToJoin<T> {
-    pub(crate) const fn new(join: Arc<Channel<T>>) -> Self {
-        Self { join, ended: false }
+    pub(crate) const fn new(channel: Arc<Channel<T>>) -> Self {
+        Self {
+            channel,
+            ended: false,
+        }
     }
 }
 
 impl<T> Inlet<T> for ToJoin<T> {
     #[inline]
     fn push(&mut self, chunk: T) -> Result<(), Error> {
-        match self.join.write(chunk, Wait::Forever) {
+        match self.channel.write(chunk, Wait::Forever) {
             Ok(_) => Ok(()),
             Err(refused) => {
                 // It was on its way, and is among what was not delivered.
                 let (chunk, error) = refused.into_parts();
-                self.join.give_back(chunk);
+                self.channel.give_back(chunk);
                 Err(error)
             }
         }
@@ -197,24 +211,24 @@ impl<T> Inlet<T> for ToJoin<T> {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.ended = true;
-        self.join.end_producer();
+        self.channel.end_producer();
         Ok(())
     }
 
     fn fail(&mut self, cause: &Error) {
         self.ended = true;
-        let _ = self.join.fail(cause.clone());
+        let _ = self.channel.fail(cause.clone());
     }
 
     fn is_done(&self) -> bool {
-        self.join.is_satisfied()
+        self.channel.is_satisfied()
     }
 }
 
 impl<T> Drop for ToJoin<T> {
     fn drop(&mut self) {
         if !self.ended {
-            self.join.abandon();
+            self.channel.abandon();
         }
     }
 }

@@ -107,14 +107,14 @@ impl<T> Branch<T> {
     )]
     pub fn len(&self) -> usize {
         let id = self.seat.outlet.id();
-        self.seat.fanout.look(|state| state.lag(id))
+        self.seat.fanout.with_state(|state| state.lag(id))
     }
 
     /// What it has missed so far, under a policy that drops.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
         let id = self.seat.outlet.id();
-        self.seat.fanout.look(|state| state.dropped(id))
+        self.seat.fanout.with_state(|state| state.dropped(id))
     }
 
     /// The policy that it was made with.
@@ -128,7 +128,7 @@ impl<T> Branch<T> {
     #[must_use]
     pub fn error(&self) -> Option<Error> {
         let id = self.seat.outlet.id();
-        let told = || self.seat.fanout.look(|state| state.errored_for(id));
+        let told = || self.seat.fanout.with_state(|state| state.errored_for(id));
         self.destroyed.clone().or_else(told)
     }
 
@@ -226,7 +226,7 @@ impl<T: Clone> Branch<T> {
     fn spread(&self) {
         let id = self.seat.outlet.id();
         if let Some(stream) = &self.read_for {
-            if let Some(cause) = self.seat.fanout.look(|state| state.gone(id)) {
+            if let Some(cause) = self.seat.fanout.with_state(|state| state.gone(id)) {
                 stream.abort_as(cause);
             }
         }
@@ -284,7 +284,8 @@ impl<T: Clone + Send> Cancel for BranchSeat<T> {
     }
 
     fn was_stopped(&self) -> bool {
-        self.fanout.look(|state| state.is_stopped(self.outlet.id()))
+        self.fanout
+            .with_state(|state| state.is_stopped(self.outlet.id()))
     }
 }
 

@@ -302,7 +302,7 @@ impl<T> Broadcast<T> {
         reason = "a length of 0 is not an empty queue"
     )]
     pub fn len(&self) -> usize {
-        self.fanout.look(|state| state.len())
+        self.fanout.with_state(|state| state.len())
     }
 
     /// The most that any branch had to read at once, in the unit of the mark.
@@ -314,49 +314,49 @@ impl<T> Broadcast<T> {
     /// How many branches there are, save those that were cut off.
     #[must_use]
     pub fn branches(&self) -> usize {
-        self.fanout.look(|state| state.branches())
+        self.fanout.with_state(|state| state.branches())
     }
 
     /// The level at which a write waits.
     #[must_use]
     pub fn high_water_mark(&self) -> usize {
-        self.fanout.look(|state| state.marks().high())
+        self.fanout.with_state(|state| state.marks().high())
     }
 
     /// The level at which a write that waits goes on.
     #[must_use]
     pub fn low_water_mark(&self) -> usize {
-        self.fanout.look(|state| state.marks().low())
+        self.fanout.with_state(|state| state.marks().low())
     }
 
     /// Says whether a write would wait for a drain.
     #[must_use]
     pub fn needs_drain(&self) -> bool {
-        self.fanout.look(|state| state.needs_drain())
+        self.fanout.with_state(|state| state.needs_drain())
     }
 
     /// Says whether nothing more will be written.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.ended || self.fanout.look(|state| state.is_ended())
+        self.ended || self.fanout.with_state(|state| state.is_ended())
     }
 
     /// Says whether every branch has read everything.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.fanout.look(|state| state.is_finished())
+        self.fanout.with_state(|state| state.is_finished())
     }
 
     /// Says whether all is over, be it well or not.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.fanout.look(|state| state.is_over())
+        self.fanout.with_state(|state| state.is_over())
     }
 
     /// The first cause, if the stream has failed.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        self.fanout.look(|state| state.errored().cloned())
+        self.fanout.with_state(|state| state.errored().cloned())
     }
 }
 
@@ -411,7 +411,7 @@ impl<T> Drop for Broadcast<T> {
 
 impl<T> fmt::Debug for Broadcast<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fanout.look(|state| {
+        self.fanout.with_state(|state| {
             f.debug_struct("Broadcast")
                 .field("len", &state.len())
                 .field("high_water_mark", &state.marks().high())

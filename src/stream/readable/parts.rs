@@ -23,20 +23,20 @@ impl<T> Readable<T> {
         reason = "a length of 0 is not an empty buffer"
     )]
     pub fn len(&self) -> usize {
-        self.join.look(|state, _| state.len())
+        self.join.with_state(|state, _| state.len())
     }
 
     /// The level at which writers wait: Node's `readableHighWaterMark`.
     #[must_use]
     #[doc(alias = "readableHighWaterMark")]
     pub fn high_water_mark(&self) -> usize {
-        self.join.look(|state, _| state.marks().high())
+        self.join.with_state(|state, _| state.marks().high())
     }
 
     /// The first cause, if the stream has failed: Node's `errored`.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        self.join.look(|state, _| state.errored().cloned())
+        self.join.with_state(|state, _| state.errored().cloned())
     }
 
     /// The most that was buffered at once, in the unit of the mark.
@@ -190,7 +190,7 @@ impl<T> Drop for Readable<T> {
 
 impl<T> fmt::Debug for Readable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.join.look(|state, _| {
+        self.join.with_state(|state, _| {
             f.debug_struct("Readable")
                 .field("len", &state.len())
                 .field("high_water_mark", &state.marks().high())

@@ -37,8 +37,9 @@ impl<T, S> Writable<T, S> {
 
     /// The caller knows of this error, which may be that of the stream.
     pub(super) fn hear_of(&self, error: &Error) {
-        let is_cause =
-            (self.join).look(|state, _| state.errored().is_some_and(|cause| cause.is_same(error)));
+        let is_cause = self
+            .channel
+            .with_state(|state, _| state.errored().is_some_and(|cause| cause.is_same(error)));
         self.heard.fetch_or(is_cause, Ordering::Relaxed);
     }
 
@@ -54,13 +55,15 @@ impl<T, S> Writable<T, S> {
             return None;
         }
         if !matches!(self.peer, Peer::Sink(_)) {
-            self.join.abandon();
+            self.channel.abandon();
+            self.run_due();
             return None;
         }
         let error = Error::premature_close();
-        let mut lost = self.join.destroy(error.clone());
+        let mut lost = self.channel.destroy(error.clone());
+        self.run_due();
         if let Some(staged) = self.segment.take().map(Segment::into_chunk) {
-            let weight = self.join.weigh(&staged);
+            let weight = self.channel.weigh(&staged);
             lost.push(staged, weight);
         }
         Some(BrokenOff {
@@ -74,10 +77,10 @@ impl<T, S> Writable<T, S> {
     /// finished.
     #[cold]
     fn tell_unheard(&self, broken_off: Option<&BrokenOff>, name: &str) {
-        if self.heard.load(Ordering::Relaxed) || self.join.was_aborted() {
+        if self.heard.load(Ordering::Relaxed) || self.channel.was_aborted() {
             return;
         }
-        let Some(first) = self.join.look(|state, _| state.errored().cloned()) else {
+        let Some(first) = self.channel.with_state(|state, _| state.errored().cloned()) else {
             return;
         };
         let Some(own) = broken_off.filter(|own| own.error.is_same(&first)) else {
@@ -89,17 +92,17 @@ impl<T, S> Writable<T, S> {
             tell(failure, "its handle was dropped without `finish`");
             return;
         }
-        let in_hand = self.join.take_undelivered();
+        let in_hand = self.channel.take_undelivered();
         let (chunks, weight) = (own.chunks + in_hand.len(), own.weight + in_hand.weight());
         if chunks > 0 && !thread::panicking() {
-            let (lost, unit) = match self.join.strategy().unit() {
+            let (lost, unit) = match self.channel.strategy().unit() {
                 "byte" => (weight, "byte"),
                 _ => (chunks, "item"),
             };
             let s = if lost == 1 { "" } else { "s" };
             let message = format!("dropped before its end, with {lost} {unit}{s} not written");
             let error = Error::new(ErrorKind::PrematureClose, message).during("write to", name);
-            let error = self.join.locate(error, self.join.stats().confirmed);
+            let error = self.channel.locate(error, self.channel.stats().confirmed);
             tell(&error, "its handle was dropped without `end`");
         }
     }
@@ -122,8 +125,8 @@ impl<T, S> Drop for Writable<T, S> {
         };
         // After `end` this is where its promise is kept; otherwise the sink's thread is waited for,
         // so that it does not outlive its handle.
-        driver.release(&self.join);
-        let _ = self.join.wait_closed(Wait::Forever);
+        driver.release();
+        let _ = self.channel.wait_closed(Wait::Forever);
         if let Err(name) = driver.close() {
             self.tell_unheard(broken_off.as_ref(), &name);
         }

@@ -1,6 +1,5 @@
 //! The writing end of a stream, and the thread that takes what is written to its sink.
 
-mod driver;
 mod heard;
 mod parts;
 
@@ -15,14 +14,14 @@ use bytes::Bytes;
 use super::std_io::WriteSink;
 use crate::cancel::{Cancel, CancelToken};
 use crate::channel::mark::{HighWaterMark, InBytes, Unit};
-use crate::channel::{Channel, Wait};
+use crate::channel::{Channel, NoSink, Wait};
 use crate::error::{Error, WriteError};
 use crate::stage::buffer_pool::{Buffer, Pool};
+use crate::stage::drive::{DriverHandle, SinkDriver};
 use crate::stage::sink::{ForEach, Sink};
 use crate::state::Pressure;
 use crate::state::batch::Batch;
 
-use driver::{DriverHandle, SinkDriver};
 pub use parts::Cork;
 
 /// The writing end of a stream: Node's `Writable`.
@@ -59,7 +58,7 @@ pub use parts::Cork;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub struct Writable<T, S = ()> {
-    join: Arc<Channel<T>>,
+    channel: Arc<Channel<T>>,
     /// This handle has said that it will write no more.
     ended: bool,
     /// Small writes on their way to become a chunk.
@@ -92,12 +91,23 @@ impl<T> Segment<T> {
 
 /// What is at the other end.
 enum Peer<T, S> {
-    /// A reader, who lives on its own. This is what `finish` gives back.
+    /// A reader, with a life of its own. This is what `finish` gives back.
     Reader(S),
-    /// A sink, with a thread that is this handle's own.
+    /// A sink. This handle owns it, and waits for it.
     Sink(Arc<dyn DriverHandle<T, S>>),
+    /// A sink that another handle owns. This is what `finish` gives back.
+    SharedSink(Arc<dyn DriverHandle<T, S>>, S),
     /// It was finished.
     Gone,
+}
+
+impl<T, S> Peer<T, S> {
+    const fn driver(&self) -> Option<&Arc<dyn DriverHandle<T, S>>> {
+        match self {
+            Self::Sink(driver) | Self::SharedSink(driver, _) => Some(driver),
+            Self::Reader(_) | Self::Gone => None,
+        }
+    }
 }
 
 /// How large the segments are that small writes are merged into, in bytes. Larger ones gain
@@ -149,9 +159,9 @@ where
 
 impl<T> Writable<T> {
     /// The end of a channel: whoever reads takes away what is written.
-    pub(crate) const fn of_channel(join: Arc<Channel<T>>) -> Self {
+    pub(crate) const fn of_channel(channel: Arc<Channel<T>>) -> Self {
         Self {
-            join,
+            channel,
             ended: false,
             segment: None,
             pool: None,
@@ -168,9 +178,9 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
         K: Sink<T> + 'static,
         U: Unit<T>,
     {
-        let (join, driver) = SinkDriver::open(sink, mark.strategy(), inner);
+        let (channel, driver) = SinkDriver::open(sink, mark.strategy(), inner);
         Self {
-            join,
+            channel,
             ended: false,
             segment: None,
             pool: None,
@@ -232,11 +242,26 @@ impl<T, S> Writable<T, S> {
                 return self.hear_refusal(Err(error.with(chunk)));
             }
         }
-        let written = self.join.write(chunk, wait);
+        let written = self.write_chunk(chunk, wait);
         if written.is_err() {
             return self.hear_refusal(written);
         }
         written
+    }
+
+    #[inline]
+    fn write_chunk(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        match self.peer.driver() {
+            Some(driver) => driver.write(chunk, wait),
+            None => self.channel.write(chunk, wait),
+        }
+    }
+
+    /// Has a sink run what a call other than a write has made due.
+    fn run_due(&self) {
+        if let Some(driver) = self.peer.driver() {
+            driver.run_due();
+        }
     }
 
     /// Hands over what was staged before.
@@ -245,7 +270,7 @@ impl<T, S> Writable<T, S> {
         let Some(segment) = self.segment.take() else {
             return Ok(());
         };
-        let Err(refused) = self.join.write(segment.into_chunk(), wait) else {
+        let Err(refused) = self.write_chunk(segment.into_chunk(), wait) else {
             return Ok(());
         };
         let (chunk, without) = refused.split();
@@ -253,7 +278,7 @@ impl<T, S> Writable<T, S> {
             WriteError::Full(()) | WriteError::TimedOut(()) | WriteError::Deadlock(()) => {
                 self.segment = Some(Segment::Sealed(chunk));
             }
-            WriteError::Ended(()) | WriteError::Closed(..) => self.join.give_back(chunk),
+            WriteError::Ended(()) | WriteError::Closed(..) => self.channel.give_back(chunk),
         }
         Err(without)
     }
@@ -271,7 +296,10 @@ impl<T, S> Writable<T, S> {
             return Err(Error::ended());
         }
         self.hand_over()?;
-        self.hear(self.join.write_all(chunks))
+        self.hear(match self.peer.driver() {
+            Some(driver) => driver.write_all(chunks),
+            None => self.channel.write_all(chunks),
+        })
     }
 
     /// Waits until a write would not: Node's `'drain'`.
@@ -284,7 +312,7 @@ impl<T, S> Writable<T, S> {
     /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) after [`end`](Self::end), or the first cause
     /// if the stream is gone.
     pub fn wait_drain(&mut self) -> Result<(), Error> {
-        self.hear(self.join.wait_drain(Wait::Forever))
+        self.wait_drain_within(Wait::Forever)
     }
 
     /// Waits for a drain for at most `timeout`.
@@ -294,7 +322,14 @@ impl<T, S> Writable<T, S> {
     /// As [`wait_drain`](Self::wait_drain), and
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_drain_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.hear(self.join.wait_drain(Wait::at_most(timeout)))
+        self.wait_drain_within(Wait::at_most(timeout))
+    }
+
+    fn wait_drain_within(&self, wait: Wait) -> Result<(), Error> {
+        self.hear(match self.peer.driver() {
+            Some(driver) => driver.wait_drain(wait),
+            None => self.channel.wait_drain(wait),
+        })
     }
 
     /// Holds back what is written while the guard lives, so that it goes out as one batch.
@@ -302,10 +337,16 @@ impl<T, S> Writable<T, S> {
     /// Guards nest. A write that would have to wait for room lifts them all, and so does
     /// [`end`](Self::end): a writer that waits for its own cork would wait for ever.
     #[must_use = "dropping the guard uncorks"]
-    pub fn cork(&mut self) -> Cork<T> {
-        self.join.cork();
+    pub fn cork(&mut self) -> Cork<T>
+    where
+        T: 'static,
+        S: 'static,
+    {
+        self.channel.cork();
+        let driver = self.peer.driver().and_then(|driver| driver.due());
         Cork {
-            join: Arc::clone(&self.join),
+            channel: Arc::clone(&self.channel),
+            driver,
         }
     }
 
@@ -319,14 +360,9 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if the stream is gone.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.hand_over()?;
-        self.hear(self.join.wait_written(Wait::Forever))?;
-        self.flush_sink()
-    }
-
-    fn flush_sink(&self) -> Result<(), Error> {
-        match &self.peer {
-            Peer::Sink(driver) => self.hear(driver.flush(&self.join)),
-            Peer::Reader(_) | Peer::Gone => Ok(()),
+        match self.peer.driver() {
+            Some(driver) => self.hear(driver.flush()),
+            None => self.hear(self.channel.wait_written(Wait::Forever, &NoSink)),
         }
     }
 
@@ -342,7 +378,8 @@ impl<T, S> Writable<T, S> {
         // An error stays with the stream, and `finish` tells it.
         let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
-        self.join.end_producer();
+        self.channel.end_producer();
+        self.run_due();
     }
 
     /// Ends the stream and waits until everything has arrived: all was read; or written, flushed
@@ -358,11 +395,11 @@ impl<T, S> Writable<T, S> {
     /// it leaves the rest to [`take_undelivered`](Self::take_undelivered).
     pub fn finish(mut self) -> Result<S, Error> {
         self.end();
-        let closed = || self.join.wait_closed(Wait::Forever);
+        let closed = || self.channel.wait_closed(Wait::Forever);
         match std::mem::replace(&mut self.peer, Peer::Gone) {
-            Peer::Reader(nothing) => closed().map(|()| nothing),
+            Peer::Reader(nothing) | Peer::SharedSink(_, nothing) => closed().map(|()| nothing),
             Peer::Sink(driver) => {
-                driver.release(&self.join);
+                driver.release();
                 let closed = closed();
                 driver
                     .close()
@@ -379,7 +416,7 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if not everything has arrived.
     pub fn wait_finish(&mut self) -> Result<(), Error> {
         self.begin_finish();
-        self.hear(self.join.wait_closed(Wait::Forever))
+        self.hear(self.channel.wait_closed(Wait::Forever))
     }
 
     /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
@@ -390,14 +427,14 @@ impl<T, S> Writable<T, S> {
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         self.begin_finish();
-        self.hear(self.join.wait_closed(Wait::at_most(timeout)))
+        self.hear(self.channel.wait_closed(Wait::at_most(timeout)))
     }
 
     fn begin_finish(&mut self) {
         self.end();
         // A stream that was destroyed before its first byte has a sink that is to be let go.
         if let Peer::Sink(driver) = &self.peer {
-            driver.release(&self.join);
+            driver.release();
         }
     }
 
@@ -408,9 +445,10 @@ impl<T, S> Writable<T, S> {
         let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
         let error = error.into();
-        if self.join.fail(error.clone()).is_same(&error) {
+        if self.channel.fail(error.clone()).is_same(&error) {
             self.heard.store(true, Ordering::Relaxed);
         }
+        self.run_due();
     }
 
     /// Tears the stream down at once, with an error for both sides, and gives back what was
@@ -421,11 +459,12 @@ impl<T, S> Writable<T, S> {
     pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
         self.ended = true;
         let error = error.into();
-        let mut given_back = self.join.destroy(error.clone());
+        let mut given_back = self.channel.destroy(error.clone());
+        self.run_due();
         self.hear_of(&error);
         if let Some(segment) = self.segment.take() {
             let chunk = segment.into_chunk();
-            let weight = self.join.weigh(&chunk);
+            let weight = self.channel.weigh(&chunk);
             given_back.push(chunk, weight);
         }
         given_back
@@ -434,15 +473,22 @@ impl<T, S> Writable<T, S> {
     /// Takes what was written and did not arrive, after the stream has failed.
     #[must_use]
     pub fn take_undelivered(&mut self) -> Batch<T> {
-        self.join.take_undelivered()
+        self.channel.take_undelivered()
     }
 
     /// Puts the stream under a token: Node's `signal`.
     pub fn cancel_with(&self, token: &CancelToken)
     where
         T: Send + 'static,
+        S: 'static,
     {
-        let target: Weak<Channel<T>> = Arc::downgrade(&self.join);
-        token.register(target as Weak<dyn Cancel>);
+        let target: Weak<dyn Cancel> = match self.peer.driver() {
+            Some(driver) => driver.cancel_target(),
+            None => {
+                let channel: Weak<Channel<T>> = Arc::downgrade(&self.channel);
+                channel
+            }
+        };
+        token.register(target);
     }
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 
 use super::{Peer, SEGMENT_BYTES, Segment, Writable};
-use crate::channel::{Channel, Wait};
+use crate::channel::Channel;
 use crate::error::Error;
 use crate::stage::buffer_pool::Pool;
+use crate::stage::drive::RunDue;
 
 impl<T, S> Writable<T, S> {
     /// What is queued and in flight, in the unit of the mark: Node's `writableLength`.
@@ -24,57 +25,57 @@ impl<T, S> Writable<T, S> {
         reason = "a length of 0 is not an empty queue"
     )]
     pub fn len(&self) -> usize {
-        self.join.look(|state, _| state.len())
+        self.channel.with_state(|state, _| state.len())
     }
 
     /// The level at which a write waits: Node's `writableHighWaterMark`.
     #[must_use]
     #[doc(alias = "writableHighWaterMark")]
     pub fn high_water_mark(&self) -> usize {
-        self.join.look(|state, _| state.marks().high())
+        self.channel.with_state(|state, _| state.marks().high())
     }
 
     /// The level at which a write that waits goes on.
     #[must_use]
     pub fn low_water_mark(&self) -> usize {
-        self.join.look(|state, _| state.marks().low())
+        self.channel.with_state(|state, _| state.marks().low())
     }
 
     /// Says whether a write would wait for a drain: Node's `writableNeedDrain`.
     #[must_use]
     #[doc(alias = "writableNeedDrain")]
     pub fn needs_drain(&self) -> bool {
-        self.join.look(|state, _| state.needs_drain())
+        self.channel.with_state(|state, _| state.needs_drain())
     }
 
     /// How many corks are in: Node's `writableCorked`.
     #[must_use]
     pub fn corked(&self) -> usize {
-        self.join.look(|state, _| state.corked())
+        self.channel.with_state(|state, _| state.corked())
     }
 
     /// Says whether this handle has ended, or the stream is gone: Node's `writableEnded`.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.ended || self.join.look(|state, _| state.is_ended())
+        self.ended || self.channel.with_state(|state, _| state.is_ended())
     }
 
     /// Says whether everything has arrived: Node's `writableFinished`.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.join.look(|state, _| state.is_finished())
+        self.channel.with_state(|state, _| state.is_finished())
     }
 
     /// Says whether the stream is gone, with its sink: Node's `closed`.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.join.look(|state, _| state.is_closed())
+        self.channel.with_state(|state, _| state.is_closed())
     }
 
     /// The first cause, if the stream has failed: Node's `errored`.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        let error = self.join.look(|state, _| state.errored().cloned());
+        let error = self.channel.with_state(|state, _| state.errored().cloned());
         self.heard.fetch_or(error.is_some(), Ordering::Relaxed);
         error
     }
@@ -82,19 +83,24 @@ impl<T, S> Writable<T, S> {
     /// How much of what was written has arrived, in the unit of the mark.
     #[must_use]
     pub fn confirmed(&self) -> u64 {
-        self.join.look(|_, stats| stats.confirmed)
+        self.channel.with_state(|_, stats| stats.confirmed)
     }
 }
 
 /// What is written while it lives goes out as one batch; see [`Writable::cork`].
 #[must_use = "dropping it uncorks"]
 pub struct Cork<T> {
-    pub(super) join: Arc<Channel<T>>,
+    pub(super) channel: Arc<Channel<T>>,
+    /// What has a sink run what was held back.
+    pub(super) driver: Option<Arc<dyn RunDue>>,
 }
 
 impl<T> Drop for Cork<T> {
     fn drop(&mut self) {
-        self.join.uncork();
+        self.channel.uncork();
+        if let Some(driver) = &self.driver {
+            driver.run_due();
+        }
     }
 }
 
@@ -125,9 +131,8 @@ impl<S> io::Write for Writable<Bytes, S> {
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()?;
-        if let Peer::Sink(_) = &self.peer {
-            self.hear(self.join.wait_written(Wait::Forever))?;
-            self.flush_sink()?;
+        if let Some(driver) = self.peer.driver() {
+            self.hear(driver.flush())?;
         }
         Ok(())
     }
@@ -167,15 +172,18 @@ impl<S> Writable<Bytes, S> {
 impl<T> Clone for Writable<T> {
     fn clone(&self) -> Self {
         if !self.ended {
-            self.join.add_producer();
+            self.channel.add_producer();
         }
-        let join = Arc::clone(&self.join);
+        let channel = Arc::clone(&self.channel);
         Self {
-            join,
+            channel,
             ended: self.ended,
             segment: None,
             pool: None,
-            peer: Peer::Reader(()),
+            peer: match self.peer.driver() {
+                Some(driver) => Peer::SharedSink(Arc::clone(driver), ()),
+                None => Peer::Reader(()),
+            },
             heard: AtomicBool::new(false),
         }
     }
@@ -183,7 +191,7 @@ impl<T> Clone for Writable<T> {
 
 impl<T, S> fmt::Debug for Writable<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.join.look(|state, _| {
+        self.channel.with_state(|state, _| {
             f.debug_struct("Writable")
                 .field("len", &state.len())
                 .field("high_water_mark", &state.marks().high())

@@ -1,0 +1,439 @@
+//! The driver of a sink: it owns the sink, and takes the requests of its channel to it.
+//!
+//! A sink that can say that it would block ([`Direct`](crate::Direct)) is tried by the thread that
+//! makes a request due. What would block is deferred to a thread of the sink's own, which starts then
+//! and leaves when nothing was deferred for a second. Any other sink has its thread from the first
+//! request on.
+//!
+//! The handle that writes owns the driver, and the driver its channel; the channel knows of neither.
+//! So everything that makes a request due goes through the driver: what is not written by
+//! [`DriverHandle::write`] is followed by [`RunDue::run_due`].
+//!
+//! Two locks, `thread` before `sink`. Both are taken without the channel's lock, and `sink` is held
+//! while the sink is called: that call may block only on the sink's own thread.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::sink::stands_still;
+use super::{DriveEnd, Inlet, ToSink, break_off, handle, have_enough, run};
+use crate::cancel::Cancel;
+use crate::channel::mark::Strategy;
+use crate::channel::{Channel, Ran, RunInline, Wait};
+use crate::error::{Error, WriteError};
+use crate::stage::sink::{Attempt, Sink};
+use crate::state::batch::{Batch, Load};
+use crate::state::{Pressure, SinkRequest};
+use crate::threads::sync::{Mutex, MutexGuard};
+use crate::threads::worker::{Worker, guard};
+
+/// For how long the thread of a sink that can be tried waits for more that would block.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What runs what something other than a write has made due.
+pub(crate) trait RunDue: Send + Sync {
+    fn run_due(&self);
+}
+
+/// A driver, as a handle knows it: whatever the type of its sink.
+pub(crate) trait DriverHandle<T, S>: RunDue {
+    /// Writes a chunk, waiting for room first, and runs what is due by that.
+    fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>>;
+
+    /// Writes chunks off the front of `chunks`, waiting for room as often as it takes.
+    fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error>;
+
+    /// Waits until a write would not.
+    fn wait_drain(&self, wait: Wait) -> Result<(), Error>;
+
+    /// Waits until everything that was written before has reached the sink, and was flushed.
+    fn flush(&self) -> Result<(), Error>;
+
+    /// Lets go of the sink of a stream that was torn down, if no thread serves it.
+    fn release(&self);
+
+    /// Waits for the thread to end, and gives the sink back if it was finished, or the name that it
+    /// had. The stream is over, or ends whatever its thread does.
+    fn close(&self) -> Result<S, String>;
+
+    /// What a token acts on.
+    fn cancel_target(&self) -> Weak<dyn Cancel>;
+
+    /// What runs what is due, for a guard that outlives a borrow of the handle.
+    fn due(&self) -> Option<Arc<dyn RunDue>>;
+}
+
+/// See the module's docs.
+pub(crate) struct SinkDriver<T, K, S> {
+    channel: Arc<Channel<T>>,
+    strategy: Strategy<T>,
+    /// The sink can be tried without blocking.
+    nonblocking: bool,
+    thread: Mutex<Worker<()>>,
+    sink: Mutex<SinkSlot<K>>,
+    into_inner: fn(K) -> S,
+    /// For the thread, which keeps the driver alive while it runs.
+    own: Weak<Self>,
+}
+
+enum SinkSlot<K> {
+    Open(K),
+    Finished(K),
+    /// It was dropped, after an error. This was its name.
+    Dropped(String),
+    /// It was taken back.
+    Gone,
+}
+
+impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
+    /// Makes a channel for `sink`, and the driver that owns both.
+    pub(crate) fn open(
+        mut sink: K,
+        strategy: Strategy<T>,
+        into_inner: fn(K) -> S,
+    ) -> (Arc<Channel<T>>, Arc<dyn DriverHandle<T, S>>) {
+        let nonblocking = sink.direct().is_some();
+        let channel = Arc::new(Channel::with_sink(strategy, nonblocking));
+        channel.attach_sink(sink.interrupt());
+        let driver = Arc::new_cyclic(|own| Self {
+            channel: Arc::clone(&channel),
+            strategy,
+            nonblocking,
+            thread: Mutex::new(Worker::Gone),
+            sink: Mutex::new(SinkSlot::Open(sink)),
+            into_inner,
+            own: Weak::clone(own),
+        });
+        (channel, driver)
+    }
+
+    /// Leaves a request to the thread, and starts it if there is none.
+    fn defer(&self, rest: SinkRequest<T>) -> Ran {
+        if !self.channel.defer(rest) {
+            return Ran::Deferred;
+        }
+        let Err(error) = self.start() else {
+            return Ran::Deferred;
+        };
+        let error = error.during("start the thread of", "writable");
+        let deferred = self.channel.take_deferred();
+        let first = self.channel.abandoned(error, deferred);
+        let mut slot = self.sink.lock();
+        if let SinkSlot::Open(sink) = &mut *slot {
+            sink.fail(&first);
+        }
+        put_away::<T, K>(slot, &Err(first));
+        Ran::Over
+    }
+
+    fn start(&self) -> Result<(), Error> {
+        let driver = self.own.upgrade().ok_or_else(Error::closed)?;
+        let mut thread = self.thread.lock();
+        // The one before is not counted on any more, and is about to end if it has not.
+        thread.join()?;
+        let name = match &*self.sink.lock() {
+            SinkSlot::Open(sink) => format!("highwater-write {}", sink.name()),
+            SinkSlot::Finished(_) | SinkSlot::Dropped(_) | SinkSlot::Gone => {
+                return Err(Error::closed());
+            }
+        };
+        *thread = Worker::new(name, move || driver.run_thread());
+        Ok(thread.start()?)
+    }
+
+    /// What the sink's thread does.
+    fn run_thread(&self) {
+        if !self.nonblocking {
+            let mut slot = self.sink.lock();
+            if let SinkSlot::Open(sink) = &mut *slot {
+                let mut unseen = |_| {};
+                let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
+                let ended = run(&self.channel, &mut inlet);
+                put_away::<T, K>(slot, &ended);
+            }
+            return;
+        }
+        // It has the sink only while it needs it. What comes when nothing is deferred is tried by
+        // its writer again.
+        while let Some(request) = self.channel.take_within(QUIET) {
+            let mut slot = self.sink.lock();
+            let SinkSlot::Open(sink) = &mut *slot else {
+                return;
+            };
+            let mut unseen = |_| {};
+            let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
+            let ended = if matches!(request, SinkRequest::Write(_)) && inlet.is_done() {
+                Some(have_enough(&self.channel, &mut inlet))
+            } else {
+                handle(&self.channel, &mut inlet, request)
+            };
+            if let Some(ended) = ended {
+                put_away::<T, K>(slot, &ended);
+                return;
+            }
+        }
+    }
+
+    /// Runs one request without blocking. Returns how the stream has ended, if it has; or a request
+    /// that would block.
+    fn attempt(&self, sink: &mut K, request: SinkRequest<T>) -> Attempted<T> {
+        let mut unseen = |_| {};
+        let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
+        match request {
+            SinkRequest::Write(batch) => self.attempt_write(&mut inlet, batch),
+            SinkRequest::Final => match inlet.try_finish() {
+                Ok(Attempt::Done) => {
+                    Attempted::Over(self.channel.finished().map(|()| DriveEnd::AtTheEnd))
+                }
+                Ok(Attempt::WouldBlock) => Attempted::WouldBlock(SinkRequest::Final),
+                Err(error) => {
+                    let error = break_off(&self.channel, &mut inlet, error, Batch::new());
+                    Attempted::Over(Err(error))
+                }
+            },
+            // To let go of a sink does not block.
+            SinkRequest::Release => match handle(&self.channel, &mut inlet, SinkRequest::Release) {
+                Some(ended) => Attempted::Over(ended),
+                None => Attempted::Done(Pressure::Below),
+            },
+        }
+    }
+
+    fn attempt_write(&self, inlet: &mut ToSink<'_, T, K>, mut batch: Batch<T>) -> Attempted<T> {
+        let channel = &self.channel;
+        loop {
+            if inlet.is_done() {
+                return Attempted::Over(have_enough(channel, inlet));
+            }
+            let (part, outcome) = inlet.try_write(&mut batch);
+            let error = match outcome {
+                Ok(Attempt::WouldBlock) => {
+                    return Attempted::WouldBlock(SinkRequest::Write(batch));
+                }
+                Ok(Attempt::Done) if batch.is_empty() => {
+                    return match channel.complete_inline(batch) {
+                        Ok(next) => Attempted::Next(next),
+                        Err(pressure) => Attempted::Done(pressure),
+                    };
+                }
+                // Between two calls a stream that was torn down is noticed.
+                Ok(Attempt::Done) => match channel.settle(part) {
+                    Some(_) => continue,
+                    None => Error::interrupted(),
+                },
+                Err(error) => {
+                    channel.settle(part);
+                    error
+                }
+            };
+            if error.is_enough() || channel.is_satisfied() {
+                return Attempted::Over(have_enough(channel, inlet));
+            }
+            return Attempted::Over(Err(break_off(channel, inlet, error, batch)));
+        }
+    }
+}
+
+/// What came of a request that was run without blocking.
+enum Attempted<T> {
+    /// It is done, and nothing is due. The next write would fare like this.
+    Done(Pressure),
+    /// It is done, and this is due next.
+    Next(SinkRequest<T>),
+    /// This is left of it.
+    WouldBlock(SinkRequest<T>),
+    /// The stream is over.
+    Over(Result<DriveEnd, Error>),
+}
+
+/// Keeps a sink that was finished, and drops any other: not under the lock, for that is its code.
+fn put_away<T, K: Sink<T>>(mut slot: MutexGuard<'_, SinkSlot<K>>, ended: &Result<DriveEnd, Error>) {
+    let gone = match (std::mem::replace(&mut *slot, SinkSlot::Gone), ended) {
+        (SinkSlot::Open(sink), Ok(_)) => {
+            *slot = SinkSlot::Finished(sink);
+            return;
+        }
+        (SinkSlot::Open(sink), Err(_)) => {
+            *slot = SinkSlot::Dropped(sink.name().into_owned());
+            SinkSlot::Open(sink)
+        }
+        (gone, _) => gone,
+    };
+    drop(slot);
+    drop(gone);
+}
+
+impl<T, K, S> RunInline<T> for SinkDriver<T, K, S>
+where
+    T: Send + 'static,
+    K: Sink<T> + 'static,
+    S: 'static,
+{
+    fn run_inline(&self, mut request: SinkRequest<T>) -> Ran {
+        if !self.nonblocking {
+            return self.defer(request);
+        }
+        let mut slot = self.sink.lock();
+        loop {
+            let SinkSlot::Open(sink) = &mut *slot else {
+                return Ran::Over;
+            };
+            match self.attempt(sink, request) {
+                Attempted::Next(next) => request = next,
+                Attempted::Done(pressure) => return Ran::Done(pressure),
+                Attempted::WouldBlock(rest) => {
+                    drop(slot);
+                    // A part of it may be gone, and with it the pressure.
+                    return match self.defer(rest) {
+                        Ran::Over => Ran::Over,
+                        Ran::Done(_) | Ran::Deferred => Ran::Done(self.channel.pressure()),
+                    };
+                }
+                Attempted::Over(ended) => {
+                    put_away::<T, K>(slot, &ended);
+                    return Ran::Over;
+                }
+            }
+        }
+    }
+}
+
+impl<T, K, S> RunDue for SinkDriver<T, K, S>
+where
+    T: Send + 'static,
+    K: Sink<T> + 'static,
+    S: 'static,
+{
+    fn run_due(&self) {
+        while let Some(request) = self.channel.take_due() {
+            if self.run_inline(request) == Ran::Over {
+                return;
+            }
+        }
+    }
+}
+
+impl<T, K, S> DriverHandle<T, S> for SinkDriver<T, K, S>
+where
+    T: Send + 'static,
+    K: Sink<T> + 'static,
+    S: 'static,
+{
+    fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
+        self.channel.write_by(chunk, wait, self)
+    }
+
+    fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
+        self.channel.write_all_by(chunks, self)
+    }
+
+    fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
+        self.channel.wait_drain_by(wait, self)
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        self.channel.wait_written(Wait::Forever, self)?;
+        // A sink with a thread was told so by that.
+        if !self.nonblocking {
+            return Ok(());
+        }
+        let mut slot = self.sink.lock();
+        let SinkSlot::Open(sink) = &mut *slot else {
+            return Ok(());
+        };
+        let Err(error) = guard(|| sink.flush()) else {
+            return Ok(());
+        };
+        let error = error.during("flush", &sink.name());
+        let error = self.channel.locate(error, self.channel.stats().confirmed);
+        let first = self.channel.abandoned(error, Batch::new());
+        sink.fail(&first);
+        put_away::<T, K>(slot, &Err(first.clone()));
+        Err(first)
+    }
+
+    fn release(&self) {
+        let Some(request) = self.channel.take_release() else {
+            return;
+        };
+        let mut slot = self.sink.lock();
+        if let SinkSlot::Open(sink) = &mut *slot {
+            let mut unseen = |_| {};
+            let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
+            if let Some(ended) = handle(&self.channel, &mut inlet, request) {
+                put_away::<T, K>(slot, &ended);
+            }
+        }
+    }
+
+    fn close(&self) -> Result<S, String> {
+        // A panic of the thread leaves the sink with no owner: then it is not given back.
+        let _ = self.thread.lock().join();
+        let slot = std::mem::replace(&mut *self.sink.lock(), SinkSlot::Gone);
+        match slot {
+            SinkSlot::Finished(sink) => Ok((self.into_inner)(sink)),
+            SinkSlot::Open(sink) => Err(sink.name().into_owned()),
+            SinkSlot::Dropped(name) => Err(name),
+            SinkSlot::Gone => Err(String::new()),
+        }
+    }
+
+    fn cancel_target(&self) -> Weak<dyn Cancel> {
+        let own: Weak<Self> = Weak::clone(&self.own);
+        own
+    }
+
+    fn due(&self) -> Option<Arc<dyn RunDue>> {
+        let own: Arc<Self> = self.own.upgrade()?;
+        Some(own)
+    }
+}
+
+impl<T, K, S> Cancel for SinkDriver<T, K, S>
+where
+    T: Send + 'static,
+    K: Sink<T> + 'static,
+    S: 'static,
+{
+    fn stop(&self) {
+        self.channel.stop();
+        self.run_due();
+    }
+
+    fn abort(&self, cause: &Error) {
+        self.channel.abort(cause);
+        self.run_due();
+    }
+
+    fn satisfy(&self) {
+        Cancel::satisfy(&*self.channel);
+        self.run_due();
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.channel.was_stopped()
+    }
+}
+
+impl<T, K: Sink<T>> ToSink<'_, T, K> {
+    fn try_write(&mut self, batch: &mut Batch<T>) -> (Load, Result<Attempt, Error>) {
+        self.write_part(batch, |sink, batch, begun| {
+            let Some(sink) = sink.direct() else {
+                return Ok(Attempt::WouldBlock);
+            };
+            let attempt = sink.try_write(batch)?;
+            if attempt == Attempt::Done {
+                stands_still(batch, begun)?;
+            }
+            Ok(attempt)
+        })
+    }
+
+    fn try_finish(&mut self) -> Result<Attempt, Error> {
+        self.call("finish", |sink| {
+            sink.direct()
+                .map_or(Ok(Attempt::WouldBlock), |sink| sink.try_finish())
+        })
+    }
+}
