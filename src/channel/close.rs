@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Channel, End, WriteSide};
+use super::{Channel, EndCause, WriteSide};
 use crate::cancel::{Cancel, CancelToken};
 use crate::error::Error;
 use crate::state::SinkRequest;
@@ -36,8 +36,8 @@ impl<T> Channel<T> {
             let _ = write_side.progress(std::mem::take(&mut read_side.unsettled));
         }
         let first = match &write_side.end {
-            End::Failed(failure) => failure.clone(),
-            End::Open | End::Stopped => error.clone(),
+            EndCause::Failed(failure) => failure.clone(),
+            EndCause::Open | EndCause::Stopped => error.clone(),
         };
         let mut given_back = Batch::new();
         let mut queued = write_side.state.destroy(Some(first.clone()));
@@ -209,7 +209,7 @@ impl<T: Send> Cancel for Channel<T> {
         if !write_side.state.is_writable() {
             return;
         }
-        write_side.end = End::Stopped;
+        write_side.end = EndCause::Stopped;
         write_side.state.end();
         let interrupt = write_side.interrupt_source.clone();
         self.wake_all(write_side);
@@ -231,6 +231,6 @@ impl<T: Send> Cancel for Channel<T> {
     }
 
     fn was_stopped(&self) -> bool {
-        matches!(self.write_side().end, End::Stopped)
+        matches!(self.write_side().end, EndCause::Stopped)
     }
 }

@@ -52,7 +52,7 @@ pub(crate) use probe::{Probe, Sample};
 pub(crate) use read::ReadAmount;
 use read_side::ReadSide;
 pub(crate) use write_side::ChannelStats;
-use write_side::{Consumer, End, Reader, WriteSide};
+use write_side::{Consumer, EndCause, Reader, WriteSide};
 
 /// For how long a call may block.
 #[derive(Clone, Copy, Debug)]

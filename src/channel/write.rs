@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Permit;
-use super::{Channel, Charge, End, NoSink, Ran, RunInline, Unmet, WRITER_PAUSES, Wait, WriteSide};
+use super::{
+    Channel, Charge, EndCause, NoSink, Ran, RunInline, Unmet, WRITER_PAUSES, Wait, WriteSide,
+};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
 use crate::state::batch::{Batch, Weighed};
@@ -312,7 +314,7 @@ impl<T> Channel<T> {
             cause.attach(error);
             return cause;
         }
-        write_side.end = End::Failed(error.clone());
+        write_side.end = EndCause::Failed(error.clone());
         write_side.state.end();
         self.wake_all(write_side);
         error
@@ -322,7 +324,7 @@ impl<T> Channel<T> {
     /// reader has had enough.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let write_side = self.write_side();
-        let stopped = matches!(write_side.end, End::Stopped);
+        let stopped = matches!(write_side.end, EndCause::Stopped);
         if (stopped || write_side.is_satisfied()) && write_side.state.errored().is_none() {
             Ok(())
         } else {

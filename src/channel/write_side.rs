@@ -10,7 +10,7 @@ use crate::threads::waits::{For, WaitTime, waited_for};
 
 /// Who has said that no more will be written, before the machine is told how the stream ends.
 #[derive(Clone, Debug)]
-pub(super) enum End {
+pub(super) enum EndCause {
     /// No one, or the writer itself.
     Open,
     /// A token's `stop`, and not the writer.
@@ -102,7 +102,7 @@ impl Consumer {
 ///    what was written.
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
-    pub(super) end: End,
+    pub(super) end: EndCause,
     pub(super) reader: Reader,
     /// `pause` was called and `resume` was not: every writer waits, whatever room there is.
     pub(super) paused: bool,
@@ -199,7 +199,7 @@ impl<T> WriteSide<T> {
     pub(super) fn new(state: WritableState<T, Error>) -> Self {
         Self {
             state,
-            end: End::Open,
+            end: EndCause::Open,
             reader: Reader::Away,
             paused: false,
             recheck: false,
@@ -318,10 +318,10 @@ impl<T> WriteSide<T> {
             return self.deferred.take();
         }
         let request = self.state.next_request()?;
-        if let (SinkRequest::Final, End::Failed(failure)) = (&request, &self.end) {
+        if let (SinkRequest::Final, EndCause::Failed(failure)) = (&request, &self.end) {
             // Nothing is queued behind the end.
             drop(self.state.fail(failure.clone()));
-            return Some(SinkRequest::Release);
+            return self.state.next_request();
         }
         Some(request)
     }
@@ -374,17 +374,17 @@ impl<T> WriteSide<T> {
             return Some(cause.clone());
         }
         match &self.end {
-            End::Failed(failure) => Some(failure.clone()),
+            EndCause::Failed(failure) => Some(failure.clone()),
             _ if self.is_satisfied() => Some(Error::enough()),
-            End::Stopped => Some(Error::new(ErrorKind::Cancelled, "stopped")),
-            End::Open => None,
+            EndCause::Stopped => Some(Error::new(ErrorKind::Cancelled, "stopped")),
+            EndCause::Open => None,
         }
     }
 
     /// Holds the invariants against what is there.
     pub(super) fn check(&self) {
         debug_assert!(
-            matches!(self.end, End::Open) || !self.state.is_writable(),
+            matches!(self.end, EndCause::Open) || !self.state.is_writable(),
             "invariant 1: {:?}, and writable",
             self.end
         );

@@ -21,18 +21,18 @@ pub(super) struct Race<'a> {
     /// When the next address is due, if one is waiting; at once if nothing is running.
     next: Option<Instant>,
     waiting: VecDeque<Resolved>,
-    running: Vec<Attempt>,
+    running: Vec<ConnectAttempt>,
     failed: Vec<(SockAddr, Error)>,
 }
 
 /// A connection that is being made.
-struct Attempt {
+struct ConnectAttempt {
     socket: Socket,
     addr: SockAddr,
     deadline: Option<Instant>,
 }
 
-impl Attempt {
+impl ConnectAttempt {
     /// Closes a connection that may have been let in by now. A plain close would look to the peer
     /// like an empty stream.
     fn lose(self) {
@@ -43,7 +43,7 @@ impl Attempt {
 
 impl Drop for Race<'_> {
     fn drop(&mut self) {
-        self.running.drain(..).for_each(Attempt::lose);
+        self.running.drain(..).for_each(ConnectAttempt::lose);
     }
 }
 
@@ -115,7 +115,7 @@ impl<'a> Race<'a> {
         // A time that cannot be represented never comes.
         self.next = now.checked_add(self.connect.delay);
         let within = self.connect.attempt_within;
-        self.running.push(Attempt {
+        self.running.push(ConnectAttempt {
             socket,
             addr,
             deadline: within.and_then(|within| now.checked_add(within)),
@@ -130,7 +130,7 @@ impl<'a> Race<'a> {
         let until = deadlines.chain(next).chain(self.deadline).min();
         let fds: Vec<BorrowedFd<'_>> = self.running.iter().map(|it| it.socket.as_fd()).collect();
         let ready = self.waiter.waker.wait_any(&fds, until)?;
-        let mut won: Option<Attempt> = None;
+        let mut won: Option<ConnectAttempt> = None;
         // From behind: of two that are through it is the one that began first.
         for index in ready.into_iter().rev() {
             let attempt = self.running.remove(index);
@@ -153,10 +153,10 @@ impl<'a> Race<'a> {
     }
 
     /// Ends the attempts whose time is up.
-    fn give_up(&mut self, is_late: impl Fn(&Attempt) -> bool) {
+    fn give_up(&mut self, is_late: impl Fn(&ConnectAttempt) -> bool) {
         let (late, running) = self.running.drain(..).partition(is_late);
         self.running = running;
-        let late: Vec<Attempt> = late;
+        let late: Vec<ConnectAttempt> = late;
         for attempt in late {
             self.fail(attempt.addr.clone(), Error::timed_out("an answer"));
             attempt.lose();

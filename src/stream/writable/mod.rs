@@ -1,18 +1,18 @@
 //! The writing end of a stream, and the thread that takes what is written to its sink.
 
+mod close;
 mod heard;
 mod parts;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::std_io::WriteSink;
-use crate::cancel::{Cancel, CancelToken};
 use crate::channel::mark::{HighWaterMark, InBytes, Unit};
 use crate::channel::{Channel, NoSink, Wait};
 use crate::error::{Error, WriteError};
@@ -20,7 +20,6 @@ use crate::stage::buffer_pool::{Buffer, Pool};
 use crate::stage::drive::{DriverHandle, SinkDriver};
 use crate::stage::sink::{ForEach, Sink};
 use crate::state::Pressure;
-use crate::state::batch::Batch;
 
 pub use parts::Cork;
 
@@ -364,131 +363,5 @@ impl<T, S> Writable<T, S> {
             Some(driver) => self.hear(driver.flush()),
             None => self.hear(self.channel.wait_written(Wait::Forever, &NoSink)),
         }
-    }
-
-    /// Says that nothing more will be written: Node's `end()`. May be called again.
-    ///
-    /// Does not wait, except for room for small writes that were not handed over yet. With more
-    /// than one producer the stream ends when the last has ended. Whether it has ended well is for
-    /// [`finish`](Self::finish) to tell.
-    pub fn end(&mut self) {
-        if self.ended {
-            return;
-        }
-        // An error stays with the stream, and `finish` tells it.
-        let _ = self.hand_segment(Wait::Forever);
-        self.ended = true;
-        self.channel.end_producer();
-        self.run_due();
-    }
-
-    /// Ends the stream and waits until everything has arrived: all was read; or written, flushed
-    /// and closed, and then the sink comes back.
-    ///
-    /// The wait ends when it has, with the end of the stream, or with a cancel. Where the handle
-    /// is needed again, [`wait_finish`](Self::wait_finish) waits for the same.
-    ///
-    /// # Errors
-    ///
-    /// The first cause, if not everything has arrived. Its
-    /// [`offset`](Error::offset) says how much has, and [`wait_finish`](Self::wait_finish) before
-    /// it leaves the rest to [`take_undelivered`](Self::take_undelivered).
-    pub fn finish(mut self) -> Result<S, Error> {
-        self.end();
-        let closed = || self.channel.wait_closed(Wait::Forever);
-        match std::mem::replace(&mut self.peer, Peer::Gone) {
-            Peer::Reader(nothing) | Peer::SharedSink(_, nothing) => closed().map(|()| nothing),
-            Peer::Sink(driver) => {
-                driver.release();
-                let closed = closed();
-                driver
-                    .close()
-                    .map_err(|_| closed.err().unwrap_or_else(Error::closed))
-            }
-            Peer::Gone => Err(Error::closed()),
-        }
-    }
-
-    /// Waits as [`finish`](Self::finish) does, and keeps the handle. May be called again.
-    ///
-    /// # Errors
-    ///
-    /// The first cause, if not everything has arrived.
-    pub fn wait_finish(&mut self) -> Result<(), Error> {
-        self.begin_finish();
-        self.hear(self.channel.wait_closed(Wait::Forever))
-    }
-
-    /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// The first cause, if not everything has arrived, and
-    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
-    pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.begin_finish();
-        self.hear(self.channel.wait_closed(Wait::at_most(timeout)))
-    }
-
-    fn begin_finish(&mut self) {
-        self.end();
-        // A stream that was destroyed before its first byte has a sink that is to be let go.
-        if let Peer::Sink(driver) = &self.peer {
-            driver.release();
-        }
-    }
-
-    /// Ends the stream with an error that travels behind the data: the other side gets everything
-    /// that was written, and then this. Does not wait.
-    pub fn fail(&mut self, error: impl Into<Error>) {
-        // What cannot be handed over any more has a first cause, which wins over this one.
-        let _ = self.hand_segment(Wait::Forever);
-        self.ended = true;
-        let error = error.into();
-        if self.channel.fail(error.clone()).is_same(&error) {
-            self.heard.store(true, Ordering::Relaxed);
-        }
-        self.run_due();
-    }
-
-    /// Tears the stream down at once, with an error for both sides, and gives back what was
-    /// buffered. What a sink has in hand stays with it. Does not wait.
-    ///
-    /// On a stream that has ended already it does nothing: the first cause stays.
-    #[doc(alias = "abort")]
-    pub fn destroy(&mut self, error: impl Into<Error>) -> Batch<T> {
-        self.ended = true;
-        let error = error.into();
-        let mut given_back = self.channel.destroy(error.clone());
-        self.run_due();
-        self.hear_of(&error);
-        if let Some(segment) = self.segment.take() {
-            let chunk = segment.into_chunk();
-            let weight = self.channel.weigh(&chunk);
-            given_back.push(chunk, weight);
-        }
-        given_back
-    }
-
-    /// Takes what was written and did not arrive, after the stream has failed.
-    #[must_use]
-    pub fn take_undelivered(&mut self) -> Batch<T> {
-        self.channel.take_undelivered()
-    }
-
-    /// Puts the stream under a token: Node's `signal`.
-    pub fn cancel_with(&self, token: &CancelToken)
-    where
-        T: Send + 'static,
-        S: 'static,
-    {
-        let target: Weak<dyn Cancel> = match self.peer.driver() {
-            Some(driver) => driver.cancel_target(),
-            None => {
-                let channel: Weak<Channel<T>> = Arc::downgrade(&self.channel);
-                channel
-            }
-        };
-        token.register(target);
     }
 }
