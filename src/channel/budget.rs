@@ -1,4 +1,4 @@
-//! One number over many joins: what their chunks may hold together.
+//! One number over many channels: what their chunks may hold together.
 
 use std::any::Any;
 use std::fmt;
@@ -53,7 +53,7 @@ struct Account {
     waiting: Vec<Weak<dyn WakeWriters>>,
 }
 
-/// A join whose writers are to look again.
+/// A channel whose writers are to look again.
 pub(super) trait WakeWriters: Send + Sync {
     fn wake(&self);
 }
@@ -140,7 +140,7 @@ impl Drop for Permit {
             account.used -= self.bytes;
             std::mem::take(&mut account.waiting)
         };
-        // Not under the lock: each takes that of its join, under which others take this one.
+        // Not under the lock: each takes that of its channel, under which others take this one.
         for waiter in waiting.iter().filter_map(Weak::upgrade) {
             waiter.wake();
         }
@@ -159,18 +159,18 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// Where the chunks of a join are charged.
+/// Where the chunks of a channel are charged.
 pub(super) struct Charge<T> {
     budget: Budget,
-    /// The join, to be woken.
-    join: Weak<dyn WakeWriters>,
+    /// The channel, to be woken.
+    channel: Weak<dyn WakeWriters>,
     cost: fn(&T) -> usize,
     permit: fn(T, Permit) -> T,
 }
 
 impl<T: 'static> Charge<T> {
-    /// The door of a join, if what flows through it are bytes: nothing else can give a lease back.
-    pub(super) fn of(budget: &Budget, join: Weak<dyn WakeWriters>) -> Option<Self> {
+    /// The door of a channel, if what flows through it are bytes: nothing else can give a lease back.
+    pub(super) fn of(budget: &Budget, channel: Weak<dyn WakeWriters>) -> Option<Self> {
         let cost: fn(&Bytes) -> usize = Bytes::len;
         let permit: fn(Bytes, Permit) -> Bytes = |chunk, permit| {
             Bytes::from_owner(Charged {
@@ -181,7 +181,7 @@ impl<T: 'static> Charge<T> {
         let (cost, permit): (&dyn Any, &dyn Any) = (&cost, &permit);
         Some(Self {
             budget: budget.clone(),
-            join,
+            channel,
             cost: *cost.downcast_ref()?,
             permit: *permit.downcast_ref()?,
         })
@@ -203,9 +203,9 @@ impl<T> Charge<T> {
         (self.cost)(chunk)
     }
 
-    /// Says whether so much could be charged. If not, the join is woken when something was given
+    /// Says whether so much could be charged. If not, the channel is woken when something was given
     /// back.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.budget.has_room(bytes, &self.join)
+        self.budget.has_room(bytes, &self.channel)
     }
 }

@@ -1,4 +1,4 @@
-//! How a join ends before its time.
+//! How a channel ends before its time.
 
 use std::sync::{Arc, Weak};
 
@@ -83,7 +83,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// A token that acts on this join alone.
+    /// A token that acts on this channel alone.
     pub(crate) fn token(self: &Arc<Self>) -> CancelToken
     where
         T: Send + 'static,
@@ -95,7 +95,7 @@ impl<T> Channel<T> {
     }
 
     /// What is read here is for a stream, which is aborted if this one is torn down. That has a
-    /// reader of its own: where a sink of the join's own reads, an interrupt does.
+    /// reader of its own: where a sink of the channel's own reads, an interrupt does.
     pub(crate) fn aborts(&self, stream: &CancelToken) {
         let mut write_side = self.write_side();
         match write_side.state.errored() {

@@ -1,4 +1,4 @@
-//! A join whose reader is a thread of the library's own, which takes batches to a sink.
+//! A channel whose reader is a thread of the library's own, which takes batches to a sink.
 
 use super::{Channel, Consumer, Wait};
 use crate::cancel::Interrupt;

@@ -1,4 +1,4 @@
-//! The join between two threads: the only thing here that blocks.
+//! The channel between two threads: the only thing here that blocks.
 //!
 //! A writer's chunks go into a [`WritableState`] under one lock. The reader takes everything that
 //! is queued in one go and hands it out, from a [`ReadableState`] under a lock of its own that
@@ -277,7 +277,7 @@ impl<T> Channel<T> {
     }
 
     /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
-    /// its meter counts, if the tally of the join says it. By itself it is one for something outside.
+    /// its meter counts, if the tally of the channel says it. By itself it is one for something outside.
     pub(crate) fn writers_wait_for(&self, what: Option<For>) {
         self.write_side().writers_for = what;
     }
@@ -292,7 +292,7 @@ impl<T> Channel<T> {
         error.at_unit(offset, self.strategy.unit())
     }
 
-    /// What the join has seen so far.
+    /// What the channel has seen so far.
     pub(crate) fn stats(&self) -> ChannelStats {
         self.write_side().stats
     }
@@ -302,7 +302,7 @@ impl<T> Channel<T> {
         self.write_side().state.is_destroyed()
     }
 
-    /// Looks at the join without waiting for anything but its lock.
+    /// Looks at the channel without waiting for anything but its lock.
     pub(crate) fn with_state<R>(
         &self,
         read: impl FnOnce(&WritableState<T, Error>, &ChannelStats) -> R,

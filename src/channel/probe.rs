@@ -1,13 +1,13 @@
-//! A join, seen from outside.
+//! A channel, seen from outside.
 
 use super::{Channel, ChannelStats};
 
-/// What of a join can be watched from outside, whatever flows through it.
+/// What of a channel can be watched from outside, whatever flows through it.
 pub(crate) trait Probe: Send + Sync {
     fn sample(&self) -> Sample;
 }
 
-/// A join at one moment.
+/// A channel at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) len: usize,

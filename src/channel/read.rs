@@ -1,4 +1,4 @@
-//! The reader's side of a join.
+//! The reader's side of a channel.
 
 use std::time::{Duration, Instant};
 

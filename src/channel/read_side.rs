@@ -1,4 +1,4 @@
-//! The reading side of a join: the batch that the reader has in hand.
+//! The reading side of a channel: the batch that the reader has in hand.
 
 use crate::error::Error;
 use crate::state::batch::{Batch, Load, Weighed};
@@ -163,7 +163,7 @@ impl<T> ReadSide<T> {
         ended.then(|| Err(self.state.errored().cloned().unwrap_or_else(Error::closed)))
     }
 
-    /// There is no source to let go: the join is all there is behind this state.
+    /// There is no source to let go: the channel is all there is behind this state.
     fn release(&mut self) {
         if self.state.next_pull() == Some(Pull::Release) {
             let _ = self.state.released();

@@ -1,4 +1,4 @@
-//! The writer's side of a join.
+//! The writer's side of a channel.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

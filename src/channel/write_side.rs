@@ -1,4 +1,4 @@
-//! What the lock of a join guards: the machine, and who waits for it.
+//! What the lock of a channel guards: the machine, and who waits for it.
 
 use std::time::Duration;
 
@@ -134,14 +134,14 @@ pub(super) struct WriteSide<T> {
     /// The stream that what is read here is for, to be aborted when this is torn down.
     pub(super) read_for: Option<CancelToken>,
     pub(super) stats: ChannelStats,
-    /// What a wait of a writer is to the pipeline that the thread works for; none if the join is
+    /// What a wait of a writer is to the pipeline that the thread works for; none if the channel is
     /// one of its own, whose tally says it.
     pub(super) writers_for: Option<For>,
     /// The same for the reader.
     pub(super) reader_for: Option<For>,
 }
 
-/// What a join has seen so far.
+/// What a channel has seen so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChannelStats {
     /// Chunks that writers have written.

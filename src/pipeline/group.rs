@@ -1,4 +1,4 @@
-//! Every join and every thread of a running pipeline, under one roof.
+//! Every channel and every thread of a running pipeline, under one roof.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,7 +14,7 @@ use crate::threads::worker::guard;
 
 /// What ends together.
 pub(super) struct CancelGroup {
-    pub(super) joins: Vec<Arc<dyn Cancel>>,
+    pub(super) channels: Vec<Arc<dyn Cancel>>,
     /// The first cause.
     first: OnceLock<Error>,
     /// What only tells that something has failed. Whoever was told so may be ahead of the cause.
@@ -24,9 +24,9 @@ pub(super) struct CancelGroup {
 }
 
 impl CancelGroup {
-    pub(super) fn new(joins: Vec<Arc<dyn Cancel>>) -> Arc<Self> {
+    pub(super) fn new(channels: Vec<Arc<dyn Cancel>>) -> Arc<Self> {
         Arc::new(Self {
-            joins,
+            channels,
             first: OnceLock::new(),
             echo: OnceLock::new(),
             torn: Arc::default(),
@@ -98,20 +98,20 @@ impl CancelGroup {
         monitor.ended(stage);
     }
 
-    /// A thread has ended that has so many joins before it.
+    /// A thread has ended that has so many channels before it.
     ///
     /// What is behind it is told in its turn. What is before it may be waiting for a source that has
     /// nothing to say, and is told now.
     pub(super) fn settle(&self, before: usize, outcome: Result<DriveEnd, Error>) {
-        let before = &self.joins[..before];
+        let before = &self.channels[..before];
         match outcome {
             Ok(DriveEnd::WithEnough) => {
-                let panics = each(before, |join| join.satisfy());
+                let panics = each(before, |channel| channel.satisfy());
                 panics.into_iter().for_each(|panic| self.tell(panic));
             }
             Ok(DriveEnd::AtTheEnd) => {}
             Err(error) => {
-                let panics = each(before, |join| join.abort(&error));
+                let panics = each(before, |channel| channel.abort(&error));
                 self.tell(error);
                 panics.into_iter().for_each(|panic| self.tell(panic));
             }
@@ -134,20 +134,20 @@ impl CancelGroup {
         self.torn.store(true, Ordering::Release);
         // From the last one on: or what has seen the end of one would hand it on as an error that
         // travels behind the data.
-        let panics = each(self.joins.iter().rev(), |join| join.abort(&cause));
+        let panics = each(self.channels.iter().rev(), |channel| channel.abort(&cause));
         panics.into_iter().for_each(|panic| self.tell(panic));
     }
 }
 
-/// Ends what is buffered in each join, which drops it. What panics there keeps none of the others
+/// Ends what is buffered in each channel, which drops it. What panics there keeps none of the others
 /// from it, and is given back.
 fn each<'a>(
-    joins: impl IntoIterator<Item = &'a Arc<dyn Cancel>>,
+    channels: impl IntoIterator<Item = &'a Arc<dyn Cancel>>,
     end: impl Fn(&dyn Cancel),
 ) -> Vec<Error> {
-    let ended = joins.into_iter().map(|join| {
+    let ended = channels.into_iter().map(|channel| {
         guard(|| {
-            end(&**join);
+            end(&**channel);
             Ok(())
         })
     });
@@ -157,7 +157,7 @@ fn each<'a>(
 impl Cancel for CancelGroup {
     /// The source ends; everything behind it sees a clean end.
     fn stop(&self) {
-        if let Some(source) = self.joins.first() {
+        if let Some(source) = self.channels.first() {
             source.stop();
         }
     }
@@ -167,12 +167,12 @@ impl Cancel for CancelGroup {
     }
 
     fn satisfy(&self) {
-        let panics = each(&self.joins, |join| join.satisfy());
+        let panics = each(&self.channels, |channel| channel.satisfy());
         panics.into_iter().for_each(|panic| self.tell(panic));
     }
 
     fn was_stopped(&self) -> bool {
-        self.joins
+        self.channels
             .first()
             .is_some_and(|source| source.was_stopped())
     }

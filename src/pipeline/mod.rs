@@ -96,7 +96,7 @@ pub struct Pipeline<T> {
     settings: Settings,
     /// How what comes out of it is measured.
     measure: Measure<T>,
-    /// Builds the joins, and says what is to be run, once all settings are known.
+    /// Builds the channels, and says what is to be run, once all settings are known.
     build: Build<T>,
 }
 
@@ -202,8 +202,8 @@ impl<T: Send + 'static> Pipeline<T> {
                 });
             }
             let name = stage.name().into_owned();
-            plan.stage(&name, feed, strategy, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut stage, taken, inlet))
+            plan.stage(&name, feed, strategy, move |feed, downstream| {
+                feed.drive(&mut Through::new(&mut stage, taken, downstream))
             })
         })
     }
@@ -235,7 +235,9 @@ impl<T: Send + 'static> Pipeline<T> {
     /// run on different threads.
     pub fn buffered<U: Unit<T>>(self, mark: HighWaterMark<U>) -> Self {
         self.grow(fixed(&mark), |feed, strategy, plan| {
-            plan.stage("buffered", feed, strategy, |feed, inlet| feed.drive(inlet))
+            plan.stage("buffered", feed, strategy, |feed, downstream| {
+                feed.drive(downstream)
+            })
         })
     }
 

@@ -32,7 +32,7 @@ pub struct Monitor(Arc<Snapshot>);
 #[derive(Default)]
 struct Snapshot {
     running: OnceLock<RunningStage>,
-    /// What it came to. From then on the joins are not looked at, and may be gone.
+    /// What it came to. From then on the channels are not looked at, and may be gone.
     done: OnceLock<Report>,
 }
 
@@ -42,26 +42,26 @@ struct RunningStage {
     path: CopyPath,
 }
 
-/// A stage with the joins on both sides of it, which are not kept alive by being watched.
+/// A stage with the channels on both sides of it, which are not kept alive by being watched.
 pub(crate) struct Stage {
     pub(crate) name: String,
     input: Option<Weak<dyn Probe>>,
     output: Option<Weak<dyn Probe>>,
     /// What a stage has passed on, or a sink was given and has confirmed, and in what unit, where
-    /// that is not what its join tells.
+    /// that is not what its channel tells.
     counts: Option<(Arc<Counts>, &'static str)>,
-    /// What its threads wait for beside its joins.
+    /// What its threads wait for beside its channels.
     meter: Arc<Meter>,
-    /// How much may be on its way to it past its join.
+    /// How much may be on its way to it past its channel.
     room: usize,
     /// No thread of the pipeline runs it.
     is_foreign: bool,
-    /// For how long its joins were waited for before the pipeline began.
+    /// For how long its channels were waited for before the pipeline began.
     before: Waited,
     ended: OnceLock<Instant>,
 }
 
-/// For how long a stage has waited at its joins.
+/// For how long a stage has waited at its channels.
 #[derive(Clone, Copy, Default)]
 struct Waited {
     starved: Duration,
@@ -113,30 +113,30 @@ impl Stage {
         self
     }
 
-    /// The same, with room for so much on the way to it, past its join.
+    /// The same, with room for so much on the way to it, past its channel.
     pub(crate) const fn with_room(mut self, room: usize) -> Self {
         self.room = room;
         self
     }
 
     fn sample(&self) -> [Option<Sample>; 2] {
-        [&self.input, &self.output].map(|join| Some(join.as_ref()?.upgrade()?.sample()))
+        [&self.input, &self.output].map(|channel| Some(channel.as_ref()?.upgrade()?.sample()))
     }
 
     fn waited([input, output]: &[Option<Sample>; 2]) -> Waited {
-        let starved = input.map(|join| join.stats.starved.total());
-        let blocked = output.map(|join| join.stats.blocked.total());
+        let starved = input.map(|channel| channel.stats.starved.total());
+        let blocked = output.map(|channel| channel.stats.blocked.total());
         Waited {
             starved: starved.unwrap_or_default(),
             blocked: blocked.unwrap_or_default(),
         }
     }
 
-    /// The pipeline begins: what its joins were waited for before is not its own.
+    /// The pipeline begins: what its channels were waited for before is not its own.
     fn begin(&mut self) {
-        let joins = self.sample();
-        self.before = Self::waited(&joins);
-        if let (true, [_, Some(output)]) = (self.is_foreign, &joins) {
+        let channels = self.sample();
+        self.before = Self::waited(&channels);
+        if let (true, [_, Some(output)]) = (self.is_foreign, &channels) {
             self.before.starved = output.stats.starved.total();
         }
     }
@@ -155,25 +155,27 @@ impl Stage {
     }
 
     fn report(&self, began: Instant, now: Instant) -> StageReport {
-        let joins = self.sample();
-        let [input, output] = &joins;
+        let channels = self.sample();
+        let [input, output] = &channels;
         let (bytes, chunks, unit) = match (&self.counts, output, input) {
             (Some((counts, unit)), ..) => {
                 let (bytes, chunks) = counts.look();
                 (bytes, chunks, *unit)
             }
-            (None, Some(join), _) => (join.stats.weight, join.stats.chunks, join.unit),
-            (None, None, Some(join)) => (join.stats.confirmed, join.stats.chunks, join.unit),
+            (None, Some(channel), _) => (channel.stats.weight, channel.stats.chunks, channel.unit),
+            (None, None, Some(channel)) => {
+                (channel.stats.confirmed, channel.stats.chunks, channel.unit)
+            }
             (None, None, None) => (0, 0, BYTE),
         };
-        let waited = Self::waited(&joins);
+        let waited = Self::waited(&channels);
         let starved = waited.starved.saturating_sub(self.before.starved);
         let blocked = waited.blocked.saturating_sub(self.before.blocked);
         let until = self.ended.get().map_or(now, |ended| *ended);
         let mut left = Left(until.saturating_duration_since(began));
         // Whoever reads what it brings waits for what is outside, and nobody here works for it.
         let outside = if self.is_foreign {
-            let for_it = output.map_or(Duration::ZERO, |join| join.stats.starved.total());
+            let for_it = output.map_or(Duration::ZERO, |channel| channel.stats.starved.total());
             for_it.saturating_sub(self.before.starved)
         } else {
             self.meter.total(For::Outside)
@@ -195,11 +197,11 @@ impl Stage {
             starved,
             blocked,
             waiting,
-            buffer: input.map(|join| BufferReport {
-                len: join.len,
-                peak: join.stats.peak,
-                high_water_mark: join.high.max(self.room),
-                unit: join.unit,
+            buffer: input.map(|channel| BufferReport {
+                len: channel.len,
+                peak: channel.stats.peak,
+                high_water_mark: channel.high.max(self.room),
+                unit: channel.unit,
             }),
             place: self.place(),
         }

@@ -162,11 +162,11 @@ impl<T: Send + 'static> Pipeline<T> {
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
             let mut scatter = Submit::new(threads, taken, make);
-            plan.joins.push(Arc::new(scatter.halt()));
+            plan.channels.push(Arc::new(scatter.halt()));
             let counts = scatter.counts();
             let slots = HighWaterMark::slots(slots(threads)).strategy();
-            let before = plan.stage("par_map", feed, slots, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut scatter, taken, inlet))
+            let before = plan.stage("par_map", feed, slots, move |feed, downstream| {
+                feed.drive(&mut Through::new(&mut scatter, taken, downstream))
             });
             plan.count_last(counts, measure(plan.mark).unit());
             Box::new(Fused {
@@ -188,13 +188,13 @@ impl<T: Send + 'static> Pipeline<T> {
     ) -> Pipeline<U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, strategy, plan| {
-            let output = plan.join(strategy);
+            let output = plan.channel(strategy);
             let filled = Arc::clone(&output);
             let taken = measure(plan.mark);
             let mut scatter = SubmitUnordered::new(threads, taken, make, filled);
-            plan.joins.push(Arc::new(scatter.halt()));
-            plan.stage_into("par_map", feed, output, move |feed, inlet| {
-                feed.drive(&mut Through::new(&mut scatter, taken, inlet))
+            plan.channels.push(Arc::new(scatter.halt()));
+            plan.stage_into("par_map", feed, output, move |feed, downstream| {
+                feed.drive(&mut Through::new(&mut scatter, taken, downstream))
             })
         })
     }

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicU64;
 
 use super::Settings;
 use super::monitor::Stage;
-use super::upstream::{FromJoin, Upstream, watched};
+use super::upstream::{FromChannel, Upstream, watched};
 use crate::cancel::{Cancel, CancelToken};
 use crate::channel::mark::{HighWaterMark, InBytes, Strategy};
 use crate::channel::{Budget, Channel};
 use crate::error::{Error, ErrorKind};
-use crate::stage::drive::{Counts, DriveEnd, ToJoin};
+use crate::stage::drive::{Counts, DriveEnd, ToChannel};
 use crate::stage::file_id::FileId;
 use crate::stage::offer::CopySource;
 use crate::stage::sink::Sink;
@@ -45,8 +45,8 @@ pub(super) struct RunPlan {
     pub(super) clash: Option<Error>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<ThreadBody>,
-    /// Every join, and whatever else a cancel has to reach, from the source on.
-    pub(super) joins: Vec<Arc<dyn Cancel>>,
+    /// Every channel, and whatever else a cancel has to reach, from the source on.
+    pub(super) channels: Vec<Arc<dyn Cancel>>,
     /// What a source aborts that was torn down from its other side.
     pub(super) broken_off: CancelToken,
 }
@@ -55,13 +55,13 @@ pub(super) struct RunPlan {
 pub(super) struct ThreadBody {
     /// Its stage.
     pub(super) stage: usize,
-    /// How many joins are before it. When it ends before its time they are of no use any more;
+    /// How many channels are before it. When it ends before its time they are of no use any more;
     /// what is behind it is told in its turn.
     pub(super) before: usize,
     pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send>,
 }
 
-/// Builds the joins up to some place of a pipeline, and says what feeds what is behind it.
+/// Builds the channels up to some place of a pipeline, and says what feeds what is behind it.
 pub(super) type Build<T> = Box<dyn FnOnce(&mut RunPlan) -> Box<dyn Upstream<T>> + Send>;
 
 impl RunPlan {
@@ -78,17 +78,17 @@ impl RunPlan {
             clash: None,
             stages: Vec::new(),
             bodies: Vec::new(),
-            joins: Vec::new(),
+            channels: Vec::new(),
             broken_off: CancelToken::new(),
         }
     }
 
-    /// Makes a join, within the budget.
-    pub(super) fn join<T: Send + 'static>(&self, strategy: Strategy<T>) -> Arc<Channel<T>> {
-        let join = Channel::within(strategy, self.budget.as_ref());
-        join.writers_wait_for(None);
-        join.reader_waits_for(None);
-        join
+    /// Makes a channel, within the budget.
+    pub(super) fn channel<T: Send + 'static>(&self, strategy: Strategy<T>) -> Arc<Channel<T>> {
+        let channel = Channel::within(strategy, self.budget.as_ref());
+        channel.writers_wait_for(None);
+        channel.reader_waits_for(None);
+        channel
     }
 
     /// Adds a thread that does `run`, for a stage.
@@ -99,7 +99,7 @@ impl RunPlan {
     ) {
         self.bodies.push(ThreadBody {
             stage: self.stages.len(),
-            before: self.joins.len(),
+            before: self.channels.len(),
             run: Box::new(run),
         });
         self.stages.push(stage);
@@ -146,7 +146,7 @@ impl RunPlan {
         per_second: Option<NonZeroU64>,
     ) -> Box<dyn Upstream<T>> {
         self.reads(source.files(), &source.name());
-        let output = self.join(strategy);
+        let output = self.channel(strategy);
         output.attach_source(source.interrupt());
         source.aborts(&self.broken_off);
         // One that waits to hear how its chunks fared has to have brought some.
@@ -159,49 +159,49 @@ impl RunPlan {
             source::run_from(&filled, source, copied, per_second)?;
             Ok(DriveEnd::AtTheEnd)
         });
-        self.joined(output)
+        self.from_channel(output)
     }
 
-    /// Adds a thread that takes everything from `feed` into a join, by way of `work`, which is
-    /// given the feed and the inlet of that join.
+    /// Adds a thread that takes everything from `feed` into a channel, by way of `work`, which is
+    /// given the feed and what is downstream of that channel.
     pub(super) fn stage<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
         feed: Box<dyn Upstream<I>>,
         strategy: Strategy<O>,
-        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToJoin<O>) -> Result<DriveEnd, Error>
+        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToChannel<O>) -> Result<DriveEnd, Error>
         + Send
         + 'static,
     ) -> Box<dyn Upstream<O>> {
-        let output = self.join(strategy);
+        let output = self.channel(strategy);
         self.stage_into(name, feed, output, work)
     }
 
-    /// The same into a join that is there.
+    /// The same into a channel that is there.
     pub(super) fn stage_into<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
         mut feed: Box<dyn Upstream<I>>,
         output: Arc<Channel<O>>,
-        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToJoin<O>) -> Result<DriveEnd, Error>
+        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToChannel<O>) -> Result<DriveEnd, Error>
         + Send
         + 'static,
     ) -> Box<dyn Upstream<O>> {
         feed.attach(None);
         let name = named(&*feed, name);
         let stage = Stage::new(name, Some(feed.sample()), Some(watched(&output)));
-        let mut inlet = ToJoin::new(Arc::clone(&output));
-        self.thread(stage, move || work(&mut *feed, &mut inlet));
-        self.joined(output)
+        let mut downstream = ToChannel::new(Arc::clone(&output));
+        self.thread(stage, move || work(&mut *feed, &mut downstream));
+        self.from_channel(output)
     }
 
     /// What a thread has filled is what the next one is fed from.
-    pub(super) fn joined<T: Send + 'static>(
+    pub(super) fn from_channel<T: Send + 'static>(
         &mut self,
         output: Arc<Channel<T>>,
     ) -> Box<dyn Upstream<T>> {
-        self.joins.push(output.clone());
-        Box::new(FromJoin(output))
+        self.channels.push(output.clone());
+        Box::new(FromChannel(output))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::channel::mark::{HighWaterMark, Unit};
 use crate::channel::{Channel, Probe, Wait};
 use crate::error::{Error, ErrorKind};
 use crate::stage::copy_path::{BufferedReason, CopyPath};
-use crate::stage::drive::{DriveEnd, Inlet};
+use crate::stage::drive::{Downstream, DriveEnd};
 use crate::stage::rate::RateLimit;
 use crate::stage::source::Source;
 use crate::stage::transform::Transform;
@@ -48,13 +48,13 @@ impl<T: Send + 'static> Pipeline<T> {
         let mut plan = RunPlan::new(&settings);
         let strategy = measure(plan.mark);
         let feed = build(&mut plan);
-        let output = match feed.join() {
-            Some(join) => Arc::clone(join),
+        let output = match feed.channel() {
+            Some(channel) => Arc::clone(channel),
             // Light stages at the end get a thread here, for there is none behind them.
             None => {
-                let output = plan.join(strategy);
-                plan.stage_into("readable", feed, Arc::clone(&output), |feed, inlet| {
-                    feed.drive(inlet)
+                let output = plan.channel(strategy);
+                plan.stage_into("readable", feed, Arc::clone(&output), |feed, downstream| {
+                    feed.drive(downstream)
                 });
                 output
             }
@@ -63,12 +63,12 @@ impl<T: Send + 'static> Pipeline<T> {
         let RunPlan {
             stages,
             mut bodies,
-            joins,
+            channels,
             clash,
             broken_off,
             ..
         } = plan;
-        let all = CancelGroup::new(joins);
+        let all = CancelGroup::new(channels);
         if let Some(clash) = clash {
             all.abort(&clash);
         }
@@ -101,20 +101,20 @@ impl<T: Send + 'static> Pipeline<T> {
 impl<T: Send + 'static> Readable<T> {
     /// Begins a pipeline with what is read from here, on the thread of the next stage.
     pub fn into_pipeline(self) -> Pipeline<T> {
-        let strategy = self.join().strategy();
+        let strategy = self.channel().strategy();
         Pipeline {
             settings: Settings::new(None),
             measure: Arc::new(move |_| strategy),
             build: Box::new(move |plan| {
                 // What reads it is a thread of this pipeline; what writes to it is not.
-                self.join().reader_waits_for(None);
-                let output = watched(self.join());
+                self.channel().reader_waits_for(None);
+                let output = watched(self.channel());
                 plan.stages
                     .push(Stage::foreign("readable".to_owned(), output));
                 plan.reads(self.files(), "readable");
-                self.join().aborts(&plan.broken_off);
-                plan.joins.push(Arc::new(Input {
-                    join: Arc::clone(self.join()),
+                self.channel().aborts(&plan.broken_off);
+                plan.channels.push(Arc::new(Input {
+                    channel: Arc::clone(self.channel()),
                     whole: self.target(),
                 }));
                 let limit = plan.per_second;
@@ -202,10 +202,10 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
-/// What a readable that a pipeline begins with comes from, to be cancelled with its joins. What the
+/// What a readable that a pipeline begins with comes from, to be cancelled with its channels. What the
 /// pipeline does to it is no news to the pipeline.
 struct Input<T> {
-    join: Arc<Channel<T>>,
+    channel: Arc<Channel<T>>,
     whole: Arc<dyn Cancel>,
 }
 
@@ -215,7 +215,7 @@ impl<T: Send> Cancel for Input<T> {
     }
 
     fn abort(&self, cause: &Error) {
-        self.join.aborts_nothing();
+        self.channel.aborts_nothing();
         self.whole.abort(cause);
     }
 
@@ -235,12 +235,12 @@ struct FromReadable<T> {
 }
 
 impl<T: Send + 'static> FromReadable<T> {
-    fn pass(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
-        while !inlet.is_done() {
+    fn pass(&mut self, downstream: &mut dyn Downstream<T>) -> Result<DriveEnd, Error> {
+        while !downstream.is_done() {
             let nothing = |error: &Error| error.kind() == ErrorKind::WouldBlock;
             let next = match self.readable.try_next() {
                 Err(error) if nothing(&error) => {
-                    inlet.rest(true)?;
+                    downstream.rest(true)?;
                     self.readable.next_within(Wait::Forever)
                 }
                 next => next,
@@ -250,20 +250,20 @@ impl<T: Send + 'static> FromReadable<T> {
                     let weight = self
                         .limit
                         .is_some()
-                        .then(|| self.readable.join().weigh(&chunk));
-                    let pushed = inlet.push(chunk);
+                        .then(|| self.readable.channel().weigh(&chunk));
+                    let pushed = downstream.push(chunk);
                     match weight {
-                        Some(weight) if pushed.is_ok() => self.hold(inlet, weight),
+                        Some(weight) if pushed.is_ok() => self.hold(downstream, weight),
                         _ => pushed,
                     }
                 }
                 Err(error) if nothing(&error) => continue,
-                Ok(None) => return inlet.finish().map(|()| DriveEnd::AtTheEnd),
+                Ok(None) => return downstream.finish().map(|()| DriveEnd::AtTheEnd),
                 // Somebody further down has had enough, and said so for all that is before him.
-                Err(_) if self.readable.join().is_satisfied() => break,
+                Err(_) if self.readable.channel().is_satisfied() => break,
                 Err(error) => {
                     // Behind what was read before it.
-                    if let Err(later) = inlet.rest(true) {
+                    if let Err(later) = downstream.rest(true) {
                         error.attach(later);
                     }
                     return Err(error);
@@ -275,48 +275,48 @@ impl<T: Send + 'static> FromReadable<T> {
             }
         }
         // Whatever becomes of it now is no matter of the pipeline's.
-        self.readable.join().aborts_nothing();
-        inlet.finish().map(|()| DriveEnd::WithEnough)
+        self.readable.channel().aborts_nothing();
+        downstream.finish().map(|()| DriveEnd::WithEnough)
     }
 
     /// Waits until the limit lets more pass than what was read.
-    fn hold(&mut self, inlet: &mut dyn Inlet<T>, weight: usize) -> Result<(), Error> {
+    fn hold(&mut self, downstream: &mut dyn Downstream<T>, weight: usize) -> Result<(), Error> {
         let limit = self.limit.as_mut();
         if let Some(due) = limit.and_then(|limit| limit.pass(weight as u64, Instant::now())) {
             // What was read is passed on meanwhile.
-            inlet.rest(true)?;
-            self.readable.join().rest_until(due);
+            downstream.rest(true)?;
+            self.readable.channel().rest_until(due);
         }
         Ok(())
     }
 }
 
 impl<T: Send + 'static> Upstream<T> for FromReadable<T> {
-    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
-        let ended = self.pass(inlet);
+    fn drive(&mut self, downstream: &mut dyn Downstream<T>) -> Result<DriveEnd, Error> {
+        let ended = self.pass(downstream);
         if let Err(error) = &ended {
-            inlet.fail(error);
-            self.readable.join().aborts_nothing();
+            downstream.fail(error);
+            self.readable.channel().aborts_nothing();
             self.readable.destroy(error.clone());
         }
         ended
     }
 
-    fn join(&self) -> Option<&Arc<Channel<T>>> {
+    fn channel(&self) -> Option<&Arc<Channel<T>>> {
         None
     }
 
     fn sample(&self) -> Weak<dyn Probe> {
-        watched(self.readable.join())
+        watched(self.readable.channel())
     }
 
     fn attach(&self, interrupt: Option<Interrupt>) {
-        self.readable.join().attach_reader(interrupt);
+        self.readable.channel().attach_reader(interrupt);
     }
 
     fn recheck(&self) -> Box<dyn Fn() + Send> {
-        let join = Arc::clone(self.readable.join());
-        Box::new(move || join.recheck())
+        let channel = Arc::clone(self.readable.channel());
+        Box::new(move || channel.recheck())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}

@@ -78,13 +78,13 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
         let strategy = measure(plan.mark);
         let mut teller = settings.progress.unwrap_or_default();
         teller.begin(settings.total, strategy.unit());
-        let all = CancelGroup::new(plan.joins);
+        let all = CancelGroup::new(plan.channels);
         let mut written = |weight| teller.tell(weight);
-        let mut inlet = ToSink::new(&mut sink, strategy, &mut written).unless(all.torn());
-        let name = named(&*feed, &inlet.name());
+        let mut downstream = ToSink::new(&mut sink, strategy, &mut written).unless(all.torn());
+        let name = named(&*feed, &downstream.name());
         let mut stage = Stage::new(name, Some(feed.sample()), None);
-        if feed.join().is_none() {
-            stage = stage.counted(inlet.counts(), strategy.unit());
+        if feed.channel().is_none() {
+            stage = stage.counted(downstream.counts(), strategy.unit());
         }
         if copy.is_ok() {
             stage = stage.with_room(kernel::room(plan.room));
@@ -109,11 +109,11 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
 
         let limit = plan.per_second;
         let limit = limit.map(|rate| RateLimit::new(rate, Instant::now()));
-        let (bodies, path) = match (copy, feed.join()) {
-            (Ok(copy), Some(join)) => {
+        let (bodies, path) = match (copy, feed.channel()) {
+            (Ok(copy), Some(channel)) => {
                 let run = kernel::CopyRun {
-                    join,
-                    inlet: &mut inlet,
+                    channel,
+                    downstream: &mut downstream,
                     all: &all,
                     monitor: &monitor,
                     limit,
@@ -124,14 +124,14 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             _ => (plan.bodies, path),
         };
         let threads = all.start(bodies, &monitor);
-        let ended = monitor.measure(last, || feed.drive(&mut inlet));
-        all.settle(all.joins.len(), ended);
+        let ended = monitor.measure(last, || feed.drive(&mut downstream));
+        all.settle(all.channels.len(), ended);
         monitor.ended(last);
         for thread in threads {
             // It has caught the panics of user code, and told its error.
             let _ = thread.join();
         }
-        let staged = inlet.into_undelivered();
+        let staged = downstream.into_undelivered();
         let told = guard(|| {
             teller.end();
             Ok(())
@@ -145,8 +145,8 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             Some(error) => Err(Failure {
                 error: error.clone(),
                 report,
-                undelivered: Box::new(match feed.join() {
-                    Some(join) => join.take_undelivered(),
+                undelivered: Box::new(match feed.channel() {
+                    Some(channel) => channel.take_undelivered(),
                     None => staged,
                 }),
             }),

@@ -11,7 +11,7 @@ use super::{Pipeline, natural};
 use crate::cancel::{Cancel, CancelToken, Interrupt};
 use crate::channel::{Channel, Wait};
 use crate::error::Error;
-use crate::stage::drive as inlet;
+use crate::stage::drive;
 use crate::stage::drive::{Counts, DriveEnd, ToSink};
 use crate::stage::sink::Sink;
 use crate::stage::source;
@@ -53,17 +53,17 @@ impl<T: Send + 'static> Pipeline<T> {
         let measure = Arc::clone(&self.measure);
         let mut both = self.grow(measure, move |before, strategy, plan| {
             plan.writes(&sink);
-            let side = plan.join(strategy);
+            let side = plan.channel(strategy);
             side.attach_sink(sink.interrupt());
             side.writers_wait_for(Some(For::Behind));
             let row = Stage::new(sink.name().into_owned(), Some(watched(&side)), None);
             let taken = Arc::clone(&side);
             plan.thread(row, move || {
-                inlet::run(&taken, &mut ToSink::new(&mut sink, strategy, &mut |_| {}))?;
+                drive::run(&taken, &mut ToSink::new(&mut sink, strategy, &mut |_| {}))?;
                 // Also if it has had enough: what is before it has another sink.
                 Ok(DriveEnd::AtTheEnd)
             });
-            plan.joins.push(Arc::new(Beside(side.clone())));
+            plan.channels.push(Arc::new(Beside(side.clone())));
             let stage = Tee { side, open: true };
             Box::new(Fused {
                 before,
@@ -120,15 +120,15 @@ impl<T: Send + 'static> Pipeline<T> {
             let mut row = Stage::new(name, Some(feed.sample()), None);
             let written = written(plan.mark);
             let counts = Arc::<Counts>::default();
-            if feed.join().is_none() {
+            if feed.channel().is_none() {
                 row = row.counted(Arc::clone(&counts), written.unit());
             }
             plan.thread(row, move || {
                 let mut unseen = |_| {};
-                let inlet = ToSink::new(&mut first, written, &mut unseen);
-                feed.drive(&mut inlet.counted(counts))
+                let downstream = ToSink::new(&mut first, written, &mut unseen);
+                feed.drive(&mut downstream.counted(counts))
             });
-            let output = plan.join(strategy);
+            let output = plan.channel(strategy);
             output.attach_source(second.interrupt());
             second.aborts(&plan.broken_off);
             let row = Stage::new(second.name().into_owned(), None, Some(watched(&output)));
@@ -141,12 +141,12 @@ impl<T: Send + 'static> Pipeline<T> {
                 recheck();
                 ended.map(|()| DriveEnd::AtTheEnd)
             });
-            plan.joined(output)
+            plan.from_channel(output)
         })
     }
 }
 
-/// Gives a clone of each chunk to a join beside the pipeline.
+/// Gives a clone of each chunk to a channel beside the pipeline.
 struct Tee<T> {
     side: Arc<Channel<T>>,
     /// The second sink still wants something.
@@ -185,7 +185,7 @@ impl<T: Clone + Send> Transform<T, T> for Tee<T> {
     }
 }
 
-/// The join in front of a second sink, to be cancelled with the others.
+/// The channel in front of a second sink, to be cancelled with the others.
 struct Beside<T>(Arc<Channel<T>>);
 
 impl<T: Send> Cancel for Beside<T> {

@@ -1,4 +1,4 @@
-//! What a stage of a pipeline is fed from: the join before it, with the light stages in between.
+//! What a stage of a pipeline is fed from: the channel before it, with the light stages in between.
 
 use std::sync::{Arc, Weak};
 
@@ -6,19 +6,19 @@ use crate::cancel::Interrupt;
 use crate::channel::mark::Strategy;
 use crate::channel::{Channel, Probe};
 use crate::error::Error;
-use crate::stage::drive as inlet;
-use crate::stage::drive::{DriveEnd, Inlet, Through};
+use crate::stage::drive;
+use crate::stage::drive::{Downstream, DriveEnd, Through};
 use crate::stage::transform::Transform;
 
 /// Where chunks of `T` come from, for the one thread that takes them.
 pub(super) trait Upstream<T>: Send {
     /// Takes everything to `inlet`, until the end.
-    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error>;
+    fn drive(&mut self, downstream: &mut dyn Downstream<T>) -> Result<DriveEnd, Error>;
 
-    /// The join, where nothing is between.
-    fn join(&self) -> Option<&Arc<Channel<T>>>;
+    /// The channel, where nothing is between.
+    fn channel(&self) -> Option<&Arc<Channel<T>>>;
 
-    /// The join that feeds the thread, to be watched.
+    /// The channel that feeds the thread, to be watched.
     fn sample(&self) -> Weak<dyn Probe>;
 
     /// Says that a thread takes chunks from here, and how to wake it out of the kernel.
@@ -31,15 +31,15 @@ pub(super) trait Upstream<T>: Send {
     fn name(&self, names: &mut Vec<String>);
 }
 
-/// A join, as it is.
-pub(super) struct FromJoin<T>(pub(super) Arc<Channel<T>>);
+/// A channel, as it is.
+pub(super) struct FromChannel<T>(pub(super) Arc<Channel<T>>);
 
-impl<T: Send + 'static> Upstream<T> for FromJoin<T> {
-    fn drive(&mut self, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
-        inlet::run(&self.0, inlet)
+impl<T: Send + 'static> Upstream<T> for FromChannel<T> {
+    fn drive(&mut self, downstream: &mut dyn Downstream<T>) -> Result<DriveEnd, Error> {
+        drive::run(&self.0, downstream)
     }
 
-    fn join(&self) -> Option<&Arc<Channel<T>>> {
+    fn channel(&self) -> Option<&Arc<Channel<T>>> {
         Some(&self.0)
     }
 
@@ -52,16 +52,16 @@ impl<T: Send + 'static> Upstream<T> for FromJoin<T> {
     }
 
     fn recheck(&self) -> Box<dyn Fn() + Send> {
-        let join = Arc::clone(&self.0);
-        Box::new(move || join.recheck())
+        let channel = Arc::clone(&self.0);
+        Box::new(move || channel.recheck())
     }
 
     fn name(&self, _names: &mut Vec<String>) {}
 }
 
-pub(super) fn watched<T: Send + 'static>(join: &Arc<Channel<T>>) -> Weak<dyn Probe> {
-    let join: Weak<Channel<T>> = Arc::downgrade(join);
-    join
+pub(super) fn watched<T: Send + 'static>(channel: &Arc<Channel<T>>) -> Weak<dyn Probe> {
+    let channel: Weak<Channel<T>> = Arc::downgrade(channel);
+    channel
 }
 
 /// A light stage, on the thread of whatever is behind it.
@@ -73,12 +73,12 @@ pub(super) struct Fused<I, X> {
 }
 
 impl<I: 'static, O, X: Transform<I, O>> Upstream<O> for Fused<I, X> {
-    fn drive(&mut self, inlet: &mut dyn Inlet<O>) -> Result<DriveEnd, Error> {
-        let mut inlet = Through::new(&mut self.stage, self.strategy, inlet);
-        self.before.drive(&mut inlet)
+    fn drive(&mut self, downstream: &mut dyn Downstream<O>) -> Result<DriveEnd, Error> {
+        let mut downstream = Through::new(&mut self.stage, self.strategy, downstream);
+        self.before.drive(&mut downstream)
     }
 
-    fn join(&self) -> Option<&Arc<Channel<O>>> {
+    fn channel(&self) -> Option<&Arc<Channel<O>>> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! A pipeline of nothing but a source and a sink, whose bytes need not come by here.
 //!
 //! The two make the copy themselves, a slice at a time, on the thread that runs the pipeline.
-//! Between slices everything holds that holds between chunks: progress, cancel, a limit. The join
+//! Between slices everything holds that holds between chunks: progress, cancel, a limit. The channel
 //! between them stays empty, and keeps the books. Where the copy goes no further the pipeline goes
 //! on as ever: the source reads from where it stands.
 
@@ -18,7 +18,7 @@ use crate::channel::Channel;
 use crate::channel::mark::BYTE;
 use crate::error::Error;
 use crate::stage::copy_path::{BufferedReason, CopyPath};
-use crate::stage::drive::{Inlet, ToSink};
+use crate::stage::drive::{Downstream, ToSink};
 use crate::stage::offer::{CopyFailure, CopySide, CopyStep, SliceCopier, ZeroCopy};
 use crate::stage::rate::RateLimit;
 use crate::stage::sink::Sink;
@@ -47,8 +47,8 @@ pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
     if plan.bodies.is_empty() {
         return Err(BufferedReason::Source);
     }
-    let join = feed.join().filter(|_| plan.bodies.len() == 1);
-    let strategy = join.ok_or(BufferedReason::Stage)?.strategy();
+    let channel = feed.channel().filter(|_| plan.bodies.len() == 1);
+    let strategy = channel.ok_or(BufferedReason::Stage)?.strategy();
     let mut offer = plan.offer.take().ok_or(BufferedReason::Source)?;
     plan.wanted = offer.take_limits();
     if strategy.unit() != BYTE {
@@ -60,8 +60,8 @@ pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
 
 /// A copy in the kernel, and what it is part of.
 pub(super) struct CopyRun<'a, 'k, T, K> {
-    pub(super) join: &'a Arc<Channel<T>>,
-    pub(super) inlet: &'a mut ToSink<'k, T, K>,
+    pub(super) channel: &'a Arc<Channel<T>>,
+    pub(super) downstream: &'a mut ToSink<'k, T, K>,
     pub(super) all: &'a CancelGroup,
     pub(super) monitor: &'a Monitor,
     pub(super) limit: Option<RateLimit>,
@@ -90,7 +90,7 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
         let mut copy = copy.0;
         let call = copy.call();
         let exit = self.slices(&mut *copy);
-        let at = self.join.stats().confirmed;
+        let at = self.channel.stats().confirmed;
         let exit = self.deliver_held(&mut *copy, exit);
         // The descriptors that it has are not to be the last to be closed.
         drop(copy);
@@ -114,9 +114,9 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
 
     /// Moves slice after slice, for as long as that goes well and is wanted.
     fn slices(&mut self, copy: &mut dyn SliceCopier<T>) -> Exit {
-        while self.join.is_open() {
-            if self.inlet.is_done() {
-                self.join.satisfy();
+        while self.channel.is_open() {
+            if self.downstream.is_done() {
+                self.channel.satisfy();
                 return Exit::End;
             }
             let most = self.most();
@@ -155,25 +155,25 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
     ) -> Result<Option<Exit>, CopyFailure> {
         match step {
             CopyStep::Moved(bytes) => {
-                self.join.pass_by(bytes, copy.peak());
+                self.channel.pass_by(bytes, copy.peak());
                 count_down(&self.wanted, bytes);
-                if let Err(error) = self.inlet.passed_by(bytes) {
+                if let Err(error) = self.downstream.passed_by(bytes) {
                     return Ok(Some(Exit::Sink(error)));
                 }
                 let limit = self.limit.as_mut();
                 if let Some(due) = limit.and_then(|limit| limit.pass(bytes as u64, Instant::now()))
                 {
-                    let hold = || self.join.starve(|| self.join.sleep_until(due));
+                    let hold = || self.channel.starve(|| self.channel.sleep_until(due));
                     self.monitor.measure(0, hold);
                 }
             }
             CopyStep::Wait(side) => {
                 let waited = match side {
                     CopySide::Source => {
-                        let wait = || self.join.starve(|| copy.wait(side));
+                        let wait = || self.channel.starve(|| copy.wait(side));
                         self.monitor.measure(0, wait)
                     }
-                    CopySide::Sink => self.join.block(|| copy.wait(side)),
+                    CopySide::Sink => self.channel.block(|| copy.wait(side)),
                 };
                 waited.map_err(|error| CopyFailure { side, error })?;
             }
@@ -191,37 +191,37 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
             Err(error) => return Exit::Sink(error.into()),
         };
         let mut exit = exit;
-        if !matches!(exit, Exit::Sink(_)) && !self.join.is_destroyed() {
-            let (join, wanted) = (self.join, &self.wanted);
-            let written = self.inlet.push_all(&mut rest, &mut |part| {
-                join.pass_by(part.weight, part.weight);
+        if !matches!(exit, Exit::Sink(_)) && !self.channel.is_destroyed() {
+            let (channel, wanted) = (self.channel, &self.wanted);
+            let written = self.downstream.push_all(&mut rest, &mut |part| {
+                channel.pass_by(part.weight, part.weight);
                 count_down(wanted, part.weight);
-                (!join.is_destroyed()).then_some(0)
+                (!channel.is_destroyed()).then_some(0)
             });
             if let Err(error) = written {
                 exit = Exit::Sink(error);
             }
         }
-        self.join.keep(rest);
+        self.channel.keep(rest);
         exit
     }
 
-    /// Has the join end as the copy has. Says whether that is the end of the source.
+    /// Has the channel end as the copy has. Says whether that is the end of the source.
     fn end(&mut self, exit: Exit) -> bool {
         match exit {
             Exit::Source(error) => {
                 let name = self.monitor.stage(0).map_or("source", |stage| &stage.name);
                 let error = error.during("read from", name);
-                let error = self.join.locate(error, self.join.stats().weight);
-                let _ = self.join.fail(error);
+                let error = self.channel.locate(error, self.channel.stats().weight);
+                let _ = self.channel.fail(error);
             }
             Exit::Sink(error) => {
-                let error = self.inlet.broke("write to", error);
-                self.join.abort(&error);
+                let error = self.downstream.broke("write to", error);
+                self.channel.abort(&error);
             }
             // A stop has ended it before.
-            Exit::End | Exit::Refused(_) if self.join.is_open() => {
-                self.join.end_producer();
+            Exit::End | Exit::Refused(_) if self.channel.is_open() => {
+                self.channel.end_producer();
                 return true;
             }
             Exit::End | Exit::Refused(_) => {}

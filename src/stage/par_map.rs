@@ -4,12 +4,12 @@
 //!                         ┌─ hand ─┐
 //!   ──▶ Scatter ── line ──┤  ...   ├── results ──▶ slot
 //!          │              └─ hand ─┘                 ▲
-//!          └── the slots, in order, through a join ──┴──▶ Await ──▶
+//!          └── the slots, in order, through a channel ──┴──▶ Await ──▶
 //! ```
 //!
 //! A slot is passed on as soon as its items have found a hand, and waited for on the thread behind:
 //! so results come in order, each as soon as it is there, whether or not more comes in. How many
-//! slots the join holds is how far the fastest hand may be ahead of the slowest.
+//! slots the channel holds is how far the fastest hand may be ahead of the slowest.
 //!
 //! A hand is given several items at once where one takes so little time that to hand it over would
 //! take more, and where as many are at hand.
@@ -149,7 +149,7 @@ fn has_failed<R>(made: &Made<R>) -> bool {
 
 /// Hands the items to a crew, and passes on where their results will be.
 pub(crate) struct Submit<T, U> {
-    /// What was handed over, for others to look at: what its join counts are slots.
+    /// What was handed over, for others to look at: what its channel counts are slots.
     counts: Arc<Counts>,
     bundler: Bundler<T>,
     crew: WorkerPool<Bundle<T>, Made<U>>,
@@ -236,7 +236,7 @@ impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
     }
 }
 
-/// Hands the items to a crew whose hands put their results into a join themselves, in whatever
+/// Hands the items to a crew whose hands put their results into a channel themselves, in whatever
 /// order they are done.
 pub(crate) struct SubmitUnordered<T> {
     bundler: Bundler<T>,

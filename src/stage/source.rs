@@ -160,35 +160,35 @@ impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
     }
 }
 
-/// Brings a source's chunks into a join until its end, no faster than a limit says, if there is
-/// one. Ends the join, in every case.
+/// Brings a source's chunks into a channel until its end, no faster than a limit says, if there is
+/// one. Ends the channel, in every case.
 ///
 /// # Errors
 ///
 /// The first cause, if the source has failed or the stream was torn down before its end.
-pub(crate) fn run<T, S: Source<T>>(join: &Channel<T>, source: S) -> Result<(), Error> {
-    run_from(join, source, 0, None)
+pub(crate) fn run<T, S: Source<T>>(channel: &Channel<T>, source: S) -> Result<(), Error> {
+    run_from(channel, source, 0, None)
 }
 
 /// The same for a source that was read before, up to that place, and at a pace.
 pub(crate) fn run_from<T, S: Source<T>>(
-    join: &Channel<T>,
+    channel: &Channel<T>,
     mut source: S,
     mut read: u64,
     per_second: Option<NonZeroU64>,
 ) -> Result<(), Error> {
-    // Not what the join has seen: others may write there too.
+    // Not what the channel has seen: others may write there too.
     let mut part = source.part();
     let mut limit = per_second.map(|rate| RateLimit::new(rate, Instant::now()));
-    let in_bytes = limit.as_ref().filter(|_| join.strategy().unit() == BYTE);
+    let in_bytes = limit.as_ref().filter(|_| channel.strategy().unit() == BYTE);
     if let Some(limit) = in_bytes {
         source.set_chunk_bytes(limit.piece_within(READ_BYTES));
     }
     loop {
         // A read only once there is room for what it brings: nothing is read ahead of the mark,
         // and with a mark of 0 nothing is read before somebody wants it.
-        if let Err(error) = join.wait_drain(Wait::Forever) {
-            return leave(join, source, error);
+        if let Err(error) = channel.wait_drain(Wait::Forever) {
+            return leave(channel, source, error);
         }
         let next = guard(|| source.read());
         if std::mem::replace(&mut part, source.part()) != part {
@@ -196,33 +196,33 @@ pub(crate) fn run_from<T, S: Source<T>>(
         }
         let chunk = match next {
             Ok(Some(chunk)) => chunk,
-            Ok(None) => return end(join, source),
+            Ok(None) => return end(channel, source),
             Err(error) => {
                 let error = error.during("read from", &source.name());
-                let error = join.locate(error, read);
+                let error = channel.locate(error, read);
                 // An interrupted read of a stream that was stopped is its end.
-                return leave(join, source, join.fail(error));
+                return leave(channel, source, channel.fail(error));
             }
         };
-        let weight = join.weigh(&chunk) as u64;
+        let weight = channel.weigh(&chunk) as u64;
         read = read.saturating_add(weight);
-        if let Err(refused) = join.write(chunk, Wait::Forever) {
+        if let Err(refused) = channel.write(chunk, Wait::Forever) {
             let (chunk, error) = refused.into_parts();
-            join.give_back(chunk);
-            return leave(join, source, error);
+            channel.give_back(chunk);
+            return leave(channel, source, error);
         }
         let limit = limit.as_mut();
         if let Some(due) = limit.and_then(|limit| limit.pass(weight, Instant::now())) {
-            join.sleep_until(due);
+            channel.sleep_until(due);
         }
     }
 }
 
-/// Ends a join whose source has come to its end.
-fn end<T, S: Source<T>>(join: &Channel<T>, mut source: S) -> Result<(), Error> {
+/// Ends a channel whose source has come to its end.
+fn end<T, S: Source<T>>(channel: &Channel<T>, mut source: S) -> Result<(), Error> {
     if source.confirms() {
-        join.end_producer();
-        confirm(join, &mut source);
+        channel.end_producer();
+        confirm(channel, &mut source);
         return Ok(());
     }
     // Before the end, so that a panic of it is told to whoever reads.
@@ -233,16 +233,16 @@ fn end<T, S: Source<T>>(join: &Channel<T>, mut source: S) -> Result<(), Error> {
     });
     match dropped {
         Ok(()) => {
-            join.end_producer();
+            channel.end_producer();
             Ok(())
         }
-        Err(error) => Err(join.fail(error.during("close", &name))),
+        Err(error) => Err(channel.fail(error.during("close", &name))),
     }
 }
 
 /// Tells a source that wants to know whether what it brought was read. Waits until that is known.
-fn confirm<T, S: Source<T>>(join: &Channel<T>, source: &mut S) {
-    let outcome = join.wait_closed(Wait::Forever);
+fn confirm<T, S: Source<T>>(channel: &Channel<T>, source: &mut S) {
+    let outcome = channel.wait_closed(Wait::Forever);
     // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
     let _ = guard(|| {
         match outcome {
@@ -254,12 +254,12 @@ fn confirm<T, S: Source<T>>(join: &Channel<T>, source: &mut S) {
 }
 
 /// Tells a source why it is read no more, and its thread how the stream has ended.
-fn leave<T, S: Source<T>>(join: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
-    let outcome = join.outcome(error);
+fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
+    let outcome = channel.outcome(error);
     let told = guard(|| {
         match &outcome {
             Err(cause) => source.fail(cause),
-            Ok(()) if join.is_satisfied() => source.fail(&Error::enough()),
+            Ok(()) if channel.is_satisfied() => source.fail(&Error::enough()),
             Ok(()) => source.fail(&Error::new(ErrorKind::Cancelled, "stopped")),
         }
         drop(source);

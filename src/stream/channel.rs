@@ -39,11 +39,11 @@ use crate::channel::{Budget, Channel};
 /// ```
 #[must_use]
 pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<T>) {
-    let join = Arc::new(Channel::new(mark.strategy()));
-    join.between_threads();
+    let channel = Arc::new(Channel::new(mark.strategy()));
+    channel.between_threads();
     (
-        Writable::of_channel(Arc::clone(&join)),
-        Readable::of_channel(join),
+        Writable::of_channel(Arc::clone(&channel)),
+        Readable::of_channel(channel),
     )
 }
 
@@ -69,10 +69,10 @@ pub fn channel_within<U: Unit<Bytes>>(
     mark: HighWaterMark<U>,
     budget: &Budget,
 ) -> (Writable<Bytes>, Readable<Bytes>) {
-    let join = Channel::within(mark.strategy(), Some(budget));
-    join.between_threads();
+    let channel = Channel::within(mark.strategy(), Some(budget));
+    channel.between_threads();
     (
-        Writable::of_channel(Arc::clone(&join)),
-        Readable::of_channel(join),
+        Writable::of_channel(Arc::clone(&channel)),
+        Readable::of_channel(channel),
     )
 }

@@ -43,42 +43,42 @@ where
 {
     let mut sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
     let files = sources.iter().flat_map(Source::files).collect();
-    let join = Arc::new(Channel::new(mark.strategy()));
-    let token = join.token();
+    let channel = Arc::new(Channel::new(mark.strategy()));
+    let token = channel.token();
     sources.iter_mut().for_each(|source| source.aborts(&token));
     let interrupt = Interrupt::all(sources.iter().filter_map(Source::interrupt));
-    join.attach_source(interrupt.clone());
-    let filled = Arc::clone(&join);
+    channel.attach_source(interrupt.clone());
+    let filled = Arc::clone(&channel);
     let worker = Worker::new("highwater-merge".to_owned(), move || {
         read_all(&filled, sources, interrupt.as_ref());
     });
-    Readable::of(join, worker, None).reading(files)
+    Readable::of(channel, worker, None).reading(files)
 }
 
 /// Reads every source on a thread of its own, until all have ended.
 fn read_all<T: Send, S: Source<T>>(
-    join: &Channel<T>,
+    channel: &Channel<T>,
     sources: Vec<S>,
     interrupt: Option<&Interrupt>,
 ) {
     thread::scope(|scope| {
         for (index, source) in sources.into_iter().enumerate() {
-            join.add_producer();
+            channel.add_producer();
             let read = move || {
                 // The error is the stream's, and told by whoever reads it. The others are not read
                 // to an end that nobody sees.
-                if let (Err(_), Some(interrupt)) = (source::run(join, source), interrupt) {
+                if let (Err(_), Some(interrupt)) = (source::run(channel, source), interrupt) {
                     interrupt.wake();
                 }
             };
             let name = format!("highwater-merge-{index}");
             if let Err(error) = Builder::new().name(name).spawn_scoped(scope, read) {
-                let _ = join.fail(Error::from(error).during("start the threads of", "merge"));
+                let _ = channel.fail(Error::from(error).during("start the threads of", "merge"));
                 return;
             }
         }
-        // So far the join was kept open by this.
-        join.end_producer();
+        // So far the channel was kept open by this.
+        channel.end_producer();
     });
 }
 

@@ -1,4 +1,4 @@
-//! The join between a writer and many branches.
+//! The channel between a writer and many branches.
 //!
 //! What is written goes into a [`FanoutState`] under one lock, the core. A branch that paces takes
 //! all that is queued for it in one go and hands it out from under a lock of its own, its hand,

@@ -295,7 +295,7 @@ impl RunningServer {
         self.handle.counts()
     }
 
-    /// Says whether it has ended, so that a [`join`](Self::join) does not wait: it was stopped, or
+    /// Says whether it has ended, so that a [`channel`](Self::channel) does not wait: it was stopped, or
     /// has failed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -307,7 +307,7 @@ impl RunningServer {
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join).
+    /// As [`channel`](Self::channel).
     pub fn stop(self) -> Result<ServerCounts, Error> {
         self.handle.stop();
         self.join()
@@ -333,7 +333,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.handle.abort("the server was dropped");
-        // After a `join` there is nothing to be waited for, and else nobody who asks.
+        // After a `channel` there is nothing to be waited for, and else nobody who asks.
         let _ = self.thread.join();
     }
 }

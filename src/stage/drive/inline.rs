@@ -17,7 +17,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::sink::stands_still;
-use super::{DriveEnd, Inlet, ToSink, break_off, handle, have_enough, run};
+use super::{Downstream, DriveEnd, ToSink, break_off, handle, have_enough, run};
 use crate::cancel::Cancel;
 use crate::channel::mark::Strategy;
 use crate::channel::{Channel, Ran, RunInline, Wait};
@@ -148,8 +148,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             let mut slot = self.sink.lock();
             if let SinkSlot::Open(sink) = &mut *slot {
                 let mut unseen = |_| {};
-                let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
-                let ended = run(&self.channel, &mut inlet);
+                let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
+                let ended = run(&self.channel, &mut downstream);
                 put_away::<T, K>(slot, &ended);
             }
             return;
@@ -162,11 +162,11 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                 return;
             };
             let mut unseen = |_| {};
-            let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
-            let ended = if matches!(request, SinkRequest::Write(_)) && inlet.is_done() {
-                Some(have_enough(&self.channel, &mut inlet))
+            let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
+            let ended = if matches!(request, SinkRequest::Write(_)) && downstream.is_done() {
+                Some(have_enough(&self.channel, &mut downstream))
             } else {
-                handle(&self.channel, &mut inlet, request)
+                handle(&self.channel, &mut downstream, request)
             };
             if let Some(ended) = ended {
                 put_away::<T, K>(slot, &ended);
@@ -179,34 +179,40 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     /// that would block.
     fn attempt(&self, sink: &mut K, request: SinkRequest<T>) -> Attempted<T> {
         let mut unseen = |_| {};
-        let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
+        let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
         match request {
-            SinkRequest::Write(batch) => self.attempt_write(&mut inlet, batch),
-            SinkRequest::Final => match inlet.try_finish() {
+            SinkRequest::Write(batch) => self.attempt_write(&mut downstream, batch),
+            SinkRequest::Final => match downstream.try_finish() {
                 Ok(Attempt::Done) => {
                     Attempted::Over(self.channel.finished().map(|()| DriveEnd::AtTheEnd))
                 }
                 Ok(Attempt::WouldBlock) => Attempted::WouldBlock(SinkRequest::Final),
                 Err(error) => {
-                    let error = break_off(&self.channel, &mut inlet, error, Batch::new());
+                    let error = break_off(&self.channel, &mut downstream, error, Batch::new());
                     Attempted::Over(Err(error))
                 }
             },
             // To let go of a sink does not block.
-            SinkRequest::Release => match handle(&self.channel, &mut inlet, SinkRequest::Release) {
-                Some(ended) => Attempted::Over(ended),
-                None => Attempted::Done(Pressure::Below),
-            },
+            SinkRequest::Release => {
+                match handle(&self.channel, &mut downstream, SinkRequest::Release) {
+                    Some(ended) => Attempted::Over(ended),
+                    None => Attempted::Done(Pressure::Below),
+                }
+            }
         }
     }
 
-    fn attempt_write(&self, inlet: &mut ToSink<'_, T, K>, mut batch: Batch<T>) -> Attempted<T> {
+    fn attempt_write(
+        &self,
+        downstream: &mut ToSink<'_, T, K>,
+        mut batch: Batch<T>,
+    ) -> Attempted<T> {
         let channel = &self.channel;
         loop {
-            if inlet.is_done() {
-                return Attempted::Over(have_enough(channel, inlet));
+            if downstream.is_done() {
+                return Attempted::Over(have_enough(channel, downstream));
             }
-            let (part, outcome) = inlet.try_write(&mut batch);
+            let (part, outcome) = downstream.try_write(&mut batch);
             let error = match outcome {
                 Ok(Attempt::WouldBlock) => {
                     return Attempted::WouldBlock(SinkRequest::Write(batch));
@@ -228,9 +234,9 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                 }
             };
             if error.is_enough() || channel.is_satisfied() {
-                return Attempted::Over(have_enough(channel, inlet));
+                return Attempted::Over(have_enough(channel, downstream));
             }
-            return Attempted::Over(Err(break_off(channel, inlet, error, batch)));
+            return Attempted::Over(Err(break_off(channel, downstream, error, batch)));
         }
     }
 }
@@ -360,8 +366,8 @@ where
         let mut slot = self.sink.lock();
         if let SinkSlot::Open(sink) = &mut *slot {
             let mut unseen = |_| {};
-            let mut inlet = ToSink::uncounted(sink, self.strategy, &mut unseen);
-            if let Some(ended) = handle(&self.channel, &mut inlet, request) {
+            let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
+            if let Some(ended) = handle(&self.channel, &mut downstream, request) {
                 put_away::<T, K>(slot, &ended);
             }
         }

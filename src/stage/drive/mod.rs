@@ -1,7 +1,7 @@
 //! Where chunks go once they are out of a channel, and the loop that takes them there.
 //!
-//! A thread of a stream takes batches out of one join and hands them to an inlet. That is the
-//! next channel, or a sink; or a transform with another inlet behind it, so that any number of light
+//! A thread of a stream takes batches out of one channel and hands them to what is downstream. That is the
+//! next channel, or a sink; or a transform with what is downstream behind it, so that any number of light
 //! stages share a thread, with nothing between them but a call.
 
 mod inline;
@@ -21,7 +21,7 @@ pub(crate) use inline::{DriverHandle, RunDue, SinkDriver};
 pub(crate) use sink::{Counts, ToSink};
 
 /// What a thread hands its chunks to.
-pub(crate) trait Inlet<T> {
+pub(crate) trait Downstream<T> {
     /// Passes one chunk on, waiting for room where there is none.
     fn push(&mut self, chunk: T) -> Result<(), Error>;
 
@@ -62,7 +62,7 @@ pub(crate) trait Inlet<T> {
     fn is_done(&self) -> bool;
 
     /// Says where an error has happened, if it is one of this inlet that does not say so itself; its
-    /// join has seen so much confirmed.
+    /// channel has seen so much confirmed.
     fn locate(&self, error: Error, confirmed: u64) -> Error {
         let _ = confirmed;
         error
@@ -78,95 +78,98 @@ pub(crate) enum DriveEnd {
     WithEnough,
 }
 
-/// Takes what is written to a channel to its inlet, until the end. Ends both, in every case.
+/// Takes what is written to a channel to what is downstream, until the end. Ends both, in every case.
 ///
 /// # Errors
 ///
 /// The first cause, if the stream did not end well.
-pub(crate) fn run<T>(channel: &Channel<T>, inlet: &mut dyn Inlet<T>) -> Result<DriveEnd, Error> {
+pub(crate) fn run<T>(
+    channel: &Channel<T>,
+    downstream: &mut dyn Downstream<T>,
+) -> Result<DriveEnd, Error> {
     loop {
-        if inlet.is_done() {
-            return have_enough(channel, inlet);
+        if downstream.is_done() {
+            return have_enough(channel, downstream);
         }
         if let Some(request) = channel.take()
-            && let Some(ended) = handle(channel, inlet, request)
+            && let Some(ended) = handle(channel, downstream, request)
         {
             return ended;
         }
     }
 }
 
-/// Takes one request of a channel to its inlet. Says how the stream has ended, if it has.
+/// Takes one request of a channel to what is downstream. Says how the stream has ended, if it has.
 pub(crate) fn handle<T>(
     channel: &Channel<T>,
-    inlet: &mut dyn Inlet<T>,
+    downstream: &mut dyn Downstream<T>,
     request: SinkRequest<T>,
 ) -> Option<Result<DriveEnd, Error>> {
     let (error, remainder) = match request {
-        SinkRequest::Write(mut batch) => match pass(channel, inlet, &mut batch) {
+        SinkRequest::Write(mut batch) => match pass(channel, downstream, &mut batch) {
             Ok(()) => {
                 channel.complete(batch);
                 return None;
             }
             Err(error) if error.is_enough() || channel.is_satisfied() => {
-                return Some(have_enough(channel, inlet));
+                return Some(have_enough(channel, downstream));
             }
             Err(error) => (error, batch),
         },
-        SinkRequest::Final => match inlet.finish() {
+        SinkRequest::Final => match downstream.finish() {
             Ok(()) => return Some(channel.finished().map(|()| DriveEnd::AtTheEnd)),
             Err(error) => (error, Batch::new()),
         },
         // A stage further down had enough, and everything before it ends well.
         SinkRequest::Release if channel.is_satisfied() => {
-            return Some(have_enough(channel, inlet));
+            return Some(have_enough(channel, downstream));
         }
         SinkRequest::Release => {
             let cause = channel.with_state(|state, _| state.errored().cloned());
             (cause.unwrap_or_else(Error::closed), Batch::new())
         }
     };
-    Some(Err(break_off(channel, inlet, error, remainder)))
+    Some(Err(break_off(channel, downstream, error, remainder)))
 }
 
-/// Ends the join and what is behind it with an error, and says what the first cause was.
+/// Ends the channel and what is behind it with an error, and says what the first cause was.
 fn break_off<T>(
     channel: &Channel<T>,
-    inlet: &mut dyn Inlet<T>,
+    downstream: &mut dyn Downstream<T>,
     error: Error,
     remainder: Batch<T>,
 ) -> Error {
-    let error = inlet.locate(error, channel.stats().confirmed);
+    let error = downstream.locate(error, channel.stats().confirmed);
     // It travels behind what was passed on before it.
-    if let Err(later) = inlet.rest(true) {
+    if let Err(later) = downstream.rest(true) {
         error.attach(later);
     }
     let first = channel.abandoned(error, remainder);
     // What was torn down does not travel behind anything, and a sink can tell by its interrupt.
     channel.spread();
-    inlet.fail(&first);
+    downstream.fail(&first);
     first
 }
 
 fn pass<T>(
     channel: &Channel<T>,
-    inlet: &mut dyn Inlet<T>,
+    downstream: &mut dyn Downstream<T>,
     batch: &mut Batch<T>,
 ) -> Result<(), Error> {
-    inlet.push_all(batch, &mut |part| channel.settle(part))?;
-    inlet.rest(channel.should_flush())
+    downstream.push_all(batch, &mut |part| channel.settle(part))?;
+    downstream.rest(channel.should_flush())
 }
 
-/// Ends the join well, and what is behind it as if the join had ended.
+/// Ends the channel well, and what is behind it as if the channel had ended.
 pub(crate) fn have_enough<T>(
     channel: &Channel<T>,
-    inlet: &mut dyn Inlet<T>,
+    downstream: &mut dyn Downstream<T>,
 ) -> Result<DriveEnd, Error> {
     channel.satisfy();
-    match inlet.finish() {
+    match downstream.finish() {
         Err(error) if !error.is_enough() => {
             let first = channel.abandoned(error, Batch::new());
-            inlet.fail(&first);
+            downstream.fail(&first);
             Err(first)
         }
         _ => {
@@ -177,12 +180,12 @@ pub(crate) fn have_enough<T>(
 }
 
 /// Another channel, which is ended in every case.
-pub(crate) struct ToJoin<T> {
+pub(crate) struct ToChannel<T> {
     channel: Arc<Channel<T>>,
     ended: bool,
 }
 
-impl<T> ToJoin<T> {
+impl<T> ToChannel<T> {
     pub(crate) const fn new(channel: Arc<Channel<T>>) -> Self {
         Self {
             channel,
@@ -191,7 +194,7 @@ impl<T> ToJoin<T> {
     }
 }
 
-impl<T> Inlet<T> for ToJoin<T> {
+impl<T> Downstream<T> for ToChannel<T> {
     #[inline]
     fn push(&mut self, chunk: T) -> Result<(), Error> {
         match self.channel.write(chunk, Wait::Forever) {
@@ -225,7 +228,7 @@ impl<T> Inlet<T> for ToJoin<T> {
     }
 }
 
-impl<T> Drop for ToJoin<T> {
+impl<T> Drop for ToChannel<T> {
     fn drop(&mut self) {
         if !self.ended {
             self.channel.abandon();
@@ -236,7 +239,7 @@ impl<T> Drop for ToJoin<T> {
 /// A transform, and what is behind it.
 pub(crate) struct Through<'a, I, O> {
     transform: &'a mut dyn Transform<I, O>,
-    inlet: &'a mut dyn Inlet<O>,
+    downstream: &'a mut dyn Downstream<O>,
     /// How what comes in is measured.
     strategy: Strategy<I>,
     /// How much of that the transform has taken without an error: its place, if it fails.
@@ -249,11 +252,11 @@ impl<'a, I, O> Through<'a, I, O> {
     pub(crate) fn new(
         transform: &'a mut dyn Transform<I, O>,
         strategy: Strategy<I>,
-        inlet: &'a mut dyn Inlet<O>,
+        downstream: &'a mut dyn Downstream<O>,
     ) -> Self {
         Self {
             transform,
-            inlet,
+            downstream,
             strategy,
             taken: 0,
             broken: false,
@@ -269,19 +272,19 @@ impl<I, O> Through<'_, I, O> {
     ) -> Result<(), Error> {
         let Self {
             transform,
-            inlet,
+            downstream,
             strategy,
             taken,
             broken,
         } = self;
-        let mut push = |chunk| inlet.push(chunk);
+        let mut push = |chunk| downstream.push(chunk);
         let outcome = guard(|| work(*transform, &mut Out::new(&mut push)));
         *broken = outcome.is_err();
         outcome.map_err(|error| error.of_stage(&transform.name(), *taken, strategy.unit()))
     }
 }
 
-impl<I, O> Inlet<I> for Through<'_, I, O> {
+impl<I, O> Downstream<I> for Through<'_, I, O> {
     #[inline]
     fn push(&mut self, chunk: I) -> Result<(), Error> {
         let (strategy, mut weight) = (self.strategy, 0);
@@ -297,23 +300,23 @@ impl<I, O> Inlet<I> for Through<'_, I, O> {
         if flush && !self.broken {
             self.call(|transform, out| transform.idle(out))?;
         }
-        self.inlet.rest(flush)
+        self.downstream.rest(flush)
     }
 
     fn finish(&mut self) -> Result<(), Error> {
         match self.call(|transform, out| transform.flush(out)) {
             // What is behind may have had enough, and ends well all the same.
             Err(error) if !error.is_enough() => Err(error),
-            _ => self.inlet.finish(),
+            _ => self.downstream.finish(),
         }
     }
 
     fn fail(&mut self, cause: &Error) {
         self.transform.fail(cause);
-        self.inlet.fail(cause);
+        self.downstream.fail(cause);
     }
 
     fn is_done(&self) -> bool {
-        self.transform.is_done() || self.inlet.is_done()
+        self.transform.is_done() || self.downstream.is_done()
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::Inlet;
+use super::Downstream;
 use crate::channel::mark::Strategy;
 use crate::error::Error;
 use crate::stage::sink::Sink;
@@ -14,7 +14,7 @@ use crate::threads::worker::guard;
 
 /// A sink, what it has confirmed, and what is held back to be written in one go.
 ///
-/// A batch that comes straight out of a join is written as it is. What a stage on the same thread
+/// A batch that comes straight out of a channel is written as it is. What a stage on the same thread
 /// passes on is staged, so that a line does not cost a system call.
 ///
 /// # Invariants
@@ -27,7 +27,7 @@ pub(crate) struct ToSink<'a, T, K> {
     most: usize,
     chunks: u64,
     confirmed: u64,
-    /// The same two, for others to look at. None where its join counts just the same.
+    /// The same two, for others to look at. None where its channel counts just the same.
     counts: Option<Arc<Counts>>,
     /// The sink has failed, and is not called again.
     broken: bool,
@@ -81,7 +81,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         }
     }
 
-    /// Wraps a sink that takes straight out of a join, which says what was confirmed.
+    /// Wraps a sink that takes straight out of a channel, which says what was confirmed.
     pub(crate) fn uncounted(
         sink: &'a mut K,
         strategy: Strategy<T>,
@@ -223,7 +223,7 @@ pub(super) fn stands_still<T>(batch: &mut Batch<T>, begun: Begun) -> Result<(), 
     Err(io::Error::from(io::ErrorKind::WriteZero).into())
 }
 
-impl<T, K: Sink<T>> Inlet<T> for ToSink<'_, T, K> {
+impl<T, K: Sink<T>> Downstream<T> for ToSink<'_, T, K> {
     fn push(&mut self, chunk: T) -> Result<(), Error> {
         let weight = self.strategy.weigh(&chunk);
         self.count();

@@ -18,12 +18,12 @@ use crate::stream::readable::Readable;
 impl<T: Send + 'static> Readable<T> {
     fn flow(self) -> Flow<Self> {
         let (interrupt, files) = (self.interrupt(), self.files());
-        let join = Arc::clone(self.join());
+        let channel = Arc::clone(self.channel());
         Flow {
             items: self,
             interrupt,
             files,
-            aborts: Some(Box::new(move |stream| join.aborts(stream))),
+            aborts: Some(Box::new(move |stream| channel.aborts(stream))),
         }
     }
 

@@ -45,14 +45,14 @@ use crate::threads::worker::Worker;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub struct Readable<T> {
-    join: Arc<Channel<T>>,
+    channel: Arc<Channel<T>>,
     /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
     current: Option<T>,
     /// The iterator has told the error.
     told: bool,
     /// Brings the chunks in. Gone if they come from a writer.
     worker: Worker<()>,
-    /// What a token acts on, if that is more than the join.
+    /// What a token acts on, if that is more than the channel.
     whole: Option<Arc<dyn Cancel>>,
     /// The files that it is read from, where they are known.
     files: Vec<FileId>,
@@ -64,17 +64,17 @@ impl<T: Send + 'static> Readable<T> {
         mut source: impl Source<T> + 'static,
         mark: HighWaterMark<U>,
     ) -> Self {
-        let join = Arc::new(Channel::new(mark.strategy()));
-        join.attach_source(source.interrupt());
-        source.aborts(&join.token());
+        let channel = Arc::new(Channel::new(mark.strategy()));
+        channel.attach_source(source.interrupt());
+        source.aborts(&channel.token());
         let files = source.files();
         let name = format!("highwater-read {}", source.name());
-        let brought_to = Arc::clone(&join);
+        let brought_to = Arc::clone(&channel);
         let worker = Worker::new(name, move || {
             // The error is the stream's, and told by whoever reads it.
             let _ = source::run(&*brought_to, source);
         });
-        Self::of(join, worker, None).reading(files)
+        Self::of(channel, worker, None).reading(files)
     }
 
     /// Makes a stream out of an iterator, which runs on a thread of the stream's own.
@@ -106,19 +106,19 @@ impl Readable<Bytes> {
 
 impl<T> Readable<T> {
     /// The end of a channel: whoever writes brings the chunks.
-    pub(crate) const fn of_channel(join: Arc<Channel<T>>) -> Self {
-        Self::of(join, Worker::Gone, None)
+    pub(crate) const fn of_channel(channel: Arc<Channel<T>>) -> Self {
+        Self::of(channel, Worker::Gone, None)
     }
 
-    /// The end of a join that `worker` fills. `whole` is what a token acts on, if that is more than
-    /// the join.
+    /// The end of a channel that `worker` fills. `whole` is what a token acts on, if that is more than
+    /// the channel.
     pub(crate) const fn of(
-        join: Arc<Channel<T>>,
+        channel: Arc<Channel<T>>,
         worker: Worker<()>,
         whole: Option<Arc<dyn Cancel>>,
     ) -> Self {
         Self {
-            join,
+            channel,
             current: None,
             told: false,
             worker,
@@ -134,8 +134,8 @@ impl<T> Readable<T> {
     }
 
     /// What is behind it.
-    pub(crate) const fn join(&self) -> &Arc<Channel<T>> {
-        &self.join
+    pub(crate) const fn channel(&self) -> &Arc<Channel<T>> {
+        &self.channel
     }
 
     /// What a token acts on.
@@ -145,7 +145,7 @@ impl<T> Readable<T> {
     {
         match &self.whole {
             Some(whole) => Arc::clone(whole),
-            None => self.join.clone(),
+            None => self.channel.clone(),
         }
     }
 
@@ -178,7 +178,7 @@ impl<T> Readable<T> {
         if self.worker.is_idle() {
             self.start()?;
         }
-        self.join.next(wait)
+        self.channel.next(wait)
     }
 
     /// Starts what brings the chunks in, if it has not started.
@@ -186,7 +186,7 @@ impl<T> Readable<T> {
     pub(crate) fn start(&mut self) -> Result<(), Error> {
         self.worker.start().map_err(|error| {
             let error = Error::from(error).during("start the thread of", "readable");
-            drop(self.join.destroy(error.clone()));
+            drop(self.channel.destroy(error.clone()));
             error
         })
     }
@@ -199,23 +199,23 @@ impl<T> Readable<T> {
     /// The chunk, if the end was read or the stream is gone.
     pub fn unshift(&mut self, chunk: T) -> Result<(), T> {
         if let Some(current) = self.current.take() {
-            if let Err(current) = self.join.unshift(current) {
+            if let Err(current) = self.channel.unshift(current) {
                 self.current = Some(current);
                 return Err(chunk);
             }
         }
-        self.join.unshift(chunk)
+        self.channel.unshift(chunk)
     }
 
     /// Takes in no more until [`resume`](Self::resume), whatever room there is: the source is not
     /// read, and writers wait. What is buffered can still be read.
     pub fn pause(&mut self) {
-        self.join.pause();
+        self.channel.pause();
     }
 
     /// Takes in again after a [`pause`](Self::pause).
     pub fn resume(&mut self) {
-        self.join.resume();
+        self.channel.resume();
     }
 
     /// Tears the stream down at once, with an error for both sides.
@@ -223,7 +223,7 @@ impl<T> Readable<T> {
     /// A source that is blocked in the kernel is woken, if it can be. On a stream that has ended
     /// already it does nothing: the first cause stays.
     pub fn destroy(&mut self, error: impl Into<Error>) {
-        drop(self.join.destroy(error.into()));
+        drop(self.channel.destroy(error.into()));
     }
 
     /// Puts the stream under a token: Node's `signal`.

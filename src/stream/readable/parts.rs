@@ -23,26 +23,26 @@ impl<T> Readable<T> {
         reason = "a length of 0 is not an empty buffer"
     )]
     pub fn len(&self) -> usize {
-        self.join.with_state(|state, _| state.len())
+        self.channel.with_state(|state, _| state.len())
     }
 
     /// The level at which writers wait: Node's `readableHighWaterMark`.
     #[must_use]
     #[doc(alias = "readableHighWaterMark")]
     pub fn high_water_mark(&self) -> usize {
-        self.join.with_state(|state, _| state.marks().high())
+        self.channel.with_state(|state, _| state.marks().high())
     }
 
     /// The first cause, if the stream has failed: Node's `errored`.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        self.join.with_state(|state, _| state.errored().cloned())
+        self.channel.with_state(|state, _| state.errored().cloned())
     }
 
     /// The most that was buffered at once, in the unit of the mark.
     #[must_use]
     pub fn peak(&self) -> usize {
-        self.join.stats().peak
+        self.channel.stats().peak
     }
 }
 
@@ -97,13 +97,13 @@ impl Readable<Bytes> {
             self.start()?;
         }
         if let Some(current) = self.current.take() {
-            if self.join.unshift(current).is_err() {
+            if self.channel.unshift(current).is_err() {
                 // The end was read, or the stream is gone, with this chunk still in hand.
                 return Err(self.error().unwrap_or_else(Error::closed));
             }
         }
         Ok(self
-            .join
+            .channel
             .read(amount, Wait::Forever)?
             .map(|taken| taken.concat()))
     }
@@ -166,7 +166,7 @@ impl<T: Send + 'static> Source<T> for Readable<T> {
     }
 
     fn aborts(&mut self, stream: &CancelToken) {
-        self.join.aborts(stream);
+        self.channel.aborts(stream);
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -180,7 +180,7 @@ impl<T: Send + 'static> Source<T> for Readable<T> {
 
 impl<T> Drop for Readable<T> {
     fn drop(&mut self) {
-        self.join.hang_up(Error::closed());
+        self.channel.hang_up(Error::closed());
         if !self.worker.is_idle() {
             // It has caught the panics of user code, and told them to whoever reads.
             let _ = self.worker.join();
@@ -190,7 +190,7 @@ impl<T> Drop for Readable<T> {
 
 impl<T> fmt::Debug for Readable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.join.with_state(|state, _| {
+        self.channel.with_state(|state, _| {
             f.debug_struct("Readable")
                 .field("len", &state.len())
                 .field("high_water_mark", &state.marks().high())
