@@ -360,6 +360,10 @@ pub use stream::writable::{Cork, Writable};
 pub use threads::sync::model::{Deadlines, Hints};
 pub use threads::waits::waiting;
 
+// 11. The guide: prose alone, which links to everything above.
+#[cfg(not(loom))]
+pub mod guide;
+
 /// The helpers of the tests call it so, which are here as well.
 #[cfg(test)]
 extern crate self as highwater;
