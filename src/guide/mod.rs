@@ -35,13 +35,6 @@
 //! | 23 | [Ctrl-C](ctrl_c) | How do I end cleanly on a signal? |
 //! | 24 | [The examples](examples) | Which example program shows what? |
 
-// The links lead to modules that features and platforms leave out. They are checked where everything
-// is there.
-#![cfg_attr(
-    not(all(unix, feature = "gzip", feature = "http")),
-    allow(rustdoc::broken_intra_doc_links)
-)]
-
 pub mod cancelling;
 pub mod ctrl_c;
 pub mod drain;

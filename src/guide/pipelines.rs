@@ -45,7 +45,9 @@
 //! ```
 //! use highwater::{Bytes, Fold, pipeline};
 //!
-//! let count = Fold::new(0, |n: usize, chunk: Bytes| n + chunk.iter().filter(|b| **b == b'\n').count());
+//! let count = Fold::new(0, |lines: usize, chunk: Bytes| {
+//!     lines + chunk.iter().filter(|byte| **byte == b'\n').count()
+//! });
 //! let (_, count) = pipeline(&b"one\ntwo\n"[..]).to(count).run_into()?;
 //! assert_eq!(count.into_inner(), 2);
 //! # Ok::<(), highwater::Error>(())
