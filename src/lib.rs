@@ -50,7 +50,7 @@
 //! | know what failed, where, and why | [`Error`], [`ErrorKind`], [`Failure`] | [errors](guide::errors) |
 //! | end a call that blocks | [`CancelToken`] | [cancelling](guide::cancelling), [Ctrl-C](guide::ctrl_c) |
 //! | bound many streams by one number | [`Budget`] | [memory](guide::memory) |
-//! | make an end or a stage of your own | [`Source`], [`Sink`], [`Transform`] | [testing](guide::testing) |
+//! | make an end or a stage of your own | [`Source`], [`Sink`], [`Transform`] | [transforms](guide::transforms), [testing](guide::testing) |
 //!
 //! | module | is | chapter |
 //! | --- | --- | --- |
@@ -92,8 +92,10 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 // What an example ignores, a program may ignore.
 #![doc(test(attr(deny(unused_must_use))))]
-// Says at each item which feature it needs, on docs.rs.
+// On docs.rs each item is labelled with the feature that it needs. That it is not there under the model
+// checker concerns no reader.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(docsrs, doc(auto_cfg(hide(loom))))]
 // Links to what a feature or a platform leaves out are checked where everything is there.
 #![cfg_attr(
     not(all(unix, feature = "gzip", feature = "http")),

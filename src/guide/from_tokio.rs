@@ -10,7 +10,7 @@
 //! | computes as much as it waits: compress, hash, parse | this crate: a stage that works hard blocks no executor |
 //! | reads and writes regular files | this crate: tokio does that on a pool of blocking threads |
 //! | serves up to a few thousand connections, most of them idle | this crate: an idle HTTP connection has no thread |
-//! | must build in seconds | this crate |
+//! | wants few dependencies: about twenty crates, with everything on | this crate |
 //!
 //! # Names
 //!
