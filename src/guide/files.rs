@@ -2,7 +2,8 @@
 //!
 //! The ends in [`fs`](crate::fs) name their path in errors and reports, and close properly.
 //! They also open what stands among files: pipes, terminals, devices. Those are polled, so that a
-//! blocked read or write of one can be cancelled.
+//! blocked read or write of one can be cancelled, also if it was inherited and whether it blocks or not; its
+//! flags stay as they are.
 //!
 //! | to do this | call | Node |
 //! | --- | --- | --- |

@@ -40,7 +40,8 @@
 //!
 //! What is written to a `Socket::writable` goes to the kernel from the thread that writes, without
 //! blocking. Only what the kernel does not take is queued, up to the mark, and only for that a thread
-//! starts. [`Writable::to`](crate::Writable::to) takes any [`Write`](std::io::Write), which cannot report
+//! starts. The same holds for [`Writable::from_sink`](crate::Writable::from_sink) of any sink that is
+//! [direct](crate::Sink::direct), as a [`SocketSink`](crate::net::SocketSink) is. [`Writable::to`](crate::Writable::to) takes any [`Write`](std::io::Write), which cannot report
 //! that it would block, and so always has a thread.
 //!
 //! # The end of a connection
