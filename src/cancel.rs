@@ -16,7 +16,7 @@ pub(crate) trait Cancel: Send + Sync {
     fn satisfy(&self) {
         self.stop();
     }
-    /// Says whether it was `stop` that ended it.
+    /// Returns whether it was `stop` that ended it.
     fn was_stopped(&self) -> bool;
 }
 
@@ -179,7 +179,7 @@ impl CancelToken {
         each(targets, |target| target.abort(&cause));
     }
 
-    /// Says whether either arm was used.
+    /// Returns whether either arm was used.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         let state = self.0.lock();

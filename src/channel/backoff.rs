@@ -35,7 +35,7 @@ impl Backoff {
         Ok(())
     }
 
-    /// Says whether it was woken, be it for nothing, before its time was up.
+    /// Returns whether it was woken, be it for nothing, before its time was up.
     pub(super) fn park<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
         match self.wait {
             Wait::Until(deadline) => !condvar.wait_until(guard, deadline).timed_out(),

@@ -105,7 +105,7 @@ impl Budget {
         })
     }
 
-    /// Says whether so much could be charged. If not, `waiter` is woken when something was given
+    /// Returns whether so much could be charged. If not, `waiter` is woken when something was given
     /// back.
     fn has_room(&self, bytes: usize, waiter: &Weak<dyn WakeWriters>) -> bool {
         let mut account = self.0.account.lock();
@@ -203,7 +203,7 @@ impl<T> Charge<T> {
         (self.cost)(chunk)
     }
 
-    /// Says whether so much could be charged. If not, the channel is woken when something was given
+    /// Returns whether so much could be charged. If not, the channel is woken when something was given
     /// back.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         self.budget.has_room(bytes, &self.channel)

@@ -137,12 +137,12 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Says whether it was a token that tore it down, or another stream: that has told why.
+    /// Returns whether it was a token that tore it down, or another stream: that has told why.
     pub(crate) fn was_aborted(&self) -> bool {
         self.write_side().aborted
     }
 
-    /// Says whether whoever reads has had enough.
+    /// Returns whether whoever reads needs no more.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.write_side().is_satisfied()
     }

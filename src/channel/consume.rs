@@ -1,4 +1,4 @@
-//! A channel whose reader is a thread of the library's own, which takes batches to a sink.
+//! A channel whose reader is a thread of the library, which takes batches to a sink.
 
 use super::{Channel, Consumer, Wait};
 use crate::cancel::Interrupt;
@@ -20,12 +20,12 @@ impl<T> Channel<T> {
         self.attach_reader(interrupt);
     }
 
-    /// Says how to wake a reader out of the kernel that takes its chunks one by one.
+    /// Returns how to wake a reader out of the kernel that takes its chunks one by one.
     pub(crate) fn attach_reader(&self, interrupt: Option<Interrupt>) {
         self.write_side().interrupt_sink = interrupt;
     }
 
-    /// Says how to wake whoever writes out of the kernel, beside those that were told before.
+    /// Returns how to wake whoever writes out of the kernel, beside those that were told before.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
         let known = write_side.interrupt_source.take();
@@ -60,14 +60,14 @@ impl<T> Channel<T> {
         self.wake_reader(write_side);
     }
 
-    /// Says whether the sink should flush before it says that its batch is done: nothing more is
+    /// Returns whether the sink should flush before it says that its batch is done: nothing more is
     /// queued that would be written before long, or a writer waits for it.
     pub(crate) fn should_flush(&self) -> bool {
         let write_side = self.write_side();
         write_side.flushing > 0 || write_side.state.is_queue_empty()
     }
 
-    /// Counts a part of the batch in hand as written. Says how much more is worth the writer's lock, as
+    /// Counts a part of the batch in hand as written. Returns how much more is worth the writer's lock, as
     /// it counts against the mark; nothing, if the rest is not wanted any more.
     pub(crate) fn settle(&self, part: Load) -> Option<usize> {
         let mut write_side = self.write_side();
@@ -106,7 +106,7 @@ impl<T> Channel<T> {
         outcome
     }
 
-    /// Says whether it would still take something.
+    /// Returns whether it would still take something.
     pub(crate) fn is_open(&self) -> bool {
         self.write_side().state.is_writable()
     }
@@ -131,7 +131,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The sink has had enough, and was finished and let go.
+    /// The sink needs no more, and was finished and let go.
     pub(crate) fn let_go(&self) {
         let mut write_side = self.write_side();
         let _ = write_side.complete();

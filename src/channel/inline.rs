@@ -105,7 +105,7 @@ impl<T> Channel<T> {
         self.write_side().take_inline()
     }
 
-    /// The batch that was run here is written. Says what is due next, if it is to be run here, or
+    /// The batch that was run here is written. Returns what is due next, if it is to be run here, or
     /// how the next write would fare.
     pub(crate) fn complete_inline(&self, batch: Batch<T>) -> Result<SinkRequest<T>, Pressure> {
         let mut write_side = self.write_side();
@@ -124,7 +124,7 @@ impl<T> Channel<T> {
         Err(pressure)
     }
 
-    /// Leaves a request that would block to the sink's thread. Says whether the caller has to start
+    /// Leaves a request that would block to the sink's thread. Returns whether the caller has to start
     /// one: there is none.
     #[must_use]
     pub(crate) fn defer(&self, rest: SinkRequest<T>) -> bool {
@@ -183,7 +183,7 @@ impl<T> Channel<T> {
             .flatten()
     }
 
-    /// Says whether the stream of a sink still lives, after what a batch has had it run.
+    /// Returns whether the stream of a sink still lives, after what a batch has had it run.
     pub(super) fn survived(&self) -> Result<(), Error> {
         let write_side = self.write_side();
         match write_side.state.errored() {

@@ -29,10 +29,10 @@ impl<T> Copy for InWeight<T> {}
 
 /// A unit in which chunks of type `T` can be weighed.
 pub trait Unit<T> {
-    /// Says what a chunk counts for, once, when it enters a stream.
+    /// Returns what a chunk counts for, once, when it enters a stream.
     fn weigher(&self) -> fn(&T) -> usize;
 
-    /// Says what a read of `n` means: that many units, cut out of chunks and across them, or one
+    /// Returns what a read of `n` means: that many units, cut out of chunks and across them, or one
     /// chunk.
     fn reads(&self) -> Reads {
         Reads::Items
@@ -127,7 +127,7 @@ pub struct HighWaterMark<U> {
 /// neither thread waits for the other at each of them.
 pub const DEFAULT_BYTES: usize = 4 * READ_BYTES;
 
-/// How much a byte source reads at once, in bytes, unless told otherwise.
+/// How much a byte source reads at once, in bytes, by default.
 ///
 /// Larger reads gain nothing on files and sockets and cost cache: with twice as much a file went to
 /// a socket in 1.6 times the time. With less the system calls show.

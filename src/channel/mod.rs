@@ -2,7 +2,7 @@
 //!
 //! A writer's chunks go into a [`WritableState`] under one lock. The reader takes everything that
 //! is queued in one go and hands it out, from a [`ReadableState`] under a lock of its own that
-//! nobody else wants, so that most reads cost no more than that. There is one condvar for each
+//! no other thread wants, so that most reads cost no more than that. There is one condvar for each
 //! direction. Before a thread parks it spins for a moment on a flag beside the lock, not on the
 //! lock: with a mark of a few chunks the threads take turns, and a park with its wake costs more
 //! than the work.
@@ -276,7 +276,7 @@ impl<T> Channel<T> {
         outcome.map(|()| write_side)
     }
 
-    /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
+    /// Returns what a wait of its writers is to the pipeline that their thread works for: none of what
     /// its meter counts, if the tally of the channel says it. By itself it is one for something outside.
     pub(crate) fn writers_wait_for(&self, what: Option<For>) {
         self.write_side().writers_for = what;
@@ -297,7 +297,7 @@ impl<T> Channel<T> {
         self.write_side().stats
     }
 
-    /// Says whether it was torn down, or is over.
+    /// Returns whether it was torn down, or is over.
     pub(crate) fn is_destroyed(&self) -> bool {
         self.write_side().state.is_destroyed()
     }

@@ -51,7 +51,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Says how the stream has ended, and has what is behind it know first.
+    /// Returns how the stream has ended, and has what is behind it know first.
     fn tell(&self, outcome: Result<(), Error>) -> Result<(), Error> {
         if outcome.is_err() {
             self.spread();
@@ -144,7 +144,7 @@ impl<T> Channel<T> {
         first
     }
 
-    /// Reports to the back what was handed over. Says whether that has drained it.
+    /// Reports to the back what was handed over. Returns whether that has drained it.
     fn settle_front(read_side: &mut ReadSide<T>, write_side: &mut WriteSide<T>) -> bool {
         let unsettled = std::mem::take(&mut read_side.unsettled);
         let events = if read_side.is_used_up() {
@@ -174,7 +174,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Answers the front with what the back has. Says whether that was the last.
+    /// Answers the front with what the back has. Returns whether that was the last.
     fn pull(&self, read_side: &mut ReadSide<T>, write_side: &mut WriteSide<T>) -> bool {
         if !read_side.wants_more() {
             return false;

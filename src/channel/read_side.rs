@@ -97,13 +97,13 @@ impl<T> ReadSide<T> {
         self.in_flight = false;
     }
 
-    /// Says whether nothing of the batch in flight is left.
+    /// Returns whether nothing of the batch in flight is left.
     #[inline]
     pub(super) fn is_used_up(&self) -> bool {
         self.in_flight && self.state.is_buffer_empty()
     }
 
-    /// Says whether the state asks for more.
+    /// Returns whether the state asks for more.
     #[inline]
     pub(super) fn wants_more(&mut self) -> bool {
         self.pulling = self.pulling || self.state.next_pull() == Some(Pull::More);

@@ -219,7 +219,7 @@ impl<T> Channel<T> {
         Ok(write_side)
     }
 
-    /// Says whether the budget is not used up, which is worth waiting for before anything is read.
+    /// Returns whether the budget is not used up, which is worth waiting for before anything is read.
     fn may_charge(&self, write_side: &WriteSide<T>) -> bool {
         let charge_point = self.charge_point.as_ref();
         charge_point
@@ -242,7 +242,7 @@ impl<T> Channel<T> {
         self.write_side()
     }
 
-    /// Says why `chunk` was not taken.
+    /// Returns why `chunk` was not taken.
     #[cold]
     fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
         match unmet {
@@ -321,7 +321,7 @@ impl<T> Channel<T> {
     }
 
     /// How the stream has ended for a writer that was told `error`: well, if it was stopped, or its
-    /// reader has had enough.
+    /// reader needs no more.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let write_side = self.write_side();
         let stopped = matches!(write_side.end, EndCause::Stopped);
@@ -367,7 +367,7 @@ impl<T> Channel<T> {
         Err(write_side.cause().unwrap_or_else(Error::closed))
     }
 
-    /// Waits until `deadline`, or until the stream takes no more. Says whether it still does.
+    /// Waits until `deadline`, or until the stream takes no more. Returns whether it still does.
     ///
     /// It is a sleep that a cancel ends, and no wait for room: it does not count as blocked.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {

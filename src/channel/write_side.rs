@@ -33,7 +33,7 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// Says whether it has to be notified.
+    /// Returns whether it has to be notified.
     pub(super) const fn is_asleep(self) -> bool {
         matches!(self, Self::Parked | Self::Resting)
     }
@@ -58,7 +58,7 @@ pub(super) enum Consumer {
 }
 
 impl Consumer {
-    /// Says whether the thread that makes a request due has to run it, or start what does.
+    /// Returns whether the thread that makes a request due has to run it, or start what does.
     pub(super) const fn runs_inline(self) -> bool {
         matches!(
             self,
@@ -70,7 +70,7 @@ impl Consumer {
         matches!(self, Self::Nonblocking { .. })
     }
 
-    /// The thread of a sink has started, or is gone. Says whether that changes anything.
+    /// The thread of a sink has started, or is gone. Returns whether that changes anything.
     pub(super) const fn set_thread(&mut self, there: bool) -> bool {
         match self {
             Self::Handle | Self::Thread => false,
@@ -240,7 +240,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Says whether a write would be taken now.
+    /// Returns whether a write would be taken now.
     #[inline]
     pub(super) fn admits(&self) -> bool {
         let room = if self.state.marks().high() == 0 {
@@ -251,7 +251,7 @@ impl<T> WriteSide<T> {
         room && !self.paused && self.state.is_writable()
     }
 
-    /// Says whether the reader has something to find here: a request, a nudge, or that all is over. A
+    /// Returns whether the reader has something to find here: a request, a nudge, or that all is over. A
     /// destroy leaves no request behind, so the one is not enough to wait for.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
@@ -261,12 +261,12 @@ impl<T> WriteSide<T> {
             || self.deferred.is_some()
     }
 
-    /// Says whether a chunk would be written to the sink by the thread that writes it.
+    /// Returns whether a chunk would be written to the sink by the thread that writes it.
     fn is_idle(&self) -> bool {
         self.consumer.runs_inline() && !self.state.is_running()
     }
 
-    /// Says whether a request is due that the thread that made it due runs itself. The release of a
+    /// Returns whether a request is due that the thread that made it due runs itself. The release of a
     /// sink that may block is left to the handle, which waits for it.
     #[inline]
     pub(super) fn is_due_inline(&self) -> bool {
@@ -275,12 +275,12 @@ impl<T> WriteSide<T> {
             && (self.consumer.is_nonblocking() || !self.state.is_destroyed())
     }
 
-    /// Says whether a sink takes the chunks, and not a reader's handle.
+    /// Returns whether a sink takes the chunks, and not a reader's handle.
     pub(super) fn has_sink(&self) -> bool {
         self.consumer != Consumer::Handle
     }
 
-    /// Says whether the reading side needed no more, which is a good end too: nothing else tears a
+    /// Returns whether the reading side needed no more, which is a good end too: nothing else tears a
     /// stream down without an error.
     pub(super) fn is_satisfied(&self) -> bool {
         self.state.is_destroyed() && self.state.errored().is_none() && !self.state.is_finished()
@@ -349,7 +349,7 @@ impl<T> WriteSide<T> {
         (self.stats.confirmed, self.stats.confirmed_weightless)
     }
 
-    /// Says whether so much has arrived for good: a sink does not just write, but flushes before its
+    /// Returns whether so much has arrived for good: a sink does not just write, but flushes before its
     /// batch is done, if a writer waits for that.
     pub(super) fn has_flushed(&self, written: Arrived) -> bool {
         let (weight, weightless) = if self.has_sink() {
@@ -381,7 +381,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Holds the invariants against what is there.
+    /// Checks the invariants.
     pub(super) fn check(&self) {
         debug_assert!(
             matches!(self.end, EndCause::Open) || !self.state.is_writable(),

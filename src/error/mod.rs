@@ -180,12 +180,12 @@ impl Error {
         })
     }
 
-    /// Says whether this is [`enough`](Self::enough).
+    /// Returns whether this is [`enough`](Self::enough).
     pub(crate) fn is_enough(&self) -> bool {
         self.0.enough
     }
 
-    /// Says whether it tells only that the stream is going down.
+    /// Returns whether it tells only that the stream is going down.
     pub(crate) fn is_echo(&self) -> bool {
         self.0.echo
     }
@@ -217,7 +217,7 @@ impl Error {
         Self::new(ErrorKind::Panicked, format!("panicked: {said}"))
     }
 
-    /// Says what was being done, and to what: `during("write to", "out.bin")`.
+    /// Returns what was being done, and to what: `during("write to", "out.bin")`.
     ///
     /// What is said already stays: the place nearest to the failure knows best.
     #[must_use]
@@ -250,13 +250,13 @@ impl Error {
         named.edit(|inner| inner.begins = true)
     }
 
-    /// Says how many bytes had gone well. What is said already stays.
+    /// Returns how many bytes had gone well. What is said already stays.
     #[must_use]
     pub fn at(self, byte: u64) -> Self {
         self.at_unit(byte, "byte")
     }
 
-    /// Says how far it had come, in whatever a stream counts.
+    /// Returns how far it had come, in whatever a stream counts.
     pub(crate) fn at_unit(self, offset: u64, unit: &'static str) -> Self {
         if self.0.offset.is_some() {
             return self;
@@ -270,7 +270,7 @@ impl Error {
         self.edit(|inner| inner.message = Some(message.into_boxed_str()))
     }
 
-    /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
+    /// Changes an error that no other thread holds yet. One that is known elsewhere stays as it is.
     fn edit(mut self, change: impl FnOnce(&mut ErrorState)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             change(inner);
@@ -320,13 +320,13 @@ impl Error {
         std::iter::successors(self.0.later.get(), |error| error.0.later.get())
     }
 
-    /// Says whether both are one error, and not just alike.
+    /// Returns whether both are one error, and not just alike.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Says why, all of it and each thing once: for what stands behind words of its own.
+    /// Returns why, all of it and each thing once: for what stands behind words of its own.
     #[cfg(unix)]
     pub(crate) fn reason(&self) -> String {
         let inner = &*self.0;

@@ -61,13 +61,13 @@ impl<T> WriteError<T> {
         }
     }
 
-    /// Says whether the buffer was full.
+    /// Returns whether the buffer was full.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Says whether the stream is gone.
+    /// Returns whether the stream is gone.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(..))

@@ -259,7 +259,7 @@ impl<T: Send + 'static> FromReadable<T> {
                 }
                 Err(error) if nothing(&error) => continue,
                 Ok(None) => return downstream.finish().map(|()| DriveEnd::AtTheEnd),
-                // Somebody further down has had enough, and said so for all that is before him.
+                // Somebody further down needs no more, and said so for all that is before him.
                 Err(_) if self.readable.channel().is_satisfied() => break,
                 Err(error) => {
                     // Behind what was read before it.

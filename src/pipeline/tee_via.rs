@@ -26,7 +26,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// slower of the two paces both.
     ///
     /// A clone of each chunk is passed on: of bytes that is no copy. The pipeline is done when
-    /// both sinks are, and fails if either does; a second sink that has had enough is left out
+    /// both sinks are, and fails if either does; a second sink that needs no more is left out
     /// from then on. For more than that, such as a branch that may fall behind, end the pipeline in
     /// a [`Broadcast`](crate::Broadcast).
     ///
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let taken = Arc::clone(&side);
             plan.thread(row, move || {
                 drive::run(&taken, &mut ToSink::new(&mut sink, strategy, &mut |_| {}))?;
-                // Also if it has had enough: what is before it has another sink.
+                // Also if it needs no more: what is before it has another sink.
                 Ok(DriveEnd::AtTheEnd)
             });
             plan.channels.push(Arc::new(Beside(side.clone())));
@@ -197,7 +197,7 @@ impl<T: Send> Cancel for Beside<T> {
         self.0.abort(cause);
     }
 
-    /// It is what is behind the tee that has had enough. The second sink gets what was passed on
+    /// It is what is behind the tee that needs no more. The second sink gets what was passed on
     /// before that, and then an end.
     fn satisfy(&self) {}
 
@@ -225,7 +225,7 @@ struct FirstHalf<K> {
 
 impl<K> FirstHalf<K> {
     /// If the other half is gone, what fails here is no news: whatever took that down is the cause,
-    /// unless it has had enough.
+    /// unless it needs no more.
     fn call(&mut self, work: impl FnOnce(&mut K) -> Result<(), Error>) -> Result<(), Error> {
         let outcome = work(&mut self.sink);
         if outcome.is_ok() || !self.shared.unread.load(Ordering::Acquire) {

@@ -80,7 +80,7 @@ enum Exit {
 }
 
 impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
-    /// Makes the copy, as far as it goes. Says what is still to be run, which is nothing unless
+    /// Makes the copy, as far as it goes. Returns what is still to be run, which is nothing unless
     /// the kernel has refused, and which way the bytes went.
     pub(super) fn run(
         mut self,
@@ -206,7 +206,7 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
         exit
     }
 
-    /// Has the channel end as the copy has. Says whether that is the end of the source.
+    /// Has the channel end as the copy has. Returns whether that is the end of the source.
     fn end(&mut self, exit: Exit) -> bool {
         match exit {
             Exit::Source(error) => {

@@ -111,13 +111,13 @@ impl Buffer {
         self.filled
     }
 
-    /// Says whether nothing was put in.
+    /// Returns whether nothing was put in.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.filled == 0
     }
 
-    /// Says whether nothing more goes in.
+    /// Returns whether nothing more goes in.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {

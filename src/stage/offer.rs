@@ -1,6 +1,6 @@
 //! Copies that a source and a sink make together, without a chunk in between.
 //!
-//! A source offers what the system can read from by itself, and a sink that the system can write
+//! A source offers what the operating system can read from by itself, and a sink that the operating system can write
 //! to takes the offer. What an offer is, and how the copy is made, is known to the ends of a
 //! platform; a pipeline only has one slice moved after another, and looks after everything else.
 

@@ -35,12 +35,12 @@ const NAME: &str = "par_map";
 
 /// How many slots there may be for each hand: one for what it has, and one for what is done or
 /// waits, so that no hand waits for its neighbour.
-const SLOTS_PER_HAND: usize = 2;
+const SLOTS_PER_THREAD: usize = 2;
 
 /// How many slots there may be for so many hands.
-pub(crate) const fn slots(hands: usize) -> usize {
-    let hands = if hands == 0 { 1 } else { hands };
-    SLOTS_PER_HAND.saturating_mul(hands)
+pub(crate) const fn slots(threads: usize) -> usize {
+    let threads = if threads == 0 { 1 } else { threads };
+    SLOTS_PER_THREAD.saturating_mul(threads)
 }
 
 /// For how long a hand should have something to do, so that handing it over is small beside it.
@@ -74,17 +74,17 @@ struct Bundler<T> {
 }
 
 impl<T> Bundler<T> {
-    fn new(strategy: Strategy<T>, hands: usize) -> Self {
+    fn new(strategy: Strategy<T>, threads: usize) -> Self {
         Self {
             held: Batch::new(),
             at: 0,
-            most: strategy.marks().high() / slots(hands).saturating_add(2),
+            most: strategy.marks().high() / slots(threads).saturating_add(2),
             strategy,
             item_nanos: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
 
-    /// Adds an item. Says whether the bundle is worth a hand.
+    /// Adds an item. Returns whether the bundle is worth a hand.
     fn add(&mut self, item: T) -> bool {
         let weight = self.strategy.weigh(&item);
         self.held.push(item, weight);
@@ -114,7 +114,7 @@ impl<T> Bundler<T> {
     fn work<U, R, F, G>(
         &self,
         make: F,
-        hand_on: G,
+        pass_on: G,
     ) -> impl Fn(Bundle<T>) -> Made<R> + use<T, U, R, F, G>
     where
         F: Fn(T) -> Result<U, Error>,
@@ -128,7 +128,7 @@ impl<T> Bundler<T> {
             while let Some(item) = items.pop() {
                 let result = guard(|| make(item.chunk));
                 let result = result.map_err(|error| error.of_stage(NAME, at, unit));
-                made.push(guard(|| hand_on(result)));
+                made.push(guard(|| pass_on(result)));
                 if has_failed(&made) {
                     break;
                 }
@@ -142,7 +142,7 @@ impl<T> Bundler<T> {
     }
 }
 
-/// Says whether the work has failed at the last of these.
+/// Returns whether the work has failed at the last of these.
 fn has_failed<R>(made: &Made<R>) -> bool {
     made.last().is_some_and(Result::is_err)
 }
@@ -152,21 +152,21 @@ pub(crate) struct Submit<T, U> {
     /// What was handed over, for others to look at: what its channel counts are slots.
     counts: Arc<Counts>,
     bundler: Bundler<T>,
-    crew: WorkerPool<Bundle<T>, Made<U>>,
+    pool: WorkerPool<Bundle<T>, Made<U>>,
 }
 
 impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
     pub(crate) fn new(
-        hands: usize,
+        threads: usize,
         strategy: Strategy<T>,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
-        let bundler = Bundler::new(strategy, hands);
+        let bundler = Bundler::new(strategy, threads);
         let work = bundler.work(work, |result| result);
         Self {
             counts: Arc::default(),
             bundler,
-            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
         }
     }
@@ -176,7 +176,7 @@ impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
     }
 
     pub(crate) fn halt(&self) -> Halt {
-        self.crew.halt()
+        self.pool.halt()
     }
 }
 
@@ -191,20 +191,20 @@ impl<T: Send + 'static, U: Send + 'static> Transform<T, Pending<Made<U>>> for Su
 
     fn idle(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
         match self.bundler.take() {
-            Some(bundle) => out.push(self.crew.submit(bundle)?),
+            Some(bundle) => out.push(self.pool.submit(bundle)?),
             None => Ok(()),
         }
     }
 
     fn flush(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
         self.idle(out)?;
-        self.crew.finish();
+        self.pool.finish();
         Ok(())
     }
 
     /// What came in before is done all the same, for it comes before the error.
     fn fail(&mut self, _cause: &Error) {
-        self.crew.finish();
+        self.pool.finish();
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -240,19 +240,19 @@ impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
 /// order they are done.
 pub(crate) struct SubmitUnordered<T> {
     bundler: Bundler<T>,
-    crew: WorkerPool<Bundle<T>, Made<()>>,
+    pool: WorkerPool<Bundle<T>, Made<()>>,
     /// What is on the way: what has failed there is told by the slot.
     slots: VecDeque<Pending<Made<()>>>,
 }
 
 impl<T: Send + 'static> SubmitUnordered<T> {
     pub(crate) fn new<U: Send + 'static>(
-        hands: usize,
+        threads: usize,
         strategy: Strategy<T>,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
         output: Arc<Channel<U>>,
     ) -> Self {
-        let bundler = Bundler::new(strategy, hands);
+        let bundler = Bundler::new(strategy, threads);
         let work = bundler.work(work, move |result: Result<U, Error>| {
             // Told at once, for nothing more may come in that this stage could learn it by.
             let result = result.map_err(|error| output.fail(error))?;
@@ -261,14 +261,14 @@ impl<T: Send + 'static> SubmitUnordered<T> {
         });
         Self {
             bundler,
-            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
             slots: VecDeque::new(),
         }
     }
 
     pub(crate) fn halt(&self) -> Halt {
-        self.crew.halt()
+        self.pool.halt()
     }
 
     /// Waits for the oldest slot.
@@ -292,10 +292,10 @@ impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
         let Some(bundle) = self.bundler.take() else {
             return Ok(());
         };
-        while self.slots.len() >= slots(self.crew.hands()) {
+        while self.slots.len() >= slots(self.pool.hands()) {
             self.settle()?;
         }
-        self.slots.push_back(self.crew.submit(bundle)?);
+        self.slots.push_back(self.pool.submit(bundle)?);
         Ok(())
     }
 
@@ -309,7 +309,7 @@ impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
 
     /// What came in before is done all the same, for it comes before the error.
     fn fail(&mut self, _cause: &Error) {
-        self.crew.finish();
+        self.pool.finish();
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -22,7 +22,7 @@ use crate::threads::worker::guard;
 /// nor do more than [`LINE_MAX`] wait.
 pub(crate) struct WorkerPool<T, U> {
     name: &'static str,
-    hands: usize,
+    limit: usize,
     work: Work<T, U>,
     /// Tells a result that is a failure although it is one.
     fails: fn(&U) -> bool,
@@ -34,7 +34,7 @@ pub(crate) struct WorkerPool<T, U> {
     failed: Arc<AtomicU64>,
     /// None before the first item.
     line: Option<Line<T, U>>,
-    /// How many threads there may be: as many as hands, or as the system gives.
+    /// How many threads there may be: as many as hands, or as the operating system gives.
     most: usize,
     threads: Vec<JoinHandle<()>>,
 }
@@ -68,19 +68,19 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
     /// Makes a crew of at most so many hands, one at least. Nothing is started.
     pub(crate) fn new(
         name: &'static str,
-        hands: usize,
+        limit: usize,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
-            hands: hands.max(1),
+            limit: limit.max(1),
             work: Arc::new(work),
             fails: |_| false,
             given: 0,
             done: Arc::default(),
             failed: Arc::new(AtomicU64::new(u64::MAX)),
             line: None,
-            most: hands.max(1),
+            most: limit.max(1),
             threads: Vec::new(),
         }
     }
@@ -92,7 +92,7 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
     }
 
     pub(crate) const fn hands(&self) -> usize {
-        self.hands
+        self.limit
     }
 
     /// What lets a cancel tell the hands to begin nothing more.
@@ -130,11 +130,11 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
     fn line(&mut self) -> Result<&Sender<Job<T, U>>, Error> {
         let (line, jobs) = self
             .line
-            .get_or_insert_with(|| bounded(self.hands.min(LINE_MAX)));
+            .get_or_insert_with(|| bounded(self.limit.min(LINE_MAX)));
         let on_the_way = self.given - self.done.load(Ordering::Acquire);
         let count = self.threads.len();
         if on_the_way > count as u64 && count < self.most {
-            let deferred = PoolWorker {
+            let worker = PoolWorker {
                 jobs: jobs.clone(),
                 work: Arc::clone(&self.work),
                 fails: self.fails,
@@ -142,12 +142,12 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
                 done: Arc::clone(&self.done),
             };
             let name = format!("highwater-{}-{count}", self.name);
-            match Builder::new().name(name).spawn(move || deferred.run()) {
+            match Builder::new().name(name).spawn(move || worker.run()) {
                 Ok(thread) => self.threads.push(thread),
                 Err(error) if count == 0 => {
                     return Err(Error::from(error).during("start the threads of", self.name));
                 }
-                // It is not asked for again: the system would say the same at each item.
+                // It is not asked for again: the operating system would say the same at each item.
                 Err(_) => self.most = count,
             }
         }
@@ -228,7 +228,7 @@ impl<T, U> PoolWorker<T, U> {
 }
 
 impl<U> Pending<U> {
-    /// Says whether the result is there, so that it is not waited for.
+    /// Returns whether the result is there, so that it is not waited for.
     pub(crate) fn is_ready(&self) -> bool {
         !self.result.is_empty()
     }

@@ -98,7 +98,7 @@ impl<I, O, S> Duplex<I, O, S> {
         Ok(())
     }
 
-    /// Says what becomes of the writing half when the reading half has ended.
+    /// Returns what becomes of the writing half when the reading half has ended.
     #[must_use]
     pub const fn half_open(mut self, policy: HalfOpen) -> Self {
         self.half_open = policy;

@@ -81,7 +81,7 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
 /// [`Child`](std::process::Child) has. They may have been set to not block. Any other writer is called
 /// and waited for.
 ///
-/// It is flushed, and not closed: to close it, and to hear what the system says then, is up to the caller who gets it
+/// It is flushed, and not closed: to close it, and to hear what the operating system says then, is up to the caller who gets it
 /// back.
 #[derive(Debug)]
 pub struct WriteSink<W> {

@@ -48,7 +48,7 @@ pub(crate) fn start(
     Ok(loom::thread::spawn(body))
 }
 
-/// Says whether the process has a thread beside this one whose name `counts`; yes, where the system
+/// Returns whether the process has a thread beside this one whose name `counts`; yes, where the operating system
 /// does not tell.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]
 pub(crate) fn other_threads(counts: impl Fn(&str) -> bool) -> bool {
@@ -69,7 +69,7 @@ pub(crate) fn other_threads(_counts: impl Fn(&str) -> bool) -> bool {
     true
 }
 
-/// Says whether a thread has ended, so that to join it does not wait.
+/// Returns whether a thread has ended, so that to join it does not wait.
 #[cfg(all(unix, not(loom)))]
 fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()

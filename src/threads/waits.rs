@@ -141,7 +141,7 @@ pub(crate) fn waited_for(what: Option<For>, waited: Duration) {
     }
 }
 
-/// Says whether this thread has a meter.
+/// Returns whether this thread has a meter.
 #[cfg_attr(any(not(unix), loom), allow(dead_code))]
 pub(crate) fn is_measured() -> bool {
     with_meter(|meter| meter.is_some())

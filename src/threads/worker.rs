@@ -40,7 +40,7 @@ impl<R> Worker<R> {
         matches!(self, Self::Idle { .. })
     }
 
-    /// Says whether the thread has ended, or never was.
+    /// Returns whether the thread has ended, or never was.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn is_finished(&self) -> bool {
         match self {

@@ -59,33 +59,31 @@ impl<T> Fanout<T> {
         error: &Error,
         keep: impl Fn(&mut Core<T>, Batch<T>) -> Batch<T>,
     ) -> Option<Batch<T>> {
-        let outlets = self.core().outlets();
+        let branches = self.core().branches();
         // In the order in which they came, which is everybody's order.
-        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.deferred()).collect();
+        let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();
         let mut core = self.core();
-        let last = |outlets: &[Arc<BranchEnd<T>>]| outlets.last().map(|outlet| outlet.id);
-        if last(&outlets) < last(&core.outlets()) {
+        let last = |branches: &[Arc<BranchEnd<T>>]| branches.last().map(|branch| branch.id);
+        if last(&branches) < last(&core.branches()) {
             return None;
         }
         let first = core.state.errored().cloned();
         if core.state.is_over() {
-            drop((core, hands));
+            drop((core, guards));
             if let Some(first) = first {
                 first.attach(error.clone());
             }
             return Some(Batch::new());
         }
         let first = first.unwrap_or_else(|| error.clone());
-        let mut given_back = Self::ahead_of_queue(&outlets, &mut hands, &core);
+        let mut given_back = Self::ahead_of_queue(&branches, &mut guards, &core);
         given_back.append(&mut core.state.destroy(first.clone()));
-        let hands_of = hands.iter_mut();
-        let in_hand: Vec<_> = hands_of
-            .map(|deferred| mem::take(&mut deferred.batch))
-            .collect();
+        let all = guards.iter_mut();
+        let in_hand: Vec<_> = all.map(|pending| mem::take(&mut pending.batch)).collect();
         let let_go = core.state.take_let_go();
         let given_back = keep(&mut core, given_back);
         let aborts = core.take_aborts();
-        drop(hands);
+        drop(guards);
         self.wake_all(core);
         first.attach(error.clone());
         aborts.tell();
@@ -95,19 +93,19 @@ impl<T> Fanout<T> {
 
     /// Takes what the branch that is furthest behind has in hand, and is not in the queue any more.
     fn ahead_of_queue(
-        outlets: &[Arc<BranchEnd<T>>],
-        hands: &mut [TryMutexGuard<'_, BranchBatch<T>>],
+        branches: &[Arc<BranchEnd<T>>],
+        guards: &mut [TryMutexGuard<'_, BranchBatch<T>>],
         core: &Core<T>,
     ) -> Batch<T> {
         let mut ahead = Batch::new();
-        let starts = outlets.iter().zip(hands.iter_mut());
-        let starts = starts.filter_map(|(outlet, deferred)| {
-            let taken = core.state.taken(outlet.id)?;
-            Some((taken - deferred.batch.len() as u64, deferred))
+        let starts = branches.iter().zip(guards.iter_mut());
+        let starts = starts.filter_map(|(branch, pending)| {
+            let taken = core.state.taken(branch.id)?;
+            Some((taken - pending.batch.len() as u64, pending))
         });
-        if let Some((start, deferred)) = starts.min_by_key(|(start, _)| *start) {
+        if let Some((start, pending)) = starts.min_by_key(|(start, _)| *start) {
             for _ in start..core.state.first_number() {
-                let Some(first) = deferred.batch.pop() else {
+                let Some(first) = pending.batch.pop() else {
                     break;
                 };
                 ahead.push(first.chunk, first.weight);
@@ -128,28 +126,28 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
-    /// Says whether the writer is the sink of a stream that was torn down.
+    /// Returns whether the writer is the sink of a stream that was torn down.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.core().interrupted
     }
 
     /// Makes a branch come back out of every wait, now and later.
-    pub(crate) fn interrupt_branch(&self, outlet: &BranchEnd<T>) {
+    pub(crate) fn interrupt_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
-        for seat in &mut core.seats {
-            seat.interrupted |= seat.outlet.id == outlet.id;
+        for slot in &mut core.slots {
+            slot.interrupted |= slot.branch.id == branch.id;
         }
         self.wake_all(core);
     }
 
     /// A branch goes away, and lets go what it has not read. What it is told from now on comes
     /// back: an error that came before this one, or this one.
-    pub(crate) fn leave(&self, outlet: &BranchEnd<T>, why: Error) -> Error {
-        let in_hand = mem::take(&mut outlet.deferred().batch);
+    pub(crate) fn leave(&self, branch: &BranchEnd<T>, why: Error) -> Error {
+        let in_hand = mem::take(&mut branch.pending().batch);
         let mut core = self.core();
-        let before = core.state.gone(outlet.id);
-        core.remove(outlet);
-        let events = core.state.leave(outlet.id, why.clone());
+        let before = core.state.gone(branch.id);
+        core.remove(branch);
+        let events = core.state.leave(branch.id, why.clone());
         let let_go = core.state.take_let_go();
         self.wake_writer(core, events);
         drop((in_hand, let_go));
@@ -157,14 +155,14 @@ impl<T> Fanout<T> {
     }
 
     /// Cuts a branch off, with an error for it.
-    pub(crate) fn abort_branch(&self, outlet: &BranchEnd<T>, cause: Error) {
-        let mut deferred = outlet.deferred();
+    pub(crate) fn abort_branch(&self, branch: &BranchEnd<T>, cause: Error) {
+        let mut pending = branch.pending();
         let mut core = self.core();
-        let in_hand = mem::take(&mut deferred.batch);
-        let _ = core.state.abort(outlet.id, cause);
+        let in_hand = mem::take(&mut pending.batch);
+        let _ = core.state.abort(branch.id, cause);
         let let_go = core.state.take_let_go();
         let aborts = core.take_aborts();
-        drop(deferred);
+        drop(pending);
         self.wake_all(core);
         aborts.tell();
         drop((in_hand, let_go));
@@ -173,9 +171,9 @@ impl<T> Fanout<T> {
 
 impl<T: Clone> Fanout<T> {
     /// A branch gets what was written up to now, and then an end of its own.
-    pub(crate) fn stop_branch(&self, outlet: &BranchEnd<T>) {
+    pub(crate) fn stop_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
-        let _ = core.state.stop(outlet.id);
+        let _ = core.state.stop(branch.id);
         let let_go = core.state.take_let_go();
         self.wake_all(core);
         drop(let_go);
@@ -195,11 +193,11 @@ impl<T: Send> Cancel for Fanout<T> {
 
     fn abort(&self, cause: &Error) {
         // For whoever asks for what was not delivered.
-        let kept = self.tear_down(cause, |core, mut batch| {
+        let rest = self.tear_down(cause, |core, mut batch| {
             core.undelivered.append(&mut batch);
             batch
         });
-        debug_assert!(kept.is_empty());
+        debug_assert!(rest.is_empty());
     }
 
     fn was_stopped(&self) -> bool {

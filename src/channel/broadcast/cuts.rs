@@ -25,10 +25,10 @@ impl<T> Core<T> {
     /// Takes the streams that are to be aborted, for their branches are gone.
     #[cold]
     pub(super) fn take_aborts(&mut self) -> Aborts {
-        let Self { seats, state, .. } = self;
-        let gone = seats.iter_mut().filter_map(|seat| {
-            let cause = state.gone(seat.outlet.id)?;
-            Some((seat.read_for.take()?, cause))
+        let Self { slots, state, .. } = self;
+        let gone = slots.iter_mut().filter_map(|slot| {
+            let cause = state.gone(slot.branch.id)?;
+            Some((slot.read_for.take()?, cause))
         });
         Aborts(gone.collect())
     }
@@ -36,11 +36,11 @@ impl<T> Core<T> {
 
 impl<T> Fanout<T> {
     /// A branch is read for a stream, which is aborted if the branch is torn down.
-    pub(crate) fn aborts(&self, outlet: &BranchEnd<T>, stream: &CancelToken) {
+    pub(crate) fn aborts(&self, branch: &BranchEnd<T>, stream: &CancelToken) {
         let mut core = self.core();
-        let seat = (core.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
-        if let Some(seat) = seat {
-            seat.read_for = Some(stream.clone());
+        let slot = (core.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
+        if let Some(slot) = slot {
+            slot.read_for = Some(stream.clone());
         }
         // It may be gone already.
         let aborts = core.take_aborts();
@@ -49,7 +49,7 @@ impl<T> Fanout<T> {
     }
 
     /// Parks until it is woken, the time is up, or that of a branch is, and counts the time against
-    /// the branches that are waited for. Says whether the own time is not up.
+    /// the branches that are waited for. Returns whether the own time is not up.
     #[cold]
     pub(super) fn park_and_count<'a>(
         &'a self,
@@ -88,23 +88,23 @@ impl<T> Fanout<T> {
         core: MutexGuard<'a, Core<T>>,
         waited: Duration,
     ) -> MutexGuard<'a, Core<T>> {
-        let outlets = core.outlets();
+        let branches = core.branches();
         drop(core);
         // In the order in which they came, which is everybody's order.
-        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.deferred()).collect();
+        let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();
         let mut core = self.core();
-        for (outlet, deferred) in outlets.iter().zip(&mut hands) {
-            let _ = Self::settle(outlet, deferred, &mut core);
+        for (branch, pending) in branches.iter().zip(&mut guards) {
+            let _ = Self::settle(branch, pending, &mut core);
         }
         let (cut_off, _) = core.state.waited(waited);
-        let of_those = outlets.iter().zip(&mut hands);
-        let of_those = of_those.filter(|(outlet, _)| cut_off.contains(&outlet.id));
+        let of_those = branches.iter().zip(&mut guards);
+        let of_those = of_those.filter(|(branch, _)| cut_off.contains(&branch.id));
         let in_hand: Vec<Batch<T>> = of_those
-            .map(|(_, deferred)| std::mem::take(&mut deferred.batch))
+            .map(|(_, pending)| std::mem::take(&mut pending.batch))
             .collect();
         let let_go = core.state.take_let_go();
         let aborts = core.take_aborts();
-        drop(hands);
+        drop(guards);
         // A branch that is to be told may be waiting: at a mark of 0 there are such.
         self.wake_all(core);
         drop((in_hand, let_go));

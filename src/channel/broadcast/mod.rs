@@ -2,7 +2,7 @@
 //!
 //! What is written goes into a [`FanoutState`] under one lock, the core. A branch that paces takes
 //! all that is queued for it in one go and hands it out from under a lock of its own, its hand,
-//! which nobody else wants; so it needs the core a few times a batch and not once a chunk. One that
+//! which no other thread wants; so it needs the core a few times a batch and not once a chunk. One that
 //! does not pace takes a chunk at a time, for whether it is cut off, or misses something, is decided
 //! by how far it has really read.
 //!
@@ -59,7 +59,7 @@ pub(crate) struct Fanout<T> {
 /// What the lock guards. Everything here is decided under it, and nothing waits.
 struct Core<T> {
     state: FanoutState<T, Error>,
-    seats: Vec<BranchSlot<T>>,
+    slots: Vec<BranchSlot<T>>,
     /// A token's `stop` has ended the stream, and not the writer.
     stopped: bool,
     /// The writer is the sink of a stream that is torn down: it waits no more.
@@ -71,7 +71,7 @@ struct Core<T> {
     /// There was another thread when one was about to park.
     may_park: bool,
     /// A branch that nothing reads has been told of.
-    told_unread: bool,
+    reported_unread: bool,
     /// What an abort has taken from the branches.
     undelivered: Batch<T>,
     /// The most that any branch had to read.
@@ -80,7 +80,7 @@ struct Core<T> {
 
 /// A branch, as the core knows it.
 struct BranchSlot<T> {
-    outlet: Arc<BranchEnd<T>>,
+    branch: Arc<BranchEnd<T>>,
     /// The branch is the source of a stream that is torn down: it waits no more.
     interrupted: bool,
     /// It has found nothing, and was not told of anything since.
@@ -93,7 +93,7 @@ struct BranchSlot<T> {
 pub(crate) struct BranchEnd<T> {
     id: BranchId,
     policy: BranchPolicy,
-    deferred: Padded<TryMutex<BranchBatch<T>>>,
+    pending: Padded<TryMutex<BranchBatch<T>>>,
     /// Down while it is hungry. Each branch has its own: one that finds nothing would hide from the
     /// others that there was something for them.
     filled_flag: Flag,
@@ -133,56 +133,56 @@ impl<T> BranchEnd<T> {
         self.policy
     }
 
-    fn deferred(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
-        self.deferred.0.lock()
+    fn pending(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
+        self.pending.0.lock()
     }
 }
 
 impl<T> Core<T> {
-    /// Says whether a write is to be made now.
+    /// Returns whether a write is to be made now.
     fn admits(&self) -> bool {
         self.state.admits() && !self.interrupted
     }
 
-    /// Says whether a write would be taken at some time.
+    /// Returns whether a write would be taken at some time.
     fn is_writable(&self) -> bool {
         self.state.is_writable() && !self.interrupted
     }
 
-    fn outlets(&self) -> Vec<Arc<BranchEnd<T>>> {
-        let seats = self.seats.iter();
-        seats.map(|seat| Arc::clone(&seat.outlet)).collect()
+    fn branches(&self) -> Vec<Arc<BranchEnd<T>>> {
+        let slots = self.slots.iter();
+        slots.map(|slot| Arc::clone(&slot.branch)).collect()
     }
 
     fn is_interrupted(&self, id: BranchId) -> bool {
-        let seat = self.seats.iter().find(|seat| seat.outlet.id == id);
-        seat.is_some_and(|seat| seat.interrupted)
+        let slot = self.slots.iter().find(|slot| slot.branch.id == id);
+        slot.is_some_and(|slot| slot.interrupted)
     }
 
-    /// Says whether a branch has something to find here, be it that all is over.
+    /// Returns whether a branch has something to find here, be it that all is over.
     fn is_filled(&self, id: BranchId) -> bool {
         self.state.is_filled(id) || self.is_interrupted(id)
     }
 
     /// A branch has looked, and there was nothing for it.
-    fn found_nothing(&mut self, outlet: &BranchEnd<T>) {
-        let seat = (self.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
-        if let Some(seat) = seat {
-            if !std::mem::replace(&mut seat.is_hungry, true) {
-                outlet.filled_flag.lower();
+    fn found_nothing(&mut self, branch: &BranchEnd<T>) {
+        let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
+        if let Some(slot) = slot {
+            if !std::mem::replace(&mut slot.is_hungry, true) {
+                branch.filled_flag.lower();
                 self.hungry += 1;
             }
         }
     }
 
-    fn remove(&mut self, outlet: &BranchEnd<T>) {
+    fn remove(&mut self, branch: &BranchEnd<T>) {
         let place = self
-            .seats
+            .slots
             .iter()
-            .position(|seat| seat.outlet.id == outlet.id);
+            .position(|slot| slot.branch.id == branch.id);
         if let Some(place) = place {
-            let seat = self.seats.remove(place);
-            self.hungry -= usize::from(seat.is_hungry);
+            let slot = self.slots.remove(place);
+            self.hungry -= usize::from(slot.is_hungry);
         }
     }
 
@@ -190,9 +190,9 @@ impl<T> Core<T> {
     fn tell(&mut self) {
         if self.hungry > 0 {
             self.hungry = 0;
-            for seat in &mut self.seats {
-                if std::mem::take(&mut seat.is_hungry) {
-                    seat.outlet.filled_flag.raise();
+            for slot in &mut self.slots {
+                if std::mem::take(&mut slot.is_hungry) {
+                    slot.branch.filled_flag.raise();
                 }
             }
         }
@@ -217,14 +217,14 @@ impl<T> Fanout<T> {
         Self {
             core: Padded(Mutex::new(Core {
                 state: FanoutState::new(strategy.marks(), strategy.unit()),
-                seats: Vec::new(),
+                slots: Vec::new(),
                 stopped: false,
                 interrupted: false,
                 writer_parked: false,
                 parked_readers: 0,
                 hungry: 0,
                 may_park: false,
-                told_unread: false,
+                reported_unread: false,
                 undelivered: Batch::new(),
                 peak: 0,
             })),
@@ -243,10 +243,10 @@ impl<T> Fanout<T> {
     /// Adds a branch.
     pub(crate) fn subscribe(&self, policy: BranchPolicy) -> Arc<BranchEnd<T>> {
         let mut core = self.core();
-        let outlet = Arc::new(BranchEnd {
+        let branch = Arc::new(BranchEnd {
             id: core.state.subscribe(policy),
             policy,
-            deferred: Padded(TryMutex::new(BranchBatch {
+            pending: Padded(TryMutex::new(BranchBatch {
                 batch: Batch::new(),
                 chunks: 0,
                 load: Load::NONE,
@@ -256,13 +256,13 @@ impl<T> Fanout<T> {
             asked: AtomicBool::new(false),
             made_by: thread::current().id(),
         });
-        core.seats.push(BranchSlot {
-            outlet: Arc::clone(&outlet),
+        core.slots.push(BranchSlot {
+            branch: Arc::clone(&branch),
             interrupted: false,
             is_hungry: false,
             read_for: None,
         });
-        outlet
+        branch
     }
 
     pub(crate) fn keep_open(&self) {
@@ -357,11 +357,11 @@ impl<T> Fanout<T> {
     fn wait_filled<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
-        outlet: &BranchEnd<T>,
+        branch: &BranchEnd<T>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
         let mut patience = Backoff::new(wait)?;
-        let id = outlet.id;
+        let id = branch.id;
         // A rendezvous waits for just this.
         if core.state.begin_wait(id).contains(Event::Drain) {
             self.drained_flag.raise();
@@ -372,9 +372,9 @@ impl<T> Fanout<T> {
         let mut outcome = Ok(());
         while !core.is_filled(id) {
             if patience.spins() {
-                core.found_nothing(outlet);
+                core.found_nothing(branch);
                 drop(core);
-                outlet.filled_flag.spin(READER_PAUSES);
+                branch.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
             }
@@ -382,7 +382,7 @@ impl<T> Fanout<T> {
                 outcome = Err(deadlock);
                 break;
             }
-            core.found_nothing(outlet);
+            core.found_nothing(branch);
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
             let in_time = patience.park(&self.filled, &mut core);

@@ -16,27 +16,27 @@ use crate::threads::sync::{MutexGuard, other_threads};
 const UNREAD: Duration = Duration::from_secs(1);
 
 impl<T> Core<T> {
-    /// Says whether nothing has read any of the branches that the writer waits for.
+    /// Returns whether nothing has read any of the branches that the writer waits for.
     pub(super) fn waits_for_unread(&self) -> bool {
         if cfg!(loom) {
             // There are no such threads in a model, nor is there time.
             return false;
         }
-        let holding = self.seats.iter();
+        let holding = self.slots.iter();
         let mut holding = holding
-            .filter(|seat| self.state.waits_for(seat.outlet.id))
+            .filter(|slot| self.state.waits_for(slot.branch.id))
             .peekable();
         holding.peek().is_some()
             && holding
-                .all(|seat| seat.read_for.is_none() && !seat.outlet.asked.load(Ordering::Relaxed))
+                .all(|slot| slot.read_for.is_none() && !slot.branch.asked.load(Ordering::Relaxed))
     }
 
-    /// Says whether a branch that the writer waits for was made by this thread, which may mean to
+    /// Returns whether a branch that the writer waits for was made by this thread, which may mean to
     /// read it later.
     fn waits_for_own(&self) -> bool {
         let own = thread::current().id();
-        let mut seats = self.seats.iter();
-        seats.any(|seat| seat.outlet.made_by == own && self.state.waits_for(seat.outlet.id))
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.branch.made_by == own && self.state.waits_for(slot.branch.id))
     }
 }
 
@@ -55,8 +55,8 @@ impl<T> Fanout<T> {
         let look_again = Instant::now() + UNREAD;
         let timed_out = self.drained.wait_until(&mut core, look_again).timed_out();
         core.writer_parked = false;
-        if timed_out && !core.told_unread && core.waits_for_unread() && core.waits_for_own() {
-            core.told_unread = true;
+        if timed_out && !core.reported_unread && core.waits_for_unread() && core.waits_for_own() {
+            core.reported_unread = true;
             drop(core);
             tell(&unread(), "it goes on when the branch is read");
             core = self.core();
@@ -65,7 +65,7 @@ impl<T> Fanout<T> {
     }
 }
 
-/// Says whether a thread of that name runs a stage of a pipeline. The system keeps 15 bytes of it.
+/// Returns whether a thread of that name runs a stage of a pipeline. The operating system keeps 15 bytes of it.
 fn is_stage(name: &str) -> bool {
     let Some(stage) = name.strip_prefix("highwater-") else {
         return false;

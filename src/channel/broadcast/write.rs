@@ -73,7 +73,7 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// Says why `chunk` was not taken.
+    /// Returns why `chunk` was not taken.
     #[cold]
     fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
         match unmet {

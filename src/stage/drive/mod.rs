@@ -74,7 +74,7 @@ pub(crate) trait Downstream<T> {
 pub(crate) enum DriveEnd {
     /// Everything has gone through.
     AtTheEnd,
-    /// What it hands its chunks to has had enough, and whatever is before it may stop.
+    /// What it hands its chunks to needs no more, and whatever is before it may stop.
     WithEnough,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn run<T>(
     }
 }
 
-/// Takes one request of a channel to what is downstream. Says how the stream has ended, if it has.
+/// Takes one request of a channel to what is downstream. Returns how the stream has ended, if it has.
 pub(crate) fn handle<T>(
     channel: &Channel<T>,
     downstream: &mut dyn Downstream<T>,
@@ -120,7 +120,7 @@ pub(crate) fn handle<T>(
             Ok(()) => return Some(channel.finished().map(|()| DriveEnd::AtTheEnd)),
             Err(error) => (error, Batch::new()),
         },
-        // A stage further down had enough, and everything before it ends well.
+        // A stage further down needed no more, and everything before it ends well.
         SinkRequest::Release if channel.is_satisfied() => {
             return Some(have_enough(channel, downstream));
         }
@@ -305,7 +305,7 @@ impl<I, O> Downstream<I> for Through<'_, I, O> {
 
     fn finish(&mut self) -> Result<(), Error> {
         match self.call(|transform, out| transform.flush(out)) {
-            // What is behind may have had enough, and ends well all the same.
+            // What is behind may have needed no more, and ends well all the same.
             Err(error) if !error.is_enough() => Err(error),
             _ => self.downstream.finish(),
         }

@@ -175,7 +175,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     fn confirm(&mut self, weight: usize) {
         if let Some(counts) = &self.counts {
             self.confirmed = self.confirmed.saturating_add(weight as u64);
-            // Stored and not added: nobody else writes it, and this is done for every line.
+            // Stored and not added: no other thread writes it, and this is done for every line.
             counts.confirmed.store(self.confirmed, Ordering::Relaxed);
         }
     }
@@ -188,7 +188,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         })
     }
 
-    /// Has the sink write some of a batch. Says what that counts for, also where the call has failed
+    /// Has the sink write some of a batch. Returns what that counts for, also where the call has failed
     /// behind it.
     pub(super) fn write_part<R>(
         &mut self,

@@ -329,25 +329,25 @@ impl<T> Broadcast<T> {
         self.fanout.with_state(|state| state.marks().low())
     }
 
-    /// Says whether a write would wait for a drain.
+    /// Returns whether a write would wait for a drain.
     #[must_use]
     pub fn needs_drain(&self) -> bool {
         self.fanout.with_state(|state| state.needs_drain())
     }
 
-    /// Says whether nothing more will be written.
+    /// Returns whether nothing more will be written.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.ended || self.fanout.with_state(|state| state.is_ended())
     }
 
-    /// Says whether every branch has read everything.
+    /// Returns whether every branch has read everything.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.fanout.with_state(|state| state.is_finished())
     }
 
-    /// Says whether all is over, be it well or not.
+    /// Returns whether all is over, be it well or not.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.fanout.with_state(|state| state.is_over())

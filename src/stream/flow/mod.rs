@@ -204,7 +204,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(items)
     }
 
-    /// Says whether `is` says yes to any item. It reads up to the first, and no further.
+    /// Returns whether `is` says yes to any item. It reads up to the first, and no further.
     ///
     /// # Errors
     ///
@@ -214,7 +214,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(self.find(is)?.is_some())
     }
 
-    /// Says whether `is` says yes to every item. It reads up to the first no, and no further.
+    /// Returns whether `is` says yes to every item. It reads up to the first no, and no further.
     ///
     /// # Errors
     ///

@@ -118,7 +118,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().to_vec(limit)
     }
 
-    /// Says whether `is` says yes to any item, and reads no further than that.
+    /// Returns whether `is` says yes to any item, and reads no further than that.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().some(is)
     }
 
-    /// Says whether `is` says yes to every item, and reads no further than the first no.
+    /// Returns whether `is` says yes to every item, and reads no further than the first no.
     ///
     /// # Errors
     ///

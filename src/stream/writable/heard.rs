@@ -49,7 +49,7 @@ impl<T, S> Writable<T, S> {
         self.hear(handed)
     }
 
-    /// Breaks off a stream that has not ended. Says how, and what that has lost.
+    /// Breaks off a stream that has not ended. Returns how, and what that has lost.
     fn break_off(&mut self) -> Option<BrokenOff> {
         if self.ended {
             return None;

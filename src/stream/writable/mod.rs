@@ -25,7 +25,7 @@ pub use parts::Cork;
 
 /// The writing end of a stream: Node's `Writable`.
 ///
-/// Chunks are taken in order and never refused for want of room: a [`write`](Self::write) into a
+/// Chunks are taken in order and never refused without room: a [`write`](Self::write) into a
 /// buffer that has reached its high-water mark waits until it is down at the low one. What is
 /// written goes to a reader, if this is one end of a [`channel`](crate::channel), or to a sink,
 /// which a thread of this handle's own takes it to. That thread starts with the first chunk; or, if
