@@ -1,4 +1,10 @@
-//! How a fan-out ends, and how a branch does.
+//! How a fan-out ends, and how one branch ends.
+//!
+//! - Owns: nothing; it takes what the branches have pending out of them.
+//! - Lock order: the pending batches in the order of the branches, then the core. Tokens, errors and
+//!   drops of chunks come after the unlock.
+//! - May block: nothing here waits, save for the locks.
+//! - Invariant: the first cause stays. Every end wakes all parked threads after the state has changed.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,8 +23,8 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
-    /// Ends the stream with an error, behind its data. The first cause comes back, to which
-    /// `error` is attached if it is another one.
+    /// Ends the stream with an error, after its data. Returns the first cause, to which `error` is
+    /// attached if it is another one.
     pub(crate) fn fail(&self, error: Error) -> Error {
         let mut core = self.core();
         if !core.state.is_writable() {
@@ -34,13 +40,13 @@ impl<T> Fanout<T> {
         error
     }
 
-    /// Tears everything down at once, and gives back what some branch had still to read.
+    /// Tears everything down at once, and returns what some branch had not read.
     pub(crate) fn destroy(&self, error: Error) -> Batch<T> {
         self.tear_down(&error, |_, batch| batch)
     }
 
-    /// Does what [`destroy`](Self::destroy) does. `keep` is shown, under the locks, what is given
-    /// back, and may keep it: once they are free the writer may already ask for it.
+    /// Does what [`destroy`](Self::destroy) does. `keep` is called under the locks with what is
+    /// given back, and may store it: after the unlock the writer may ask for it at once.
     fn tear_down(
         &self,
         error: &Error,
@@ -53,16 +59,18 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// `None` if a branch has come meanwhile, which may have something in hand.
+    /// `None` if a branch was added meanwhile, which may have something pending: try again.
     fn try_tear_down(
         &self,
         error: &Error,
         keep: impl Fn(&mut Core<T>, Batch<T>) -> Batch<T>,
     ) -> Option<Batch<T>> {
         let branches = self.core().branches();
-        // In the order in which they came, which is everybody's order.
+        // In the order in which they were added, as everywhere: two teardowns cannot deadlock.
+        // The list was read under an earlier hold of the core, so it is checked again below.
         let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();
         let mut core = self.core();
+        // A branch that was added in between is not locked, and its batch would be lost.
         let last = |branches: &[Arc<BranchEnd<T>>]| branches.last().map(|branch| branch.id);
         if last(&branches) < last(&core.branches()) {
             return None;
@@ -86,12 +94,13 @@ impl<T> Fanout<T> {
         drop(guards);
         self.wake_all(core);
         first.attach(error.clone());
-        aborts.tell();
+        aborts.run();
         drop((in_hand, let_go));
         Some(given_back)
     }
 
-    /// Takes what the branch that is furthest behind has in hand, and is not in the queue any more.
+    /// Takes the pending chunks of the branch that is furthest behind that are not in the queue any
+    /// more.
     fn ahead_of_queue(
         branches: &[Arc<BranchEnd<T>>],
         guards: &mut [TryMutexGuard<'_, BranchBatch<T>>],
@@ -114,12 +123,13 @@ impl<T> Fanout<T> {
         ahead
     }
 
-    /// The writer went away without ending the stream.
+    /// The writer was dropped without ending the stream.
     pub(crate) fn abandon(&self) {
         let _ = self.fail(Error::premature_close());
     }
 
-    /// Makes the writer come back out of every wait, now and later.
+    /// Ends every wait of the writer, now and later. Set under the lock, before the wake: the writer's
+    /// condition includes it.
     pub(crate) fn interrupt(&self) {
         let mut core = self.core();
         core.interrupted = true;
@@ -131,7 +141,8 @@ impl<T> Fanout<T> {
         self.core().interrupted
     }
 
-    /// Makes a branch come back out of every wait, now and later.
+    /// Ends every wait of a branch, now and later. Set under the lock, before the wake: `is_filled`
+    /// includes it.
     pub(crate) fn interrupt_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
         for slot in &mut core.slots {
@@ -140,8 +151,8 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
-    /// A branch goes away, and lets go what it has not read. What it is told from now on comes
-    /// back: an error that came before this one, or this one.
+    /// Removes a branch and drops what it has not read. Returns the error that the branch reports from
+    /// now on: an earlier one, or `why`.
     pub(crate) fn leave(&self, branch: &BranchEnd<T>, why: Error) -> Error {
         let in_hand = mem::take(&mut branch.pending().batch);
         let mut core = self.core();
@@ -164,13 +175,13 @@ impl<T> Fanout<T> {
         let aborts = core.take_aborts();
         drop(pending);
         self.wake_all(core);
-        aborts.tell();
+        aborts.run();
         drop((in_hand, let_go));
     }
 }
 
 impl<T: Clone> Fanout<T> {
-    /// A branch gets what was written up to now, and then an end of its own.
+    /// Ends one branch after what was written up to now.
     pub(crate) fn stop_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
         let _ = core.state.stop(branch.id);
@@ -192,7 +203,7 @@ impl<T: Send> Cancel for Fanout<T> {
     }
 
     fn abort(&self, cause: &Error) {
-        // For whoever asks for what was not delivered.
+        // Kept for `take_undelivered`.
         let rest = self.tear_down(cause, |core, mut batch| {
             core.undelivered.append(&mut batch);
             batch

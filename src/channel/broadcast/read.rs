@@ -1,4 +1,9 @@
-//! A branch's side of a fan-out.
+//! The calls of a branch's reader.
+//!
+//! - Owns: the branch's pending batch, under its own lock.
+//! - Lock order: the pending batch before the core.
+//! - May block: `next`, in `wait_filled`, without the lock of the pending batch.
+//! - Invariant: what the reader has taken is reported to the core once, by `settle`.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -29,12 +34,12 @@ impl<T: Clone> Fanout<T> {
         }
     }
 
-    /// Reports what was handed out, and takes the next batch when this one is used up.
+    /// Reports what the reader has taken, and takes the next batch when this one is used up.
     fn report(&self, branch: &BranchEnd<T>, mut pending: TryMutexGuard<'_, BranchBatch<T>>) {
         let mut core = self.core();
         let events = Self::settle(branch, &mut pending, &mut core);
         if pending.batch.is_empty() {
-            // Whatever it is told beside chunks is for the call that finds nothing in hand.
+            // Only chunks are handled here: an end or an error is for the call that finds no chunk.
             let (answer, _) = core.state.take(branch.id, &mut pending.batch);
             if matches!(answer, Answer::Nothing) {
                 core.found_nothing(branch);
@@ -49,8 +54,8 @@ impl<T: Clone> Fanout<T> {
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
         branch.asked.store(true, Ordering::Relaxed);
         loop {
-            // Nothing was there when last looked: spin before taking the writer's lock, which it
-            // is about to need.
+            // Nothing was there at the last check: spin before taking the core's lock, which the
+            // writer needs to add something.
             if mem::take(&mut spins) && !branch.filled_flag.is_up() {
                 branch.filled_flag.spin(READER_PAUSES);
             }
@@ -72,6 +77,8 @@ impl<T: Clone> Fanout<T> {
                 Answer::End => None,
                 Answer::Gone(error) => Some(Err(error)),
                 Answer::Nothing => {
+                    // A wait must not hold this lock: a destroy needs it. The core stays locked, so
+                    // nothing is added between the check above and the one in `wait_filled`.
                     drop(pending);
                     match self.wait_filled(core, branch, wait) {
                         Ok(_) => continue,
@@ -87,7 +94,7 @@ impl<T: Clone> Fanout<T> {
 }
 
 impl<T> Fanout<T> {
-    /// Counts what a branch has handed out.
+    /// Reports to the core what a branch's reader has taken.
     pub(super) fn settle(
         branch: &BranchEnd<T>,
         pending: &mut BranchBatch<T>,

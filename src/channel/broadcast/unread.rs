@@ -1,8 +1,13 @@
-//! A writer that waits for branches which nothing has read yet.
+//! A writer that waits for branches which no thread has read yet.
 //!
-//! Mostly their threads are about to begin. But a program that means to read them when everything is
-//! written, on the thread that writes, waits for itself. If that thread is the only one there is, that
-//! is known, and an error. If not, it is said, once.
+//! Usually their threads have not started yet. But a program that wants to read them when everything
+//! is written, on the thread that writes, waits for itself. If the process has no other thread, the
+//! write fails. If it has, a warning is reported once, after a second.
+//!
+//! - Owns: nothing; `reported_unread` is in the core.
+//! - Lock order: only the core. The warning is reported without it, because a hook may take locks.
+//! - May block: `park_for_unread`, for a second at most.
+//! - Invariant: the caller checks its condition again after it.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -12,14 +17,14 @@ use super::{Core, Fanout, Unmet};
 use crate::error::{Error, ErrorKind, tell};
 use crate::threads::sync::{MutexGuard, other_threads};
 
-/// For how long a writer waits for a branch that nothing has read before that is said.
+/// How long a writer waits for a branch that nothing has read, before that is reported.
 const UNREAD: Duration = Duration::from_secs(1);
 
 impl<T> Core<T> {
     /// Returns whether nothing has read any of the branches that the writer waits for.
     pub(super) fn waits_for_unread(&self) -> bool {
         if cfg!(loom) {
-            // There are no such threads in a model, nor is there time.
+            // A model has neither such threads nor time.
             return false;
         }
         let holding = self.slots.iter();
@@ -31,7 +36,7 @@ impl<T> Core<T> {
                 .all(|slot| slot.read_for.is_none() && !slot.branch.asked.load(Ordering::Relaxed))
     }
 
-    /// Returns whether a branch that the writer waits for was made by this thread, which may mean to
+    /// Returns whether a branch that the writer waits for was added by this thread, which may intend to
     /// read it later.
     fn waits_for_own(&self) -> bool {
         let own = thread::current().id();
@@ -41,13 +46,16 @@ impl<T> Core<T> {
 }
 
 impl<T> Fanout<T> {
-    /// Parks until it is woken, or it is time to look again whether any branch is read.
+    /// Parks until it is woken, or it is time to check again whether any branch is read.
+    ///
+    /// A wake is not missed: the caller has checked its condition under the lock that the wait gives up,
+    /// and `writer_parked` is set under it.
     #[cold]
     pub(super) fn park_for_unread<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        // The threads of a pipeline that ends in this are behind it, and read no branch of it.
+        // The threads of a pipeline that ends in this broadcast feed it, and read no branch of it.
         if !other_threads(|name| !is_stage(name)) {
             return Err(Unmet::Deadlock);
         }
