@@ -14,8 +14,8 @@ use crate::stage::sink::{ForEach, Sink};
 /// # Operators
 ///
 /// What they pass on is counted in bytes if it is [`Bytes`](bytes::Bytes), and in items if it is
-/// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) say
-/// otherwise.
+/// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) set
+/// another unit.
 impl<T: Send + 'static> Pipeline<T> {
     /// Makes something else of each chunk.
     ///
@@ -46,7 +46,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self.then(operators::try_map(make), natural())
     }
 
-    /// Lets through the chunks that `keep` says yes to.
+    /// Passes on the chunks for which `keep` returns true.
     pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
         let measure = Arc::clone(&self.measure);
         self.then(operators::filter(keep), measure)
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self.then(operators::flat_map(make), natural())
     }
 
-    /// Shows each chunk to `look`, and passes it on.
+    /// Calls `look` with each chunk, and passes it on.
     ///
     /// # Examples
     ///
@@ -178,7 +178,7 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Makes something else of each chunk, on at most `threads` threads, and passes each result on as soon
-    /// as it is there, in whatever order.
+    /// as it is there, in any order.
     ///
     /// What it holds is beside the buffer behind it. Otherwise as [`par_map`](Self::par_map).
     pub fn par_map_unordered<U: Send + 'static>(

@@ -77,7 +77,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Copies as much of `data` as there is room for, and says how much that was.
+    /// Copies as much of `data` as there is room for. Returns how much that was.
     #[inline]
     pub fn copy_from(&mut self, data: &[u8]) -> usize {
         let room = &mut self.memory[self.filled..];

@@ -8,7 +8,7 @@ use crate::error::{Error, caught};
 
 pub(crate) use crate::error::guard;
 
-/// A thread that starts with the first byte that needs it, and is joined by whoever owns it.
+/// A thread that starts with the first byte that needs it, and is joined by its owner.
 pub(crate) enum Worker<R> {
     /// Not needed yet.
     Idle {

@@ -43,7 +43,7 @@ pub struct Compose<A, B, M> {
     second: B,
     /// How many items have gone from one to the other: the place of the second.
     passed: u64,
-    /// What flows between them, which neither of their types says.
+    /// The type of the chunks between them, which is in neither of their types.
     between: PhantomData<fn(M)>,
 }
 

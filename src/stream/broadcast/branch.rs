@@ -18,8 +18,8 @@ use crate::stream::writable::Writable;
 /// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin with
 /// one. It gets every chunk in order, save those that its policy lets it miss
 /// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
-/// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
-/// the others go on.
+/// iterator, and then nothing more does. The writer does not wait for a branch that was dropped early,
+/// and the others go on.
 ///
 /// # Cut off
 ///
@@ -66,15 +66,15 @@ use crate::stream::writable::Writable;
 /// ```
 pub struct Branch<T> {
     shared: Arc<BranchShared<T>>,
-    /// The iterator has failed the error.
+    /// The iterator has returned the error.
     failed: bool,
-    /// It was destroyed from here, with this error.
+    /// It was destroyed by this handle, with this error.
     destroyed: Option<Error>,
-    /// The stream that it is read for.
+    /// The token of the stream that reads it.
     read_for: Option<CancelToken>,
 }
 
-/// What a token holds on to.
+/// What a token refers to.
 struct BranchShared<T> {
     fanout: Arc<Fanout<T>>,
     branch: Arc<BranchEnd<T>>,
@@ -92,8 +92,8 @@ impl<T> Branch<T> {
     }
 
     /// Adds another branch to the same broadcast, which gets what is written from now on, as
-    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for whoever comes late, when the
-    /// writing end is out of reach.
+    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for readers that come later, when
+    /// the writing end is not at hand.
     #[must_use]
     pub fn subscribe(&self, policy: BranchPolicy) -> Self {
         Self::new(Arc::clone(&self.shared.fanout), policy)
@@ -175,8 +175,8 @@ impl<T: Clone> Branch<T> {
     }
 
     /// Writes everything that is read to `dest`, ends it, and gives back its sink, as
-    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client of its own, be it a socket
-    /// or the answer to a request.
+    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client such as a socket or the
+    /// response to a request.
     ///
     /// The wait ends when all has arrived, when either stream has failed, or when the branch is cut
     /// off, however long the client does not read.

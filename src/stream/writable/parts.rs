@@ -127,7 +127,7 @@ impl<S> io::Write for Writable<Bytes, S> {
         self.begin_segment(data)
     }
 
-    /// Hands over what is held back. If a sink is at the other end it also waits until that has
+    /// Passes on what is held back. If a sink is at the other end it also waits until that has
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()?;
