@@ -8,15 +8,15 @@ use crate::threads::sync::Mutex;
 
 /// What a token acts on.
 pub(crate) trait Cancel: Send + Sync {
-    /// Takes no more, lets through what is there, and ends.
+    /// Takes no more, delivers what is buffered, and ends.
     fn stop(&self);
     /// Ends now.
     fn abort(&self, cause: &Error);
-    /// Ends well: nobody needs what it still has.
+    /// Ends well, and drops what is buffered: it is not needed any more.
     fn satisfy(&self) {
         self.stop();
     }
-    /// Says whether it was `stop` that ended it.
+    /// Returns whether `stop` has ended it.
     fn was_stopped(&self) -> bool;
 }
 
@@ -29,8 +29,8 @@ pub(crate) trait Cancel: Send + Sync {
 pub struct Interrupt(Arc<dyn Fn() + Send + Sync>);
 
 impl Interrupt {
-    /// Makes an interrupt that calls `wake`, which must not block. A panic of it is as if it did
-    /// nothing: what it was to wake is waited for, and others are woken.
+    /// Makes an interrupt that calls `wake`, which must not block. If it panics, the
+    /// call that it was to wake is waited for, and other interrupts still run.
     #[must_use]
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(wake))
@@ -101,12 +101,11 @@ impl fmt::Debug for Interrupt {
 
 /// Stops any number of streams and pipelines at once, from any thread: Node's `AbortSignal`.
 ///
-/// There are two arms. [`stop`](Self::stop) closes the tap: sources are read no more, what is
-/// buffered still goes through, and everything ends as if the sources had ended.
-/// [`abort`](Self::abort) breaks off: everything ends now, with a cause, and what is buffered is
-/// given back. Both reach threads that are blocked, be it for room, for data, or in a read or a
-/// write of a socket, a pipe, a terminal or a device. A call on a regular file is waited for; nothing
-/// can interrupt it.
+/// There are two ways to cancel. [`stop`](Self::stop) ends the sources and drains: what is buffered is
+/// still delivered, and everything ends as if the sources had ended. [`abort`](Self::abort) fails
+/// everything now, with a cause, and what is buffered is given back. Both reach threads that wait for
+/// room or for data, or that are blocked in a read or a write of a socket, a pipe, a terminal or a
+/// device. A call on a regular file is waited for; nothing can interrupt it.
 ///
 /// A clone is the same token.
 ///
@@ -137,13 +136,13 @@ struct TokenState {
 }
 
 impl CancelToken {
-    /// Makes a token that nobody has used yet.
+    /// Makes a token that was not used yet.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(TokenState::default())))
     }
 
-    /// Ends what the token is given to, once what is buffered has gone through.
+    /// Ends everything under the token, once what is buffered was delivered.
     ///
     /// Does not wait. After an [`abort`](Self::abort) it does nothing.
     pub fn stop(&self) {
@@ -156,7 +155,7 @@ impl CancelToken {
         each(targets, |target| target.stop());
     }
 
-    /// Ends what the token is given to, now. `cause` is what their errors have as source.
+    /// Fails everything under the token now. `cause` is the source of their errors.
     ///
     /// Does not wait. The first cause stays.
     pub fn abort(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
@@ -169,7 +168,7 @@ impl CancelToken {
 
     /// The same, with the error itself: that of another token, or of a stream.
     ///
-    /// Behind it everything is aborted, also where another thread came first, and is not done yet.
+    /// When it returns everything is aborted, even if another thread was first and is not done yet.
     pub(crate) fn abort_as(&self, cause: Error) {
         let (cause, targets) = {
             let mut state = self.0.lock();
@@ -179,7 +178,7 @@ impl CancelToken {
         each(targets, |target| target.abort(&cause));
     }
 
-    /// Says whether either arm was used.
+    /// Returns whether `stop` or `abort` was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         let state = self.0.lock();
@@ -192,11 +191,11 @@ impl CancelToken {
         self.0.lock().aborted.clone()
     }
 
-    /// Puts `target` under the token. One that comes after the fact is stopped at once.
+    /// Puts `target` under the token. If the token was used already, it is ended at once.
     pub(crate) fn register(&self, target: Weak<dyn Cancel>) {
         let (stopped, aborted) = {
             let mut state = self.0.lock();
-            // What is gone is swept here, so that a token that lives as long as its program does
+            // Dropped targets are removed here, so that a token that lives as long as its program does
             // not collect every stream that it ever had.
             state.targets.retain(|known| known.strong_count() > 0);
             state.targets.push(target.clone());
@@ -213,8 +212,8 @@ impl CancelToken {
     }
 }
 
-/// Tells every target. One that panics, such as in the drop of a chunk, keeps none of the others
-/// from it.
+/// Calls `tell` for every target. A panic in one, such as in the drop of a chunk, does not keep the
+/// others from it.
 fn each(targets: Vec<Arc<dyn Cancel>>, tell: impl Fn(&dyn Cancel)) {
     for target in targets {
         let _ = guard(|| {

@@ -1,4 +1,9 @@
-//! How a thread waits, and whether anything could ever end that.
+//! How a thread waits: spin once, then park; and whether another thread could end the wait.
+//!
+//! - Owns: nothing shared; a [`Backoff`] is local to one wait.
+//! - Lock order: `park` gives up the lock that it is passed, and takes it again.
+//! - May block: `park`, until it is notified or its deadline has passed.
+//! - Invariant: a wait without a deadline parks only if the process has another thread.
 
 use super::{Unmet, Wait};
 use crate::error::Error;
@@ -22,8 +27,8 @@ impl Backoff {
         !std::mem::replace(&mut self.spun, true)
     }
 
-    /// Refuses to park where there is no other thread in the process, so that nothing would ever
-    /// wake this one. That is looked up until there is one, and then `may_park` is true.
+    /// Fails if the process has no other thread, so that nothing could wake this one. It is checked
+    /// before each park until there is one, and then `may_park` is true.
     #[inline]
     pub(super) fn check(&self, may_park: &mut bool) -> Result<(), Unmet> {
         if !*may_park && matches!(self.wait, Wait::Forever) {
@@ -35,7 +40,7 @@ impl Backoff {
         Ok(())
     }
 
-    /// Says whether it was woken, be it for nothing, before its time was up.
+    /// Parks. Returns whether it was woken, even spuriously, before the deadline.
     pub(super) fn park<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
         match self.wait {
             Wait::Until(deadline) => !condvar.wait_until(guard, deadline).timed_out(),
@@ -48,7 +53,7 @@ impl Backoff {
 }
 
 impl Unmet {
-    /// What a call comes back with that has waited for something.
+    /// The error of a call that has waited for `waited_for`.
     #[cold]
     pub(super) fn into_error(self, waited_for: &str) -> Error {
         match self {

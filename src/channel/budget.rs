@@ -1,4 +1,10 @@
-//! One number over many channels: what their chunks may hold together.
+//! A limit on the bytes that the chunks of many channels hold together.
+//!
+//! - Owns: an account of what is charged, and the channels whose writers wait for room.
+//! - Lock order: a channel's write side before the account. A [`Permit`] that is dropped wakes writers
+//!   after it has unlocked the account, because that takes the channels' locks.
+//! - May block: nothing here; writers wait in their channels.
+//! - Invariant: `used` is the sum of all permits that are alive, and at most the capacity.
 
 use std::any::Any;
 use std::fmt;
@@ -49,11 +55,11 @@ struct Inner {
 struct Account {
     used: usize,
     peak: usize,
-    /// Whose writers wait for something to be given back.
+    /// The channels whose writers wait for a permit to be dropped.
     waiting: Vec<Weak<dyn WakeWriters>>,
 }
 
-/// A channel whose writers are to look again.
+/// A channel whose waiting writers can be made to check again.
 pub(super) trait WakeWriters: Send + Sync {
     fn wake(&self);
 }
@@ -105,8 +111,9 @@ impl Budget {
         })
     }
 
-    /// Says whether so much could be charged. If not, `waiter` is woken when something was given
-    /// back.
+    /// Returns whether this much could be charged. If not, `waiter` is woken when a permit is dropped.
+    ///
+    /// It is registered under the lock under which the room was checked, so a drop after that finds it.
     fn has_room(&self, bytes: usize, waiter: &Weak<dyn WakeWriters>) -> bool {
         let mut account = self.0.account.lock();
         let room = bytes <= self.0.capacity - account.used;
@@ -127,7 +134,7 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// What a chunk was charged for, until it is dropped.
+/// A charge to the budget, given back when it is dropped.
 pub(super) struct Permit {
     budget: Budget,
     bytes: usize,
@@ -140,17 +147,18 @@ impl Drop for Permit {
             account.used -= self.bytes;
             std::mem::take(&mut account.waiting)
         };
-        // Not under the lock: each takes that of its channel, under which others take this one.
+        // After the unlock: each wake takes the lock of a channel, and writers take this one under it.
+        // A waiter that registers after this finds the room that was given back.
         for waiter in waiting.iter().filter_map(Weak::upgrade) {
             waiter.wake();
         }
     }
 }
 
-/// Bytes that give their lease back.
+/// Bytes with the permit that they were charged for.
 struct Charged {
     chunk: Bytes,
-    _lease: Permit,
+    _permit: Permit,
 }
 
 impl AsRef<[u8]> for Charged {
@@ -169,13 +177,13 @@ pub(super) struct Charge<T> {
 }
 
 impl<T: 'static> Charge<T> {
-    /// The door of a channel, if what flows through it are bytes: nothing else can give a lease back.
+    /// The charge point of a channel, if its chunks are `Bytes`: only those can own a permit.
     pub(super) fn of(budget: &Budget, channel: Weak<dyn WakeWriters>) -> Option<Self> {
         let cost: fn(&Bytes) -> usize = Bytes::len;
         let permit: fn(Bytes, Permit) -> Bytes = |chunk, permit| {
             Bytes::from_owner(Charged {
                 chunk,
-                _lease: permit,
+                _permit: permit,
             })
         };
         let (cost, permit): (&dyn Any, &dyn Any) = (&cost, &permit);
@@ -189,12 +197,12 @@ impl<T: 'static> Charge<T> {
 }
 
 impl<T> Charge<T> {
-    /// Charges so much, if there is room for it.
+    /// Charges this much, if there is room for it.
     pub(super) fn charge(&self, bytes: usize) -> Option<Permit> {
         self.budget.charge(bytes)
     }
 
-    /// Has a chunk give back what it was charged for when it is dropped.
+    /// Ties a permit to a chunk: it is dropped with the chunk's last slice.
     pub(super) fn permit(&self, chunk: T, permit: Permit) -> T {
         (self.permit)(chunk, permit)
     }
@@ -203,8 +211,8 @@ impl<T> Charge<T> {
         (self.cost)(chunk)
     }
 
-    /// Says whether so much could be charged. If not, the channel is woken when something was given
-    /// back.
+    /// Returns whether this much could be charged. If not, the channel's writers are woken when a
+    /// permit is dropped.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         self.budget.has_room(bytes, &self.channel)
     }

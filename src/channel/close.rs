@@ -1,4 +1,11 @@
-//! How a channel ends before its time.
+//! How a channel ends early: destroyed, cancelled, satisfied, or given up by one side.
+//!
+//! - Owns: nothing; `torn`, `aborted`, `end` and `undelivered` are in [`WriteSide`].
+//! - Lock order: the read side before the write side. Interrupts, tokens and errors are used without
+//!   either, because they take locks of their own.
+//! - May block: nothing here waits, save for the two locks.
+//! - Invariant: the first cause stays. Every end wakes both sides after the state has changed, so
+//!   that no thread stays parked.
 
 use std::sync::{Arc, Weak};
 
@@ -18,8 +25,8 @@ impl<T> Channel<T> {
         given_back
     }
 
-    /// Does what [`destroy`](Self::destroy) does, and says under the lock where to put what was
-    /// buffered: once it is free the writer may already ask for it.
+    /// Does what [`destroy`](Self::destroy) does. `keep` stores what was buffered while the lock is
+    /// held: after the unlock the writer may ask for it at once.
     fn tear_down(&self, error: Error, keep: impl FnOnce(&mut WriteSide<T>, Batch<T>)) {
         let mut read_side = self.read_side();
         let mut write_side = self.write_side();
@@ -32,7 +39,7 @@ impl<T> Channel<T> {
             return;
         }
         if !write_side.has_sink() {
-            // What the reader has taken is not given back, be it that it was not reported yet.
+            // What the reader has taken is not given back, even if it was not reported yet.
             let _ = write_side.progress(std::mem::take(&mut read_side.unsettled));
         }
         let first = match &write_side.end {
@@ -51,6 +58,8 @@ impl<T> Channel<T> {
         write_side.torn = true;
         let interrupt = write_side.interrupt_source.clone();
         drop(read_side);
+        // After the state has changed under the lock: a thread that has checked before is parked and
+        // woken here, one that checks later finds it destroyed.
         self.wake_all(write_side);
         first.attach(error);
         self.spread();
@@ -59,9 +68,9 @@ impl<T> Channel<T> {
         }
     }
 
-    /// If it was torn down, does the same to what is behind it: the stream that it is read for, and a
-    /// sink that is in a call. Also by the thread that reads, before that tells anything of it: the
-    /// thread that has torn this down may not have come so far.
+    /// If it was torn down, does the same downstream: to the stream that it is read for, and to a
+    /// sink that is in a call. The reading thread does it too, before it returns the error: the thread
+    /// that has torn this down may not have reached this point yet.
     #[cold]
     pub(crate) fn spread(&self) {
         let write_side = self.write_side();
@@ -74,7 +83,7 @@ impl<T> Channel<T> {
             write_side.interrupt_sink.clone(),
         );
         drop(write_side);
-        // Before the sink is woken, which would tell an echo.
+        // Before the sink is woken: it would report the interrupt in place of the cause.
         if let (Some(stream), Some(cause)) = (read_for, cause) {
             stream.abort_as(cause);
         }
@@ -113,7 +122,7 @@ impl<T> Channel<T> {
         self.write_side().read_for = None;
     }
 
-    /// Whoever reads needs no more: what is buffered is dropped, and the stream ends well. A source
+    /// The reader needs no more: what is buffered is dropped, and the stream ends well. A source
     /// that is blocked is woken.
     pub(crate) fn satisfy(&self) {
         let mut read_side = self.read_side();
@@ -137,17 +146,17 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Says whether it was a token that tore it down, or another stream: that has told why.
+    /// Returns whether a token or another stream tore it down, which reports the cause itself.
     pub(crate) fn was_aborted(&self) -> bool {
         self.write_side().aborted
     }
 
-    /// Says whether whoever reads has had enough.
+    /// Returns whether the reader needs no more.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.write_side().is_satisfied()
     }
 
-    /// The writer went away without ending the stream.
+    /// The writer was dropped without ending the stream.
     pub(crate) fn abandon(&self) {
         if self.write_side().has_sink() {
             drop(self.destroy(Error::premature_close()));
@@ -157,13 +166,13 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The reader went away. That is well if it has read everything, be it not the end itself.
+    /// The reader was dropped. That is no error if it has read everything, even without the end.
     pub(crate) fn hang_up(&self, error: Error) {
         let mut read_side = self.read_side();
         let mut write_side = self.write_side();
         write_side.read_for = None;
         if read_side.state.is_destroyed() {
-            // Whoever has failed has said so, and others that write here may not know.
+            // The failure was reported by the reader. Other writers may be blocked in a source.
             let failed = write_side.state.errored().is_some();
             let interrupt = write_side.interrupt_source.clone().filter(|_| failed);
             drop((read_side, write_side));
@@ -173,7 +182,7 @@ impl<T> Channel<T> {
             return;
         }
         if write_side.state.is_destroyed() {
-            // All was taken, and some put back: that goes with the reader, and not with the last
+            // All was taken, and some put back: it is dropped with the reader, and not with the last
             // handle of a stream that is over.
             let put_back = read_side.destroy(None);
             drop((read_side, write_side));
@@ -209,6 +218,7 @@ impl<T: Send> Cancel for Channel<T> {
         if !write_side.state.is_writable() {
             return;
         }
+        // Both before the wake, under the lock: a thread that is woken finds the end and its cause.
         write_side.end = EndCause::Stopped;
         write_side.state.end();
         let interrupt = write_side.interrupt_source.clone();
@@ -219,7 +229,7 @@ impl<T: Send> Cancel for Channel<T> {
     }
 
     fn abort(&self, cause: &Error) {
-        // For whoever asks for what was not delivered.
+        // Kept for `take_undelivered`.
         self.tear_down(cause.clone(), |write_side, mut batch| {
             write_side.undelivered.append(&mut batch);
             write_side.aborted = true;

@@ -1,4 +1,9 @@
-//! A channel whose reader is a thread of the library's own, which takes batches to a sink.
+//! The calls of a thread of the library that takes batches out of a channel to a sink.
+//!
+//! - Owns: that thread owns the batch that it has taken, until `complete` or `abandoned`.
+//! - Lock order: only the write side's lock. The sink is called without it.
+//! - May block: `take`, in `wait_filled`; it ends with a request, a `recheck`, or the stream.
+//! - Invariant: each request that was taken is completed, or abandoned, once.
 
 use super::{Channel, Consumer, Wait};
 use crate::cancel::Interrupt;
@@ -10,7 +15,7 @@ use crate::threads::sync::MutexGuard;
 use super::WriteSide;
 
 impl<T> Channel<T> {
-    /// Says that a sink's thread reads from here, and how to wake it out of the kernel.
+    /// Notes that a sink's thread reads from here. `interrupt` wakes it when it is blocked in the kernel.
     pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
         if write_side.consumer == Consumer::Handle {
@@ -20,20 +25,20 @@ impl<T> Channel<T> {
         self.attach_reader(interrupt);
     }
 
-    /// Says how to wake a reader out of the kernel that takes its chunks one by one.
+    /// Sets what wakes a reader that is blocked in the kernel, for one that takes chunks one by one.
     pub(crate) fn attach_reader(&self, interrupt: Option<Interrupt>) {
         self.write_side().interrupt_sink = interrupt;
     }
 
-    /// Says how to wake whoever writes out of the kernel, beside those that were told before.
+    /// Adds what wakes a writing thread that is blocked in the kernel, to those that were set before.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
         let known = write_side.interrupt_source.take();
         write_side.interrupt_source = Interrupt::all(known.into_iter().chain(interrupt));
     }
 
-    /// Takes everything that is queued, waiting for something if there is nothing. `None` says that
-    /// the caller is to look whether it still wants anything: see [`recheck`](Self::recheck).
+    /// Takes everything that is queued, waiting for something if there is nothing. `None` if
+    /// the caller is to check whether it still needs anything: see [`recheck`](Self::recheck).
     ///
     /// The wait ends with a chunk, or with the end of the stream.
     pub(crate) fn take(&self) -> Option<SinkRequest<T>> {
@@ -53,22 +58,25 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Has whoever takes chunks here look whether it still wants any, though none are there.
+    /// Makes the thread that takes chunks here check whether it still needs any, though none are there.
+    ///
+    /// Not missed: it is set under the lock, and it is a part of `is_filled`, which that thread checks
+    /// under the lock before it parks.
     pub(crate) fn recheck(&self) {
         let mut write_side = self.write_side();
         write_side.recheck = true;
         self.wake_reader(write_side);
     }
 
-    /// Says whether the sink should flush before it says that its batch is done: nothing more is
-    /// queued that would be written before long, or a writer waits for it.
+    /// Returns whether the sink should flush before its batch is completed: nothing more is queued
+    /// that would be written soon, or a writer waits for it.
     pub(crate) fn should_flush(&self) -> bool {
         let write_side = self.write_side();
         write_side.flushing > 0 || write_side.state.is_queue_empty()
     }
 
-    /// Counts a part of the batch in hand as written. Says how much more is worth the writer's lock, as
-    /// it counts against the mark; nothing, if the rest is not wanted any more.
+    /// Counts a part of the running batch as written. Returns how much more is worth the next call,
+    /// in the unit of the mark; `None` if the rest is not needed any more.
     pub(crate) fn settle(&self, part: Load) -> Option<usize> {
         let mut write_side = self.write_side();
         let events = write_side.progress(part);
@@ -77,8 +85,8 @@ impl<T> Channel<T> {
         wanted
     }
 
-    /// Counts what went past the buffer, straight from the source to the sink; `held` is how much
-    /// was on its way at most.
+    /// Counts what went from the source to the sink without the buffer. `held` is the most that was on
+    /// its way at once.
     pub(crate) fn pass_by(&self, weight: usize, held: usize) {
         let stats = &mut self.write_side().stats;
         let load = Load {
@@ -90,7 +98,7 @@ impl<T> Channel<T> {
         stats.peak = stats.peak.max(held);
     }
 
-    /// Counts what a call takes as a wait for the source, of what goes past the buffer.
+    /// Counts the time of a call as a wait for the source, when the buffer is bypassed.
     pub(crate) fn starve<R>(&self, wait: impl FnOnce() -> R) -> R {
         self.write_side().stats.starved.begin();
         let outcome = wait();
@@ -98,7 +106,7 @@ impl<T> Channel<T> {
         outcome
     }
 
-    /// Counts what a call takes as a wait for the sink, of what goes past the buffer.
+    /// Counts the time of a call as a wait for the sink, when the buffer is bypassed.
     pub(crate) fn block<R>(&self, wait: impl FnOnce() -> R) -> R {
         self.write_side().stats.blocked.begin();
         let outcome = wait();
@@ -106,18 +114,17 @@ impl<T> Channel<T> {
         outcome
     }
 
-    /// Says whether it would still take something.
+    /// Returns whether it would still take something.
     pub(crate) fn is_open(&self) -> bool {
         self.write_side().state.is_writable()
     }
 
-    /// Keeps what was taken from the source and did not reach the sink, of what went past the
-    /// buffer.
+    /// Keeps what was taken from the source and did not reach the sink, when the buffer is bypassed.
     pub(crate) fn keep(&self, mut rest: Batch<T>) {
         self.write_side().undelivered.append(&mut rest);
     }
 
-    /// The batch in hand is written.
+    /// The running batch is written.
     pub(crate) fn complete(&self, batch: Batch<T>) {
         let mut write_side = self.write_side();
         let events = write_side.complete();
@@ -131,7 +138,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The sink has had enough, and was finished and let go.
+    /// The sink needs no more, and was finished and released.
     pub(crate) fn let_go(&self) {
         let mut write_side = self.write_side();
         let _ = write_side.complete();
@@ -139,7 +146,7 @@ impl<T> Channel<T> {
         self.wake_all(write_side);
     }
 
-    /// The sink has finished, and was let go. The first cause comes back if the stream was torn
+    /// The sink has finished, and was released. Returns the first cause if the stream was torn
     /// down meanwhile.
     pub(crate) fn finished(&self) -> Result<(), Error> {
         let mut write_side = self.write_side();
@@ -154,14 +161,14 @@ impl<T> Channel<T> {
         outcome
     }
 
-    /// The sink has failed, or was let go before it was finished. `remainder` is what it had in
-    /// hand and did not write. The first cause comes back, to which `error` is attached.
+    /// The sink has failed, or was released before it was finished. `remainder` is what it was given
+    /// and did not write. Returns the first cause, to which `error` is attached.
     pub(crate) fn abandoned(&self, error: Error, mut remainder: Batch<T>) -> Error {
         let mut write_side = self.write_side();
         let first = write_side.cause().unwrap_or_else(|| error.clone());
         let mut queued = write_side.state.fail(first.clone());
         remainder.append(&mut queued);
-        // In order: what a cancel has given back was queued behind this.
+        // In the order of the stream: what a cancel has given back was queued after this.
         let mut later = std::mem::replace(&mut write_side.undelivered, remainder);
         write_side.undelivered.append(&mut later);
         write_side.release();

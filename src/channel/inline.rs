@@ -1,14 +1,14 @@
 //! A channel whose sink is called by the thread that makes a request due, where no thread of the
 //! sink's own is needed.
 //!
-//! The machine gives out one request at a time, and only when no other runs. So the thread that has
-//! one has the sink too, be it a writer's, one that uncorks, one that cancels, or the sink's own;
-//! and nothing overtakes what one of them has in hand.
+//! - Owns: the running request belongs to the thread that took it: a writer's, one that uncorks, one
+//!   that cancels, or the sink's own. The handle owns the sink, and passes it in ([`RunInline`]).
+//! - Lock order: only the write side's lock. A request is run without it.
+//! - May block: `take_within`, on the sink's own thread. The rest only takes the lock.
+//! - Invariant: the state gives out one request at a time, so no request overtakes another one.
 //!
-//! The channel never calls the sink. A call that makes a request due is given what runs it
-//! ([`RunInline`]), by the handle that owns the sink; a call that is given none leaves the request
-//! there, and its caller asks for it ([`take_due`](Channel::take_due)). A request is run without the
-//! channel's lock.
+//! The channel never calls the sink by itself. A call that is given no [`RunInline`] leaves the
+//! request there, and its caller takes it ([`take_due`](Channel::take_due)).
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::threads::sync::MutexGuard;
 
 /// What runs a request on the calling thread.
 pub(crate) trait RunInline<T> {
-    /// Runs it as far as that does not block, and what comes due meanwhile; leaves the rest to the
+    /// Runs it as far as that does not block, and what becomes due meanwhile. Leaves the rest to the
     /// sink's thread.
     fn run_inline(&self, request: SinkRequest<T>) -> Ran;
 }
@@ -30,7 +30,7 @@ pub(crate) trait RunInline<T> {
 /// What came of a request that was run on the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
-    /// It is written as far as it does not block. The next write would fare like this.
+    /// It is written as far as it does not block. The pressure is that of the next write.
     Done(Pressure),
     /// It was left to the sink's thread as it is.
     Deferred,
@@ -53,13 +53,13 @@ impl<T> WriteSide<T> {
     /// Takes what is due, if the calling thread is to run it.
     #[inline(never)]
     fn take_inline(&mut self) -> Option<SinkRequest<T>> {
-        // What is deferred is the thread's, and runs: then nothing is due.
+        // A deferred request belongs to the sink's thread and is the running one: nothing is due.
         self.is_due_inline().then(|| self.take()).flatten()
     }
 }
 
 impl<T> Channel<T> {
-    /// Makes one with a sink. `nonblocking` says that the sink can be tried without blocking.
+    /// Makes a channel with a sink. `nonblocking`: the sink can be tried without blocking.
     pub(crate) fn with_sink(strategy: Strategy<T>, nonblocking: bool) -> Self {
         let channel = Self::new(strategy);
         let has_thread = false;
@@ -71,7 +71,7 @@ impl<T> Channel<T> {
         channel
     }
 
-    /// Wakes the reader, or has `sink` run what is due, and returns what came of that.
+    /// Wakes the reader, or runs what is due on `sink` and returns what came of that.
     #[inline]
     pub(super) fn wake_or_run(
         &self,
@@ -105,8 +105,8 @@ impl<T> Channel<T> {
         self.write_side().take_inline()
     }
 
-    /// The batch that was run here is written. Says what is due next, if it is to be run here, or
-    /// how the next write would fare.
+    /// The batch that was run here is written. Returns the next request if it is to be run here, or
+    /// the pressure of the next write.
     pub(crate) fn complete_inline(&self, batch: Batch<T>) -> Result<SinkRequest<T>, Pressure> {
         let mut write_side = self.write_side();
         let events = write_side.complete();
@@ -124,10 +124,12 @@ impl<T> Channel<T> {
         Err(pressure)
     }
 
-    /// Leaves a request that would block to the sink's thread. Says whether the caller has to start
-    /// one: there is none.
+    /// Leaves a request that would block to the sink's thread. Returns whether the
+    /// caller has to start that thread.
     #[must_use]
     pub(crate) fn defer(&self, rest: SinkRequest<T>) -> bool {
+        // Under one hold of the lock: `take_within` gives the thread up under it, so either that
+        // thread finds this request, or `is_new` is true here and the caller starts another one.
         let mut write_side = self.write_side();
         write_side.deferred = Some(rest);
         let is_new = write_side.consumer.set_thread(true);
@@ -146,10 +148,10 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Takes what is due, on the sink's own thread. Nothing, if nothing was for so long, and then the
-    /// channel counts on that thread no more; or if it is closed.
+    /// Takes what is due, on the sink's own thread. `None` if nothing was due for `quiet`, and then the
+    /// channel no longer relies on that thread; or if the channel is closed.
     ///
-    /// The wait ends with a request, with the end of the stream, or when it has been so long.
+    /// The wait ends with a request, with the end of the stream, or after `quiet`.
     pub(crate) fn take_within(&self, quiet: Duration) -> Option<SinkRequest<T>> {
         let mut deadline = None;
         loop {
@@ -159,14 +161,14 @@ impl<T> Channel<T> {
                 return Some(request);
             }
             if write_side.state.is_closed() {
-                // The thread that has ended it did what was left to do.
+                // The thread that has ended the stream has run its last request.
                 return None;
             }
             let until = *deadline.get_or_insert_with(|| Instant::now() + quiet);
             if self.wait_filled(write_side, Wait::Until(until)).is_err() {
                 let mut write_side = self.write_side();
-                // Looked at under the lock under which a request would be deferred: either it is
-                // seen here, or its writer sees that there is no thread.
+                // Checked again under the lock under which a request is deferred: either it is seen
+                // here, or `defer` finds that there is no thread and has one started.
                 if !write_side.is_filled() {
                     write_side.consumer.set_thread(false);
                     return None;
@@ -175,7 +177,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Takes the order to let go of a sink that no thread serves, of a stream that was torn down.
+    /// Takes the request to release a sink that no thread serves, of a stream that was torn down.
     pub(crate) fn take_release(&self) -> Option<SinkRequest<T>> {
         let mut write_side = self.write_side();
         (!write_side.consumer.has_thread() && write_side.state.is_destroyed())
@@ -183,7 +185,7 @@ impl<T> Channel<T> {
             .flatten()
     }
 
-    /// Says whether the stream of a sink still lives, after what a batch has had it run.
+    /// Fails if running a batch has ended the stream of a sink.
     pub(super) fn survived(&self) -> Result<(), Error> {
         let write_side = self.write_side();
         match write_side.state.errored() {
@@ -192,8 +194,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Tells a write of `weight` that has ended its stream itself how that went. A chunk that was
-    /// not written, or what is left of it, goes back to its writer, as if it had not been taken.
+    /// The outcome of a write of `weight` that has ended its own stream. A chunk that was not written,
+    /// or what is left of it, goes back to its writer, as if it had not been taken.
     #[cold]
     pub(super) fn outcome_of_inline_write(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
         let mut write_side = self.write_side();

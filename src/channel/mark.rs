@@ -1,4 +1,7 @@
 //! High-water marks, each with its unit in its type.
+//!
+//! - Owns: nothing; marks are plain values, copied into a channel when it is made.
+//! - No locks, nothing blocks.
 
 use std::any::Any;
 
@@ -29,10 +32,10 @@ impl<T> Copy for InWeight<T> {}
 
 /// A unit in which chunks of type `T` can be weighed.
 pub trait Unit<T> {
-    /// Says what a chunk counts for, once, when it enters a stream.
+    /// Returns the function that weighs a chunk. It is called once, when the chunk enters a stream.
     fn weigher(&self) -> fn(&T) -> usize;
 
-    /// Says what a read of `n` means: that many units, cut out of chunks and across them, or one
+    /// Returns what a read of `n` takes: that many units, cut out of chunks and across them, or one
     /// chunk.
     fn reads(&self) -> Reads {
         Reads::Items
@@ -88,11 +91,10 @@ impl<T> Unit<T> for InWeight<T> {
 ///
 /// # What weighs nothing
 ///
-/// An empty chunk is a chunk: what was written or pushed arrives, whatever it weighs. So that a
-/// buffer of those is bounded too, each counts 1 against the mark, in whatever unit that is: a
-/// buffer of 64 bytes holds 64 empty lines. It counts so in `len` and `peak`, and not in what
-/// offsets, reports and [`weight`](crate::state::batch::Batch::weight) tell: there an empty chunk has no
-/// bytes.
+/// An empty chunk is a chunk: what was written or pushed arrives, even if it weighs nothing. So that a
+/// buffer of those is bounded too, each counts 1 against the mark, in any unit: a
+/// buffer of 64 bytes holds 64 empty lines. `len` and `peak` include that 1. Offsets,
+/// reports and [`weight`](crate::state::batch::Batch::weight) do not: there an empty chunk has no bytes.
 ///
 /// # Units
 ///
@@ -127,7 +129,7 @@ pub struct HighWaterMark<U> {
 /// neither thread waits for the other at each of them.
 pub const DEFAULT_BYTES: usize = 4 * READ_BYTES;
 
-/// How much a byte source reads at once, in bytes, unless told otherwise.
+/// How much a byte source reads at once, in bytes, by default.
 ///
 /// Larger reads gain nothing on files and sockets and cost cache: with twice as much a file went to
 /// a socket in 1.6 times the time. With less the system calls show.
@@ -198,7 +200,7 @@ impl<T> HighWaterMark<InWeight<T>> {
 }
 
 impl<U> HighWaterMark<U> {
-    /// A rendezvous or a one-chunk buffer has no half, so the low mark can be set.
+    /// Sets the low-water mark. Needed for marks of 0 or 1, which have no half.
     ///
     /// # Errors
     ///
@@ -240,7 +242,7 @@ impl<U> HighWaterMark<U> {
 /// The mark of a stream of items that was given none, in items.
 pub const DEFAULT_ITEMS: usize = 64;
 
-/// A mark whose unit has no type any more: what a stream knows of it once it is made.
+/// A mark whose unit is a value and not a type: what a stream keeps of it.
 #[derive(Debug)]
 pub(crate) struct Strategy<T> {
     marks: Marks,

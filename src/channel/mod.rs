@@ -1,21 +1,25 @@
-//! The channel between two threads: the only thing here that blocks.
+//! The channel between two threads, and the only place in it where a thread waits.
 //!
-//! A writer's chunks go into a [`WritableState`] under one lock. The reader takes everything that
-//! is queued in one go and hands it out, from a [`ReadableState`] under a lock of its own that
-//! nobody else wants, so that most reads cost no more than that. There is one condvar for each
-//! direction. Before a thread parks it spins for a moment on a flag beside the lock, not on the
-//! lock: with a mark of a few chunks the threads take turns, and a park with its wake costs more
-//! than the work.
+//! - Owns: the write side owns the queue and all bookkeeping; the read side owns the batch in flight.
+//! - Lock order: the read side before the write side. The other order only with `try_lock`.
+//! - May block: `wait_drained` and `wait_filled`, on a condvar of the write side's lock. No lock is
+//!   held while user code runs (a chunk's `Drop`, a waker, a sink).
+//! - Invariants: those of [`WriteSide`]; a thread parks only after it has checked, under the write
+//!   side's lock, the condition that it waits for.
+//!
+//! A writer's chunks go into a [`WritableState`] under the write side's lock. The reader takes
+//! everything that is queued at once, and returns it chunk by chunk from a [`ReadableState`] under
+//! the read side's lock. Only the reader takes that lock often, so most reads cost one uncontended
+//! lock. Before a thread parks it spins briefly on a flag beside the lock, not on the lock: with a
+//! mark of a few chunks the threads take turns, and a park with its wake costs more than the work.
 //!
 //! ```text
-//!    write ──▶ ┌──────── back ────────┐   the whole queue    ┌─────── front ───────┐ ──▶ next
+//!    write ──▶ ┌───── write side ─────┐   the whole queue    ┌───── read side ─────┐ ──▶ next
 //!              │ WritableState: queue │ ───────────────────▶ │ ReadableState: what │     read
 //!  wait_drain  │ + what is in flight  │ ◀─────────────────── │ is in flight        │ ◀── unshift
 //!              └──────────────────────┘   progress, done     └─────────────────────┘
 //!                       drained                  filled
 //! ```
-//!
-//! Locks are taken front first, and user code (a chunk's `Drop`, a waker) runs under neither.
 
 mod backoff;
 mod broadcast;
@@ -89,14 +93,14 @@ enum Unmet {
 pub(crate) struct Channel<T> {
     read_side: Padded<TryMutex<ReadSide<T>>>,
     write_side: Padded<Mutex<WriteSide<T>>>,
-    /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the back
-    /// may have become true, or more of it was confirmed.
+    /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the write
+    /// side may have become true, or more of it was confirmed.
     drained: Condvar,
-    /// Signalled when `is_filled()` of the back may have become true.
+    /// Signalled when `is_filled()` of the write side may have become true.
     filled: Condvar,
-    /// Up when `drained` was signalled and nobody has found the buffer full since.
+    /// Raised when `drained` was signalled, and no writer has found the buffer full since.
     drained_flag: Flag,
-    /// Up when `filled` was signalled and the reader has not taken what was there since.
+    /// Raised when `filled` was signalled, and the reader has not taken what was there since.
     filled_flag: Flag,
     /// The marks are 0: a chunk is admitted only while the reader waits for it.
     is_rendezvous: bool,
@@ -138,12 +142,13 @@ impl<T> Channel<T> {
         })
     }
 
-    /// Both its ends are in the hands of a program. No thread of the library's is at either.
+    /// The program's own threads use both ends, and no thread of the library uses either. So a wait
+    /// first checks that there is another thread.
     pub(crate) fn between_threads(&self) {
         self.write_side().may_park = false;
     }
 
-    /// With what marks, and in what, its chunks are measured.
+    /// The marks, and the unit in which its chunks are weighed.
     pub(crate) const fn strategy(&self) -> Strategy<T> {
         self.strategy
     }
@@ -156,13 +161,14 @@ impl<T> Channel<T> {
         self.write_side.0.lock()
     }
 
-    /// Lets the reader look again, and wakes it if it sleeps.
+    /// Makes the reader check again, and wakes it if it is parked.
     ///
-    /// The wake comes after the lock, so that the reader does not wake up only to wait for the lock.
-    /// No wake is lost: whether the reader sleeps is read under the lock, and a reader looks for a
-    /// request under the same lock before it sleeps ([`wait_filled`](Self::wait_filled)).
+    /// It is notified after the unlock, so that it does not wake up only to wait for the lock. No
+    /// wake is lost: `is_asleep` is read here under the lock, after the change; the reader checks
+    /// for a request under the same lock before it parks ([`wait_filled`](Self::wait_filled)).
     ///
-    /// What the calling thread is to run itself, with [`take_due`](Self::take_due), wakes nobody.
+    /// A request that the calling thread is to run itself, with [`take_due`](Self::take_due), wakes
+    /// no thread.
     #[inline]
     fn wake_reader(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         if write_side.is_due_inline() {
@@ -176,7 +182,11 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Lets writers look again, and wakes those that sleep.
+    /// Makes writers check again, and wakes those that are parked.
+    ///
+    /// No wake is lost, for the reason given at [`wake_reader`](Self::wake_reader): `parked_writers`
+    /// is read under the lock under which a writer checks its condition and counts itself as parked
+    /// ([`wait_drained`](Self::wait_drained)). All are woken: they may wait for different things.
     #[inline]
     fn wake_writers(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         let parked = write_side.parked_writers > 0;
@@ -187,7 +197,10 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Lets both sides look again: something has ended.
+    /// Makes both sides check again, because something has ended.
+    ///
+    /// It notifies without a look at the counts of parked threads: it is rare, and it must also
+    /// reach a reader that rests because of a limit.
     fn wake_all(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         drop(write_side);
         self.filled_flag.raise();
@@ -198,7 +211,13 @@ impl<T> Channel<T> {
 
     /// Waits, on the writers' condvar, until `met`.
     ///
-    /// What ends the wait is in `met`, which must look at whether the stream still lives.
+    /// `met` must also return true when the stream can make no more progress; nothing else ends a
+    /// wait without a deadline.
+    ///
+    /// A wake cannot be missed: from `met` to the park the lock is held, and the condvar gives it up
+    /// only when the thread is in its queue. A thread that changes the state does so under the lock,
+    /// so it runs before `met`, or finds `parked_writers` above 0 ([`wake_writers`](Self::wake_writers)).
+    /// The spin holds no lock, so after it `met` is called again.
     fn wait_drained<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -208,6 +227,7 @@ impl<T> Channel<T> {
         let mut backoff = Backoff::new(wait)?;
         while !met(&write_side) {
             if backoff.spins() {
+                // Under the lock: a raise that follows a later change cannot be lowered here.
                 self.drained_flag.lower();
                 drop(write_side);
                 let waited = self.drained_flag.spin(WRITER_PAUSES);
@@ -223,7 +243,7 @@ impl<T> Channel<T> {
             drop(waiting);
             write_side.stats.blocked.end();
             write_side.parked_writers -= 1;
-            // The last look is at the state and not at the clock: what came in time counts.
+            // The state decides, not the clock: what came in time counts.
             if !in_time && !met(&write_side) {
                 return Err(Unmet::TimedOut);
             }
@@ -232,6 +252,10 @@ impl<T> Channel<T> {
     }
 
     /// Waits, on the reader's condvar, until a request is due, or none ever will be.
+    ///
+    /// A wake cannot be missed: `is_filled` is checked and `Reader::Parked` is set under the lock
+    /// that the park gives up, and [`wake_reader`](Self::wake_reader) reads the reader's state under
+    /// that lock.
     fn wait_filled<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -239,7 +263,8 @@ impl<T> Channel<T> {
     ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
         let mut backoff = Backoff::new(wait)?;
         write_side.reader = Reader::Waiting;
-        // A rendezvous waits for just this.
+        // With a mark of 0, a writer waits for just this, and may be parked already. Notified under
+        // the lock, which `wait_filled` still needs.
         if write_side.state.marks().high() == 0 {
             self.drained_flag.raise();
             if write_side.parked_writers > 0 {
@@ -249,6 +274,7 @@ impl<T> Channel<T> {
         let mut outcome = Ok(());
         while !write_side.is_filled() {
             if backoff.spins() {
+                // Under the lock, as in `wait_drained`.
                 self.filled_flag.lower();
                 drop(write_side);
                 let waited = self.filled_flag.spin(READER_PAUSES);
@@ -276,33 +302,34 @@ impl<T> Channel<T> {
         outcome.map(|()| write_side)
     }
 
-    /// Says what a wait of its writers is to the pipeline that their thread works for: none of what
-    /// its meter counts, if the tally of the channel says it. By itself it is one for something outside.
+    /// Sets how a wait of its writers is counted by the pipeline that their thread works for. `None`
+    /// if the pipeline reads it from this channel's own counts. By default it is a wait for something
+    /// outside.
     pub(crate) fn writers_wait_for(&self, what: Option<For>) {
         self.write_side().writers_for = what;
     }
 
-    /// Says the same of its reader.
+    /// Sets the same for its reader.
     pub(crate) fn reader_waits_for(&self, what: Option<For>) {
         self.write_side().reader_for = what;
     }
 
-    /// Says in an error how far the stream had come.
+    /// Adds to an error the offset that the stream had reached.
     pub(crate) fn locate(&self, error: Error, offset: u64) -> Error {
         error.at_unit(offset, self.strategy.unit())
     }
 
-    /// What the channel has seen so far.
+    /// What the channel has counted so far.
     pub(crate) fn stats(&self) -> ChannelStats {
         self.write_side().stats
     }
 
-    /// Says whether it was torn down, or is over.
+    /// Returns whether it was torn down, or is over.
     pub(crate) fn is_destroyed(&self) -> bool {
         self.write_side().state.is_destroyed()
     }
 
-    /// Looks at the channel without waiting for anything but its lock.
+    /// Reads the channel's state. Waits for nothing but its lock.
     pub(crate) fn with_state<R>(
         &self,
         read: impl FnOnce(&WritableState<T, Error>, &ChannelStats) -> R,
@@ -314,9 +341,9 @@ impl<T> Channel<T> {
 
 /// What a thread spins on before it parks: a hint, beside the lock and not under it.
 ///
-/// It is lowered under the lock, by whoever finds that there is nothing to be had, and raised
-/// after the lock, by whoever has changed that. So a raise may come late and be for nothing,
-/// which costs a look; but after the last change it is up.
+/// A thread that finds nothing lowers it under the lock. A thread that has changed that raises it
+/// after the unlock. So a raise may come late and for nothing, which costs one check; but after the
+/// last change it is up. No thread parks because of it: the state under the lock decides.
 struct Flag(Padded<AtomicBool>);
 
 impl Flag {
@@ -326,30 +353,35 @@ impl Flag {
 
     #[inline]
     fn raise(&self) {
+        // Pairs with the `Acquire` of `is_up`: what happened before the raise is visible to a thread
+        // that sees it.
         self.0.0.store(true, Ordering::Release);
     }
 
     #[inline]
     fn lower(&self) {
+        // It publishes nothing. The lock that is held orders it against changes of the state: a raise
+        // for a later change comes after a later unlock, and so after this store.
         self.0.0.store(false, Ordering::Relaxed);
     }
 
     #[inline]
     fn is_up(&self) -> bool {
+        // Pairs with the `Release` of `raise`. The state itself is read under the lock.
         self.0.0.load(Ordering::Acquire)
     }
 
-    /// Spins until the flag is up, or for a microsecond or two. Says for how long it has given the
-    /// processor away, which is a wait like another.
+    /// Spins until the flag is up, or for a microsecond or two. Returns for how long it has yielded
+    /// the processor, which counts as a wait.
     ///
-    /// It looks ever more seldom, up to `pauses` apart. Then it gives the processor away a few
-    /// times, for when the other side is waiting for it. A longer spin gains nothing when that has
-    /// a processor of its own, and when it has none every look is in its way.
+    /// The pause between two checks doubles, up to `pauses`. Then it yields the processor a few
+    /// times, in case the other thread waits for it. A longer spin gains nothing when the other
+    /// thread has a processor of its own, and when it has none each check delays it.
     fn spin(&self, pauses: u32) -> Duration {
         const PAUSES: u32 = 79;
         const YIELDS: u32 = 4;
         if cfg!(loom) {
-            // A spin is over at once there: it is the parks that are to be explored.
+            // The model explores the parks, so there is no spin.
             return Duration::ZERO;
         }
         let (mut spent, mut next) = (0, 1);
@@ -377,9 +409,9 @@ impl Flag {
     }
 }
 
-/// A writer that waits for the drain goes on as soon as it comes.
+/// A writer checks often: it should go on as soon as the buffer is drained.
 const WRITER_PAUSES: u32 = 4;
 
-/// A reader looks less often: while it does not, a writer that is ahead puts more than one chunk
-/// in, and they are taken together.
+/// A reader checks less often: between two checks a writer that is ahead puts in several chunks,
+/// and the reader takes them together.
 const READER_PAUSES: u32 = 16;

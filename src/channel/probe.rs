@@ -1,8 +1,12 @@
-//! A channel, seen from outside.
+//! A channel's fill level and counts, as reports and monitors read them.
+//!
+//! - Owns: nothing.
+//! - Lock order: it takes the write side's lock for the length of a copy, and no other.
+//! - May block: only on that lock.
 
 use super::{Channel, ChannelStats};
 
-/// What of a channel can be watched from outside, whatever flows through it.
+/// A channel of any chunk type whose fill level and counts can be read.
 pub(crate) trait Probe: Send + Sync {
     fn sample(&self) -> Sample;
 }
@@ -12,7 +16,7 @@ pub(crate) trait Probe: Send + Sync {
 pub(crate) struct Sample {
     pub(crate) len: usize,
     pub(crate) high: usize,
-    /// What one of it is called.
+    /// The name of the unit.
     pub(crate) unit: &'static str,
     pub(crate) stats: ChannelStats,
 }

@@ -1,4 +1,10 @@
-//! The reader's side of a channel.
+//! The calls of a channel's reader.
+//!
+//! - Owns: the batch in flight, in [`ReadSide`], under its own lock.
+//! - Lock order: the read side before the write side. After a wait the write side's lock is held
+//!   already, so the read side is only tried.
+//! - May block: `next` and `read`, in `wait_filled`, without the read side's lock; `rest_until`.
+//! - Invariant: what was returned to the reader is reported to the write side once, as progress.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +28,7 @@ impl<T> Channel<T> {
                 Ok(Some(chunk))
             }
             // In a type of its own, and not in what is returned: where both are written to one
-            // place in memory, a chunk at hand goes through it too, and a read costs 6 ns more.
+            // place in memory, a buffered chunk goes through it too, and a read costs 6 ns more.
             None => self.next_batch(read_side, wait).transpose(),
         }
     }
@@ -35,9 +41,9 @@ impl<T> Channel<T> {
         loop {
             if let Some(outcome) = read_side.outcome() {
                 drop(read_side);
-                return self.tell(outcome).err().map(Err);
+                return self.announce(outcome).err().map(Err);
             }
-            // A read that finds nothing, which is what makes the state ask for more.
+            // A read of the empty state is what makes it ask for more.
             let _ = read_side.state.next();
             let first = self.fill(read_side, wait, ReadSide::pop);
             if let Some(first) = first.transpose() {
@@ -51,16 +57,17 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Says how the stream has ended, and has what is behind it know first.
-    fn tell(&self, outcome: Result<(), Error>) -> Result<(), Error> {
+    /// Returns how the stream has ended. What is downstream is aborted first: the caller may act on
+    /// the error at once.
+    fn announce(&self, outcome: Result<(), Error>) -> Result<(), Error> {
         if outcome.is_err() {
             self.spread();
         }
         outcome
     }
 
-    /// Takes what is due, or waits until something is. `first` then has the front before anybody
-    /// else, and before what it takes is reported.
+    /// Takes what is due, or waits until something is. `first` then runs under the same hold of the
+    /// read side's lock, before what it takes is reported.
     fn fill(
         &self,
         read_side: TryMutexGuard<'_, ReadSide<T>>,
@@ -73,10 +80,11 @@ impl<T> Channel<T> {
             if write_side.is_filled() && !write_side.recheck {
                 return Ok(self.turn(read_side, write_side, first));
             }
+            // A wait must not hold the read side's lock: a destroy needs it.
             drop(read_side);
         } else {
-            // Nothing was there when last looked: spin before taking the writer's lock, which it
-            // is about to need.
+            // Nothing was there at the last check: spin before taking the writer's lock, which the
+            // writer needs to add something.
             drop(read_side);
             let spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
             let waited = if spins {
@@ -99,7 +107,8 @@ impl<T> Channel<T> {
         if std::mem::take(&mut write_side.recheck) {
             return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
         }
-        // Out of order, so only if nobody has it: a destroy takes the front first.
+        // Against the lock order, so it is only tried: a destroy takes the read side first, and may
+        // hold it while it waits for the write side. Then the caller goes round again.
         match self.read_side.0.try_lock() {
             Some(read_side) => Ok(self.turn(read_side, write_side, first)),
             None => Ok(None),
@@ -107,7 +116,8 @@ impl<T> Channel<T> {
     }
 
     /// Waits until `deadline`, or until the stream is torn down or used up: the sleep of a reader
-    /// that a limit holds.
+    /// whose rate is limited. A cancel is not missed: `Resting` is set under the lock that the wait
+    /// gives up, and `wake_reader` reads it under that lock.
     pub(crate) fn rest_until(&self, deadline: Instant) {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();
@@ -130,7 +140,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Takes what is due into the front.
+    /// Takes what is due into the read side.
     fn turn(
         &self,
         mut read_side: TryMutexGuard<'_, ReadSide<T>>,
@@ -144,7 +154,7 @@ impl<T> Channel<T> {
         first
     }
 
-    /// Reports to the back what was handed over. Says whether that has drained it.
+    /// Reports to the write side what the reader has taken. Returns whether that has drained it.
     fn settle_front(read_side: &mut ReadSide<T>, write_side: &mut WriteSide<T>) -> bool {
         let unsettled = std::mem::take(&mut read_side.unsettled);
         let events = if read_side.is_used_up() {
@@ -174,13 +184,14 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Answers the front with what the back has. Says whether that was the last.
+    /// Moves what is queued from the write side to the read side. Returns whether that was the end.
     fn pull(&self, read_side: &mut ReadSide<T>, write_side: &mut WriteSide<T>) -> bool {
         if !read_side.wants_more() {
             return false;
         }
         match write_side.take() {
             Some(SinkRequest::Write(mut batch)) => {
+                // Under the lock: a write after this raises it again.
                 self.filled_flag.lower();
                 read_side.put(&mut batch);
                 write_side.state.recycle(batch);
@@ -207,7 +218,7 @@ impl<T> Channel<T> {
         self.read_side().unshift(chunk)
     }
 
-    /// Makes writers wait, whatever room there is, until [`resume`](Self::resume).
+    /// Makes writers wait, even if there is room, until [`resume`](Self::resume).
     pub(crate) fn pause(&self) {
         self.write_side().paused = true;
     }
@@ -252,17 +263,17 @@ impl<T: Divide> Channel<T> {
                 }
                 read_side.took(taken.load());
                 if taken.weight() < wanted {
-                    // It was all there is, and so are those behind it.
+                    // It was all of the stream, and the weightless chunks after it are part of it.
                     read_side.pass_over_weightless();
                 }
                 self.hand_over(read_side);
                 return Ok(Some(taken));
             }
-            // Those that are here lie before what it waits for.
+            // Those that are here come before what this read waits for.
             read_side.pass_over_weightless();
             if let Some(outcome) = read_side.outcome() {
                 drop(read_side);
-                return self.tell(outcome).map(|()| None);
+                return self.announce(outcome).map(|()| None);
             }
             // What is here belongs to this read. While it counted against the mark, a writer
             // would wait for it to be taken, and this reader for the writer.

@@ -1,4 +1,10 @@
-//! The reading side of a channel: the batch that the reader has in hand.
+//! The reading side of a channel: the batch that the reader is working through.
+//!
+//! - Owns: the batch in flight, what was put back, and what was not reported yet.
+//! - Lock order: it is the data of the read side's lock, which comes before the write side's.
+//! - May block: nothing here; no method takes a lock.
+//! - Invariant: while `in_flight`, the running request of the write side is in this buffer, and
+//!   `unsettled` is what was taken of it and not reported.
 
 use crate::error::Error;
 use crate::state::batch::{Batch, Load, Weighed};
@@ -6,23 +12,22 @@ use crate::state::{Pull, READ_MAX, ReadableState};
 
 /// What the reader's lock guards.
 ///
-/// A batch that the reader has taken is in flight until its chunks are, one by one, handed to the
-/// reader. So it stays here and not in the reader's handle: a `destroy` from the other side can
-/// give back what was not handed over.
+/// A batch is in flight until the reader has taken its chunks one by one. So it stays here and not in
+/// the reader's handle: a `destroy` by another thread can give back what was not taken.
 pub(super) struct ReadSide<T> {
     pub(super) state: ReadableState<T, Error>,
-    /// The running request of the back is in the buffer.
+    /// The running request of the write side is in the buffer.
     pub(super) in_flight: bool,
-    /// What was handed over and not yet reported to the back.
+    /// What the reader has taken and not yet reported to the write side.
     pub(super) unsettled: Load,
-    /// How much of that is worth the writer's lock.
+    /// How much of that is worth taking the write side's lock for.
     pub(super) report_at: usize,
     /// What is at the front of the buffer and not in flight: put back by the reader, or claimed for a
     /// read that is longer than the mark.
     owned: Load,
-    /// The state has asked for more, and was not answered yet.
+    /// The state has asked for more, and has got nothing yet.
     pulling: bool,
-    /// What came behind the data, and is told when that was read.
+    /// The error that follows the data. It is returned when the data was read.
     failure: Option<Error>,
 }
 
@@ -51,8 +56,8 @@ impl<T> ReadSide<T> {
         Some(chunk)
     }
 
-    /// How much a read of `wanted` is to take: before the end what is left will do. The end itself
-    /// is read by a call that finds nothing, so that the last of it can be put back.
+    /// How much a read of `wanted` is to take: before the end, what is left is enough. The end itself
+    /// is read by a call that finds nothing, so that the last chunk can still be put back.
     pub(super) fn what_there_is_of(&self, wanted: usize) -> usize {
         let left = self.state.load().weight;
         if self.state.is_last() && left > 0 && wanted <= READ_MAX {
@@ -72,7 +77,7 @@ impl<T> ReadSide<T> {
         }
     }
 
-    /// Drops the chunks that weigh nothing, as one that reads by the byte does.
+    /// Drops the chunks that weigh nothing, as a read by the byte does.
     pub(super) fn pass_over_weightless(&mut self) {
         let weightless = self.state.pass_over_weightless();
         self.took(Load {
@@ -84,7 +89,7 @@ impl<T> ReadSide<T> {
     /// Puts a chunk back, which is then the reader's own.
     pub(super) fn unshift(&mut self, chunk: T) -> Result<(), T> {
         let before = self.state.load();
-        // The pressure is for sources.
+        // The pressure concerns only sources.
         self.state.unshift(chunk)?;
         self.owned += self.state.load().without(before);
         Ok(())
@@ -97,41 +102,40 @@ impl<T> ReadSide<T> {
         self.in_flight = false;
     }
 
-    /// Says whether nothing of the batch in flight is left.
+    /// Returns whether nothing of the batch in flight is left.
     #[inline]
     pub(super) fn is_used_up(&self) -> bool {
         self.in_flight && self.state.is_buffer_empty()
     }
 
-    /// Says whether the state asks for more.
+    /// Returns whether the state asks for more.
     #[inline]
     pub(super) fn wants_more(&mut self) -> bool {
         self.pulling = self.pulling || self.state.next_pull() == Some(Pull::More);
         self.pulling
     }
 
-    /// Answers the state with a batch, which is in flight from now on.
+    /// Gives the state a batch, which is in flight from now on.
     pub(super) fn put(&mut self, batch: &mut Batch<T>) {
         self.pulling = false;
         self.in_flight = true;
-        // The pressure is for sources that push unasked.
+        // The pressure concerns only sources that push without a request.
         self.state.push_batch(batch);
     }
 
-    /// Answers the state with the end.
+    /// Gives the state the end.
     pub(super) fn put_end(&mut self) {
         self.pulling = false;
         self.state.push_end();
     }
 
-    /// Answers the state with an error, which waits for its turn: the reader may have the last
-    /// chunk in hand still, and put it back.
+    /// Keeps an error until the data before it was read: the reader may still put its last chunk back.
     pub(super) fn put_failure(&mut self, cause: Option<Error>) {
         self.pulling = false;
         self.failure = Some(cause.unwrap_or_else(Error::closed));
     }
 
-    /// Tears the reading side down, and gives back what was not handed over.
+    /// Tears the reading side down, and returns what was not taken.
     pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
         self.pulling = false;
         self.in_flight = false;
@@ -142,8 +146,7 @@ impl<T> ReadSide<T> {
         self.state.take_buffer()
     }
 
-    /// How the stream has ended, if nothing is left of it, or nothing more will come to what is:
-    /// well, or with an error.
+    /// How the stream has ended: well, or with an error. `None` while there may be more to read.
     pub(super) fn outcome(&mut self) -> Option<Result<(), Error>> {
         if let Some(failure) = self.failure.clone() {
             if self.state.is_buffer_empty() {
@@ -152,7 +155,7 @@ impl<T> ReadSide<T> {
             return Some(Err(failure));
         }
         if self.state.is_last() && self.state.is_buffer_empty() {
-            // Reading past the last chunk is what makes the end known.
+            // A read past the last chunk moves the state to its end.
             let _ = self.state.next();
             self.release();
         }
@@ -163,7 +166,7 @@ impl<T> ReadSide<T> {
         ended.then(|| Err(self.state.errored().cloned().unwrap_or_else(Error::closed)))
     }
 
-    /// There is no source to let go: the channel is all there is behind this state.
+    /// Confirms the release at once: behind this state there is only the channel, and no source.
     fn release(&mut self) {
         if self.state.next_pull() == Some(Pull::Release) {
             let _ = self.state.released();

@@ -1,4 +1,10 @@
-//! The writer's side of a channel.
+//! The calls of a channel's writers.
+//!
+//! - Owns: nothing; all state is in [`WriteSide`], under its lock.
+//! - Lock order: only the write side's lock, and under it that of a [`Budget`](super::Budget).
+//! - May block: every call that takes a [`Wait`], in `wait_drained`. What ends the wait is named there.
+//! - Invariant: a chunk is admitted and put into the queue under one hold of the lock, so two
+//!   writers never take the same room.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -31,7 +37,8 @@ impl<T> Channel<T> {
         sink: &impl RunInline<T>,
     ) -> Result<Pressure, WriteError<T>> {
         let weight = self.weigh(&chunk);
-        // The last write may have filled the buffer: spin before taking the reader's lock.
+        // The last write may have filled the buffer: spin before taking the lock, which the reader
+        // needs to drain it. A hint that is out of date costs time only: `admits` decides.
         let spins = !self.drained_flag.is_up() && !matches!(wait, Wait::No);
         let waited = if spins {
             self.drained_flag.spin(WRITER_PAUSES)
@@ -80,9 +87,9 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Charges so much to the budget, waiting for room in it. No lease is for a chunk that is let in
-    /// all the same, because nothing else is there: or a reader would wait for what cannot be
-    /// charged.
+    /// Charges `cost` to the budget, waiting for room in it. `None` in place of a permit: the buffer
+    /// is empty, so the chunk is admitted uncharged, or a reader would wait for a chunk that cannot
+    /// be charged.
     ///
     /// The wait ends with room, when the buffer is empty, with the end of the stream, or with its
     /// time.
@@ -96,6 +103,8 @@ impl<T> Channel<T> {
     ) -> Result<(MutexGuard<'a, WriteSide<T>>, Option<Permit>), Unmet> {
         loop {
             let permit = charge_point.charge(cost);
+            // A permit that is dropped after this wakes the writers: `has_room`, below, registers this
+            // channel with the budget, under the budget's lock, before the thread parks.
             if permit.is_some() || write_side.state.len() == 0 {
                 return Ok((write_side, permit));
             }
@@ -198,8 +207,11 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Waits as [`wait_drained`](Self::wait_drained) does, for something that the reader may bring
-    /// about by less than a drain: to be told, it has to know.
+    /// Waits as [`wait_drained`](Self::wait_drained) does, for something that may happen before the
+    /// buffer is drained. `flushing` makes the reader wake writers after each report.
+    ///
+    /// It is raised under the lock under which `met` is checked first, so no report falls between
+    /// the two.
     fn wait_progress<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -219,14 +231,14 @@ impl<T> Channel<T> {
         Ok(write_side)
     }
 
-    /// Says whether the budget is not used up, which is worth waiting for before anything is read.
+    /// Returns whether the budget has room, which is worth waiting for before anything is read.
     fn may_charge(&self, write_side: &WriteSide<T>) -> bool {
         let charge_point = self.charge_point.as_ref();
         charge_point
             .is_none_or(|charge_point| write_side.state.len() == 0 || charge_point.has_room(1))
     }
 
-    /// Lets everything out: a writer that waits for what it has corked would wait for ever.
+    /// Removes all corks: a writer that waits for what it has corked would wait for ever.
     fn lift_corks<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -242,7 +254,7 @@ impl<T> Channel<T> {
         self.write_side()
     }
 
-    /// Says why `chunk` was not taken.
+    /// Makes the error for a chunk that was not taken.
     #[cold]
     fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
         match unmet {
@@ -256,7 +268,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Waits until a write would not.
+    /// Waits until a write would not wait.
     ///
     /// The wait ends with the drain, with the end of the stream, or with its time.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
@@ -271,7 +283,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Holds back what is written, if anything will be: what is there at the end waits for nobody.
+    /// Holds back what is written. Does nothing after the end: what is queued then goes out at once.
     pub(crate) fn cork(&self) {
         let mut write_side = self.write_side();
         if write_side.state.is_writable() {
@@ -320,8 +332,8 @@ impl<T> Channel<T> {
         error
     }
 
-    /// How the stream has ended for a writer that was told `error`: well, if it was stopped, or its
-    /// reader has had enough.
+    /// How the stream has ended for a writer whose call has failed with `error`: well, if it was
+    /// stopped, or its reader needs no more.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let write_side = self.write_side();
         let stopped = matches!(write_side.end, EndCause::Stopped);
@@ -367,9 +379,10 @@ impl<T> Channel<T> {
         Err(write_side.cause().unwrap_or_else(Error::closed))
     }
 
-    /// Waits until `deadline`, or until the stream takes no more. Says whether it still does.
+    /// Waits until `deadline`, or until the stream takes no more. Returns whether it still takes some.
     ///
-    /// It is a sleep that a cancel ends, and no wait for room: it does not count as blocked.
+    /// It is a sleep that a cancel ends, and not a wait for room: it does not count as blocked. A cancel
+    /// is not missed: the stream is checked under the lock that the wait gives up.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();
@@ -381,7 +394,7 @@ impl<T> Channel<T> {
         write_side.state.is_writable()
     }
 
-    /// Keeps a chunk that was taken from the writer's hands and cannot be written any more.
+    /// Keeps a chunk that was taken from the writer and cannot be written any more.
     pub(crate) fn give_back(&self, chunk: T) {
         let weight = self.weigh(&chunk);
         let mut write_side = self.write_side();

@@ -1,4 +1,9 @@
-//! What the lock of a channel guards: the machine, and who waits for it.
+//! The writing side of a channel: the state machine, and the threads that wait for it.
+//!
+//! - Owns: the queue, the end, the counts, and what is deferred or undelivered.
+//! - Lock order: it is the data of the write side's lock, which comes after the read side's.
+//! - May block: nothing here; no method takes a lock.
+//! - Invariants: listed at [`WriteSide`], and checked by `WriteSide::check` in debug builds.
 
 use std::time::Duration;
 
@@ -8,32 +13,32 @@ use crate::state::batch::{Batch, Load, Weighed};
 use crate::state::{Events, Pressure, Refused, SinkRequest, WritableState};
 use crate::threads::waits::{For, WaitTime, waited_for};
 
-/// Who has said that no more will be written, before the machine is told how the stream ends.
+/// Why no more will be written, until the state has the outcome of the stream.
 #[derive(Clone, Debug)]
 pub(super) enum EndCause {
-    /// No one, or the writer itself.
+    /// The stream is open, or the writer has ended it.
     Open,
-    /// A token's `stop`, and not the writer.
+    /// A token's `stop` has ended it.
     Stopped,
-    /// The writer, with the error that travels behind the data.
+    /// The writer has failed it, with an error that is delivered after the data.
     Failed(Error),
 }
 
 /// Where the thread of the reading side is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// Not here: it works with what it has taken.
+    /// It does not wait: it works with what it has taken.
     Away,
-    /// It wants a chunk, which is what a rendezvous waits for. It spins, or is about to.
+    /// It waits for a chunk, as a rendezvous requires. It spins, or checks before it does.
     Waiting,
-    /// The same, asleep on `filled`: it has to be notified.
+    /// It waits for a chunk, parked on `filled`: it has to be notified.
     Parked,
-    /// It sleeps on `filled` because of a limit, and wants no chunk meanwhile.
+    /// It is parked on `filled` because of a rate limit, and takes no chunk meanwhile.
     Resting,
 }
 
 impl Reader {
-    /// Says whether it has to be notified.
+    /// Returns whether it has to be notified.
     pub(super) const fn is_asleep(self) -> bool {
         matches!(self, Self::Parked | Self::Resting)
     }
@@ -52,13 +57,13 @@ pub(super) enum Consumer {
     Thread,
     /// A sink whose calls may block: its own thread, which starts with the first request.
     Blocking { has_thread: bool },
-    /// A sink that says when it would block: the thread that makes a request due, and for what
-    /// would block a thread that starts then, and leaves when it has been quiet for long.
+    /// A sink that can be tried without blocking: the thread that makes a request due runs it. What
+    /// would block goes to the sink's thread, which starts then, and ends after a quiet time.
     Nonblocking { has_thread: bool },
 }
 
 impl Consumer {
-    /// Says whether the thread that makes a request due has to run it, or start what does.
+    /// Returns whether the thread that makes a request due has to run it, or to start the sink's thread.
     pub(super) const fn runs_inline(self) -> bool {
         matches!(
             self,
@@ -70,7 +75,7 @@ impl Consumer {
         matches!(self, Self::Nonblocking { .. })
     }
 
-    /// The thread of a sink has started, or is gone. Says whether that changes anything.
+    /// Notes that the thread of a sink has started, or is gone. Returns whether that is a change.
     pub(super) const fn set_thread(&mut self, there: bool) -> bool {
         match self {
             Self::Handle | Self::Thread => false,
@@ -88,7 +93,7 @@ impl Consumer {
     }
 }
 
-/// The writing side of a channel. Everything here is decided under its lock, and nothing waits.
+/// The writing side of a channel.
 ///
 /// # Invariants
 ///
@@ -96,23 +101,23 @@ impl Consumer {
 ///
 /// 1. `end` is not `Open` only in a stream that takes no more writes.
 /// 2. A request is deferred only to a sink that has a thread.
-/// 3. What is deferred is the machine's running request: no other one is given out meanwhile, so
-///    nothing overtakes it.
+/// 3. What is deferred is the running request of the state: no other one is given out meanwhile, so
+///    none overtakes it.
 /// 4. What was confirmed and flushed is never more than what was confirmed, and that never more than
 ///    what was written.
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
     pub(super) end: EndCause,
     pub(super) reader: Reader,
-    /// `pause` was called and `resume` was not: every writer waits, whatever room there is.
+    /// `pause` was called and `resume` was not: every writer waits, even if there is room.
     pub(super) paused: bool,
-    /// The reader is to look whether it still wants anything, though no request is due.
+    /// The reader is to return and check whether it needs more, though no request is due.
     pub(super) recheck: bool,
     /// How many writers are parked.
     pub(super) parked_writers: usize,
-    /// Some other thread may end a wait. Of a channel that is not known before one waits.
+    /// Another thread may end a wait. In a channel between threads that is checked at the first wait.
     pub(super) may_park: bool,
-    /// How many writers wait for the reader to get on, be it by less than a drain.
+    /// How many writers wait for any progress of the reader, even for less than a drain.
     pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
     pub(super) producers: usize,
@@ -124,24 +129,24 @@ pub(super) struct WriteSide<T> {
     completed: Arrived,
     /// What was taken from a writer and did not reach the sink.
     pub(super) undelivered: Batch<T>,
-    /// Wake the source or the sink out of the kernel when the stream is torn down.
+    /// Wake a source or a sink that is blocked in the kernel when the stream is torn down.
     pub(super) interrupt_source: Option<Interrupt>,
     pub(super) interrupt_sink: Option<Interrupt>,
-    /// It was torn down, and did not end in its turn.
+    /// It was torn down before its regular end.
     pub(super) torn: bool,
-    /// It was a token that tore it down.
+    /// A token tore it down.
     pub(super) aborted: bool,
-    /// The stream that what is read here is for, to be aborted when this is torn down.
+    /// The stream that is fed from here, to be aborted when this one is torn down.
     pub(super) read_for: Option<CancelToken>,
     pub(super) stats: ChannelStats,
-    /// What a wait of a writer is to the pipeline that the thread works for; none if the channel is
-    /// one of its own, whose tally says it.
+    /// How a writer's wait is counted by the pipeline that the thread works for. `None` if the channel
+    /// is the pipeline's own, which reads it from `stats`.
     pub(super) writers_for: Option<For>,
     /// The same for the reader.
     pub(super) reader_for: Option<For>,
 }
 
-/// What a channel has seen so far.
+/// What a channel has counted so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChannelStats {
     /// Chunks that writers have written.
@@ -162,7 +167,7 @@ pub(crate) struct ChannelStats {
     pub(crate) starved: WaitTime,
 }
 
-/// How much has arrived, or has to: what it weighs, and how many chunks of it weigh nothing.
+/// How much has arrived, or has to arrive: its weight, and how many of its chunks weigh nothing.
 pub(super) type Arrived = (u64, u64);
 
 impl ChannelStats {
@@ -171,23 +176,23 @@ impl ChannelStats {
         (self.weight, self.weightless)
     }
 
-    /// One more was written, which counts for so much.
+    /// Counts one more written chunk, of this load.
     #[inline]
     pub(super) fn add(&mut self, load: Load) {
         self.chunks += 1;
-        // A user's weigher may say more than any number holds.
+        // A user's weigher may return any number: the sum must not overflow.
         self.weight = self.weight.saturating_add(load.weight as u64);
         self.weightless += load.weightless as u64;
     }
 
-    /// The last that was written was not taken, or no more than a part of it.
+    /// Takes the last written chunk off the counts, or the part of it that was not written.
     pub(super) fn take_back(&mut self, load: Load, whole: bool) {
         self.chunks -= u64::from(whole);
         self.weight -= load.weight as u64;
         self.weightless -= load.weightless as u64;
     }
 
-    /// So much has arrived.
+    /// Counts this much as arrived.
     #[inline]
     pub(super) fn confirm(&mut self, load: Load) {
         self.confirmed = self.confirmed.saturating_add(load.weight as u64);
@@ -222,7 +227,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Counts what a writer has waited for room without being parked.
+    /// Counts a writer's wait for room that ended before it parked.
     #[inline]
     pub(super) fn blocked(&mut self, waited: Duration) {
         if !waited.is_zero() {
@@ -231,7 +236,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Counts what the reader has waited for a chunk without being parked.
+    /// Counts the reader's wait for a chunk that ended before it parked.
     #[inline]
     pub(super) fn starved(&mut self, waited: Duration) {
         if !waited.is_zero() {
@@ -240,7 +245,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Says whether a write would be taken now.
+    /// Returns whether a write would be taken now.
     #[inline]
     pub(super) fn admits(&self) -> bool {
         let room = if self.state.marks().high() == 0 {
@@ -251,8 +256,8 @@ impl<T> WriteSide<T> {
         room && !self.paused && self.state.is_writable()
     }
 
-    /// Says whether the reader has something to find here: a request, a nudge, or that all is over. A
-    /// destroy leaves no request behind, so the one is not enough to wait for.
+    /// Returns whether the reader's wait is over: because of a request, a `recheck`, or the end of the
+    /// stream. A destroy leaves no request, so to wait for a request alone would not be enough.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
         self.state.is_request_due()
@@ -261,12 +266,12 @@ impl<T> WriteSide<T> {
             || self.deferred.is_some()
     }
 
-    /// Says whether a chunk would be written to the sink by the thread that writes it.
+    /// Returns whether a chunk would be written to the sink by the thread that writes it.
     fn is_idle(&self) -> bool {
         self.consumer.runs_inline() && !self.state.is_running()
     }
 
-    /// Says whether a request is due that the thread that made it due runs itself. The release of a
+    /// Returns whether a request is due that the thread that made it due runs itself. The release of a
     /// sink that may block is left to the handle, which waits for it.
     #[inline]
     pub(super) fn is_due_inline(&self) -> bool {
@@ -275,12 +280,12 @@ impl<T> WriteSide<T> {
             && (self.consumer.is_nonblocking() || !self.state.is_destroyed())
     }
 
-    /// Says whether a sink takes the chunks, and not a reader's handle.
+    /// Returns whether a sink takes the chunks, and not a reader's handle.
     pub(super) fn has_sink(&self) -> bool {
         self.consumer != Consumer::Handle
     }
 
-    /// Says whether the reading side needed no more, which is a good end too: nothing else tears a
+    /// Returns whether the reading side needed no more, which is a good end too: nothing else tears a
     /// stream down without an error.
     pub(super) fn is_satisfied(&self) -> bool {
         self.state.is_destroyed() && self.state.errored().is_none() && !self.state.is_finished()
@@ -300,8 +305,8 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// How much the reader may take before it has to be reported: what brings the drain, if a
-    /// writer waits for one, and otherwise half the way there, for the writer that will.
+    /// How much the reader may take before it has to report it: as much as drains the buffer, if a
+    /// writer waits for that, and otherwise half of it.
     pub(super) fn report_at(&self) -> usize {
         let marks = self.state.marks();
         if self.state.needs_drain() {
@@ -311,15 +316,15 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Takes what is due for the sink, or the reader. Of a stream that was failed behind its data
-    /// the end is not asked for, but the release.
+    /// Takes what is due for the sink, or the reader. In a stream that was failed after its data, the
+    /// release comes in place of the end.
     pub(super) fn take(&mut self) -> Option<SinkRequest<T>> {
         if self.deferred.is_some() {
             return self.deferred.take();
         }
         let request = self.state.next_request()?;
         if let (SinkRequest::Final, EndCause::Failed(failure)) = (&request, &self.end) {
-            // Nothing is queued behind the end.
+            // The end is the last request, so the queue is empty.
             drop(self.state.fail(failure.clone()));
             return self.state.next_request();
         }
@@ -338,7 +343,7 @@ impl<T> WriteSide<T> {
     /// The running request is done.
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
-        // Not what the length falls by: that has in it what a destroy has given back meanwhile.
+        // Not the change of the length, which includes what a destroy has given back meanwhile.
         self.stats.confirm(self.state.in_hand());
         let events = self.state.complete();
         self.completed = self.confirmed();
@@ -349,8 +354,8 @@ impl<T> WriteSide<T> {
         (self.stats.confirmed, self.stats.confirmed_weightless)
     }
 
-    /// Says whether so much has arrived for good: a sink does not just write, but flushes before its
-    /// batch is done, if a writer waits for that.
+    /// Returns whether this much has arrived and was flushed: a sink flushes before its batch is done,
+    /// if a writer waits for that, so only completed batches count.
     pub(super) fn has_flushed(&self, written: Arrived) -> bool {
         let (weight, weightless) = if self.has_sink() {
             self.completed
@@ -360,7 +365,7 @@ impl<T> WriteSide<T> {
         weight >= written.0 && weightless >= written.1
     }
 
-    /// Lets the sink go, if it is time.
+    /// Marks the sink as released, if the stream is at that point.
     pub(super) fn release(&mut self) {
         // The request may have been taken already, or is due now.
         let _ = self.state.next_request();
@@ -368,7 +373,7 @@ impl<T> WriteSide<T> {
         self.check();
     }
 
-    /// Why no more is taken, unless it is that the writer has said so.
+    /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
     pub(super) fn cause(&self) -> Option<Error> {
         if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
@@ -381,7 +386,7 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Holds the invariants against what is there.
+    /// Checks the invariants.
     pub(super) fn check(&self) {
         debug_assert!(
             matches!(self.end, EndCause::Open) || !self.state.is_writable(),

@@ -11,32 +11,32 @@ type Hook = Box<dyn Fn(&Error) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
-/// Says where errors go that no call has returned, in the whole program: in place of a line each on
-/// standard error, which is where the panics of threads go too.
+/// Sets the hook for errors that no call has returned, for the whole program. Without a hook each is
+/// written to standard error as one line, as the panics of threads are.
 ///
-/// There is one of these when a [`Writable`](crate::Writable) with a sink is dropped, and
+/// Such an error occurs when a [`Writable`](crate::Writable) with a sink is dropped, and
 ///
 /// - its sink has failed, and no call on the handle has returned that error: where
 ///   [`end`](crate::Writable::end) was the last call, and not [`finish`](crate::Writable::finish);
-/// - or it was dropped without `end`, with something in its buffer, and not by a panic, which has said
-///   so itself. That is a [`PrematureClose`](ErrorKind::PrematureClose). A
-///   [`destroy`](crate::Writable::destroy) says that it is meant.
+/// - or it was dropped without `end`, with something in its buffer, and not by a panic, which is
+///   reported already. That is a [`PrematureClose`](ErrorKind::PrematureClose). A
+///   [`destroy`](crate::Writable::destroy) is deliberate, and is not reported.
 ///
 /// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` returns nothing. Here
-/// success is told only when it is true, and a failure is told in any case. The two ends of a
-/// [`channel`](crate::channel) and of a [`broadcast`](crate::stream::broadcast()) tell one another, so their
-/// handles tell nothing here; nor does the body of an HTTP answer, whose client sees that it is not
-/// whole; nor an abort by a token, which the program has asked for.
+/// every failure is reported. These are not reported here: a failure of one end of a
+/// [`channel`](crate::channel) or of a [`broadcast`](crate::stream::broadcast()), which the other end
+/// returns; the body of an HTTP response, whose client sees that it is incomplete; an abort by a
+/// token, which the program has requested.
 ///
-/// It is also told of a writer that waits for a branch which nothing has read yet: see
+/// The hook is also called for a writer that waits for a branch which no thread has read yet: see
 /// [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader).
 ///
-/// `hook` is called by the thread that drops the handle, or that waits. It should not block. If it
-/// panics, it was called.
+/// `hook` is called by the thread that drops the handle, or that waits. It should not block. A panic of
+/// the hook is caught and ignored.
 ///
 /// # Errors
 ///
-/// [`InvalidInput`](ErrorKind::InvalidInput), if there is a hook already: the first one stays.
+/// [`InvalidInput`](ErrorKind::InvalidInput) if a hook is set already: the first one stays.
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ pub fn set_error_hook(hook: impl Fn(&Error) + Send + Sync + 'static) -> Result<(
         .map_err(|_| Error::new(ErrorKind::InvalidInput, "there is an error hook already"))
 }
 
-/// Tells an error that no call returns. `why` says, to a reader of standard error, how that came.
+/// Reports an error that no call returns. `why` explains it in the line on standard error.
 pub(crate) fn tell(error: &Error, why: impl fmt::Display) {
     // In a drop, perhaps during a panic: a second one would end the process.
     let _ = catch_unwind(AssertUnwindSafe(|| match HOOK.get() {

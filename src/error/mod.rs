@@ -1,4 +1,4 @@
-//! One error for everything: cheap to clone, so that both ends of a stream can tell the same one.
+//! One error for everything: cheap to clone, so that both ends of a stream can return the same one.
 
 mod convert;
 mod hook;
@@ -22,32 +22,32 @@ pub(crate) use panics::{caught, guard};
 pub(crate) use parts::ErrorParts;
 pub use write::WriteError;
 
-/// What went wrong, in a word to match on.
+/// What went wrong, as a kind to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A system call failed; the [`io::Error`] is the [`source`](StdError::source).
     Io(io::ErrorKind),
-    /// The writer went away, or panicked, without `end`: Node's `ERR_STREAM_PREMATURE_CLOSE`.
+    /// The writer was dropped, or panicked, without `end`: Node's `ERR_STREAM_PREMATURE_CLOSE`.
     PrematureClose,
-    /// The other side went away, and gave no cause.
+    /// The other side was dropped, and gave no cause.
     Closed,
     /// A write after `end`: Node's `ERR_STREAM_WRITE_AFTER_END`.
     Ended,
     /// A [`CancelToken`](crate::CancelToken) was used.
     Cancelled,
-    /// The time was up.
+    /// The time limit was reached.
     TimedOut,
-    /// The call would have had to wait, and was not to.
+    /// The call would have had to wait, and was made without waiting.
     WouldBlock,
-    /// The call would have had to wait for ever: what it waits for only another thread could do, and
-    /// the process has none.
+    /// The call would have had to wait for ever: only another thread could end the wait, and the
+    /// process has none.
     ///
-    /// Only Linux tells how many threads there are; elsewhere the call waits.
+    /// Only on Linux the number of threads is known; elsewhere the call waits.
     Deadlock,
     /// A stage panicked.
     Panicked,
-    /// What was asked for makes no sense; nothing was done.
+    /// The arguments make no sense; nothing was done.
     InvalidInput,
     /// More came than a limit allows.
     LimitExceeded,
@@ -59,11 +59,11 @@ pub enum ErrorKind {
 /// The first cause of a stream's failure.
 ///
 /// It names the stage, what that did and how far it had come. A clone is the same error, not a
-/// copy: every handle of a stream tells the one that came first, and what fails later is attached
+/// copy: every handle of a stream returns the one that came first, and what fails later is attached
 /// to it ([`others`](Self::others)).
 ///
-/// [`Display`](fmt::Display) says what failed and leaves the reason to
-/// [`source`](StdError::source), as is the custom; `{:#}` writes the reasons behind it.
+/// [`Display`](fmt::Display) writes what failed and leaves the reason to
+/// [`source`](StdError::source), as is usual; `{:#}` adds the reasons.
 ///
 /// # Examples
 ///
@@ -82,7 +82,7 @@ pub struct Error(Arc<ErrorState>);
 
 struct ErrorState {
     kind: ErrorKind,
-    /// What is said in place of "failed to ...".
+    /// The text in place of "failed to ...".
     message: Option<Box<str>>,
     operation: Option<Cow<'static, str>>,
     stage: Option<Box<str>>,
@@ -91,9 +91,9 @@ struct ErrorState {
     /// Its stage is the first part of another, and is where that is.
     begins: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
-    /// It tells only that the stream is going down, which is never news to who took it down.
+    /// An echo: it reports only that the stream is going down, and not why.
     echo: bool,
-    /// It tells that all is well and no more is wanted.
+    /// It is no failure: no more is needed.
     enough: bool,
     /// What failed after this: a list, so that it can be added to without a lock.
     later: OnceLock<Error>,
@@ -115,7 +115,7 @@ impl Error {
         }))
     }
 
-    /// Makes an error of `kind` that says `message`.
+    /// Makes an error of `kind` with the text `message`.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::build(kind, None).edit(|inner| inner.message = Some(message.into().into_boxed_str()))
@@ -158,9 +158,9 @@ impl Error {
         .edit(|inner| inner.echo = true)
     }
 
-    /// What a source or a sink answers when it was woken out of a call by its [`Interrupt`].
+    /// What a source or a sink returns when its [`Interrupt`] has woken it.
     ///
-    /// It is not shown: the stream that was interrupted knows why.
+    /// It is not reported: the interrupted stream has the cause.
     ///
     /// [`Interrupt`]: crate::Interrupt
     #[must_use]
@@ -168,10 +168,10 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "interrupted").edit(|inner| inner.echo = true)
     }
 
-    /// What a transform or a sink answers when it needs no more: it is finished as if the stream had
-    /// ended, which is no failure, and what is before it is stopped.
+    /// What a transform or a sink returns when it needs no more: it is finished as if the stream had
+    /// ended, which is no failure, and everything upstream is stopped.
     ///
-    /// It is not shown, unless to a writer that writes on.
+    /// It is never reported as a failure; only a writer that keeps writing sees it.
     #[must_use]
     pub fn enough() -> Self {
         Self::new(ErrorKind::Closed, "no more is wanted").edit(|inner| {
@@ -180,12 +180,12 @@ impl Error {
         })
     }
 
-    /// Says whether this is [`enough`](Self::enough).
+    /// Returns whether this is [`enough`](Self::enough).
     pub(crate) fn is_enough(&self) -> bool {
         self.0.enough
     }
 
-    /// Says whether it tells only that the stream is going down.
+    /// Returns whether it is an echo: it reports only that the stream is going down.
     pub(crate) fn is_echo(&self) -> bool {
         self.0.echo
     }
@@ -217,9 +217,9 @@ impl Error {
         Self::new(ErrorKind::Panicked, format!("panicked: {said}"))
     }
 
-    /// Says what was being done, and to what: `during("write to", "out.bin")`.
+    /// Adds what was being done, and to what: `during("write to", "out.bin")`.
     ///
-    /// What is said already stays: the place nearest to the failure knows best.
+    /// What is set already stays: it comes from a place nearer to the failure.
     #[must_use]
     pub fn during(self, operation: &'static str, stage: &str) -> Self {
         if self.0.stage.is_some() {
@@ -231,9 +231,9 @@ impl Error {
         })
     }
 
-    /// Says which transform it was, and how much that had taken before, unless it tells of no failure.
+    /// Adds the name of the transform, and how much it had taken before, unless this is no failure.
     ///
-    /// Of an error that names a stage the place is not added: it would be one of another stage.
+    /// An error that names a stage already gets no place: it would be that of another stage.
     pub(crate) fn of_stage(self, transform: &str, taken: u64, unit: &'static str) -> Self {
         if self.0.enough || (self.0.stage.is_some() && !self.0.begins) {
             return self;
@@ -241,7 +241,7 @@ impl Error {
         self.during("transform in", transform).at_unit(taken, unit)
     }
 
-    /// Says which transform it was, if that is the first of several in one: its place is theirs.
+    /// Adds the name of the transform that is the first of several in one: its place is theirs.
     pub(crate) fn of_first(self, transform: &str) -> Self {
         if self.0.enough || self.0.stage.is_some() {
             return self;
@@ -250,13 +250,13 @@ impl Error {
         named.edit(|inner| inner.begins = true)
     }
 
-    /// Says how many bytes had gone well. What is said already stays.
+    /// Sets how many bytes were processed before. What is set already stays.
     #[must_use]
     pub fn at(self, byte: u64) -> Self {
         self.at_unit(byte, "byte")
     }
 
-    /// Says how far it had come, in whatever a stream counts.
+    /// Sets the offset, in the unit of the stream.
     pub(crate) fn at_unit(self, offset: u64, unit: &'static str) -> Self {
         if self.0.offset.is_some() {
             return self;
@@ -264,13 +264,13 @@ impl Error {
         self.edit(|inner| inner.offset = Some((offset, unit.into())))
     }
 
-    /// Says something in place of what it said by itself; its kind and its cause stay.
+    /// Replaces the text; the kind and the cause stay.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn saying(self, message: String) -> Self {
         self.edit(|inner| inner.message = Some(message.into_boxed_str()))
     }
 
-    /// Changes an error that nobody else holds yet. One that is known elsewhere stays as it is.
+    /// Changes an error that was not cloned yet. A clone that is shared stays as it is.
     fn edit(mut self, change: impl FnOnce(&mut ErrorState)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             change(inner);
@@ -278,7 +278,7 @@ impl Error {
         self
     }
 
-    /// What went wrong, in a word.
+    /// What went wrong, as a kind to match on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -302,7 +302,7 @@ impl Error {
     ///
     /// It is counted in what the error itself names: for a source in what it has read, also where
     /// others are read beside it or were before it; for a transform in what it has taken; for a sink in
-    /// what it has confirmed. A stage that knows better, such as one that decodes, says so in its docs.
+    /// what it has confirmed. A stage that counts otherwise, such as one that decodes, documents it.
     /// There is none where it is not known, as for an error that two places share.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
@@ -315,18 +315,18 @@ impl Error {
         self.0.cause.as_ref()?.downcast_ref()
     }
 
-    /// What failed after this, because of it or on its own, in the order in which it was told.
+    /// What failed after this, because of it or on its own, in the order in which it was attached.
     pub fn others(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(self.0.later.get(), |error| error.0.later.get())
     }
 
-    /// Says whether both are one error, and not just alike.
+    /// Returns whether both are one error, and not just alike.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Says why, all of it and each thing once: for what stands behind words of its own.
+    /// Returns the text with all its causes, each once, to be put after another text.
     #[cfg(unix)]
     pub(crate) fn reason(&self) -> String {
         let inner = &*self.0;
@@ -338,7 +338,7 @@ impl Error {
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // An error that only names its cause says the same.
+            // An error that only wraps its cause has the same text.
             if !said.iter().any(|before| before.contains(&text)) {
                 said.push(text);
             }
@@ -358,7 +358,7 @@ impl Error {
             return;
         }
         let mut last = self;
-        // Another thread may attach at the same time: whoever comes second goes on behind it.
+        // Another thread may attach at the same time: the second one goes on to the next place.
         while last.0.later.set(later.clone()).is_err() {
             match last.0.later.get() {
                 Some(next) if !next.is_same(&later) => last = next,

@@ -1,4 +1,4 @@
-//! An error taken to pieces, to be put together again in another process.
+//! An error as plain values, to be sent to another process.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,23 +6,23 @@ use std::io;
 
 use super::{Error, ErrorKind};
 
-/// All that an [`Error`] says, as values. What failed later is not among it.
+/// The content of an [`Error`] as values, without what failed later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorParts {
     pub(crate) kind: ErrorKind,
-    /// It tells that all is well and no more is wanted.
+    /// It is no failure: no more is needed.
     pub(crate) enough: bool,
     pub(crate) message: Option<String>,
     /// What was being done, and to what.
     pub(crate) during: Option<(String, String)>,
     /// With the unit that it is in.
     pub(crate) offset: Option<(u64, String)>,
-    /// What each cause says, the nearest first.
+    /// The text of each cause, the nearest first.
     pub(crate) sources: Vec<String>,
 }
 
 impl Error {
-    /// Takes it to pieces.
+    /// Takes the values out of an error.
     pub(crate) fn parts(&self) -> ErrorParts {
         let inner = &*self.0;
         let during = inner.operation.as_deref().zip(inner.stage.as_deref());
@@ -40,19 +40,19 @@ impl Error {
         }
     }
 
-    /// Puts one together that says the same. The causes are texts by now.
+    /// Makes an equal error out of the values. Its causes are texts.
     pub(crate) fn from_parts(parts: ErrorParts) -> Self {
         if parts.enough {
             return Self::enough();
         }
-        let told = parts.sources.into_iter().rev();
-        let cause = told.fold(None, |source, text| {
+        let sources = parts.sources.into_iter().rev();
+        let cause = sources.fold(None, |source, text| {
             Some(Box::new(CauseText { text, source }))
         });
         let cause = match (cause, parts.kind) {
-            // So that `io_error` finds one, which says and has below it what the first one did.
-            (Some(told), ErrorKind::Io(kind)) => Some(io::Error::new(kind, told).into()),
-            (Some(told), _) => Some(told as Box<dyn StdError + Send + Sync>),
+            // So that `io_error` finds one, with the same text and the same causes.
+            (Some(cause), ErrorKind::Io(kind)) => Some(io::Error::new(kind, cause).into()),
+            (Some(cause), _) => Some(cause as Box<dyn StdError + Send + Sync>),
             (None, _) => None,
         };
         Self::build(parts.kind, cause).edit(|inner| {

@@ -9,9 +9,9 @@ use super::{Error, ErrorKind};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum WriteError<T> {
-    /// There is no room, and the call was not to wait for it.
+    /// There is no room, and the call was made without waiting.
     Full(T),
-    /// The time was up before there was room.
+    /// The time limit was reached before there was room.
     TimedOut(T),
     /// There is no room, and the wait for it would never end: the process has no other thread to
     /// make any.
@@ -50,7 +50,7 @@ impl<T> WriteError<T> {
         }
     }
 
-    /// The same reason with another chunk, and the one it had.
+    /// The same reason with another chunk; returns the old one too.
     pub(crate) fn split(self) -> (T, WriteError<()>) {
         match self {
             Self::Full(chunk) => (chunk, WriteError::Full(())),
@@ -61,13 +61,13 @@ impl<T> WriteError<T> {
         }
     }
 
-    /// Says whether the buffer was full.
+    /// Returns whether the buffer was full.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Says whether the stream is gone.
+    /// Returns whether the stream is gone.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(..))
@@ -84,7 +84,7 @@ impl<T> WriteError<T> {
 }
 
 impl WriteError<()> {
-    /// Puts a chunk to the reason.
+    /// Adds a chunk to the reason.
     pub(crate) fn with<T>(self, chunk: T) -> WriteError<T> {
         match self {
             Self::Full(()) => WriteError::Full(chunk),

@@ -1,4 +1,4 @@
-//! Every channel and every thread of a running pipeline, under one roof.
+//! All channels and threads of a running pipeline, which end together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -17,7 +17,7 @@ pub(super) struct CancelGroup {
     pub(super) channels: Vec<Arc<dyn Cancel>>,
     /// The first cause.
     first: OnceLock<Error>,
-    /// What only tells that something has failed. Whoever was told so may be ahead of the cause.
+    /// The first echo: it reports only that something has failed. It may arrive before the cause.
     echo: OnceLock<Error>,
     /// Everything was torn down.
     torn: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ impl CancelGroup {
         target
     }
 
-    /// Ends everything, when nobody reads any more what comes out of it. A stop is no such thing.
+    /// Ends everything, when the output is not read any more. After a stop it does nothing.
     pub(super) fn interrupt<T: Send + 'static>(
         self: &Arc<Self>,
         output: &Arc<Channel<T>>,
@@ -49,7 +49,7 @@ impl CancelGroup {
             let output = output.upgrade();
             if output.as_ref().is_none_or(|output| output.is_destroyed()) {
                 if let Some(all) = all.upgrade() {
-                    // Whoever reads may have said why.
+                    // The reader may have set the cause.
                     let cause = output
                         .and_then(|output| output.with_state(|state, _| state.errored().cloned()));
                     all.tear_down(cause.unwrap_or_else(Error::closed));
@@ -91,7 +91,7 @@ impl CancelGroup {
         threads
     }
 
-    /// Does what a thread does.
+    /// The work of a thread.
     pub(super) fn run(&self, body: ThreadBody, monitor: &Monitor) {
         let ThreadBody { stage, before, run } = body;
         self.settle(before, guard(|| monitor.measure(stage, run)));
@@ -100,8 +100,8 @@ impl CancelGroup {
 
     /// A thread has ended that has so many channels before it.
     ///
-    /// What is behind it is told in its turn. What is before it may be waiting for a source that has
-    /// nothing to say, and is told now.
+    /// Downstream is ended after the data. Upstream may be waiting for a source that brings nothing, so
+    /// it is ended now.
     pub(super) fn settle(&self, before: usize, outcome: Result<DriveEnd, Error>) {
         let before = &self.channels[..before];
         match outcome {
@@ -132,15 +132,15 @@ impl CancelGroup {
     fn tear_down(&self, cause: Error) {
         self.tell(cause.clone());
         self.torn.store(true, Ordering::Release);
-        // From the last one on: or what has seen the end of one would hand it on as an error that
-        // travels behind the data.
+        // From the last one on: otherwise a thread that sees the end of one channel would pass it on as
+        // an error after the data.
         let panics = each(self.channels.iter().rev(), |channel| channel.abort(&cause));
         panics.into_iter().for_each(|panic| self.tell(panic));
     }
 }
 
-/// Ends what is buffered in each channel, which drops it. What panics there keeps none of the others
-/// from it, and is given back.
+/// Ends each channel, which drops what is buffered. A panic in a drop does not keep the others from
+/// it, and is returned.
 fn each<'a>(
     channels: impl IntoIterator<Item = &'a Arc<dyn Cancel>>,
     end: impl Fn(&dyn Cancel),
@@ -155,7 +155,7 @@ fn each<'a>(
 }
 
 impl Cancel for CancelGroup {
-    /// The source ends; everything behind it sees a clean end.
+    /// The source ends; everything downstream ends well.
     fn stop(&self) {
         if let Some(source) = self.channels.first() {
             source.stop();

@@ -39,7 +39,7 @@ use zero_copy::SLICE_BYTES;
 ///
 /// The source runs on a thread of its own, and so does each stage that works hard or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
-/// ([`Transform::is_light`]) run on the thread of whatever is behind them, with no buffer between.
+/// ([`Transform::is_light`]) run on the thread of the next stage, with no buffer between.
 /// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.
 ///
 /// # Examples
@@ -90,17 +90,18 @@ where
     pipeline
 }
 
-/// A pipeline that has no sink yet.
+/// A pipeline under construction: a source and any number of stages. Finish it with
+/// [`to`](Self::to), [`for_each`](Self::for_each) or [`readable`](Self::readable).
 #[must_use = "a pipeline does nothing before it is run"]
 pub struct Pipeline<T> {
     settings: Settings,
-    /// How what comes out of it is measured.
+    /// How its output is measured.
     measure: Measure<T>,
-    /// Builds the channels, and says what is to be run, once all settings are known.
+    /// Builds the channels and the list of threads, once all settings are known.
     build: Build<T>,
 }
 
-/// What a pipeline can be told, wherever in the chain of calls it is told.
+/// The settings of a pipeline, which may be made anywhere in the chain of calls.
 struct Settings {
     mark: HighWaterMark<InBytes>,
     /// How much a copy in the kernel may have on its way.
@@ -137,7 +138,7 @@ impl Settings {
     }
 }
 
-/// Says with what marks, and in what unit, a stream is measured, given the mark of its pipeline.
+/// Returns the marks and the unit of a stream, given the mark of its pipeline.
 type Measure<T> = Arc<dyn Fn(HighWaterMark<InBytes>) -> Strategy<T> + Send + Sync>;
 
 /// Bytes by the mark of the pipeline, and anything else by its number.
@@ -241,9 +242,9 @@ impl<T: Send + 'static> Pipeline<T> {
         })
     }
 
-    /// Sets the marks of every buffer of bytes. The pipeline holds at most so much, and a chunk,
-    /// in each. Where the kernel copies, it is what may be on the way there, up to 1 MiB; without,
-    /// that is 1 MiB.
+    /// Sets the marks of every buffer of bytes. Each holds at most this much and one
+    /// chunk. Where the kernel copies, it limits what may be on the way, up to 1 MiB; if it is not set,
+    /// that limit is 1 MiB.
     pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
         self.settings.mark = mark;
         self.settings.bound(&mark.strategy::<Bytes>());
@@ -256,7 +257,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self
     }
 
-    /// Reads no more than so many bytes, or items, a second from the source, in the unit of its
+    /// Limits how many bytes, or items, are read from the source in a second, in the unit of its
     /// stream.
     ///
     /// That holds at every moment: in any time there pass at most what the rate gives for it and for
@@ -328,15 +329,15 @@ impl<T: Send + 'static> Pipeline<T> {
         self
     }
 
-    /// A handle that tells, from any thread, what the pipeline is doing.
+    /// A handle that reports, from any thread, what the pipeline is doing.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         self.settings.monitor.clone()
     }
 
-    /// Puts the sink to the end.
+    /// Attaches the sink and completes the pipeline.
     ///
-    /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) are to be read by
+    /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) must be read by
     /// other threads while the pipeline runs.
     pub fn to<K: IntoSink<T>>(self, sink: K) -> ReadyPipeline<T, K::Sink> {
         ReadyPipeline::new(self, sink.into_sink())

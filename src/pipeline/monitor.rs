@@ -11,7 +11,7 @@ use crate::stage::copy_path::CopyPath;
 use crate::stage::drive::Counts;
 use crate::threads::waits::{For, Meter};
 
-/// Tells, from any thread, what a pipeline is doing. A clone tells of the same pipeline.
+/// Reports, from any thread, what a pipeline is doing. A clone reports on the same pipeline.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ pub struct Monitor(Arc<Snapshot>);
 #[derive(Default)]
 struct Snapshot {
     running: OnceLock<RunningStage>,
-    /// What it came to. From then on the channels are not looked at, and may be gone.
+    /// The final report. Once it is set the channels are not read any more, and may be gone.
     done: OnceLock<Report>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Stage {
     input: Option<Weak<dyn Probe>>,
     output: Option<Weak<dyn Probe>>,
     /// What a stage has passed on, or a sink was given and has confirmed, and in what unit, where
-    /// that is not what its channel tells.
+    /// that differs from the counts of its channel.
     counts: Option<(Arc<Counts>, &'static str)>,
     /// What its threads wait for beside its channels.
     meter: Arc<Meter>,
@@ -113,7 +113,7 @@ impl Stage {
         self
     }
 
-    /// The same, with room for so much on the way to it, past its channel.
+    /// The same, with room for this much on the way to it that bypasses its channel.
     pub(crate) const fn with_room(mut self, room: usize) -> Self {
         self.room = room;
         self
@@ -173,7 +173,8 @@ impl Stage {
         let blocked = waited.blocked.saturating_sub(self.before.blocked);
         let until = self.ended.get().map_or(now, |ended| *ended);
         let mut left = Left(until.saturating_duration_since(began));
-        // Whoever reads what it brings waits for what is outside, and nobody here works for it.
+        // A foreign stage runs no thread of the pipeline, so a wait for it is a wait for something
+        // outside.
         let outside = if self.is_foreign {
             let for_it = output.map_or(Duration::ZERO, |channel| channel.stats.starved.total());
             for_it.saturating_sub(self.before.starved)

@@ -14,8 +14,8 @@ use crate::stage::sink::{ForEach, Sink};
 /// # Operators
 ///
 /// What they pass on is counted in bytes if it is [`Bytes`](bytes::Bytes), and in items if it is
-/// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) say
-/// otherwise.
+/// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) set
+/// another unit.
 impl<T: Send + 'static> Pipeline<T> {
     /// Makes something else of each chunk.
     ///
@@ -46,7 +46,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self.then(operators::try_map(make), natural())
     }
 
-    /// Lets through the chunks that `keep` says yes to.
+    /// Passes on the chunks for which `keep` returns true.
     pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
         let measure = Arc::clone(&self.measure);
         self.then(operators::filter(keep), measure)
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self.then(operators::flat_map(make), natural())
     }
 
-    /// Shows each chunk to `look`, and passes it on.
+    /// Calls `look` with each chunk, and passes it on.
     ///
     /// # Examples
     ///
@@ -131,7 +131,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// order, each as soon as it and those before it are there.
     ///
     /// A thread starts when there is an item that no other one is free for: so of many threads only
-    /// those start that the work keeps busy. Where the system gives no more, those that there are do
+    /// those start that the work keeps busy. Where the operating system gives no more, those that there are do
     /// the work; without a first one the pipeline fails.
     ///
     /// It holds at most `2 * threads + 2` items and results, or as many more as weigh no more together
@@ -161,12 +161,12 @@ impl<T: Send + 'static> Pipeline<T> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
-            let mut scatter = Submit::new(threads, taken, make);
-            plan.channels.push(Arc::new(scatter.halt()));
-            let counts = scatter.counts();
+            let mut submit = Submit::new(threads, taken, make);
+            plan.channels.push(Arc::new(submit.halt()));
+            let counts = submit.counts();
             let slots = HighWaterMark::slots(slots(threads)).strategy();
             let before = plan.stage("par_map", feed, slots, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut scatter, taken, downstream))
+                feed.drive(&mut Through::new(&mut submit, taken, downstream))
             });
             plan.count_last(counts, measure(plan.mark).unit());
             Box::new(Fused {
@@ -178,7 +178,7 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Makes something else of each chunk, on at most `threads` threads, and passes each result on as soon
-    /// as it is there, in whatever order.
+    /// as it is there, in any order.
     ///
     /// What it holds is beside the buffer behind it. Otherwise as [`par_map`](Self::par_map).
     pub fn par_map_unordered<U: Send + 'static>(
@@ -191,10 +191,10 @@ impl<T: Send + 'static> Pipeline<T> {
             let output = plan.channel(strategy);
             let filled = Arc::clone(&output);
             let taken = measure(plan.mark);
-            let mut scatter = SubmitUnordered::new(threads, taken, make, filled);
-            plan.channels.push(Arc::new(scatter.halt()));
+            let mut submit = SubmitUnordered::new(threads, taken, make, filled);
+            plan.channels.push(Arc::new(submit.halt()));
             plan.stage_into("par_map", feed, output, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut scatter, taken, downstream))
+                feed.drive(&mut Through::new(&mut submit, taken, downstream))
             })
         })
     }

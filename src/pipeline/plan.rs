@@ -36,7 +36,7 @@ pub(super) struct RunPlan {
     pub(super) in_buffers: bool,
     /// What the source offers to a sink right behind it.
     pub(super) offer: Option<CopySource>,
-    /// How many bytes of that are wanted, of each who has said so.
+    /// How many bytes of that are wanted, for each limit that was set.
     pub(super) wanted: Vec<Arc<AtomicU64>>,
     /// The files that are read and written, each with the stage that does, and why that one may not
     /// be written as well.
@@ -45,23 +45,23 @@ pub(super) struct RunPlan {
     pub(super) clash: Option<Error>,
     pub(super) stages: Vec<Stage>,
     pub(super) bodies: Vec<ThreadBody>,
-    /// Every channel, and whatever else a cancel has to reach, from the source on.
+    /// Every channel, and everything else that a cancel has to reach, from the source on.
     pub(super) channels: Vec<Arc<dyn Cancel>>,
     /// What a source aborts that was torn down from its other side.
     pub(super) broken_off: CancelToken,
 }
 
-/// What a thread does.
+/// The work of a thread.
 pub(super) struct ThreadBody {
     /// Its stage.
     pub(super) stage: usize,
-    /// How many channels are before it. When it ends before its time they are of no use any more;
-    /// what is behind it is told in its turn.
+    /// How many channels are before it. When it ends early they are not needed any more; what is
+    /// downstream ends after its data.
     pub(super) before: usize,
     pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send>,
 }
 
-/// Builds the channels up to some place of a pipeline, and says what feeds what is behind it.
+/// Builds the channels up to some place of a pipeline, and returns what feeds the next stage.
 pub(super) type Build<T> = Box<dyn FnOnce(&mut RunPlan) -> Box<dyn Upstream<T>> + Send>;
 
 impl RunPlan {
@@ -149,7 +149,7 @@ impl RunPlan {
         let output = self.channel(strategy);
         output.attach_source(source.interrupt());
         source.aborts(&self.broken_off);
-        // One that waits to hear how its chunks fared has to have brought some.
+        // A source that confirms needs its chunks to be read, so it makes no copy in the kernel.
         self.offer = (!source.confirms()).then(|| source.offer()).flatten();
         let stage = Stage::new(source.name().into_owned(), None, Some(watched(&output)));
         let filled = Arc::clone(&output);

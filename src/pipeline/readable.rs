@@ -89,7 +89,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 running.run(last, &monitor);
             }
             for thread in threads {
-                // It has caught the panics of user code, and told its error.
+                // It has caught the panics of user code, and reported its error.
                 let _ = thread.join();
             }
             monitor.end(running.was_stopped(), path);
@@ -177,7 +177,7 @@ impl<T: Send + 'static> Readable<T> {
 
 impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     /// Makes a stream of a transform: what is written goes through it, on a thread of its own, and
-    /// is read. `written` says how much may wait in front of it, `read` how much behind.
+    /// is read. `written` limits what is buffered before it, `read` what is buffered after it.
     ///
     /// # Examples
     ///
@@ -228,7 +228,7 @@ impl<T: Send> Cancel for Input<T> {
     }
 }
 
-/// A stream that somebody else fills, read no faster than a limit says.
+/// A stream that another thread fills, read no faster than the limit.
 struct FromReadable<T> {
     readable: Readable<T>,
     limit: Option<RateLimit>,
@@ -259,10 +259,10 @@ impl<T: Send + 'static> FromReadable<T> {
                 }
                 Err(error) if nothing(&error) => continue,
                 Ok(None) => return downstream.finish().map(|()| DriveEnd::AtTheEnd),
-                // Somebody further down has had enough, and said so for all that is before him.
+                // A stage downstream needs no more, and has satisfied everything upstream.
                 Err(_) if self.readable.channel().is_satisfied() => break,
                 Err(error) => {
-                    // Behind what was read before it.
+                    // After what was read before it.
                     if let Err(later) = downstream.rest(true) {
                         error.attach(later);
                     }
@@ -274,7 +274,7 @@ impl<T: Send + 'static> FromReadable<T> {
                 pushed => pushed?,
             }
         }
-        // Whatever becomes of it now is no matter of the pipeline's.
+        // From here on a teardown of that stream must not abort the pipeline.
         self.readable.channel().aborts_nothing();
         downstream.finish().map(|()| DriveEnd::WithEnough)
     }

@@ -128,7 +128,7 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
         all.settle(all.channels.len(), ended);
         monitor.ended(last);
         for thread in threads {
-            // It has caught the panics of user code, and told its error.
+            // It has caught the panics of user code, and reported its error.
             let _ = thread.join();
         }
         let staged = downstream.into_undelivered();

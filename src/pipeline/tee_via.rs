@@ -26,7 +26,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// slower of the two paces both.
     ///
     /// A clone of each chunk is passed on: of bytes that is no copy. The pipeline is done when
-    /// both sinks are, and fails if either does; a second sink that has had enough is left out
+    /// both sinks are, and fails if either does; a second sink that needs no more is left out
     /// from then on. For more than that, such as a branch that may fall behind, end the pipeline in
     /// a [`Broadcast`](crate::Broadcast).
     ///
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Pipeline<T> {
             let taken = Arc::clone(&side);
             plan.thread(row, move || {
                 drive::run(&taken, &mut ToSink::new(&mut sink, strategy, &mut |_| {}))?;
-                // Also if it has had enough: what is before it has another sink.
+                // Also if it needs no more: what is before it has another sink.
                 Ok(DriveEnd::AtTheEnd)
             });
             plan.channels.push(Arc::new(Beside(side.clone())));
@@ -136,7 +136,7 @@ impl<T: Send + 'static> Pipeline<T> {
             plan.thread(row, move || {
                 let ended = source::run(&filled, &mut second);
                 second.shared.enough.store(ended.is_ok(), Ordering::Release);
-                // The other half may know by that that it needs no more, and be asleep.
+                // The other half may need no more because of that, and may be parked.
                 drop(second);
                 recheck();
                 ended.map(|()| DriveEnd::AtTheEnd)
@@ -197,7 +197,7 @@ impl<T: Send> Cancel for Beside<T> {
         self.0.abort(cause);
     }
 
-    /// It is what is behind the tee that has had enough. The second sink gets what was passed on
+    /// It is what is behind the tee that needs no more. The second sink gets what was passed on
     /// before that, and then an end.
     fn satisfy(&self) {}
 
@@ -206,26 +206,26 @@ impl<T: Send> Cancel for Beside<T> {
     }
 }
 
-/// What the two halves of a stage know of one another.
+/// What the two halves of a stage share.
 #[derive(Default)]
 struct HalvesState {
     /// Why the half that is written to was broken off.
     cause: OnceLock<Error>,
-    /// The half that is read was let go before its end.
+    /// The half that is read was dropped before its end.
     unread: AtomicBool,
-    /// And that was well, for nobody wanted more of it.
+    /// And that was no failure, because no more was needed.
     enough: AtomicBool,
 }
 
-/// What a stage in two halves is written to. It tells the other half why it was broken off.
+/// The half of a stage that is written to. It passes the cause of an early end to the other half.
 struct FirstHalf<K> {
     sink: K,
     shared: Arc<HalvesState>,
 }
 
 impl<K> FirstHalf<K> {
-    /// If the other half is gone, what fails here is no news: whatever took that down is the cause,
-    /// unless it has had enough.
+    /// If the other half is gone, a failure here is an echo: what has ended that one is the cause,
+    /// unless it needs no more.
     fn call(&mut self, work: impl FnOnce(&mut K) -> Result<(), Error>) -> Result<(), Error> {
         let outcome = work(&mut self.sink);
         if outcome.is_ok() || !self.shared.unread.load(Ordering::Acquire) {
@@ -252,7 +252,7 @@ impl<T, K: Sink<T>> Sink<T> for FirstHalf<K> {
     }
 
     fn fail(&mut self, cause: &Error) {
-        // Before the half is let go, which the other one may take for an end.
+        // Before this half is dropped: the other one may take that for an end.
         let _ = self.shared.cause.set(cause.clone());
         self.sink.fail(cause);
     }
@@ -321,7 +321,7 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
 }
 
 impl<S> Drop for SecondHalf<S> {
-    /// Before the source is let go, which the other half may notice.
+    /// Before the source is dropped, which the other half may notice.
     fn drop(&mut self) {
         self.shared.unread.store(!self.ended, Ordering::Release);
     }

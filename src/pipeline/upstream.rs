@@ -12,22 +12,22 @@ use crate::stage::transform::Transform;
 
 /// Where chunks of `T` come from, for the one thread that takes them.
 pub(super) trait Upstream<T>: Send {
-    /// Takes everything to `inlet`, until the end.
+    /// Passes everything to `downstream`, until the end.
     fn drive(&mut self, downstream: &mut dyn Downstream<T>) -> Result<DriveEnd, Error>;
 
-    /// The channel, where nothing is between.
+    /// The channel, if no stage is between.
     fn channel(&self) -> Option<&Arc<Channel<T>>>;
 
-    /// The channel that feeds the thread, to be watched.
+    /// The channel that feeds the thread, for reports.
     fn sample(&self) -> Weak<dyn Probe>;
 
-    /// Says that a thread takes chunks from here, and how to wake it out of the kernel.
+    /// Notes that a thread takes chunks from here. `interrupt` wakes it when it is blocked in the kernel.
     fn attach(&self, interrupt: Option<Interrupt>);
 
-    /// What has the thread look whether anything more is wanted, though nothing comes.
+    /// Makes the thread check whether more is needed, though nothing comes.
     fn recheck(&self) -> Box<dyn Fn() + Send>;
 
-    /// Adds what the light stages are called.
+    /// Adds the names of the light stages.
     fn name(&self, names: &mut Vec<String>);
 }
 
@@ -64,7 +64,7 @@ pub(super) fn watched<T: Send + 'static>(channel: &Arc<Channel<T>>) -> Weak<dyn 
     channel
 }
 
-/// A light stage, on the thread of whatever is behind it.
+/// A light stage, on the thread of the next stage.
 pub(super) struct Fused<I, X> {
     pub(super) before: Box<dyn Upstream<I>>,
     /// How what comes out of that is measured.

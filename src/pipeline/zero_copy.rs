@@ -23,7 +23,7 @@ use crate::stage::offer::{CopyFailure, CopySide, CopyStep, SliceCopier, ZeroCopy
 use crate::stage::rate::RateLimit;
 use crate::stage::sink::Sink;
 
-/// How much is moved at once, in bytes: between two slices others are heard. From one socket to
+/// How much is moved at once, in bytes: between two slices the other side and cancels are checked. From one socket to
 /// another a quarter of that takes 1.7 times as much of the processor.
 pub(super) const SLICE_BYTES: usize = 1024 * 1024;
 
@@ -65,7 +65,7 @@ pub(super) struct CopyRun<'a, 'k, T, K> {
     pub(super) all: &'a CancelGroup,
     pub(super) monitor: &'a Monitor,
     pub(super) limit: Option<RateLimit>,
-    /// How many bytes are still wanted, of each who has said so.
+    /// How many bytes are still wanted, for each limit that was set.
     pub(super) wanted: Vec<Arc<AtomicU64>>,
 }
 
@@ -80,7 +80,7 @@ enum Exit {
 }
 
 impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
-    /// Makes the copy, as far as it goes. Says what is still to be run, which is nothing unless
+    /// Makes the copy, as far as it goes. Returns what is still to be run, which is nothing unless
     /// the kernel has refused, and which way the bytes went.
     pub(super) fn run(
         mut self,
@@ -206,7 +206,7 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
         exit
     }
 
-    /// Has the channel end as the copy has. Says whether that is the end of the source.
+    /// Has the channel end as the copy has. Returns whether that is the end of the source.
     fn end(&mut self, exit: Exit) -> bool {
         match exit {
             Exit::Source(error) => {

@@ -77,7 +77,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Copies as much of `data` as there is room for, and says how much that was.
+    /// Copies as much of `data` as there is room for. Returns how much that was.
     #[inline]
     pub fn copy_from(&mut self, data: &[u8]) -> usize {
         let room = &mut self.memory[self.filled..];
@@ -111,13 +111,13 @@ impl Buffer {
         self.filled
     }
 
-    /// Says whether nothing was put in.
+    /// Returns whether nothing was put in.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.filled == 0
     }
 
-    /// Says whether nothing more goes in.
+    /// Returns whether nothing more goes in.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -27,7 +27,7 @@ pub struct Collect<T> {
 }
 
 impl<T> Collect<T> {
-    /// Keeps at most so many items. One more is [`ErrorKind::LimitExceeded`].
+    /// Keeps at most this many items. One more is [`ErrorKind::LimitExceeded`].
     #[must_use]
     pub const fn at_most(items: usize) -> Self {
         Self {
@@ -81,7 +81,7 @@ pub struct CollectBytes {
 }
 
 impl CollectBytes {
-    /// Keeps at most so many bytes. More are [`ErrorKind::LimitExceeded`].
+    /// Keeps at most this many bytes. More are [`ErrorKind::LimitExceeded`].
     #[must_use]
     pub fn at_most(bytes: usize) -> Self {
         Self {

@@ -49,11 +49,11 @@ pub enum BufferedReason {
     /// Chunks are not counted in bytes.
     Unit,
     /// The kernel would send pages of a file that may change before they have arrived, and
-    /// nobody has promised that they do not.
+    /// it is not declared that they do not.
     MayChange,
     /// A call on one of the sockets would block, where nothing can end it.
     Blocks,
-    /// The kernel found nothing to copy, which of some files only a read can tell.
+    /// The kernel found nothing to copy, which for some files only a read shows.
     Empty,
     /// The kernel does not copy between these two. This is its error number.
     Refused(i32),

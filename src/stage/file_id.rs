@@ -1,6 +1,6 @@
-//! Which file is read or written, whatever name it was opened by.
+//! The identity of a file that is read or written, independent of the name that it was opened by.
 
-/// Which file an end of a pipeline reads or writes, whatever name it was opened by: two of them are
+/// The file that an end of a pipeline reads or writes, independent of its name: two of them are
 /// equal if they are one file, also by a hard or a symbolic link.
 ///
 /// A pipeline that would write a file which it reads, or write one file twice, fails before it

@@ -1,8 +1,8 @@
 //! Copies that a source and a sink make together, without a chunk in between.
 //!
-//! A source offers what the system can read from by itself, and a sink that the system can write
-//! to takes the offer. What an offer is, and how the copy is made, is known to the ends of a
-//! platform; a pipeline only has one slice moved after another, and looks after everything else.
+//! A source offers what the operating system can read from by itself, and a sink that the operating system can write
+//! to takes the offer. What an offer is, and how the copy is made, depends on the
+//! platform and is part of these ends; a pipeline moves one slice after another.
 
 use std::any::Any;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::state::batch::Batch;
 pub struct CopySource {
     end: Box<dyn Any + Send>,
     room: usize,
-    /// How many bytes are still wanted, of each who has said so.
+    /// How many bytes are still wanted, for each limit that was set.
     limits: Vec<Arc<AtomicU64>>,
 }
 
@@ -34,13 +34,13 @@ impl CopySource {
         }
     }
 
-    /// The same for no more bytes than `left` says, which is counted down with what arrives.
+    /// The same for at most `left` bytes, which is counted down with what arrives.
     pub(crate) fn up_to(mut self, left: &Arc<AtomicU64>) -> Self {
         self.limits.push(Arc::clone(left));
         self
     }
 
-    /// What is still wanted, taken out for whoever counts it down.
+    /// The limits, taken out for the caller that counts them down.
     pub(crate) fn take_limits(&mut self) -> Vec<Arc<AtomicU64>> {
         std::mem::take(&mut self.limits)
     }
@@ -56,7 +56,7 @@ impl CopySource {
         self.room
     }
 
-    /// What was offered, for whoever knows what it is.
+    /// What was offered, for a sink that can downcast it.
     pub(crate) fn into_end<E: Any>(self) -> Option<E> {
         self.end.downcast().ok().map(|end| *end)
     }
@@ -87,7 +87,7 @@ pub(crate) trait SliceCopier<T>: Send {
 
     /// Waits until a side is ready.
     ///
-    /// The wait ends then, with an interrupt of that side, or when that side's patience does.
+    /// The wait ends then, with an interrupt of that side, or at the timeout of that side.
     fn wait(&mut self, side: CopySide) -> Result<(), Error>;
 
     /// How many bytes were read and not written yet, at most.

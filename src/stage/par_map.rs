@@ -1,18 +1,18 @@
 //! A stage whose work is shared by several threads.
 //!
 //! ```text
-//!                         ┌─ hand ─┐
-//!   ──▶ Scatter ── line ──┤  ...   ├── results ──▶ slot
-//!          │              └─ hand ─┘                 ▲
-//!          └── the slots, in order, through a channel ──┴──▶ Await ──▶
+//!                         ┌─ thread ─┐
+//!   ──▶ Submit ── queue ──┤   ...    ├── results ──▶ slot
+//!          │              └─ thread ─┘                 ▲
+//!          └── the slots, in order, through a channel ─┴──▶ InOrder ──▶
 //! ```
 //!
-//! A slot is passed on as soon as its items have found a hand, and waited for on the thread behind:
+//! A slot is passed on as soon as its items are queued, and waited for on the thread downstream:
 //! so results come in order, each as soon as it is there, whether or not more comes in. How many
-//! slots the channel holds is how far the fastest hand may be ahead of the slowest.
+//! slots the channel holds is how far the fastest thread may be ahead of the slowest.
 //!
-//! A hand is given several items at once where one takes so little time that to hand it over would
-//! take more, and where as many are at hand.
+//! A thread gets several items at once if one item takes less time than to pass it to a thread, and
+//! if so many are available.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -33,40 +33,40 @@ use crate::threads::worker::guard;
 /// What the stages that share their work are called.
 const NAME: &str = "par_map";
 
-/// How many slots there may be for each hand: one for what it has, and one for what is done or
-/// waits, so that no hand waits for its neighbour.
-const SLOTS_PER_HAND: usize = 2;
+/// How many slots there may be for each thread: one for the item that it works on, and one that is
+/// done or waits, so that no thread waits for another one.
+const SLOTS_PER_THREAD: usize = 2;
 
-/// How many slots there may be for so many hands.
-pub(crate) const fn slots(hands: usize) -> usize {
-    let hands = if hands == 0 { 1 } else { hands };
-    SLOTS_PER_HAND.saturating_mul(hands)
+/// How many slots there may be for this many threads.
+pub(crate) const fn slots(threads: usize) -> usize {
+    let threads = if threads == 0 { 1 } else { threads };
+    SLOTS_PER_THREAD.saturating_mul(threads)
 }
 
-/// For how long a hand should have something to do, so that handing it over is small beside it.
+/// How long a bundle should keep a thread busy, so that the cost of passing it on is small.
 const WORTH_A_HAND: Duration = Duration::from_micros(100);
 
-/// How many items a hand is given at once, at most.
+/// How many items a bundle has at most.
 const ITEMS_MAX: usize = 64;
 
-/// The results of the items of one slot. Behind one that has failed there is none.
+/// The results of the items of one slot. After one that has failed there is none.
 pub(crate) type Made<U> = Vec<Result<U, Error>>;
 
-/// Items for one hand.
+/// Items for one thread.
 struct Bundle<T> {
     items: Batch<T>,
-    /// What has come in before the first of them.
+    /// How much has come in before the first of them.
     at: u64,
 }
 
-/// Puts items together for one hand.
+/// Collects items for one thread.
 struct Bundler<T> {
     held: Batch<T>,
-    /// What has come in before what is held.
+    /// How much has come in before what is held.
     at: u64,
     strategy: Strategy<T>,
-    /// What the items of a bundle weigh together at most, save for a single one: so that all that
-    /// are on the way weigh no more than the mark of what comes in.
+    /// What the items of a bundle weigh together at most, unless it is a single one: so that all items
+    /// on the way weigh no more than the mark of the input.
     most: usize,
     /// How long one item takes, in nanoseconds, as it was seen last. Before that it is as if one
     /// took for ever, so that the first is not held back.
@@ -74,17 +74,17 @@ struct Bundler<T> {
 }
 
 impl<T> Bundler<T> {
-    fn new(strategy: Strategy<T>, hands: usize) -> Self {
+    fn new(strategy: Strategy<T>, threads: usize) -> Self {
         Self {
             held: Batch::new(),
             at: 0,
-            most: strategy.marks().high() / slots(hands).saturating_add(2),
+            most: strategy.marks().high() / slots(threads).saturating_add(2),
             strategy,
             item_nanos: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
 
-    /// Adds an item. Says whether the bundle is worth a hand.
+    /// Adds an item. Returns whether the bundle is full.
     fn add(&mut self, item: T) -> bool {
         let weight = self.strategy.weigh(&item);
         self.held.push(item, weight);
@@ -108,13 +108,13 @@ impl<T> Bundler<T> {
         Some(bundle)
     }
 
-    /// What a hand does with a bundle, and finds out how long an item takes: it makes something of
-    /// each item, and does something with what has come of it. An error has its name and its place:
-    /// not the hand-over, which is as large as it happens to be, but the item.
+    /// The work of a thread on a bundle, with a measurement of how long an item takes: `make` is called
+    /// with each item, and `pass_on` with its result. An error has a name and a place: that of the item,
+    /// and not that of the bundle, whose size varies.
     fn work<U, R, F, G>(
         &self,
         make: F,
-        hand_on: G,
+        pass_on: G,
     ) -> impl Fn(Bundle<T>) -> Made<R> + use<T, U, R, F, G>
     where
         F: Fn(T) -> Result<U, Error>,
@@ -128,7 +128,7 @@ impl<T> Bundler<T> {
             while let Some(item) = items.pop() {
                 let result = guard(|| make(item.chunk));
                 let result = result.map_err(|error| error.of_stage(NAME, at, unit));
-                made.push(guard(|| hand_on(result)));
+                made.push(guard(|| pass_on(result)));
                 if has_failed(&made) {
                     break;
                 }
@@ -142,31 +142,31 @@ impl<T> Bundler<T> {
     }
 }
 
-/// Says whether the work has failed at the last of these.
+/// Returns whether the work has failed at the last of these.
 fn has_failed<R>(made: &Made<R>) -> bool {
     made.last().is_some_and(Result::is_err)
 }
 
-/// Hands the items to a crew, and passes on where their results will be.
+/// Submits the items to a pool, and passes on the slots of their results.
 pub(crate) struct Submit<T, U> {
-    /// What was handed over, for others to look at: what its channel counts are slots.
+    /// The items that were submitted, for other threads to read: its channel counts slots.
     counts: Arc<Counts>,
     bundler: Bundler<T>,
-    crew: WorkerPool<Bundle<T>, Made<U>>,
+    pool: WorkerPool<Bundle<T>, Made<U>>,
 }
 
 impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
     pub(crate) fn new(
-        hands: usize,
+        threads: usize,
         strategy: Strategy<T>,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
-        let bundler = Bundler::new(strategy, hands);
+        let bundler = Bundler::new(strategy, threads);
         let work = bundler.work(work, |result| result);
         Self {
             counts: Arc::default(),
             bundler,
-            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
         }
     }
@@ -176,7 +176,7 @@ impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
     }
 
     pub(crate) fn halt(&self) -> Halt {
-        self.crew.halt()
+        self.pool.halt()
     }
 }
 
@@ -191,20 +191,20 @@ impl<T: Send + 'static, U: Send + 'static> Transform<T, Pending<Made<U>>> for Su
 
     fn idle(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
         match self.bundler.take() {
-            Some(bundle) => out.push(self.crew.submit(bundle)?),
+            Some(bundle) => out.push(self.pool.submit(bundle)?),
             None => Ok(()),
         }
     }
 
     fn flush(&mut self, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
         self.idle(out)?;
-        self.crew.finish();
+        self.pool.finish();
         Ok(())
     }
 
     /// What came in before is done all the same, for it comes before the error.
     fn fail(&mut self, _cause: &Error) {
-        self.crew.finish();
+        self.pool.finish();
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -220,7 +220,7 @@ impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
         let made = if slot.is_ready() {
             slot.wait()
         } else {
-            // The hands in front of it have nothing for it yet.
+            // Its wait is for the threads upstream.
             wait_for(For::Before, || slot.wait())
         };
         made?.into_iter().try_for_each(|result| out.push(result?))
@@ -236,39 +236,39 @@ impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
     }
 }
 
-/// Hands the items to a crew whose hands put their results into a channel themselves, in whatever
-/// order they are done.
+/// Submits the items to a pool whose threads put their results into a channel themselves, in the
+/// order in which they are done.
 pub(crate) struct SubmitUnordered<T> {
     bundler: Bundler<T>,
-    crew: WorkerPool<Bundle<T>, Made<()>>,
-    /// What is on the way: what has failed there is told by the slot.
+    pool: WorkerPool<Bundle<T>, Made<()>>,
+    /// What is on the way: an error is returned by its slot.
     slots: VecDeque<Pending<Made<()>>>,
 }
 
 impl<T: Send + 'static> SubmitUnordered<T> {
     pub(crate) fn new<U: Send + 'static>(
-        hands: usize,
+        threads: usize,
         strategy: Strategy<T>,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
         output: Arc<Channel<U>>,
     ) -> Self {
-        let bundler = Bundler::new(strategy, hands);
+        let bundler = Bundler::new(strategy, threads);
         let work = bundler.work(work, move |result: Result<U, Error>| {
-            // Told at once, for nothing more may come in that this stage could learn it by.
+            // Reported at once: if nothing more comes in, this stage would not notice it.
             let result = result.map_err(|error| output.fail(error))?;
             let written = output.write(result, Wait::Forever);
             written.map(|_| ()).map_err(Error::from)
         });
         Self {
             bundler,
-            crew: WorkerPool::new(NAME, hands, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
             slots: VecDeque::new(),
         }
     }
 
     pub(crate) fn halt(&self) -> Halt {
-        self.crew.halt()
+        self.pool.halt()
     }
 
     /// Waits for the oldest slot.
@@ -292,10 +292,10 @@ impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
         let Some(bundle) = self.bundler.take() else {
             return Ok(());
         };
-        while self.slots.len() >= slots(self.crew.hands()) {
+        while self.slots.len() >= slots(self.pool.hands()) {
             self.settle()?;
         }
-        self.slots.push_back(self.crew.submit(bundle)?);
+        self.slots.push_back(self.pool.submit(bundle)?);
         Ok(())
     }
 
@@ -309,7 +309,7 @@ impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
 
     /// What came in before is done all the same, for it comes before the error.
     fn fail(&mut self, _cause: &Error) {
-        self.crew.finish();
+        self.pool.finish();
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -1,15 +1,15 @@
-//! A limit on how fast something moves: pure rules, told the time.
+//! A limit on a rate, as pure rules that are passed the time.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
 
-/// Says when more may pass, and how much at once.
+/// Computes when more may pass, and how much at once.
 ///
-/// It is told the time with each question, and reads no clock. Whoever moves something asks for the
-/// [`wait`](Self::wait) first, moves no more than a [`piece`](Self::piece) if that can be cut, and
-/// tells what has [passed](Self::passed).
+/// Each call is passed the time; it reads no clock. The caller waits for [`wait`](Self::wait) first,
+/// moves no more than a [`piece`](Self::piece) if that can be cut, and then reports what has
+/// [passed](Self::passed).
 ///
 /// # Invariants
 ///
@@ -28,7 +28,7 @@ pub(crate) struct RateLimit {
 }
 
 /// How late a thread may be woken and still make up for it. Long beside what a wait is late by, and
-/// short beside what anybody notices. A piece is what the rate gives for as long.
+/// short beside what a person notices. A piece is what the rate gives for as long.
 pub(crate) const SLACK: Duration = Duration::from_millis(25);
 
 const NANOS: u128 = 1_000_000_000;
@@ -84,11 +84,11 @@ impl RateLimit {
         usize::try_from(self.piece()).map_or(most, |piece| piece.min(most))
     }
 
-    /// So much passes now. Says when more may, if that is later.
+    /// Counts what passes now. Returns when more may pass, if that is later.
     pub(crate) fn pass(&mut self, weight: u64, now: Instant) -> Option<Instant> {
         self.passed(weight, now);
         let wait = self.wait(now)?;
-        // A time that cannot be represented is as far away as anybody waits.
+        // A time that cannot be represented is later than any wait.
         now.checked_add(wait).or_else(|| now.checked_add(FAR))
     }
 
@@ -138,7 +138,7 @@ mod tests {
             self.began + self.at
         }
 
-        /// Asks, waits for as long as it is told to and `late` longer, and passes.
+        /// Waits for as long as `wait` returns and `late` longer, and passes.
         fn pass(&mut self, weight: u64, late: Duration) {
             if let Some(wait) = self.limit.wait(self.now()) {
                 let Some(at) = self.at.checked_add(wait + late) else {

@@ -12,12 +12,11 @@ use crate::cancel::{CancelToken, Interrupt, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::threads::waits::{For, wait_for};
 
-/// A source of bytes that is opened again, behind the last byte that it gave, when it fails.
+/// A source of bytes that is opened again when it fails, after the last byte that it gave.
 ///
-/// What it has given is on its way and is never given twice, nor is a byte left out: `open` is
-/// told where to go on. When a pipeline has failed as a whole, because of its sink, its
-/// [`report`](crate::Failure::report) tells how much the sink has confirmed, which is where a new
-/// one begins.
+/// No byte is given twice or left out: `open` is called with the offset at which to go on. If a
+/// pipeline fails because of its sink, its [`report`](crate::Failure::report) contains how much the
+/// sink has confirmed, which is where a new pipeline begins.
 ///
 /// # Examples
 ///
@@ -58,7 +57,7 @@ pub struct Retry<S, F> {
     pause: Duration,
     when: fn(&Error) -> bool,
     interrupt: LateInterrupt,
-    /// How much what is opened may bring at once, if that was said.
+    /// How much the opened source may bring at once, if that is limited.
     chunk_bytes: Option<usize>,
     stop: Sender<()>,
     stopped: Receiver<()>,
@@ -91,21 +90,21 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
         }
     }
 
-    /// Tries so many times in a row, once at least.
+    /// Sets the number of attempts in a row, at least one.
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Waits so long before the second attempt.
+    /// Sets the pause before the second attempt.
     #[must_use]
     pub const fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Tries again only after errors that `when` says yes to. A cancel is never one.
+    /// Tries again only after errors for which `when` returns true. Never after a cancel.
     #[must_use]
     pub const fn when(mut self, when: fn(&Error) -> bool) -> Self {
         self.when = when;
@@ -159,7 +158,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
             if !again {
                 return Err(error);
             }
-            // Let go before the next is opened: it may be the same connection or file.
+            // Dropped before the next is opened: it may be the same connection or file.
             self.interrupt.set(None);
             self.fail(&error);
             self.current = None;
@@ -192,7 +191,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
         Interrupt::all([stop, self.interrupt.interrupt()])
     }
 
-    /// What has failed is opened again, be it torn down: the stream goes on.
+    /// What has failed is opened again, even if it was torn down: the stream goes on.
     fn aborts(&mut self, _stream: &CancelToken) {}
 
     fn name(&self) -> Cow<'_, str> {

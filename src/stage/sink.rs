@@ -24,7 +24,7 @@ pub trait Sink<T>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from writing. What is still in `batch` counts as not written, and so does the
+    /// Any error of the write ends the stream. What is still in `batch` counts as not written, and so does the
     /// chunk that this call had [popped](Batch::pop) last, which is the one that it has failed at.
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error>;
 
@@ -32,7 +32,7 @@ pub trait Sink<T>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from passing it on.
+    /// Any error ends the stream.
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
     }
@@ -41,51 +41,52 @@ pub trait Sink<T>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from that. The stream is then reported as failed.
+    /// Any error. The stream is then reported as failed.
     fn finish(&mut self) -> Result<(), Error> {
         self.flush()
     }
 
-    /// Learns why nothing more will come, right before it is dropped without
+    /// Called with the cause if nothing more will come, right before it is dropped without
     /// [`finish`](Self::finish): Node's `_destroy(error)`.
     fn fail(&mut self, cause: &Error) {
         let _ = cause;
     }
 
-    /// Says that it needs no more. It is asked before each batch: after a yes it is finished as if
-    /// the stream had ended. A [`write`](Self::write) says the same with [`Error::enough`].
+    /// Returns whether it needs no more. Called before each batch: after `true` it is finished as if the
+    /// stream had ended. A [`write`](Self::write) can return [`Error::enough`] for the same.
     fn is_done(&self) -> bool {
         false
     }
 
     /// What of it can be done without blocking. None, if a call may always block.
     ///
-    /// A [`Writable`](crate::Writable) calls such a sink from whatever thread writes, and starts one
-    /// only for what would block.
+    /// A [`Writable`](crate::Writable) calls such a sink on the thread that writes, and starts a
+    /// thread only for what would block.
     fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
         None
     }
 
-    /// How to wake a [`write`](Self::write) that blocks in the kernel. None if it cannot.
+    /// Wakes a [`write`](Self::write) that blocks in the kernel. `None` if nothing can.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }
 
-    /// What errors and reports call it: a path, an address.
+    /// Its name in errors and reports: a path, an address.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("sink")
     }
 
-    /// The file that it writes, where it knows that. See [`Source::files`](crate::Source::files): a
-    /// pipeline looks at it before the first [`write`](Self::write), so nothing is to be emptied before that.
+    /// The file that it writes, where that is known. See [`Source::files`](crate::Source::files): a
+    /// pipeline checks it before the first [`write`](Self::write), so the file must not be emptied
+    /// before that.
     ///
     /// A sink that wraps another one passes its file on.
     fn file(&self) -> Option<FileId> {
         None
     }
 
-    /// Accepts the offer of a source, or says why it cannot. What the copy moves counts as written;
-    /// the sink is finished, or failed, after it as ever.
+    /// Accepts the offer of a source, or returns why it cannot. What the copy moves counts as written;
+    /// after it the sink is finished, or failed, as after writes.
     ///
     /// # Errors
     ///
@@ -105,12 +106,12 @@ pub enum Attempt {
     WouldBlock,
 }
 
-/// A sink that can say that it would block, as a socket can.
+/// A sink whose calls can return instead of blocking, such as a socket.
 ///
 /// Like those of a [`Sink`], its calls never overlap, but they may come from different threads.
 /// [`Sink::flush`] is called for a [`flush`](crate::Writable::flush) of its stream alone, on the
-/// thread that flushes, and not when nothing more is at hand: so it holds back only what can wait
-/// for more.
+/// thread that flushes, and not when nothing more is queued: so it may hold back only what can
+/// wait for more.
 pub trait Direct<T> {
     /// Writes as [`Sink::write`] does, if it can without blocking.
     ///
@@ -130,7 +131,7 @@ pub trait Direct<T> {
 /// The most slices that one system call takes: `IOV_MAX` of Linux and the BSDs.
 const SLICES_MAX: usize = 1024;
 
-/// Hands the front of a batch to one vectored write, and says how much of it was written.
+/// Passes the front of a batch to one vectored write. Returns how much of it was written.
 ///
 /// `write` is called again when a signal has interrupted it.
 ///

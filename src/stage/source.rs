@@ -27,22 +27,22 @@ pub trait Source<T>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from reading. What was read before is delivered first.
+    /// Any error of the read ends the stream. What was read before is delivered first.
     fn read(&mut self) -> Result<Option<T>, Error>;
 
-    /// Says that it wants to know when everything that it brought was read. Its thread then waits
-    /// for that behind the end, and calls [`finish`](Self::finish). One that does is not asked for
-    /// an [`offer`](Self::offer).
+    /// Returns whether [`finish`](Self::finish) is to be called when everything that it brought was
+    /// read. Its thread waits for that after the end. The [`offer`](Self::offer) of such a source is not
+    /// used.
     fn confirms(&self) -> bool {
         false
     }
 
-    /// Learns that everything was read, right before it is dropped. Only one that
-    /// [`confirms`](Self::confirms) is told.
+    /// Called when everything was read, right before it is dropped, if it
+    /// [`confirms`](Self::confirms).
     fn finish(&mut self) {}
 
-    /// Learns why it is read no more, or why not everything was taken that it brought, right before
-    /// it is dropped: Node's `_destroy(error)`.
+    /// Called with the cause if it is not read any more, or if not everything that it brought was
+    /// taken, right before it is dropped: Node's `_destroy(error)`.
     fn fail(&mut self, cause: &Error) {
         let _ = cause;
     }
@@ -52,22 +52,21 @@ pub trait Source<T>: Send {
         None
     }
 
-    /// Takes the token of the stream that it is read for, before the first read.
+    /// Takes the token of the stream that reads it, before the first read.
     ///
     /// A source that is torn down from its other side, by a destroy, an abort or a cut, aborts that
-    /// token with the cause. Its next [`read`](Self::read) would tell the same, but may be far away:
-    /// the stream may be blocked behind what was read before, in a write to a peer that does not
-    /// read. A source around another one passes the token on.
+    /// token with the cause. Its next [`read`](Self::read) would return the same, but may come late: the
+    /// stream may be blocked in a write of earlier chunks to a peer that does not read. A source around another one passes the token on.
     fn aborts(&mut self, stream: &CancelToken) {
         let _ = stream;
     }
 
-    /// What errors and reports call it: a path, an address.
+    /// Its name in errors and reports: a path, an address.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("source")
     }
 
-    /// Which one it reads of several that follow one another, by number. Its [name](Self::name) is
+    /// The number of the source that it reads now, of several that follow one another. Its [name](Self::name) is
     /// that of this one, and the [offset](Error::offset) of an error counts from where this one began.
     fn part(&self) -> usize {
         0
@@ -78,17 +77,17 @@ pub trait Source<T>: Send {
         None
     }
 
-    /// The files that it reads, where it knows them. A pipeline that writes one of them would empty
-    /// what it is about to read, or read what it has written for ever: it fails before it begins.
+    /// The files that it reads, where they are known. A pipeline that writes one of them would empty its
+    /// own input, or read its own output for ever: it fails before it begins.
     ///
     /// A source that wraps another one passes its files on.
     fn files(&self) -> Vec<FileId> {
         Vec::new()
     }
 
-    /// Asks it to bring no more than so many bytes at once: a limit on the rate would otherwise come
-    /// in lumps. It is told before the first [`read`](Self::read). One whose chunks have boundaries
-    /// that mean something, or that reads no more at once anyway, does nothing.
+    /// Limits how many bytes it brings at once, so that a limit on the rate does not come in bursts.
+    /// Called before the first [`read`](Self::read). A source whose chunks have meaningful boundaries,
+    /// or that reads less at once anyway, does nothing.
     fn set_chunk_bytes(&mut self, most: usize) {
         let _ = most;
     }
@@ -104,8 +103,8 @@ pub trait Source<T>: Send {
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
-/// How much is read at once at most, whatever was asked for: it is allocated before it is known how
-/// much there is.
+/// How much is read at once at most, even if more is requested: the buffer is allocated before it is
+/// known how much there is.
 pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) fn read_pool(bytes: usize) -> Pool {
@@ -177,7 +176,7 @@ pub(crate) fn run_from<T, S: Source<T>>(
     mut read: u64,
     per_second: Option<NonZeroU64>,
 ) -> Result<(), Error> {
-    // Not what the channel has seen: others may write there too.
+    // Not the count of the channel: other threads may write there too.
     let mut part = source.part();
     let mut limit = per_second.map(|rate| RateLimit::new(rate, Instant::now()));
     let in_bytes = limit.as_ref().filter(|_| channel.strategy().unit() == BYTE);
@@ -186,7 +185,7 @@ pub(crate) fn run_from<T, S: Source<T>>(
     }
     loop {
         // A read only once there is room for what it brings: nothing is read ahead of the mark,
-        // and with a mark of 0 nothing is read before somebody wants it.
+        // and with a mark of 0 nothing is read before the reader waits for it.
         if let Err(error) = channel.wait_drain(Wait::Forever) {
             return leave(channel, source, error);
         }
@@ -225,7 +224,7 @@ fn end<T, S: Source<T>>(channel: &Channel<T>, mut source: S) -> Result<(), Error
         confirm(channel, &mut source);
         return Ok(());
     }
-    // Before the end, so that a panic of it is told to whoever reads.
+    // Before the end, so that the reader gets the error if it panics.
     let name = source.name().into_owned();
     let dropped = guard(|| {
         drop(source);
@@ -240,10 +239,10 @@ fn end<T, S: Source<T>>(channel: &Channel<T>, mut source: S) -> Result<(), Error
     }
 }
 
-/// Tells a source that wants to know whether what it brought was read. Waits until that is known.
+/// Calls `finish` of a source that confirms. Waits until everything that it brought was read.
 fn confirm<T, S: Source<T>>(channel: &Channel<T>, source: &mut S) {
     let outcome = channel.wait_closed(Wait::Forever);
-    // The stream has ended for whoever reads it: a panic here has nobody left to be told to.
+    // The stream has ended for its reader, so no call could return the error of a panic here.
     let _ = guard(|| {
         match outcome {
             Ok(()) => source.finish(),
@@ -253,7 +252,7 @@ fn confirm<T, S: Source<T>>(channel: &Channel<T>, source: &mut S) {
     });
 }
 
-/// Tells a source why it is read no more, and its thread how the stream has ended.
+/// Passes the cause to a source that is not read any more. Returns how the stream has ended.
 fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
     let outcome = channel.outcome(error);
     let told = guard(|| {

@@ -25,11 +25,11 @@ pub trait Transform<I, O>: Send {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from going on, and those of [`Out::push`], which end it in any case.
+    /// Any error ends the stream. Those of [`Out::push`] end it in any case.
     fn transform(&mut self, chunk: I, out: &mut Out<'_, O>) -> Result<(), Error>;
 
-    /// Pushes what it has held back only to have more of it, for nothing more is at hand now. More
-    /// may come, or not for a long time.
+    /// Pushes what it has held back to collect more, because nothing more is queued now. More may come
+    /// soon, or only after a long time.
     ///
     /// # Errors
     ///
@@ -49,21 +49,21 @@ pub trait Transform<I, O>: Send {
         Ok(())
     }
 
-    /// Learns why nothing more will come in, right before it is dropped without
+    /// Called with the cause if nothing more will come in, right before it is dropped without
     /// [`flush`](Self::flush).
     fn fail(&mut self, cause: &Error) {
         let _ = cause;
     }
 
-    /// Says that nothing more will come of it, whatever comes in. It is asked before each chunk:
-    /// after a yes no more is read for it, and the stream ends well. What is before it is stopped.
+    /// Returns whether it will push nothing more, for any input. Called before each chunk: after `true`
+    /// no more is read for it, the stream ends well, and everything upstream is stopped.
     fn is_done(&self) -> bool {
         false
     }
 
-    /// Says that it does so little for a chunk that a thread of its own would not pay. In a
-    /// [pipeline](crate::pipeline) it then runs on the thread of the stage behind it, with no
-    /// buffer between. One that blocks, or works hard, is not light.
+    /// Returns whether its work for a chunk is so small that its own thread would cost more. In a
+    /// [pipeline](crate::pipeline) it then runs on the thread of the next stage, with no buffer
+    /// between. A transform that blocks, or computes much, is not light.
     fn is_light(&self) -> bool {
         false
     }

@@ -12,38 +12,37 @@ use crate::threads::worker::guard;
 
 /// Threads that do the same work, each on another item.
 ///
-/// A thread starts when an item comes in and all that there are have one, up to the number of hands.
-/// They are joined when the crew is dropped: what they have in hand is done, and what waits for a
-/// hand is not.
+/// A thread starts when an item comes in and all threads are busy, up to the limit. They are joined
+/// when the pool is dropped: items that have begun are completed, and items that wait are dropped.
 ///
 /// # Invariants
 ///
-/// No more items are on the way than twice the hands: one in each hand, and one that waits for it;
-/// nor do more than [`LINE_MAX`] wait.
+/// At most twice the limit of items are on the way: one in each thread, and one that waits for it;
+/// and at most [`LINE_MAX`] wait.
 pub(crate) struct WorkerPool<T, U> {
     name: &'static str,
-    hands: usize,
+    limit: usize,
     work: Work<T, U>,
-    /// Tells a result that is a failure although it is one.
+    /// Returns whether a result that is `Ok` counts as a failure.
     fails: fn(&U) -> bool,
     /// How many items it was given.
     given: u64,
-    /// How many of them its threads are done with.
+    /// How many of them its threads have completed.
     done: Arc<AtomicU64>,
-    /// The first item whose work has failed: what comes behind it is not wanted any more.
+    /// The number of the first item whose work has failed: later items are not needed any more.
     failed: Arc<AtomicU64>,
     /// None before the first item.
     line: Option<Line<T, U>>,
-    /// How many threads there may be: as many as hands, or as the system gives.
+    /// How many threads there may be: the limit, or as many as the operating system could start.
     most: usize,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Where items wait for a hand.
+/// The queue in which items wait for a thread.
 type Line<T, U> = (Sender<Job<T, U>>, Receiver<Job<T, U>>);
 
-/// How many items may wait for a hand, however many hands there may be: the room for them is
-/// allocated.
+/// How many items may wait for a thread, however many threads there may be: the queue is allocated
+/// in full.
 const LINE_MAX: usize = 256;
 
 type Work<T, U> = Arc<dyn Fn(T) -> Result<U, Error> + Send + Sync>;
@@ -53,7 +52,7 @@ struct Job<T, U> {
     number: u64,
     item: T,
     slot: Sender<Result<U, Error>>,
-    /// Gone when nobody will look into the slot.
+    /// Dead when the slot will not be read.
     wanted: Weak<()>,
 }
 
@@ -65,49 +64,49 @@ pub(crate) struct Pending<U> {
 }
 
 impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
-    /// Makes a crew of at most so many hands, one at least. Nothing is started.
+    /// Makes a pool of at most `limit` threads, and at least one. Starts none.
     pub(crate) fn new(
         name: &'static str,
-        hands: usize,
+        limit: usize,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
-            hands: hands.max(1),
+            limit: limit.max(1),
             work: Arc::new(work),
             fails: |_| false,
             given: 0,
             done: Arc::default(),
             failed: Arc::new(AtomicU64::new(u64::MAX)),
             line: None,
-            most: hands.max(1),
+            most: limit.max(1),
             threads: Vec::new(),
         }
     }
 
-    /// Takes these results for failures too: what comes behind one is not wanted any more.
+    /// Treats these results as failures too: items after one are not needed any more.
     pub(crate) fn failing_with(mut self, fails: fn(&U) -> bool) -> Self {
         self.fails = fails;
         self
     }
 
     pub(crate) const fn hands(&self) -> usize {
-        self.hands
+        self.limit
     }
 
-    /// What lets a cancel tell the hands to begin nothing more.
+    /// A target for a cancel: it makes the threads begin no further item.
     pub(crate) fn halt(&self) -> Halt {
         Halt(Arc::clone(&self.failed))
     }
 
-    /// Gives an item to the next hand that is free, and says where its result will be.
+    /// Queues an item for the next free thread. Returns the slot of its result.
     ///
-    /// The wait ends as soon as one of them is done with what it has.
+    /// Waits for room in the queue; the wait ends as soon as a thread has completed its item.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the first thread from being started. Without another one the crew does with
-    /// those that it has.
+    /// `ErrorKind::Io` if the first thread cannot be started. If a further one cannot be started, the
+    /// pool works with those that it has.
     pub(crate) fn submit(&mut self, item: T) -> Result<Pending<U>, Error> {
         let (slot, result) = bounded(1);
         let wanted = Arc::new(());
@@ -118,7 +117,7 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
             wanted: Arc::downgrade(&wanted),
         };
         self.given += 1;
-        // A line whose hands are gone drops the job, and the slot says so.
+        // Without threads the job is dropped, and a wait for its slot fails.
         let _ = self.line()?.send(job);
         Ok(Pending {
             result,
@@ -126,15 +125,15 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
         })
     }
 
-    /// The line to the hands, with a hand for the item that was counted last.
+    /// The queue, with a thread for the item that was counted last.
     fn line(&mut self) -> Result<&Sender<Job<T, U>>, Error> {
         let (line, jobs) = self
             .line
-            .get_or_insert_with(|| bounded(self.hands.min(LINE_MAX)));
+            .get_or_insert_with(|| bounded(self.limit.min(LINE_MAX)));
         let on_the_way = self.given - self.done.load(Ordering::Acquire);
         let count = self.threads.len();
         if on_the_way > count as u64 && count < self.most {
-            let deferred = PoolWorker {
+            let worker = PoolWorker {
                 jobs: jobs.clone(),
                 work: Arc::clone(&self.work),
                 fails: self.fails,
@@ -142,12 +141,12 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
                 done: Arc::clone(&self.done),
             };
             let name = format!("highwater-{}-{count}", self.name);
-            match Builder::new().name(name).spawn(move || deferred.run()) {
+            match Builder::new().name(name).spawn(move || worker.run()) {
                 Ok(thread) => self.threads.push(thread),
                 Err(error) if count == 0 => {
                     return Err(Error::from(error).during("start the threads of", self.name));
                 }
-                // It is not asked for again: the system would say the same at each item.
+                // Not tried again: it would fail for each item.
                 Err(_) => self.most = count,
             }
         }
@@ -156,21 +155,21 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
 }
 
 impl<T, U> WorkerPool<T, U> {
-    /// Waits until everything that was given is done, save for what nobody waits for.
+    /// Waits until every item is completed, except for those whose results are not needed.
     pub(crate) fn finish(&mut self) {
         self.line = None;
         for thread in self.threads.drain(..) {
-            // It has caught every panic.
+            // The thread has caught every panic.
             let _ = thread.join();
         }
     }
 }
 
-/// Has the hands of a crew begin nothing more.
+/// Makes the threads of a pool begin no further item.
 pub(crate) struct Halt(Arc<AtomicU64>);
 
 impl Cancel for Halt {
-    /// What has come in still goes through.
+    /// Items that have come in are still completed.
     fn stop(&self) {}
 
     fn abort(&self, _cause: &Error) {
@@ -186,7 +185,7 @@ impl Cancel for Halt {
     }
 }
 
-/// What one thread of a crew has.
+/// What one thread of a pool owns.
 struct PoolWorker<T, U> {
     jobs: Receiver<Job<T, U>>,
     work: Work<T, U>,
@@ -198,8 +197,8 @@ struct PoolWorker<T, U> {
 impl<T, U> PoolWorker<T, U> {
     fn run(self) {
         for job in &self.jobs {
-            // An item or a result that nobody wants is dropped here. If that panics, there is nobody
-            // to be told, and the hand goes on.
+            // An item or a result that is not needed is dropped here. If that panics, no call could
+            // return the error, and the thread goes on.
             let _ = guard(|| {
                 self.take(job);
                 Ok(())
@@ -208,8 +207,8 @@ impl<T, U> PoolWorker<T, U> {
     }
 
     fn take(&self, job: Job<T, U>) {
-        // What is behind the failure is dropped, and its slot with it. What is before it is
-        // done, for its result comes first.
+        // An item after the failure is dropped, and its slot with it. An item before it is completed,
+        // because its result comes first.
         let failed = job.number >= self.failed.load(Ordering::Acquire);
         let wanted = !failed && job.wanted.strong_count() > 0;
         let result = wanted.then(|| guard(|| (self.work)(job.item)));
@@ -218,17 +217,17 @@ impl<T, U> PoolWorker<T, U> {
                 self.failed.fetch_min(job.number, Ordering::AcqRel);
             }
         }
-        // Before it is told, so that whoever gives an item after a result finds this hand free.
+        // Before the result is sent, so that a `submit` after the result counts this thread as free.
         self.done.fetch_add(1, Ordering::Release);
         if let Some(result) = result {
-            // Whoever has asked for it may have gone meanwhile.
+            // The receiver may be gone by now.
             let _ = job.slot.send(result);
         }
     }
 }
 
 impl<U> Pending<U> {
-    /// Says whether the result is there, so that it is not waited for.
+    /// Returns whether the result is there, so that `wait` would not wait.
     pub(crate) fn is_ready(&self) -> bool {
         !self.result.is_empty()
     }
@@ -239,7 +238,7 @@ impl<U> Pending<U> {
     ///
     /// # Errors
     ///
-    /// What the work has failed with; an echo if it was not done because other work has failed.
+    /// The error of the work; an echo if it did not run because other work has failed.
     pub(crate) fn wait(self) -> Result<U, Error> {
         self.result
             .recv()

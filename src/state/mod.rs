@@ -141,7 +141,7 @@ pub enum Pressure {
 }
 
 impl Pressure {
-    /// Says whether the next write would wait.
+    /// Returns whether the next write would wait.
     #[must_use]
     pub const fn reached(self) -> bool {
         matches!(self, Self::Reached)
@@ -211,13 +211,13 @@ impl Events {
     /// No event.
     pub const NONE: Self = Self(0);
 
-    /// Says whether nothing happened.
+    /// Returns whether nothing happened.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Says whether `event` is among them.
+    /// Returns whether `event` is among them.
     #[must_use]
     pub const fn contains(self, event: Event) -> bool {
         self.0 & event.bit() != 0

@@ -111,14 +111,14 @@ impl RelayState {
         }
     }
 
-    /// Says whether more is to be read: it is open, and has not been full since it was last down at
+    /// Returns whether more is to be read: it is open, and has not been full since it was last down at
     /// the low-water mark. Without that, a full buffer would be topped up in tiny reads.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.phase == Phase::Open && !self.is_stalled
     }
 
-    /// Says whether there is something to write.
+    /// Returns whether there is something to write.
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.len > 0 && self.phase != Phase::Failed
@@ -144,7 +144,7 @@ impl RelayState {
         let size = self.len.saturating_mul(2).max(MEMORY_BYTES);
         let size = size.min(self.high());
         if size > self.memory.len() {
-            // Zeros of the system: pages that are never used cost nothing.
+            // Zeros of the operating system: pages that are never used cost nothing.
             let mut larger = vec![0; size];
             let [first, second] = self.held();
             larger[..first.len()].copy_from_slice(first);
@@ -237,25 +237,25 @@ impl RelayState {
         self.check();
     }
 
-    /// Says whether it may still be read from: its end was not seen, and it did not fail.
+    /// Returns whether it may still be read from: its end was not seen, and it did not fail.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
 
-    /// Says whether nothing more happens.
+    /// Returns whether nothing more happens.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished(_) | Phase::Failed)
     }
 
-    /// Says whether the side that it goes to has got everything, and the end behind it.
+    /// Returns whether the side that it goes to has got everything, and the end behind it.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Finished(EndKind::End)
     }
 
-    /// Says whether it has memory and no use for it at the moment.
+    /// Returns whether it has memory and no use for it at the moment.
     #[must_use]
     pub fn can_rest(&self) -> bool {
         self.len == 0 && !self.memory.is_empty()
@@ -275,7 +275,7 @@ impl RelayState {
         self.len
     }
 
-    /// Says whether no byte is held.
+    /// Returns whether no byte is held.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0

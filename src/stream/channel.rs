@@ -15,8 +15,8 @@ use crate::channel::{Budget, Channel};
 ///
 /// One thread can use both ends, if it never waits: beyond the mark a write waits for a read, and a read
 /// waits for a write. In a process without another thread such a wait fails with
-/// [`Deadlock`](crate::ErrorKind::Deadlock), and a write gives its chunk back; with one it cannot be told
-/// from a reader that is yet to begin, and goes on.
+/// [`Deadlock`](crate::ErrorKind::Deadlock), and a write gives its chunk back; with one, the wait
+/// goes on, because a reader may still start.
 ///
 /// # Examples
 ///

@@ -26,8 +26,8 @@ pub enum HalfOpen {
 /// A reading half and a writing half: Node's `Duplex`.
 ///
 /// Each has its own buffer, marks and end; [`split`](Self::split) takes them apart, to be used by
-/// two threads. Who echoes must do that, or read while it writes: two that only write to one
-/// another wait for one another, and so does a thread that writes more than both marks hold to a
+/// two threads. An echo must do that, or read while it writes: two threads that only write to
+/// each other wait for each other, and so does a thread that writes more than both marks hold to a
 /// [stream over a transform](Self::over) before it reads.
 ///
 /// `I` is what is read, `O` what is written, and `S` what [`finish`](Writable::finish) of the
@@ -83,14 +83,14 @@ impl<I, O, S> Duplex<I, O, S> {
         }
     }
 
-    /// Says that what is read is made of what is written.
+    /// Notes that what is read is made of what is written.
     pub(crate) const fn through(mut self) -> Self {
         self.through = true;
         self
     }
 
-    /// Starts what brings in what is read, if it is made of what is about to be written: there
-    /// would be nobody to make room.
+    /// Starts the reading side, if it is made of what will be written: without it no thread would make
+    /// room for the write.
     fn begin(&mut self) -> Result<(), Error> {
         if std::mem::take(&mut self.through) {
             self.readable.start()?;
@@ -98,7 +98,7 @@ impl<I, O, S> Duplex<I, O, S> {
         Ok(())
     }
 
-    /// Says what becomes of the writing half when the reading half has ended.
+    /// Returns what becomes of the writing half when the reading half has ended.
     #[must_use]
     pub const fn half_open(mut self, policy: HalfOpen) -> Self {
         self.half_open = policy;
@@ -134,7 +134,7 @@ impl<I, O, S> Duplex<I, O, S> {
         self.writable().write(chunk)
     }
 
-    /// Says that nothing more will be written. What comes in can still be read.
+    /// Ends the writing side. What comes in can still be read.
     pub fn end(&mut self) {
         self.writable.end();
     }

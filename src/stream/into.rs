@@ -15,7 +15,8 @@ use crate::stage::source::Source;
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
 
-/// Something that a stream can be read from: every [`Source`], and what has an obvious one.
+/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `File`, `TcpStream`,
+/// `UnixStream`.
 pub trait IntoSource<T> {
     /// The source that it becomes.
     type Source: Source<T> + 'static;
@@ -24,7 +25,8 @@ pub trait IntoSource<T> {
     fn into_source(self) -> Self::Source;
 }
 
-/// Something that a stream can be written to: every [`Sink`], and what has an obvious one.
+/// A value that converts into a [`Sink`]: any `Sink`, or a standard writer such as `Vec<u8>`, `File`,
+/// `TcpStream`.
 pub trait IntoSink<T> {
     /// The sink that it becomes.
     type Sink: Sink<T> + 'static;
@@ -237,7 +239,7 @@ impl<T: Send> Sink<T> for SenderSink<T> {
         let weight = first.weight;
         let chunk = match self.sender.try_send(first.chunk) {
             Ok(()) => return Ok(()),
-            // The wait tells which of the two it is.
+            // The result of the wait is one of the two.
             Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) => chunk,
         };
         // A chunk that was offered and not sent comes back, to count as not written.

@@ -20,7 +20,7 @@ use crate::threads::worker::Worker;
 ///
 /// Each source is read by a thread of its own, into one buffer; the order of one source's chunks is
 /// kept. The stream ends when all have ended, and fails with the first that does: the others are
-/// then read no more. Beside the buffer each source may have one chunk in hand.
+/// then read no more. Beside the buffer each source may hold one chunk.
 ///
 /// # Examples
 ///
@@ -65,8 +65,8 @@ fn read_all<T: Send, S: Source<T>>(
         for (index, source) in sources.into_iter().enumerate() {
             channel.add_producer();
             let read = move || {
-                // The error is the stream's, and told by whoever reads it. The others are not read
-                // to an end that nobody sees.
+                // The error stays with the stream, and its reader gets it. The others are not read on: no
+                // one would get their chunks.
                 if let (Err(_), Some(interrupt)) = (source::run(channel, source), interrupt) {
                     interrupt.wake();
                 }
@@ -84,8 +84,8 @@ fn read_all<T: Send, S: Source<T>>(
 
 /// Reads one source after the other, each to its end.
 ///
-/// A source that [wants to know](Source::confirms) when everything was read is told behind the last
-/// one, and kept until then. What fails, fails for all that are not let go.
+/// A source that [confirms](Source::confirms) is kept, and finished after the end of the last one. An
+/// error fails all sources that were not dropped yet.
 ///
 /// # Examples
 ///

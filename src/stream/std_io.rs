@@ -44,7 +44,7 @@ impl<R: io::Read + 'static> ReadSource<R> {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`].
+    /// Reads at most this many bytes at once, in place of [`READ_BYTES`].
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.pool = read_pool(bytes);
@@ -81,8 +81,8 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
 /// [`Child`](std::process::Child) has. They may have been set to not block. Any other writer is called
 /// and waited for.
 ///
-/// It is flushed, and not closed: to close it, and to hear what the system says then, is up to the caller who gets it
-/// back.
+/// It is flushed, and not closed: to close it, and to get the operating system's error then, is up to the
+/// caller that gets it back.
 #[derive(Debug)]
 pub struct WriteSink<W> {
     inner: W,

@@ -48,8 +48,8 @@ pub(crate) fn start(
     Ok(loom::thread::spawn(body))
 }
 
-/// Says whether the process has a thread beside this one whose name `counts`; yes, where the system
-/// does not tell.
+/// Returns whether the process has a thread beside this one for whose name `counts` returns true.
+/// Also true where the operating system has no list of threads.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]
 pub(crate) fn other_threads(counts: impl Fn(&str) -> bool) -> bool {
     let own = std::fs::read_link("/proc/thread-self");
@@ -69,7 +69,7 @@ pub(crate) fn other_threads(_counts: impl Fn(&str) -> bool) -> bool {
     true
 }
 
-/// Says whether a thread has ended, so that to join it does not wait.
+/// Returns whether a thread has ended, so that to join it does not wait.
 #[cfg(all(unix, not(loom)))]
 fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
@@ -108,15 +108,15 @@ pub(crate) mod model {
     use ::loom::sync as loom;
     use ::loom::sync::atomic::Ordering;
 
-    /// What a hint answers: an atomic that nothing may depend on.
+    /// What a hint returns: an atomic that no result may depend on.
     ///
-    /// A hint that is modelled multiplies the interleavings by hundreds. One that may answer
-    /// anything proves more, at the price of as many explorations as there are lists of answers.
+    /// A hint that is modelled multiplies the interleavings by hundreds. One that may return anything
+    /// proves more, at the price of one exploration for each list of values.
     #[derive(Clone, Copy, Debug)]
     pub enum Hints {
         /// What was stored, or something older, as loom has it.
         Stored,
-        /// The bits of this, the lowest first, over and over, whatever was stored.
+        /// The bits of this, the lowest first, over and over, regardless of what was stored.
         Bits(u32),
     }
 
@@ -132,7 +132,7 @@ pub(crate) mod model {
     pub enum Deadlines {
         /// Never: a wait with one is a wait without end, which hides no lost wake-up.
         Never,
-        /// As soon as somebody waits for it; or later, for others may be faster.
+        /// As soon as a thread waits for it; or later, because other threads may be faster.
         AtOnce,
     }
 
@@ -273,14 +273,14 @@ pub(crate) mod model {
 
     /// A lock that can be tried while another one is held.
     ///
-    /// loom's own puts a thread that is about to try a lock to sleep while somebody else has it,
-    /// as if it were to wait, and then finds a deadlock that is not there. So the lock is a flag
-    /// under a lock that nobody holds for longer than a look.
+    /// loom's own parks a thread that tries a lock while another thread holds it, as if it waited, and
+    /// then reports a deadlock that is none. So the lock is a flag under a lock that is held only to
+    /// read or set the flag.
     #[derive(Debug)]
     pub(crate) struct TryMutex<T> {
         gate: loom::Mutex<Gate>,
         opened: loom::Condvar,
-        /// Never waited for: whoever comes here has passed the gate.
+        /// Never contended: a thread locks it only after it has passed the gate.
         value: std::sync::Mutex<T>,
     }
 

@@ -1,8 +1,8 @@
 //! What the threads of a stage wait for, and for how long.
 //!
-//! Between its own stages a pipeline knows by its joins who waits for whom. What else a stage waits
-//! for happens deep inside of a source, a sink or a closure: there it is told to the meter of the
-//! thread, if that has one. A clock is read only where a thread really waits.
+//! Waits between the stages of a pipeline are counted by their channels. Any other wait of a stage
+//! happens inside a source, a sink or a closure: it is counted by the meter of the thread, if that
+//! has one. A clock is read only where a thread really waits.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub(crate) struct WaitTime {
 impl WaitTime {
     pub(crate) fn begin(&mut self) {
         self.threads += 1;
-        // Several threads that wait at the same time are one wait: what is told is for how long
-        // the stage was held up.
+        // Several threads that wait at the same time are one wait: the report shows for how long the
+        // stage was held up.
         self.since.get_or_insert_with(Instant::now);
     }
 
@@ -70,7 +70,7 @@ thread_local! {
     static METER: RefCell<Option<Arc<Meter>>> = const { RefCell::new(None) };
 }
 
-/// Looks at the meter of this thread. A thread that is ending has none any more.
+/// Calls `look` with the meter of this thread. A thread that is ending has none any more.
 fn with_meter<R: Default>(look: impl FnOnce(&mut Option<Arc<Meter>>) -> R) -> R {
     METER
         .try_with(|meter| look(&mut meter.borrow_mut()))
@@ -141,7 +141,7 @@ pub(crate) fn waited_for(what: Option<For>, waited: Duration) {
     }
 }
 
-/// Says whether this thread has a meter.
+/// Returns whether this thread has a meter.
 #[cfg_attr(any(not(unix), loom), allow(dead_code))]
 pub(crate) fn is_measured() -> bool {
     with_meter(|meter| meter.is_some())
@@ -150,10 +150,10 @@ pub(crate) fn is_measured() -> bool {
 /// Counts what `wait` takes as a wait for something outside of the pipeline that runs it, and not
 /// as work.
 ///
-/// Reports tell the two apart: a stage that works is what holds a pipeline up, and one that waits
-/// for something outside is not. The ends that are made here say so themselves. A source, a sink or a
-/// closure of one's own that blocks, as on a queue of another kind, says it by this. Where no
-/// pipeline runs it is a call of `wait`, and no more.
+/// Reports distinguish the two: a stage that works may be the bottleneck, and one that waits for
+/// something outside is not. The ends of this crate count their waits themselves. Call this in your own
+/// source, sink or closure where it blocks, for example on another queue. Outside of a pipeline it
+/// only calls `wait`.
 ///
 /// # Examples
 ///

@@ -8,7 +8,7 @@ use crate::error::{Error, caught};
 
 pub(crate) use crate::error::guard;
 
-/// A thread that starts with the first byte that needs it, and is joined by whoever owns it.
+/// A thread that starts with the first byte that needs it, and is joined by its owner.
 pub(crate) enum Worker<R> {
     /// Not needed yet.
     Idle {
@@ -40,7 +40,7 @@ impl<R> Worker<R> {
         matches!(self, Self::Idle { .. })
     }
 
-    /// Says whether the thread has ended, or never was.
+    /// Returns whether the thread has ended, or never was.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn is_finished(&self) -> bool {
         match self {

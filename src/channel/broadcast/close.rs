@@ -1,4 +1,10 @@
-//! How a fan-out ends, and how a branch does.
+//! How a fan-out ends, and how one branch ends.
+//!
+//! - Owns: nothing; it takes what the branches have pending out of them.
+//! - Lock order: the pending batches in the order of the branches, then the core. Tokens, errors and
+//!   drops of chunks come after the unlock.
+//! - May block: nothing here waits, save for the locks.
+//! - Invariant: the first cause stays. Every end wakes all parked threads after the state has changed.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,8 +23,8 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
-    /// Ends the stream with an error, behind its data. The first cause comes back, to which
-    /// `error` is attached if it is another one.
+    /// Ends the stream with an error, after its data. Returns the first cause, to which `error` is
+    /// attached if it is another one.
     pub(crate) fn fail(&self, error: Error) -> Error {
         let mut core = self.core();
         if !core.state.is_writable() {
@@ -34,13 +40,13 @@ impl<T> Fanout<T> {
         error
     }
 
-    /// Tears everything down at once, and gives back what some branch had still to read.
+    /// Tears everything down at once, and returns what some branch had not read.
     pub(crate) fn destroy(&self, error: Error) -> Batch<T> {
         self.tear_down(&error, |_, batch| batch)
     }
 
-    /// Does what [`destroy`](Self::destroy) does. `keep` is shown, under the locks, what is given
-    /// back, and may keep it: once they are free the writer may already ask for it.
+    /// Does what [`destroy`](Self::destroy) does. `keep` is called under the locks with what is
+    /// given back, and may store it: after the unlock the writer may ask for it at once.
     fn tear_down(
         &self,
         error: &Error,
@@ -53,61 +59,62 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// `None` if a branch has come meanwhile, which may have something in hand.
+    /// `None` if a branch was added meanwhile, which may have something pending: try again.
     fn try_tear_down(
         &self,
         error: &Error,
         keep: impl Fn(&mut Core<T>, Batch<T>) -> Batch<T>,
     ) -> Option<Batch<T>> {
-        let outlets = self.core().outlets();
-        // In the order in which they came, which is everybody's order.
-        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.deferred()).collect();
+        let branches = self.core().branches();
+        // In the order in which they were added, as everywhere: two teardowns cannot deadlock.
+        // The list was read under an earlier hold of the core, so it is checked again below.
+        let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();
         let mut core = self.core();
-        let last = |outlets: &[Arc<BranchEnd<T>>]| outlets.last().map(|outlet| outlet.id);
-        if last(&outlets) < last(&core.outlets()) {
+        // A branch that was added in between is not locked, and its batch would be lost.
+        let last = |branches: &[Arc<BranchEnd<T>>]| branches.last().map(|branch| branch.id);
+        if last(&branches) < last(&core.branches()) {
             return None;
         }
         let first = core.state.errored().cloned();
         if core.state.is_over() {
-            drop((core, hands));
+            drop((core, guards));
             if let Some(first) = first {
                 first.attach(error.clone());
             }
             return Some(Batch::new());
         }
         let first = first.unwrap_or_else(|| error.clone());
-        let mut given_back = Self::ahead_of_queue(&outlets, &mut hands, &core);
+        let mut given_back = Self::ahead_of_queue(&branches, &mut guards, &core);
         given_back.append(&mut core.state.destroy(first.clone()));
-        let hands_of = hands.iter_mut();
-        let in_hand: Vec<_> = hands_of
-            .map(|deferred| mem::take(&mut deferred.batch))
-            .collect();
+        let all = guards.iter_mut();
+        let in_hand: Vec<_> = all.map(|pending| mem::take(&mut pending.batch)).collect();
         let let_go = core.state.take_let_go();
         let given_back = keep(&mut core, given_back);
         let aborts = core.take_aborts();
-        drop(hands);
+        drop(guards);
         self.wake_all(core);
         first.attach(error.clone());
-        aborts.tell();
+        aborts.run();
         drop((in_hand, let_go));
         Some(given_back)
     }
 
-    /// Takes what the branch that is furthest behind has in hand, and is not in the queue any more.
+    /// Takes the pending chunks of the branch that is furthest behind that are not in the queue any
+    /// more.
     fn ahead_of_queue(
-        outlets: &[Arc<BranchEnd<T>>],
-        hands: &mut [TryMutexGuard<'_, BranchBatch<T>>],
+        branches: &[Arc<BranchEnd<T>>],
+        guards: &mut [TryMutexGuard<'_, BranchBatch<T>>],
         core: &Core<T>,
     ) -> Batch<T> {
         let mut ahead = Batch::new();
-        let starts = outlets.iter().zip(hands.iter_mut());
-        let starts = starts.filter_map(|(outlet, deferred)| {
-            let taken = core.state.taken(outlet.id)?;
-            Some((taken - deferred.batch.len() as u64, deferred))
+        let starts = branches.iter().zip(guards.iter_mut());
+        let starts = starts.filter_map(|(branch, pending)| {
+            let taken = core.state.taken(branch.id)?;
+            Some((taken - pending.batch.len() as u64, pending))
         });
-        if let Some((start, deferred)) = starts.min_by_key(|(start, _)| *start) {
+        if let Some((start, pending)) = starts.min_by_key(|(start, _)| *start) {
             for _ in start..core.state.first_number() {
-                let Some(first) = deferred.batch.pop() else {
+                let Some(first) = pending.batch.pop() else {
                     break;
                 };
                 ahead.push(first.chunk, first.weight);
@@ -116,40 +123,42 @@ impl<T> Fanout<T> {
         ahead
     }
 
-    /// The writer went away without ending the stream.
+    /// The writer was dropped without ending the stream.
     pub(crate) fn abandon(&self) {
         let _ = self.fail(Error::premature_close());
     }
 
-    /// Makes the writer come back out of every wait, now and later.
+    /// Ends every wait of the writer, now and later. Set under the lock, before the wake: the writer's
+    /// condition includes it.
     pub(crate) fn interrupt(&self) {
         let mut core = self.core();
         core.interrupted = true;
         self.wake_all(core);
     }
 
-    /// Says whether the writer is the sink of a stream that was torn down.
+    /// Returns whether the writer is the sink of a stream that was torn down.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.core().interrupted
     }
 
-    /// Makes a branch come back out of every wait, now and later.
-    pub(crate) fn interrupt_branch(&self, outlet: &BranchEnd<T>) {
+    /// Ends every wait of a branch, now and later. Set under the lock, before the wake: `is_filled`
+    /// includes it.
+    pub(crate) fn interrupt_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
-        for seat in &mut core.seats {
-            seat.interrupted |= seat.outlet.id == outlet.id;
+        for slot in &mut core.slots {
+            slot.interrupted |= slot.branch.id == branch.id;
         }
         self.wake_all(core);
     }
 
-    /// A branch goes away, and lets go what it has not read. What it is told from now on comes
-    /// back: an error that came before this one, or this one.
-    pub(crate) fn leave(&self, outlet: &BranchEnd<T>, why: Error) -> Error {
-        let in_hand = mem::take(&mut outlet.deferred().batch);
+    /// Removes a branch and drops what it has not read. Returns the error that the branch reports from
+    /// now on: an earlier one, or `why`.
+    pub(crate) fn leave(&self, branch: &BranchEnd<T>, why: Error) -> Error {
+        let in_hand = mem::take(&mut branch.pending().batch);
         let mut core = self.core();
-        let before = core.state.gone(outlet.id);
-        core.remove(outlet);
-        let events = core.state.leave(outlet.id, why.clone());
+        let before = core.state.gone(branch.id);
+        core.remove(branch);
+        let events = core.state.leave(branch.id, why.clone());
         let let_go = core.state.take_let_go();
         self.wake_writer(core, events);
         drop((in_hand, let_go));
@@ -157,25 +166,25 @@ impl<T> Fanout<T> {
     }
 
     /// Cuts a branch off, with an error for it.
-    pub(crate) fn abort_branch(&self, outlet: &BranchEnd<T>, cause: Error) {
-        let mut deferred = outlet.deferred();
+    pub(crate) fn abort_branch(&self, branch: &BranchEnd<T>, cause: Error) {
+        let mut pending = branch.pending();
         let mut core = self.core();
-        let in_hand = mem::take(&mut deferred.batch);
-        let _ = core.state.abort(outlet.id, cause);
+        let in_hand = mem::take(&mut pending.batch);
+        let _ = core.state.abort(branch.id, cause);
         let let_go = core.state.take_let_go();
         let aborts = core.take_aborts();
-        drop(deferred);
+        drop(pending);
         self.wake_all(core);
-        aborts.tell();
+        aborts.run();
         drop((in_hand, let_go));
     }
 }
 
 impl<T: Clone> Fanout<T> {
-    /// A branch gets what was written up to now, and then an end of its own.
-    pub(crate) fn stop_branch(&self, outlet: &BranchEnd<T>) {
+    /// Ends one branch after what was written up to now.
+    pub(crate) fn stop_branch(&self, branch: &BranchEnd<T>) {
         let mut core = self.core();
-        let _ = core.state.stop(outlet.id);
+        let _ = core.state.stop(branch.id);
         let let_go = core.state.take_let_go();
         self.wake_all(core);
         drop(let_go);
@@ -194,12 +203,12 @@ impl<T: Send> Cancel for Fanout<T> {
     }
 
     fn abort(&self, cause: &Error) {
-        // For whoever asks for what was not delivered.
-        let kept = self.tear_down(cause, |core, mut batch| {
+        // Kept for `take_undelivered`.
+        let rest = self.tear_down(cause, |core, mut batch| {
             core.undelivered.append(&mut batch);
             batch
         });
-        debug_assert!(kept.is_empty());
+        debug_assert!(rest.is_empty());
     }
 
     fn was_stopped(&self) -> bool {

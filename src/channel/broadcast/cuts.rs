@@ -1,4 +1,10 @@
-//! Branches that are cut off, and the streams that were to read them.
+//! Branches that are cut off, and the streams that read them.
+//!
+//! - Owns: [`Aborts`], the tokens of the streams that are to be aborted.
+//! - Lock order: the pending batches in the order of the branches, then the core. Aborts run under no
+//!   lock, because each takes the locks of its own stream.
+//! - May block: `park_and_count`, until a wake, the deadline, or the time of a branch.
+//! - Invariant: a branch that is cut off has settled what its reader has taken.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +19,8 @@ use crate::threads::sync::MutexGuard;
 pub(super) struct Aborts(Vec<(CancelToken, Error)>);
 
 impl Aborts {
-    /// Aborts them: under no lock, for each takes its own.
-    pub(super) fn tell(self) {
+    /// Aborts them. Must be called under no lock: each takes its own.
+    pub(super) fn run(self) {
         for (stream, cause) in self.0 {
             stream.abort_as(cause);
         }
@@ -22,13 +28,13 @@ impl Aborts {
 }
 
 impl<T> Core<T> {
-    /// Takes the streams that are to be aborted, for their branches are gone.
+    /// Takes the streams whose branches are gone, to be aborted.
     #[cold]
     pub(super) fn take_aborts(&mut self) -> Aborts {
-        let Self { seats, state, .. } = self;
-        let gone = seats.iter_mut().filter_map(|seat| {
-            let cause = state.gone(seat.outlet.id)?;
-            Some((seat.read_for.take()?, cause))
+        let Self { slots, state, .. } = self;
+        let gone = slots.iter_mut().filter_map(|slot| {
+            let cause = state.gone(slot.branch.id)?;
+            Some((slot.read_for.take()?, cause))
         });
         Aborts(gone.collect())
     }
@@ -36,20 +42,21 @@ impl<T> Core<T> {
 
 impl<T> Fanout<T> {
     /// A branch is read for a stream, which is aborted if the branch is torn down.
-    pub(crate) fn aborts(&self, outlet: &BranchEnd<T>, stream: &CancelToken) {
+    pub(crate) fn aborts(&self, branch: &BranchEnd<T>, stream: &CancelToken) {
         let mut core = self.core();
-        let seat = (core.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
-        if let Some(seat) = seat {
-            seat.read_for = Some(stream.clone());
+        let slot = (core.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
+        if let Some(slot) = slot {
+            slot.read_for = Some(stream.clone());
         }
         // It may be gone already.
         let aborts = core.take_aborts();
         drop(core);
-        aborts.tell();
+        aborts.run();
     }
 
-    /// Parks until it is woken, the time is up, or that of a branch is, and counts the time against
-    /// the branches that are waited for. Says whether the own time is not up.
+    /// Parks until a wake, the deadline of `wait`, or the time limit of a branch, and counts the time
+    /// against the branches that the writer waits for. Returns whether the deadline of `wait` has not
+    /// passed. `writer_parked` is set by the caller, under the lock that the wait gives up.
     #[cold]
     pub(super) fn park_and_count<'a>(
         &'a self,
@@ -80,35 +87,38 @@ impl<T> Fanout<T> {
         (core, in_time)
     }
 
-    /// Cuts off the branches whose time is up, with all that they have in hand. Each is told how much
-    /// it has read, so what it has not reported yet is counted first; that may be enough to go on.
+    /// Cuts off the branches whose time is up, and drops what they have pending. What they have not
+    /// reported yet is counted first: their errors contain how much was read, and it may be enough for
+    /// the writer to go on.
+    ///
+    /// The core is unlocked in between, so the caller checks its condition again.
     #[cold]
     fn cut_off<'a>(
         &'a self,
         core: MutexGuard<'a, Core<T>>,
         waited: Duration,
     ) -> MutexGuard<'a, Core<T>> {
-        let outlets = core.outlets();
+        let branches = core.branches();
         drop(core);
-        // In the order in which they came, which is everybody's order.
-        let mut hands: Vec<_> = outlets.iter().map(|outlet| outlet.deferred()).collect();
+        // In the order in which they were added, as everywhere: two threads cannot deadlock.
+        let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();
         let mut core = self.core();
-        for (outlet, deferred) in outlets.iter().zip(&mut hands) {
-            let _ = Self::settle(outlet, deferred, &mut core);
+        for (branch, pending) in branches.iter().zip(&mut guards) {
+            let _ = Self::settle(branch, pending, &mut core);
         }
         let (cut_off, _) = core.state.waited(waited);
-        let of_those = outlets.iter().zip(&mut hands);
-        let of_those = of_those.filter(|(outlet, _)| cut_off.contains(&outlet.id));
+        let of_those = branches.iter().zip(&mut guards);
+        let of_those = of_those.filter(|(branch, _)| cut_off.contains(&branch.id));
         let in_hand: Vec<Batch<T>> = of_those
-            .map(|(_, deferred)| std::mem::take(&mut deferred.batch))
+            .map(|(_, pending)| std::mem::take(&mut pending.batch))
             .collect();
         let let_go = core.state.take_let_go();
         let aborts = core.take_aborts();
-        drop(hands);
-        // A branch that is to be told may be waiting: at a mark of 0 there are such.
+        drop(guards);
+        // With a mark of 0, a branch that is cut off may be parked.
         self.wake_all(core);
         drop((in_hand, let_go));
-        aborts.tell();
+        aborts.run();
         self.core()
     }
 }

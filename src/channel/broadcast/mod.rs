@@ -1,27 +1,32 @@
 //! The channel between a writer and many branches.
 //!
-//! What is written goes into a [`FanoutState`] under one lock, the core. A branch that paces takes
-//! all that is queued for it in one go and hands it out from under a lock of its own, its hand,
-//! which nobody else wants; so it needs the core a few times a batch and not once a chunk. One that
-//! does not pace takes a chunk at a time, for whether it is cut off, or misses something, is decided
-//! by how far it has really read.
+//! - Owns: the core owns the queue, the branches and the counts. Each branch owns its pending batch.
+//! - Lock order: the pending batches first, in the order in which the branches were added, and the
+//!   core last.
+//! - May block: `wait_drained` (writer) and `wait_filled` (branch), on a condvar of the core's lock.
+//! - Invariants: those of [`FanoutState`]; `hungry` is the number of slots with `is_hungry`. A thread
+//!   parks only after it has checked, under the core's lock, the condition that it waits for.
+//!
+//! A branch that paces the writer takes all that is queued for it at once, into its pending batch,
+//! and returns it chunk by chunk. Only the branch takes that lock often, so it needs the core a few
+//! times a batch and not once a chunk. A branch that does not pace takes one chunk at a time, because
+//! whether it is cut off, or misses something, depends on how far it has really read.
 //!
 //! ```text
-//!               ┌────── core ──────┐         ┌─ hand ─┐
-//!    write ──▶  │ FanoutState:     │ ──────▶ │ copies │ ──▶ next
-//!               │ queue, branches  │         └────────┘
-//!  wait_drain   │                  │         ┌─ hand ─┐
-//!               │                  │ ──────▶ │        │ ──▶ next
-//!               └──────────────────┘         └────────┘
+//!               ┌────── core ──────┐         ┌ pending ┐
+//!    write ──▶  │ FanoutState:     │ ──────▶ │ copies  │ ──▶ next
+//!               │ queue, branches  │         └─────────┘
+//!  wait_drain   │                  │         ┌ pending ┐
+//!               │                  │ ──────▶ │         │ ──▶ next
+//!               └──────────────────┘         └─────────┘
 //!                drained      filled
 //! ```
 //!
-//! Locks are taken hands first, in the order in which the branches came, and the core last. A
-//! chunk's `Drop` runs under none of them. Its `Clone` runs under the core: outside of it there
-//! would have to be an allocation for each chunk, which costs more than what is here all in all, and
-//! chunks that are made to be shared, such as `Bytes` or an `Arc`, are cloned in less time than a
-//! lock is taken. The last branch to take a chunk gets it without. If a `clone` panics, it does so
-//! in the call that wanted the copy, and nothing of the fan-out has changed.
+//! A chunk's `Drop` runs under no lock. Its `Clone` runs under the core: outside of it each chunk
+//! would need an allocation, which costs more than all the rest, and chunks that are made to be
+//! shared, such as `Bytes` or an `Arc`, are cloned faster than a lock is taken. The last branch to
+//! take a chunk gets the original. If a `clone` panics, it does so in the call that needed the copy,
+//! and the fan-out is unchanged.
 
 mod close;
 mod cuts;
@@ -50,40 +55,40 @@ pub(crate) struct Fanout<T> {
     drained: Condvar,
     /// Signalled when `is_filled()` of any branch may have become true.
     filled: Condvar,
-    /// Up when `drained` was signalled and the writer has not found the buffer full since.
+    /// Raised when `drained` was signalled, and the writer has not found the buffer full since.
     drained_flag: Flag,
     is_rendezvous: bool,
     strategy: Strategy<T>,
 }
 
-/// What the lock guards. Everything here is decided under it, and nothing waits.
+/// What the core's lock guards. Nothing here waits.
 struct Core<T> {
     state: FanoutState<T, Error>,
-    seats: Vec<BranchSlot<T>>,
-    /// A token's `stop` has ended the stream, and not the writer.
+    slots: Vec<BranchSlot<T>>,
+    /// A token's `stop` has ended the stream.
     stopped: bool,
-    /// The writer is the sink of a stream that is torn down: it waits no more.
+    /// The writer is the sink of a stream that is torn down: it does not wait any more.
     interrupted: bool,
     writer_parked: bool,
     parked_readers: usize,
-    /// How many branches have found nothing, and were not told of anything since.
+    /// How many branches have found nothing, and were not signalled since.
     hungry: usize,
-    /// There was another thread when one was about to park.
+    /// The process had another thread when a thread was going to park.
     may_park: bool,
-    /// A branch that nothing reads has been told of.
-    told_unread: bool,
+    /// The branch that nothing reads has been reported.
+    reported_unread: bool,
     /// What an abort has taken from the branches.
     undelivered: Batch<T>,
     /// The most that any branch had to read.
     peak: usize,
 }
 
-/// A branch, as the core knows it.
+/// What the core keeps of a branch.
 struct BranchSlot<T> {
-    outlet: Arc<BranchEnd<T>>,
-    /// The branch is the source of a stream that is torn down: it waits no more.
+    branch: Arc<BranchEnd<T>>,
+    /// The branch is the source of a stream that is torn down: it does not wait any more.
     interrupted: bool,
-    /// It has found nothing, and was not told of anything since.
+    /// It has found nothing, and was not signalled since.
     is_hungry: bool,
     /// The stream that it is read for, to be aborted when the branch is torn down.
     read_for: Option<CancelToken>,
@@ -93,28 +98,28 @@ struct BranchSlot<T> {
 pub(crate) struct BranchEnd<T> {
     id: BranchId,
     policy: BranchPolicy,
-    deferred: Padded<TryMutex<BranchBatch<T>>>,
-    /// Down while it is hungry. Each branch has its own: one that finds nothing would hide from the
-    /// others that there was something for them.
+    pending: Padded<TryMutex<BranchBatch<T>>>,
+    /// Down while it is hungry. Each branch has its own: with one flag for all, a branch that finds
+    /// nothing would lower it for the others too.
     filled_flag: Flag,
-    /// It was asked for a chunk, at some time.
+    /// A chunk was requested from it at some time.
     asked: AtomicBool,
-    /// The thread that has made it.
+    /// The thread that added it.
     made_by: ThreadId,
 }
 
-/// What a branch has taken and not yet handed out.
+/// What a branch has taken from the core, and its reader not yet from the branch.
 struct BranchBatch<T> {
     batch: Batch<T>,
-    /// What was handed out and not yet reported to the core.
+    /// What the reader has taken and the branch not yet reported to the core.
     chunks: usize,
     load: Load,
-    /// How much of that is worth the core's lock.
+    /// How much of that is worth taking the core's lock for.
     settle_at: usize,
 }
 
 impl<T> BranchBatch<T> {
-    /// Hands out the oldest chunk.
+    /// Takes the oldest chunk.
     #[inline]
     fn pop(&mut self) -> Option<T> {
         let first = self.batch.pop()?;
@@ -133,72 +138,73 @@ impl<T> BranchEnd<T> {
         self.policy
     }
 
-    fn deferred(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
-        self.deferred.0.lock()
+    fn pending(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
+        self.pending.0.lock()
     }
 }
 
 impl<T> Core<T> {
-    /// Says whether a write is to be made now.
+    /// Returns whether a write is to be made now.
     fn admits(&self) -> bool {
         self.state.admits() && !self.interrupted
     }
 
-    /// Says whether a write would be taken at some time.
+    /// Returns whether a write would be taken now or later.
     fn is_writable(&self) -> bool {
         self.state.is_writable() && !self.interrupted
     }
 
-    fn outlets(&self) -> Vec<Arc<BranchEnd<T>>> {
-        let seats = self.seats.iter();
-        seats.map(|seat| Arc::clone(&seat.outlet)).collect()
+    fn branches(&self) -> Vec<Arc<BranchEnd<T>>> {
+        let slots = self.slots.iter();
+        slots.map(|slot| Arc::clone(&slot.branch)).collect()
     }
 
     fn is_interrupted(&self, id: BranchId) -> bool {
-        let seat = self.seats.iter().find(|seat| seat.outlet.id == id);
-        seat.is_some_and(|seat| seat.interrupted)
+        let slot = self.slots.iter().find(|slot| slot.branch.id == id);
+        slot.is_some_and(|slot| slot.interrupted)
     }
 
-    /// Says whether a branch has something to find here, be it that all is over.
+    /// Returns whether a branch's wait is over: because of a chunk, or the end, or an interrupt.
     fn is_filled(&self, id: BranchId) -> bool {
         self.state.is_filled(id) || self.is_interrupted(id)
     }
 
-    /// A branch has looked, and there was nothing for it.
-    fn found_nothing(&mut self, outlet: &BranchEnd<T>) {
-        let seat = (self.seats.iter_mut()).find(|seat| seat.outlet.id == outlet.id);
-        if let Some(seat) = seat {
-            if !std::mem::replace(&mut seat.is_hungry, true) {
-                outlet.filled_flag.lower();
+    /// A branch has found nothing. Called under the lock, before the branch spins or parks, so a writer
+    /// that adds a chunk after this finds `hungry` above 0.
+    fn found_nothing(&mut self, branch: &BranchEnd<T>) {
+        let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
+        if let Some(slot) = slot {
+            if !std::mem::replace(&mut slot.is_hungry, true) {
+                branch.filled_flag.lower();
                 self.hungry += 1;
             }
         }
     }
 
-    fn remove(&mut self, outlet: &BranchEnd<T>) {
+    fn remove(&mut self, branch: &BranchEnd<T>) {
         let place = self
-            .seats
+            .slots
             .iter()
-            .position(|seat| seat.outlet.id == outlet.id);
+            .position(|slot| slot.branch.id == branch.id);
         if let Some(place) = place {
-            let seat = self.seats.remove(place);
-            self.hungry -= usize::from(seat.is_hungry);
+            let slot = self.slots.remove(place);
+            self.hungry -= usize::from(slot.is_hungry);
         }
     }
 
-    /// There is something for everybody who has found nothing.
-    fn tell(&mut self) {
+    /// Signals every branch that has found nothing.
+    fn signal(&mut self) {
         if self.hungry > 0 {
             self.hungry = 0;
-            for seat in &mut self.seats {
-                if std::mem::take(&mut seat.is_hungry) {
-                    seat.outlet.filled_flag.raise();
+            for slot in &mut self.slots {
+                if std::mem::take(&mut slot.is_hungry) {
+                    slot.branch.filled_flag.raise();
                 }
             }
         }
     }
 
-    /// Why no more is taken, unless it is that the writer has said so.
+    /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
     fn cause(&self) -> Option<Error> {
         if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
@@ -217,14 +223,14 @@ impl<T> Fanout<T> {
         Self {
             core: Padded(Mutex::new(Core {
                 state: FanoutState::new(strategy.marks(), strategy.unit()),
-                seats: Vec::new(),
+                slots: Vec::new(),
                 stopped: false,
                 interrupted: false,
                 writer_parked: false,
                 parked_readers: 0,
                 hungry: 0,
                 may_park: false,
-                told_unread: false,
+                reported_unread: false,
                 undelivered: Batch::new(),
                 peak: 0,
             })),
@@ -243,10 +249,10 @@ impl<T> Fanout<T> {
     /// Adds a branch.
     pub(crate) fn subscribe(&self, policy: BranchPolicy) -> Arc<BranchEnd<T>> {
         let mut core = self.core();
-        let outlet = Arc::new(BranchEnd {
+        let branch = Arc::new(BranchEnd {
             id: core.state.subscribe(policy),
             policy,
-            deferred: Padded(TryMutex::new(BranchBatch {
+            pending: Padded(TryMutex::new(BranchBatch {
                 batch: Batch::new(),
                 chunks: 0,
                 load: Load::NONE,
@@ -256,37 +262,41 @@ impl<T> Fanout<T> {
             asked: AtomicBool::new(false),
             made_by: thread::current().id(),
         });
-        core.seats.push(BranchSlot {
-            outlet: Arc::clone(&outlet),
+        core.slots.push(BranchSlot {
+            branch: Arc::clone(&branch),
             interrupted: false,
             is_hungry: false,
             read_for: None,
         });
-        outlet
+        branch
     }
 
     pub(crate) fn keep_open(&self) {
         self.core().state.keep_open();
     }
 
-    /// Lets branches look again that have found nothing, and wakes those that sleep. After the lock,
-    /// so that they do not wake up only to wait for it; whether any sleeps was read under the lock,
-    /// so no wake is lost.
+    /// Makes the branches check again that have found nothing, and wakes those that are parked. They
+    /// are notified after the unlock, so that they do not wake up only to wait for the lock.
+    ///
+    /// No wake is lost: `hungry` and `parked_readers` are read under the lock, after the change; a
+    /// branch checks and counts itself under the same lock before it parks
+    /// ([`wait_filled`](Self::wait_filled)).
     #[inline]
     fn wake_readers(&self, mut core: MutexGuard<'_, Core<T>>) {
         if core.hungry == 0 {
             return;
         }
-        core.tell();
+        core.signal();
         let parked = core.parked_readers > 0;
         drop(core);
         if parked {
-            // All of them: whoever sleeps has nothing to read, and now there is something for each.
+            // All of them: each parked branch had nothing to read, and now there is something for each.
             self.filled.notify_all();
         }
     }
 
-    /// Lets the writer look again if anything has happened, and wakes it if it sleeps.
+    /// Makes the writer check again if there are events, and wakes it if it is parked. `writer_parked`
+    /// is read under the lock under which the writer checks and sets it, so no wake is lost.
     #[inline]
     fn wake_writer(&self, core: MutexGuard<'_, Core<T>>, events: Events) {
         let parked = core.writer_parked;
@@ -300,9 +310,10 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// Lets everybody look again: something has ended.
+    /// Makes the writer and all branches check again, because something has ended. It notifies without
+    /// a look at the counts of parked threads: it is rare.
     fn wake_all(&self, mut core: MutexGuard<'_, Core<T>>) {
-        core.tell();
+        core.signal();
         drop(core);
         self.drained_flag.raise();
         self.filled.notify_all();
@@ -311,8 +322,11 @@ impl<T> Fanout<T> {
 
     /// Waits, on the writer's condvar, until `met`.
     ///
-    /// What ends the wait is in `met`, which must look at whether the stream still lives. Branches
-    /// whose time is up are cut off on the way.
+    /// `met` must also return true when the stream can make no more progress. Branches whose time is
+    /// up are cut off meanwhile.
+    ///
+    /// A wake cannot be missed: `met` is checked and `writer_parked` is set under the lock that the
+    /// park gives up, and [`wake_writer`](Self::wake_writer) reads it under that lock.
     fn wait_drained<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
@@ -322,6 +336,7 @@ impl<T> Fanout<T> {
         let mut patience = Backoff::new(wait)?;
         while !met(&core) {
             if patience.spins() {
+                // Under the lock: a raise that follows a later change cannot be lowered here.
                 self.drained_flag.lower();
                 drop(core);
                 self.drained_flag.spin(WRITER_PAUSES);
@@ -345,7 +360,7 @@ impl<T> Fanout<T> {
             } else {
                 (core, in_time) = self.park_and_count(core, wait);
             }
-            // The last look is at the state and not at the clock: what came in time counts.
+            // The state decides, not the clock: what came in time counts.
             if !in_time && !met(&core) {
                 return Err(Unmet::TimedOut);
             }
@@ -354,15 +369,18 @@ impl<T> Fanout<T> {
     }
 
     /// Waits, on the branches' condvar, until there is something for this one, or never will be.
+    ///
+    /// A wake cannot be missed: `is_filled` is checked, and the branch is counted as hungry and parked,
+    /// under the lock that the park gives up.
     fn wait_filled<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
-        outlet: &BranchEnd<T>,
+        branch: &BranchEnd<T>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
         let mut patience = Backoff::new(wait)?;
-        let id = outlet.id;
-        // A rendezvous waits for just this.
+        let id = branch.id;
+        // With a mark of 0, the writer waits for just this, and may be parked already.
         if core.state.begin_wait(id).contains(Event::Drain) {
             self.drained_flag.raise();
             if core.writer_parked {
@@ -372,9 +390,9 @@ impl<T> Fanout<T> {
         let mut outcome = Ok(());
         while !core.is_filled(id) {
             if patience.spins() {
-                core.found_nothing(outlet);
+                core.found_nothing(branch);
                 drop(core);
-                outlet.filled_flag.spin(READER_PAUSES);
+                branch.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
             }
@@ -382,7 +400,7 @@ impl<T> Fanout<T> {
                 outcome = Err(deadlock);
                 break;
             }
-            core.found_nothing(outlet);
+            core.found_nothing(branch);
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
             let in_time = patience.park(&self.filled, &mut core);
@@ -397,7 +415,7 @@ impl<T> Fanout<T> {
         outcome.map(|()| core)
     }
 
-    /// Looks at the state without waiting for anything but its lock.
+    /// Reads the state. Waits for nothing but its lock.
     pub(crate) fn with_state<R>(&self, read: impl FnOnce(&FanoutState<T, Error>) -> R) -> R {
         read(&self.core().state)
     }

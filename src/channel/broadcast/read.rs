@@ -1,4 +1,9 @@
-//! A branch's side of a fan-out.
+//! The calls of a branch's reader.
+//!
+//! - Owns: the branch's pending batch, under its own lock.
+//! - Lock order: the pending batch before the core.
+//! - May block: `next`, in `wait_filled`, without the lock of the pending batch.
+//! - Invariant: what the reader has taken is reported to the core once, by `settle`.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -13,57 +18,57 @@ impl<T: Clone> Fanout<T> {
     ///
     /// The wait ends with a chunk, with the end of the stream, or with its time.
     #[inline]
-    pub(crate) fn next(&self, outlet: &BranchEnd<T>, wait: Wait) -> Result<Option<T>, Error> {
-        let mut deferred = outlet.deferred();
-        match deferred.pop() {
+    pub(crate) fn next(&self, branch: &BranchEnd<T>, wait: Wait) -> Result<Option<T>, Error> {
+        let mut pending = branch.pending();
+        match pending.pop() {
             Some(chunk) => {
-                if deferred.batch.is_empty() || deferred.load.charge() >= deferred.settle_at {
-                    self.report(outlet, deferred);
+                if pending.batch.is_empty() || pending.load.charge() >= pending.settle_at {
+                    self.report(branch, pending);
                 }
                 Ok(Some(chunk))
             }
             None => {
-                drop(deferred);
-                self.next_batch(outlet, wait).transpose()
+                drop(pending);
+                self.next_batch(branch, wait).transpose()
             }
         }
     }
 
-    /// Reports what was handed out, and takes the next batch when this one is used up.
-    fn report(&self, outlet: &BranchEnd<T>, mut deferred: TryMutexGuard<'_, BranchBatch<T>>) {
+    /// Reports what the reader has taken, and takes the next batch when this one is used up.
+    fn report(&self, branch: &BranchEnd<T>, mut pending: TryMutexGuard<'_, BranchBatch<T>>) {
         let mut core = self.core();
-        let events = Self::settle(outlet, &mut deferred, &mut core);
-        if deferred.batch.is_empty() {
-            // Whatever it is told beside chunks is for the call that finds nothing in hand.
-            let (answer, _) = core.state.take(outlet.id, &mut deferred.batch);
+        let events = Self::settle(branch, &mut pending, &mut core);
+        if pending.batch.is_empty() {
+            // Only chunks are handled here: an end or an error is for the call that finds no chunk.
+            let (answer, _) = core.state.take(branch.id, &mut pending.batch);
             if matches!(answer, Answer::Nothing) {
-                core.found_nothing(outlet);
+                core.found_nothing(branch);
             }
-            deferred.settle_at = core.state.settle_at(outlet.id);
+            pending.settle_at = core.state.settle_at(branch.id);
         }
-        drop(deferred);
+        drop(pending);
         self.wake_writer(core, events);
     }
 
-    fn next_batch(&self, outlet: &BranchEnd<T>, wait: Wait) -> Option<Result<T, Error>> {
+    fn next_batch(&self, branch: &BranchEnd<T>, wait: Wait) -> Option<Result<T, Error>> {
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
-        outlet.asked.store(true, Ordering::Relaxed);
+        branch.asked.store(true, Ordering::Relaxed);
         loop {
-            // Nothing was there when last looked: spin before taking the writer's lock, which it
-            // is about to need.
-            if mem::take(&mut spins) && !outlet.filled_flag.is_up() {
-                outlet.filled_flag.spin(READER_PAUSES);
+            // Nothing was there at the last check: spin before taking the core's lock, which the
+            // writer needs to add something.
+            if mem::take(&mut spins) && !branch.filled_flag.is_up() {
+                branch.filled_flag.spin(READER_PAUSES);
             }
-            let mut deferred = outlet.deferred();
+            let mut pending = branch.pending();
             let mut core = self.core();
-            if core.is_interrupted(outlet.id) {
+            if core.is_interrupted(branch.id) {
                 return Some(Err(Error::interrupted()));
             }
-            let (answer, mut events) = core.state.take(outlet.id, &mut deferred.batch);
+            let (answer, mut events) = core.state.take(branch.id, &mut pending.batch);
             let outcome = match answer {
                 Answer::Chunks => {
-                    let first = deferred.pop();
-                    let settled = Self::settle(outlet, &mut deferred, &mut core);
+                    let first = pending.pop();
+                    let settled = Self::settle(branch, &mut pending, &mut core);
                     if events.is_empty() {
                         events = settled;
                     }
@@ -72,14 +77,16 @@ impl<T: Clone> Fanout<T> {
                 Answer::End => None,
                 Answer::Gone(error) => Some(Err(error)),
                 Answer::Nothing => {
-                    drop(deferred);
-                    match self.wait_filled(core, outlet, wait) {
+                    // A wait must not hold this lock: a destroy needs it. The core stays locked, so
+                    // nothing is added between the check above and the one in `wait_filled`.
+                    drop(pending);
+                    match self.wait_filled(core, branch, wait) {
                         Ok(_) => continue,
                         Err(unmet) => return Some(Err(nothing_came(unmet))),
                     }
                 }
             };
-            drop(deferred);
+            drop(pending);
             self.wake_writer(core, events);
             return outcome;
         }
@@ -87,18 +94,15 @@ impl<T: Clone> Fanout<T> {
 }
 
 impl<T> Fanout<T> {
-    /// Counts what a branch has handed out.
+    /// Reports to the core what a branch's reader has taken.
     pub(super) fn settle(
-        outlet: &BranchEnd<T>,
-        deferred: &mut BranchBatch<T>,
+        branch: &BranchEnd<T>,
+        pending: &mut BranchBatch<T>,
         core: &mut Core<T>,
     ) -> Events {
-        let (chunks, load) = (
-            mem::take(&mut deferred.chunks),
-            mem::take(&mut deferred.load),
-        );
-        let events = core.state.settle(outlet.id, chunks, load);
-        deferred.settle_at = core.state.settle_at(outlet.id);
+        let (chunks, load) = (mem::take(&mut pending.chunks), mem::take(&mut pending.load));
+        let events = core.state.settle(branch.id, chunks, load);
+        pending.settle_at = core.state.settle_at(branch.id);
         events
     }
 }

@@ -1,8 +1,13 @@
-//! A writer that waits for branches which nothing has read yet.
+//! A writer that waits for branches which no thread has read yet.
 //!
-//! Mostly their threads are about to begin. But a program that means to read them when everything is
-//! written, on the thread that writes, waits for itself. If that thread is the only one there is, that
-//! is known, and an error. If not, it is said, once.
+//! Usually their threads have not started yet. But a program that wants to read them when everything
+//! is written, on the thread that writes, waits for itself. If the process has no other thread, the
+//! write fails. If it has, a warning is reported once, after a second.
+//!
+//! - Owns: nothing; `reported_unread` is in the core.
+//! - Lock order: only the core. The warning is reported without it, because a hook may take locks.
+//! - May block: `park_for_unread`, for a second at most.
+//! - Invariant: the caller checks its condition again after it.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -12,42 +17,45 @@ use super::{Core, Fanout, Unmet};
 use crate::error::{Error, ErrorKind, tell};
 use crate::threads::sync::{MutexGuard, other_threads};
 
-/// For how long a writer waits for a branch that nothing has read before that is said.
+/// How long a writer waits for a branch that nothing has read, before that is reported.
 const UNREAD: Duration = Duration::from_secs(1);
 
 impl<T> Core<T> {
-    /// Says whether nothing has read any of the branches that the writer waits for.
+    /// Returns whether nothing has read any of the branches that the writer waits for.
     pub(super) fn waits_for_unread(&self) -> bool {
         if cfg!(loom) {
-            // There are no such threads in a model, nor is there time.
+            // A model has neither such threads nor time.
             return false;
         }
-        let holding = self.seats.iter();
+        let holding = self.slots.iter();
         let mut holding = holding
-            .filter(|seat| self.state.waits_for(seat.outlet.id))
+            .filter(|slot| self.state.waits_for(slot.branch.id))
             .peekable();
         holding.peek().is_some()
             && holding
-                .all(|seat| seat.read_for.is_none() && !seat.outlet.asked.load(Ordering::Relaxed))
+                .all(|slot| slot.read_for.is_none() && !slot.branch.asked.load(Ordering::Relaxed))
     }
 
-    /// Says whether a branch that the writer waits for was made by this thread, which may mean to
+    /// Returns whether a branch that the writer waits for was added by this thread, which may intend to
     /// read it later.
     fn waits_for_own(&self) -> bool {
         let own = thread::current().id();
-        let mut seats = self.seats.iter();
-        seats.any(|seat| seat.outlet.made_by == own && self.state.waits_for(seat.outlet.id))
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.branch.made_by == own && self.state.waits_for(slot.branch.id))
     }
 }
 
 impl<T> Fanout<T> {
-    /// Parks until it is woken, or it is time to look again whether any branch is read.
+    /// Parks until it is woken, or it is time to check again whether any branch is read.
+    ///
+    /// A wake is not missed: the caller has checked its condition under the lock that the wait gives up,
+    /// and `writer_parked` is set under it.
     #[cold]
     pub(super) fn park_for_unread<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        // The threads of a pipeline that ends in this are behind it, and read no branch of it.
+        // The threads of a pipeline that ends in this broadcast feed it, and read no branch of it.
         if !other_threads(|name| !is_stage(name)) {
             return Err(Unmet::Deadlock);
         }
@@ -55,8 +63,8 @@ impl<T> Fanout<T> {
         let look_again = Instant::now() + UNREAD;
         let timed_out = self.drained.wait_until(&mut core, look_again).timed_out();
         core.writer_parked = false;
-        if timed_out && !core.told_unread && core.waits_for_unread() && core.waits_for_own() {
-            core.told_unread = true;
+        if timed_out && !core.reported_unread && core.waits_for_unread() && core.waits_for_own() {
+            core.reported_unread = true;
             drop(core);
             tell(&unread(), "it goes on when the branch is read");
             core = self.core();
@@ -65,7 +73,7 @@ impl<T> Fanout<T> {
     }
 }
 
-/// Says whether a thread of that name runs a stage of a pipeline. The system keeps 15 bytes of it.
+/// Returns whether a thread of that name runs a stage of a pipeline. The operating system keeps 15 bytes of it.
 fn is_stage(name: &str) -> bool {
     let Some(stage) = name.strip_prefix("highwater-") else {
         return false;

@@ -1,4 +1,9 @@
-//! The writer's side of a fan-out.
+//! The calls of a fan-out's writer.
+//!
+//! - Owns: nothing; the queue is in the core.
+//! - Lock order: only the core. Chunks are dropped and streams are aborted after the unlock.
+//! - May block: `write`, `wait_drain` and `wait_over`, in `wait_drained`.
+//! - Invariant: a chunk is admitted and queued under one hold of the core's lock.
 
 use super::cuts::Aborts;
 use super::{Core, Fanout, Unmet, WRITER_PAUSES, Wait};
@@ -17,7 +22,8 @@ impl<T> Fanout<T> {
         T: Clone,
     {
         let weight = self.strategy.weigh(&chunk);
-        // The last write may have filled the buffer: spin before taking the branches' lock.
+        // The last write may have filled the buffer: spin before taking the core's lock, which the
+        // branches need to drain it. A hint that is out of date costs time only: `admits` decides.
         if !self.drained_flag.is_up() && !matches!(wait, Wait::No) {
             self.drained_flag.spin(WRITER_PAUSES);
         }
@@ -44,13 +50,13 @@ impl<T> Fanout<T> {
                 }
                 self.wake_readers(core);
                 drop(let_go);
-                aborts.tell();
+                aborts.run();
                 Ok(pressure)
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => {
                 self.wake_all(core);
                 drop(let_go);
-                aborts.tell();
+                aborts.run();
                 Err(self.refuse(chunk, Unmet::NotWritable))
             }
         }
@@ -73,7 +79,7 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// Says why `chunk` was not taken.
+    /// Makes the error for a chunk that was not taken.
     #[cold]
     fn refuse<C>(&self, chunk: C, unmet: Unmet) -> WriteError<C> {
         match unmet {
@@ -87,7 +93,7 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// Waits until a write would not.
+    /// Waits until a write would not wait.
     ///
     /// The wait ends with the drain, with the end of the stream, or with its time.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::channel::mark::BYTE;
 
-/// So many of something: bytes in powers of 1024, and everything else counted out.
+/// An amount with its unit: bytes in powers of 1024, and everything else counted out.
 #[derive(Clone, Copy)]
 pub(crate) struct Amount {
     number: u64,
@@ -29,7 +29,7 @@ impl Amount {
         Exact(self)
     }
 
-    /// With as few digits as tell marks apart: `256 KiB`, and not `256.0 KiB`.
+    /// With no more digits than are needed to distinguish marks: `256 KiB`, and not `256.0 KiB`.
     pub(crate) const fn short(self) -> Short {
         Short(self)
     }

@@ -125,7 +125,7 @@ impl Report {
         &self.stages
     }
 
-    /// Says whether a token's `stop` has ended it before the end of its source.
+    /// Returns whether a token's `stop` has ended it before the end of its source.
     #[must_use]
     pub const fn was_stopped(&self) -> bool {
         self.stopped

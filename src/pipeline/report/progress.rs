@@ -1,4 +1,4 @@
-//! How far something has come, told while it runs.
+//! The progress of a pipeline, reported while it runs.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 pub struct Progress {
     /// How many bytes, or items, the sink has written: so many of its [`unit`](Self::unit).
     pub bytes: u64,
-    /// What one of them is called: `byte`, `item` or `weight`.
+    /// The name of the unit: `byte`, `item` or `weight`.
     pub unit: &'static str,
-    /// How many there are in all, where the source knows and no stage changes it.
+    /// How many there are in all, if the source reports it and no stage changes it.
     pub total: Option<u64>,
     /// For how long the pipeline has been running.
     pub elapsed: Duration,
@@ -18,13 +18,13 @@ pub struct Progress {
 
 type Tell = Box<dyn FnMut(&Progress) + Send>;
 
-/// Tells of the progress of a pipeline, now and then.
+/// Reports the progress of a pipeline at intervals.
 #[derive(Default)]
 pub(crate) struct Teller {
     tell: Option<Tell>,
     interval: Duration,
     began: Option<Instant>,
-    /// When it was told last, and how far it had come.
+    /// When the last report was made, and with what progress.
     told: Option<(Instant, u64)>,
     bytes: u64,
     unit: &'static str,
@@ -40,17 +40,17 @@ impl Teller {
         }
     }
 
-    /// What is told of begins now.
+    /// Starts the clock.
     pub(crate) fn begin(&mut self, total: Option<u64>, unit: &'static str) {
         self.total = total;
         self.unit = unit;
         self.began = Some(Instant::now());
     }
 
-    /// So much more was written.
+    /// Counts what was written, and reports if it is time.
     pub(crate) fn tell(&mut self, written: usize) {
         self.bytes = self.bytes.saturating_add(written as u64);
-        // The clock is read only if somebody wants to know.
+        // The clock is read only if there is a callback.
         if self.tell.is_none() {
             return;
         }
@@ -63,7 +63,7 @@ impl Teller {
         }
     }
 
-    /// Nothing more will be written: what was not told yet is told now.
+    /// Nothing more will be written: reports what was not reported yet.
     pub(crate) fn end(&mut self) {
         if self.told.is_some_and(|(_, bytes)| bytes < self.bytes) {
             self.tell_now(Instant::now());

@@ -1,16 +1,17 @@
 //! The driver of a sink: it owns the sink, and takes the requests of its channel to it.
 //!
 //! A sink that can say that it would block ([`Direct`](crate::Direct)) is tried by the thread that
-//! makes a request due. What would block is deferred to a thread of the sink's own, which starts then
-//! and leaves when nothing was deferred for a second. Any other sink has its thread from the first
-//! request on.
+//! makes a request due. What would block is deferred to the sink's own thread, which starts then and
+//! ends when nothing was deferred for a second. Any other sink has its thread from the first request
+//! on.
 //!
-//! The handle that writes owns the driver, and the driver its channel; the channel knows of neither.
-//! So everything that makes a request due goes through the driver: what is not written by
-//! [`DriverHandle::write`] is followed by [`RunDue::run_due`].
-//!
-//! Two locks, `thread` before `sink`. Both are taken without the channel's lock, and `sink` is held
-//! while the sink is called: that call may block only on the sink's own thread.
+//! - Owns: the handle that writes owns the driver; the driver owns the sink and the channel. The
+//!   channel refers to neither, so everything that makes a request due goes through the driver: what
+//!   is not written by [`DriverHandle::write`] is followed by [`RunDue::run_due`].
+//! - Lock order: `thread` before `sink`. Both are taken without the channel's lock.
+//! - May block: `sink` is held while the sink is called, and that call may block only on the sink's
+//!   own thread.
+//! - Invariant: one request runs at a time, on the thread that took it out of the channel.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -28,15 +29,15 @@ use crate::state::{Pressure, SinkRequest};
 use crate::threads::sync::{Mutex, MutexGuard};
 use crate::threads::worker::{Worker, guard};
 
-/// For how long the thread of a sink that can be tried waits for more that would block.
+/// How long the thread of a nonblocking sink waits for another request that would block.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What runs what something other than a write has made due.
+/// Runs the requests that something other than a write has made due.
 pub(crate) trait RunDue: Send + Sync {
     fn run_due(&self);
 }
 
-/// A driver, as a handle knows it: whatever the type of its sink.
+/// A driver without the type of its sink, as a handle keeps it.
 pub(crate) trait DriverHandle<T, S>: RunDue {
     /// Writes a chunk, waiting for room first, and runs what is due by that.
     fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>>;
@@ -44,23 +45,23 @@ pub(crate) trait DriverHandle<T, S>: RunDue {
     /// Writes chunks off the front of `chunks`, waiting for room as often as it takes.
     fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error>;
 
-    /// Waits until a write would not.
+    /// Waits until a write would not wait.
     fn wait_drain(&self, wait: Wait) -> Result<(), Error>;
 
     /// Waits until everything that was written before has reached the sink, and was flushed.
     fn flush(&self) -> Result<(), Error>;
 
-    /// Lets go of the sink of a stream that was torn down, if no thread serves it.
+    /// Drops the sink of a stream that was torn down, if no thread serves it.
     fn release(&self);
 
-    /// Waits for the thread to end, and gives the sink back if it was finished, or the name that it
-    /// had. The stream is over, or ends whatever its thread does.
+    /// Waits for the thread to end, and returns the sink if it was finished, or else its name. The
+    /// caller has ended the stream, so the thread ends too.
     fn close(&self) -> Result<S, String>;
 
     /// What a token acts on.
     fn cancel_target(&self) -> Weak<dyn Cancel>;
 
-    /// What runs what is due, for a guard that outlives a borrow of the handle.
+    /// Runs what is due, for a guard that outlives a borrow of the handle.
     fn due(&self) -> Option<Arc<dyn RunDue>>;
 }
 
@@ -130,7 +131,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     fn start(&self) -> Result<(), Error> {
         let driver = self.own.upgrade().ok_or_else(Error::closed)?;
         let mut thread = self.thread.lock();
-        // The one before is not counted on any more, and is about to end if it has not.
+        // The channel does not rely on the previous thread any more: it has ended, or ends soon.
         thread.join()?;
         let name = match &*self.sink.lock() {
             SinkSlot::Open(sink) => format!("highwater-write {}", sink.name()),
@@ -154,8 +155,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             }
             return;
         }
-        // It has the sink only while it needs it. What comes when nothing is deferred is tried by
-        // its writer again.
+        // It locks the sink only for a request. What comes while nothing is deferred is tried by its
+        // writer again.
         while let Some(request) = self.channel.take_within(QUIET) {
             let mut slot = self.sink.lock();
             let SinkSlot::Open(sink) = &mut *slot else {
@@ -192,7 +193,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                     Attempted::Over(Err(error))
                 }
             },
-            // To let go of a sink does not block.
+            // Dropping a sink does not block.
             SinkRequest::Release => {
                 match handle(&self.channel, &mut downstream, SinkRequest::Release) {
                     Some(ended) => Attempted::Over(ended),
@@ -223,7 +224,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                         Err(pressure) => Attempted::Done(pressure),
                     };
                 }
-                // Between two calls a stream that was torn down is noticed.
+                // A teardown is checked for between two calls.
                 Ok(Attempt::Done) => match channel.settle(part) {
                     Some(_) => continue,
                     None => Error::interrupted(),
@@ -243,7 +244,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
 
 /// What came of a request that was run without blocking.
 enum Attempted<T> {
-    /// It is done, and nothing is due. The next write would fare like this.
+    /// It is done, and nothing is due. The pressure is that of the next write.
     Done(Pressure),
     /// It is done, and this is due next.
     Next(SinkRequest<T>),
@@ -253,7 +254,7 @@ enum Attempted<T> {
     Over(Result<DriveEnd, Error>),
 }
 
-/// Keeps a sink that was finished, and drops any other: not under the lock, for that is its code.
+/// Keeps a sink that was finished, and drops any other. Not under the lock: its `Drop` is user code.
 fn put_away<T, K: Sink<T>>(mut slot: MutexGuard<'_, SinkSlot<K>>, ended: &Result<DriveEnd, Error>) {
     let gone = match (std::mem::replace(&mut *slot, SinkSlot::Gone), ended) {
         (SinkSlot::Open(sink), Ok(_)) => {
@@ -340,7 +341,7 @@ where
 
     fn flush(&self) -> Result<(), Error> {
         self.channel.wait_written(Wait::Forever, self)?;
-        // A sink with a thread was told so by that.
+        // A sink with a thread was ended by that thread.
         if !self.nonblocking {
             return Ok(());
         }
@@ -374,7 +375,7 @@ where
     }
 
     fn close(&self) -> Result<S, String> {
-        // A panic of the thread leaves the sink with no owner: then it is not given back.
+        // After a panic of the thread the sink has no owner, and is not given back.
         let _ = self.thread.lock().join();
         let slot = std::mem::replace(&mut *self.sink.lock(), SinkSlot::Gone);
         match slot {

@@ -1,8 +1,13 @@
-//! Where chunks go once they are out of a channel, and the loop that takes them there.
+//! The loop of a stream's thread: it takes batches out of a channel and passes them downstream.
 //!
-//! A thread of a stream takes batches out of one channel and hands them to what is downstream. That is the
-//! next channel, or a sink; or a transform with what is downstream behind it, so that any number of light
-//! stages share a thread, with nothing between them but a call.
+//! Downstream is the next channel, or a sink; or a transform with its own downstream, so that any
+//! number of light stages share a thread, with nothing between them but a call.
+//!
+//! - Owns: the thread owns the batch that it has taken, and its downstream.
+//! - Lock order: no lock is held here while downstream is called.
+//! - May block: a push downstream, for room in the next channel or in a call of the sink; and the
+//!   channel's `take`.
+//! - Invariant: when the loop ends, both the channel and what is downstream have ended.
 
 mod inline;
 mod sink;
@@ -20,19 +25,19 @@ use crate::threads::worker::guard;
 pub(crate) use inline::{DriverHandle, RunDue, SinkDriver};
 pub(crate) use sink::{Counts, ToSink};
 
-/// What a thread hands its chunks to.
+/// What a thread passes its chunks to.
 pub(crate) trait Downstream<T> {
     /// Passes one chunk on, waiting for room where there is none.
     fn push(&mut self, chunk: T) -> Result<(), Error>;
 
-    /// Passes a batch on, and takes off what was. `settle` is told what that counts for, and says how
-    /// much more is worth telling; or nothing, if the rest is not wanted any more.
+    /// Passes a batch on, and removes what was passed. `settle` is called with its load, and returns
+    /// how much more is worth the next call, or `None` if the rest is not needed any more.
     fn push_all(
         &mut self,
         batch: &mut Batch<T>,
         settle: &mut dyn FnMut(Load) -> Option<usize>,
     ) -> Result<(), Error> {
-        // Not for every chunk: it takes a lock, which the writer wants too.
+        // Not for every chunk: it takes a lock that the writer needs too.
         let (mut passed, mut worth_telling) = (Load::NONE, 0);
         while let Some(first) = batch.pop() {
             let pushed = self.push(first.chunk);
@@ -48,8 +53,8 @@ pub(crate) trait Downstream<T> {
         Ok(())
     }
 
-    /// Passes on what is held back, for nothing more is at hand. `flush` says that what is behind
-    /// should do so too.
+    /// Passes on what is held back, because nothing more is available. With `flush`, what is further
+    /// downstream does the same.
     fn rest(&mut self, flush: bool) -> Result<(), Error>;
 
     /// Nothing more will come.
@@ -58,11 +63,11 @@ pub(crate) trait Downstream<T> {
     /// Nothing more will come, because of `cause`.
     fn fail(&mut self, cause: &Error);
 
-    /// Says that nothing more is wanted.
+    /// Returns whether downstream needs no more.
     fn is_done(&self) -> bool;
 
-    /// Says where an error has happened, if it is one of this inlet that does not say so itself; its
-    /// channel has seen so much confirmed.
+    /// Adds the place to an error of this downstream that has none yet. Its channel has confirmed
+    /// `confirmed`.
     fn locate(&self, error: Error, confirmed: u64) -> Error {
         let _ = confirmed;
         error
@@ -74,11 +79,11 @@ pub(crate) trait Downstream<T> {
 pub(crate) enum DriveEnd {
     /// Everything has gone through.
     AtTheEnd,
-    /// What it hands its chunks to has had enough, and whatever is before it may stop.
+    /// Downstream needs no more, and everything upstream may stop.
     WithEnough,
 }
 
-/// Takes what is written to a channel to what is downstream, until the end. Ends both, in every case.
+/// Passes everything that is written to a channel downstream, until the end. Ends both in every case.
 ///
 /// # Errors
 ///
@@ -99,7 +104,7 @@ pub(crate) fn run<T>(
     }
 }
 
-/// Takes one request of a channel to what is downstream. Says how the stream has ended, if it has.
+/// Passes one request of a channel downstream. Returns how the stream has ended, if it has.
 pub(crate) fn handle<T>(
     channel: &Channel<T>,
     downstream: &mut dyn Downstream<T>,
@@ -120,7 +125,7 @@ pub(crate) fn handle<T>(
             Ok(()) => return Some(channel.finished().map(|()| DriveEnd::AtTheEnd)),
             Err(error) => (error, Batch::new()),
         },
-        // A stage further down had enough, and everything before it ends well.
+        // A stage further down needed no more, and everything before it ends well.
         SinkRequest::Release if channel.is_satisfied() => {
             return Some(have_enough(channel, downstream));
         }
@@ -132,7 +137,7 @@ pub(crate) fn handle<T>(
     Some(Err(break_off(channel, downstream, error, remainder)))
 }
 
-/// Ends the channel and what is behind it with an error, and says what the first cause was.
+/// Ends the channel and what is downstream with an error. Returns the first cause.
 fn break_off<T>(
     channel: &Channel<T>,
     downstream: &mut dyn Downstream<T>,
@@ -140,12 +145,12 @@ fn break_off<T>(
     remainder: Batch<T>,
 ) -> Error {
     let error = downstream.locate(error, channel.stats().confirmed);
-    // It travels behind what was passed on before it.
+    // It is delivered after what was passed on before it.
     if let Err(later) = downstream.rest(true) {
         error.attach(later);
     }
     let first = channel.abandoned(error, remainder);
-    // What was torn down does not travel behind anything, and a sink can tell by its interrupt.
+    // A teardown does not wait for the data before it, and a sink notices it by its interrupt.
     channel.spread();
     downstream.fail(&first);
     first
@@ -160,7 +165,7 @@ fn pass<T>(
     downstream.rest(channel.should_flush())
 }
 
-/// Ends the channel well, and what is behind it as if the channel had ended.
+/// Ends the channel well, and what is downstream as if the channel had ended.
 pub(crate) fn have_enough<T>(
     channel: &Channel<T>,
     downstream: &mut dyn Downstream<T>,
@@ -200,7 +205,7 @@ impl<T> Downstream<T> for ToChannel<T> {
         match self.channel.write(chunk, Wait::Forever) {
             Ok(_) => Ok(()),
             Err(refused) => {
-                // It was on its way, and is among what was not delivered.
+                // It was taken and not delivered, so it counts as undelivered.
                 let (chunk, error) = refused.into_parts();
                 self.channel.give_back(chunk);
                 Err(error)
@@ -236,7 +241,7 @@ impl<T> Drop for ToChannel<T> {
     }
 }
 
-/// A transform, and what is behind it.
+/// A transform, and what is downstream of it.
 pub(crate) struct Through<'a, I, O> {
     transform: &'a mut dyn Transform<I, O>,
     downstream: &'a mut dyn Downstream<O>,
@@ -265,7 +270,7 @@ impl<'a, I, O> Through<'a, I, O> {
 }
 
 impl<I, O> Through<'_, I, O> {
-    /// Has the transform do something, with the name and the place of whatever goes wrong.
+    /// Calls the transform. An error or a panic gets its name and its place.
     fn call(
         &mut self,
         work: impl FnOnce(&mut dyn Transform<I, O>, &mut Out<'_, O>) -> Result<(), Error>,
@@ -305,7 +310,7 @@ impl<I, O> Downstream<I> for Through<'_, I, O> {
 
     fn finish(&mut self) -> Result<(), Error> {
         match self.call(|transform, out| transform.flush(out)) {
-            // What is behind may have had enough, and ends well all the same.
+            // Downstream may need no more, which is a good end too.
             Err(error) if !error.is_enough() => Err(error),
             _ => self.downstream.finish(),
         }

@@ -1,4 +1,9 @@
 //! A sink at the end of a thread.
+//!
+//! - Owns: the thread owns the sink while it runs, and what is staged for it.
+//! - No locks; the counts are atomics that only this thread writes.
+//! - May block: a call of the sink.
+//! - Invariant: chunks reach the sink in order, and each that did not is given back.
 
 use std::borrow::Cow;
 use std::io;
@@ -27,16 +32,16 @@ pub(crate) struct ToSink<'a, T, K> {
     most: usize,
     chunks: u64,
     confirmed: u64,
-    /// The same two, for others to look at. None where its channel counts just the same.
+    /// The same two, for other threads to read. `None` where its channel has the same counts.
     counts: Option<Arc<Counts>>,
     /// The sink has failed, and is not called again.
     broken: bool,
-    /// The stream is torn down, which a stage that makes much of little would not notice.
+    /// The stream is torn down. A stage that makes many chunks out of one checks this between them.
     torn: Option<Arc<AtomicBool>>,
     written: &'a mut dyn FnMut(usize),
 }
 
-/// What came to a sink out of a stage on its thread, and what of it the sink has confirmed.
+/// What a stage on the same thread has passed to a sink, and what of it the sink has confirmed.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     chunks: AtomicU64,
@@ -44,9 +49,10 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Counts one more chunk. One thread does that.
+    /// Counts one more chunk. Only one thread may call it.
     pub(crate) fn add(&self, weight: usize) {
-        // Stored and not added, for it is done for every item.
+        // A load and a store in place of an atomic add, which costs more, for it runs for every item.
+        // `Relaxed`: they are figures for reports, and publish nothing.
         let (confirmed, chunks) = self.look();
         self.chunks.store(chunks + 1, Ordering::Relaxed);
         let confirmed = confirmed.saturating_add(weight as u64);
@@ -62,14 +68,14 @@ impl Counts {
     }
 }
 
-/// How much is staged at most, in the unit of the stream: as many bytes as a write is worth.
+/// How much is staged at most, in the unit of the stream: enough bytes to be worth a write.
 const STAGED_MAX: usize = 64 * 1024;
 
 /// How many chunks are staged at most: as many as one system call takes.
 const CHUNKS_MAX: usize = 1024;
 
 impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
-    /// Wraps a sink. `written` is told how much each call of it has written.
+    /// Wraps a sink. `written` is called with the weight that each of its calls has written.
     pub(crate) fn new(
         sink: &'a mut K,
         strategy: Strategy<T>,
@@ -81,7 +87,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         }
     }
 
-    /// Wraps a sink that takes straight out of a channel, which says what was confirmed.
+    /// Wraps a sink that is fed straight from a channel, which counts what was confirmed.
     pub(crate) fn uncounted(
         sink: &'a mut K,
         strategy: Strategy<T>,
@@ -101,7 +107,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         }
     }
 
-    /// Asks, between two writes of what was staged, whether the stream was torn down.
+    /// Sets the flag to check, between two writes of what was staged, for a teardown of the stream.
     pub(crate) fn unless(mut self, torn: Arc<AtomicBool>) -> Self {
         self.torn = Some(torn);
         self
@@ -111,13 +117,13 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         self.sink.name()
     }
 
-    /// Counts what the sink is given, and confirms, where others look already.
+    /// Counts what the sink is given and confirms in counts that other threads read already.
     pub(crate) fn counted(mut self, counts: Arc<Counts>) -> Self {
         self.counts = Some(counts);
         self
     }
 
-    /// What the sink was given and has confirmed, for others to look at.
+    /// What the sink was given and has confirmed, for other threads to read.
     pub(crate) fn counts(&mut self) -> Arc<Counts> {
         Arc::clone(self.counts.get_or_insert_default())
     }
@@ -127,14 +133,14 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         self.staged
     }
 
-    /// So much was written by other means than its `write`.
+    /// Counts what was written by other means than the sink's `write`.
     pub(crate) fn passed_by(&mut self, weight: usize) -> Result<(), Error> {
         self.count();
         self.confirm(weight);
         self.tell(weight)
     }
 
-    /// It has failed, with the name and the place that belong to that.
+    /// Notes that the sink has failed. Returns the error with its name and place.
     pub(crate) fn broke(&mut self, doing: &'static str, error: Error) -> Error {
         if error.is_enough() {
             return error;
@@ -163,7 +169,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         outcome
     }
 
-    /// It was given something more.
+    /// Counts what the sink was given.
     fn count(&mut self) {
         if let Some(counts) = &self.counts {
             self.chunks += 1;
@@ -171,16 +177,16 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         }
     }
 
-    /// It has written so much more.
+    /// Counts what the sink has written.
     fn confirm(&mut self, weight: usize) {
         if let Some(counts) = &self.counts {
             self.confirmed = self.confirmed.saturating_add(weight as u64);
-            // Stored and not added: nobody else writes it, and this is done for every line.
+            // A load and a store: no other thread writes it, and this runs for every line.
             counts.confirmed.store(self.confirmed, Ordering::Relaxed);
         }
     }
 
-    /// Tells what was written; that may be a user's closure.
+    /// Calls `written`, which may be a user's closure.
     fn tell(&mut self, weight: usize) -> Result<(), Error> {
         guard(|| {
             (self.written)(weight);
@@ -188,8 +194,8 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         })
     }
 
-    /// Has the sink write some of a batch. Says what that counts for, also where the call has failed
-    /// behind it.
+    /// Calls the sink to write some of a batch. Returns the load that was written, even if the call has
+    /// failed after it.
     pub(super) fn write_part<R>(
         &mut self,
         batch: &mut Batch<T>,
@@ -205,7 +211,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         (part, outcome.map_err(|error| self.broke("write to", error)))
     }
 
-    /// Has the sink do something, with the name and the place of whatever goes wrong.
+    /// Calls the sink. An error or a panic gets its name and its place.
     pub(super) fn call<R>(
         &mut self,
         doing: &'static str,
@@ -215,7 +221,7 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
     }
 }
 
-/// Fails where a sink has taken nothing, and said nothing.
+/// Fails if a sink has taken nothing and returned no error.
 pub(super) fn stands_still<T>(batch: &mut Batch<T>, begun: Begun) -> Result<(), Error> {
     if batch.has_moved_since(begun) {
         return Ok(());
@@ -247,7 +253,7 @@ impl<T, K: Sink<T>> Downstream<T> for ToSink<'_, T, K> {
             let wanted = settle(part);
             outcome?;
             self.tell(part.weight)?;
-            // Torn down: the call that ran is the last, whatever is left of the batch.
+            // Torn down: the call that ran is the last one, even if some of the batch is left.
             wanted.ok_or_else(Error::interrupted)?;
         }
         Ok(())

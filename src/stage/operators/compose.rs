@@ -43,7 +43,7 @@ pub struct Compose<A, B, M> {
     second: B,
     /// How many items have gone from one to the other: the place of the second.
     passed: u64,
-    /// What flows between them, which neither of their types says.
+    /// The type of the chunks between them, which is in neither of their types.
     between: PhantomData<fn(M)>,
 }
 
@@ -89,7 +89,7 @@ impl<I, M, O, A: Transform<I, M>, B: Transform<M, O>> Transform<I, O> for Compos
 
     fn flush(&mut self, out: &mut Out<'_, O>) -> Result<(), Error> {
         match self.call(out, |first: &mut A, out| first.flush(out)) {
-            // What is behind may have had enough, and ends well all the same.
+            // What is behind may have needed no more, and ends well all the same.
             Err(error) if !error.is_enough() => return Err(error),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Node's operators as stages: small [transforms](Transform) out of closures.
 //!
-//! All are light: in a pipeline they run on the thread of whatever is behind them. A
+//! All are light: in a pipeline they run on the thread of the next stage. A
 //! [`Pipeline`](crate::Pipeline) has a method for each, so that these are needed only to
 //! [`compose`] one stage out of several, to test one with no thread at all ([`apply`](crate::apply)),
 //! or to put one where a transform is asked for.
@@ -37,7 +37,7 @@ pub const fn try_map<F>(make: F) -> TryMap<F> {
     TryMap(make)
 }
 
-/// Passes on the chunks that `keep` says yes to: Node's `filter`.
+/// Passes on the chunks for which `keep` returns true: Node's `filter`.
 pub const fn filter<F>(keep: F) -> Filter<F> {
     Filter(keep)
 }
@@ -48,7 +48,7 @@ pub const fn flat_map<F>(make: F) -> FlatMap<F> {
     FlatMap(make)
 }
 
-/// Shows each chunk to `look`, and passes it on: for a hash, a count, a log.
+/// Calls `look` with each chunk, and passes it on: for a hash, a count, a log.
 pub const fn inspect<F>(look: F) -> Inspect<F> {
     Inspect(look)
 }

@@ -153,7 +153,7 @@ impl<T> Batch<T> {
         self.chunks.drain(..)
     }
 
-    /// Takes out what weighs nothing, which to those who read by the byte is no chunk. Says how many
+    /// Takes out what weighs nothing, which to those who read by the byte is no chunk. Returns how many
     /// there were.
     pub(crate) fn drop_weightless(&mut self) -> usize {
         if self.load.weightless > 0 {
@@ -172,18 +172,18 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Says what the sink has written since, after a call that went well.
+    /// Returns what the sink has written since, after a call that went well.
     pub(crate) const fn written_since(&self, begun: Begun) -> Load {
         begun.load.without(self.load)
     }
 
-    /// Says what the sink has written since, after a call that has failed: not the chunk that it had
+    /// Returns what the sink has written since, after a call that has failed: not the chunk that it had
     /// popped last and has failed at.
     pub(crate) const fn written_before_failure(&self, begun: Begun) -> Load {
         self.written_since(begun).without(self.popped)
     }
 
-    /// Says whether the sink has taken anything off since, be it a part of a chunk.
+    /// Returns whether the sink has taken anything off since, be it a part of a chunk.
     pub(crate) fn has_moved_since(&self, begun: Begun) -> bool {
         self.advanced > 0 || self.len() != begun.len || self.load != begun.load
     }
@@ -194,7 +194,7 @@ impl<T> Batch<T> {
         self.chunks.front().map(|first| &first.chunk)
     }
 
-    /// Says what the oldest chunk weighs.
+    /// Returns what the oldest chunk weighs.
     #[inline]
     #[must_use]
     pub fn first_weight(&self) -> Option<usize> {
@@ -212,21 +212,21 @@ impl<T> Batch<T> {
         self.chunks.len()
     }
 
-    /// Says whether there is no chunk. A batch of chunks that weigh nothing is not empty.
+    /// Returns whether there is no chunk. A batch of chunks that weigh nothing is not empty.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Says what the chunks weigh together, in the unit of the mark.
+    /// Returns what the chunks weigh together, in the unit of the mark.
     #[inline]
     #[must_use]
     pub const fn weight(&self) -> usize {
         self.load.weight
     }
 
-    /// Says what the chunks count for together.
+    /// Returns what the chunks count for together.
     #[inline]
     #[must_use]
     pub const fn load(&self) -> Load {

@@ -95,12 +95,12 @@ impl<T> BranchState<T> {
         }
     }
 
-    /// Says whether the writer ever waits for it.
+    /// Returns whether the writer ever waits for it.
     pub(super) const fn paces(&self) -> bool {
         self.policy.paces() && self.last.is_none()
     }
 
-    /// Says whether a chunk of `weight` would be too much. One that comes alone never is.
+    /// Returns whether a chunk of `weight` would be too much. One that comes alone never is.
     pub(super) fn is_over(&self, cap: usize, weight: usize, written: Position) -> bool {
         let lag = self.lag(written);
         lag > 0 && lag.saturating_add(Load::of(weight).charge()) > cap
@@ -178,12 +178,12 @@ impl<T> BranchState<T> {
         std::mem::take(&mut self.aside)
     }
 
-    /// Says whether there is something for it to take.
+    /// Returns whether there is something for it to take.
     pub(super) fn has_queued(&self, written: Position) -> bool {
         self.taken < self.end(written).number || !self.aside.is_empty()
     }
 
-    /// Says whether it has read everything.
+    /// Returns whether it has read everything.
     pub(super) fn is_done(&self, written: Position) -> bool {
         self.read == self.end(written).number && self.aside.is_empty()
     }

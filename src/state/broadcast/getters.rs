@@ -69,13 +69,13 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Says whether a writer was told to wait and not yet to go on.
+    /// Returns whether a writer was told to wait and not yet to go on.
     #[must_use]
     pub const fn needs_drain(&self) -> bool {
         self.need_drain
     }
 
-    /// Says whether a write should be made now. At a mark of 0 that is when every branch that
+    /// Returns whether a write should be made now. At a mark of 0 that is when every branch that
     /// paces waits for it.
     #[must_use]
     pub fn admits(&self) -> bool {
@@ -85,7 +85,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
                 || (self.branches.iter()).all(|branch| branch.is_waiting || !branch.paces()))
     }
 
-    /// Says whether a branch would be answered with anything but
+    /// Returns whether a branch would be answered with anything but
     /// [`Answer::Nothing`](super::Answer::Nothing).
     #[must_use]
     pub fn is_filled(&self, id: BranchId) -> bool {
@@ -154,7 +154,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Says whether a writer that waits does so for this branch.
+    /// Returns whether a writer that waits does so for this branch.
     #[must_use]
     pub fn waits_for(&self, id: BranchId) -> bool {
         self.branch(id).is_some_and(|branch| self.holds_up(branch))
@@ -164,31 +164,31 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.iter().any(BranchState::paces)
     }
 
-    /// Says whether a write would be taken.
+    /// Returns whether a write would be taken.
     #[must_use]
     pub const fn is_writable(&self) -> bool {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Says whether nothing more will be written.
+    /// Returns whether nothing more will be written.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.ended
     }
 
-    /// Says whether every branch has read everything, and that was all.
+    /// Returns whether every branch has read everything, and that was all.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished) && self.failure.is_none()
     }
 
-    /// Says whether it was torn down.
+    /// Returns whether it was torn down.
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {
         matches!(self.phase, Phase::Destroyed)
     }
 
-    /// Says whether all is over, be it well or not.
+    /// Returns whether all is over, be it well or not.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Destroyed)
@@ -214,7 +214,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.gone(id).or_else(|| self.failure.clone())
     }
 
-    /// Says whether a branch has an end of its own.
+    /// Returns whether a branch has an end of its own.
     #[must_use]
     pub fn is_stopped(&self, id: BranchId) -> bool {
         self.branch(id).is_some_and(|branch| branch.last.is_some())

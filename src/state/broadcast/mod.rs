@@ -197,7 +197,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         Ok(pressure)
     }
 
-    /// Holds every branch to its cap, ahead of a chunk. Says whether anybody takes that.
+    /// Holds every branch to its cap, ahead of a chunk. Returns whether anybody takes that.
     fn make_room(&mut self, weight: usize) -> bool
     where
         T: Clone,

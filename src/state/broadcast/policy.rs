@@ -36,7 +36,7 @@ pub enum BranchPolicy {
 }
 
 impl BranchPolicy {
-    /// Says whether the writer ever waits for such a branch.
+    /// Returns whether the writer ever waits for such a branch.
     #[must_use]
     pub const fn paces(self) -> bool {
         matches!(self, Self::Slowest | Self::Disconnect(_))

@@ -57,7 +57,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         let wanted_from = wanted_from.unwrap_or(u64::MAX);
         let branch = &mut self.branches[index];
         let mut left = most.min((next - branch.taken) as usize);
-        // Nobody else wants these.
+        // No other thread wants these.
         while left > 0 && branch.taken == self.first && self.first < wanted_from {
             let Some(Weighed { chunk, weight }) = self.queue.pop_front() else {
                 break;

@@ -29,7 +29,7 @@ impl<T, E> ReadableState<T, E> {
         self.buffer.load()
     }
 
-    /// Says whether no chunk is buffered.
+    /// Returns whether no chunk is buffered.
     #[inline]
     #[must_use]
     pub fn is_buffer_empty(&self) -> bool {
@@ -42,32 +42,32 @@ impl<T, E> ReadableState<T, E> {
         self.high
     }
 
-    /// Says whether the end was read: Node's `readableEnded`.
+    /// Returns whether the end was read: Node's `readableEnded`.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.end_read
     }
 
-    /// Says whether the source has ended, be it that chunks are still buffered.
+    /// Returns whether the source has ended, be it that chunks are still buffered.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         matches!(self.phase, Phase::Last)
     }
 
-    /// Says whether the stream was torn down, which one that was read to its end is too: Node's
+    /// Returns whether the stream was torn down, which one that was read to its end is too: Node's
     /// `destroyed`.
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {
         matches!(self.phase, Phase::Ended | Phase::Destroyed | Phase::Closed)
     }
 
-    /// Says whether the source was let go: Node's `closed`.
+    /// Returns whether the source was let go: Node's `closed`.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Says whether a read may still get something: Node's `readable`.
+    /// Returns whether a read may still get something: Node's `readable`.
     #[must_use]
     pub const fn is_readable(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Last)

@@ -165,7 +165,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Answers a pull with a chunk. Nothing is refused for want of room.
+    /// Answers a pull with a chunk. Nothing is refused without room.
     ///
     /// A chunk that weighs nothing answers "nothing yet" in [`Reads::Bytes`], unless such are
     /// [kept](Self::keeping_weightless).
@@ -308,7 +308,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         weight == 0 && self.reads == Reads::Bytes && !self.keeps_weightless
     }
 
-    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it. Says how
+    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it. Returns how
     /// many chunks that were.
     pub(crate) fn pass_over_weightless(&mut self) -> usize {
         let dropped = self.buffer.drop_weightless();

@@ -51,7 +51,7 @@ impl<T, E> WritableState<T, E> {
         self.marks
     }
 
-    /// Says whether a writer was told to wait and not yet to go on: Node's `writableNeedDrain`.
+    /// Returns whether a writer was told to wait and not yet to go on: Node's `writableNeedDrain`.
     #[inline]
     #[must_use]
     pub const fn needs_drain(&self) -> bool {
@@ -64,43 +64,43 @@ impl<T, E> WritableState<T, E> {
         self.corked
     }
 
-    /// Says whether `end` was called: Node's `writableEnded`.
+    /// Returns whether `end` was called: Node's `writableEnded`.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.ended
     }
 
-    /// Says whether everything was written and the sink has finished: Node's `writableFinished`.
+    /// Returns whether everything was written and the sink has finished: Node's `writableFinished`.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// Says whether the stream was torn down, which a finished one is too: Node's `destroyed`.
+    /// Returns whether the stream was torn down, which a finished one is too: Node's `destroyed`.
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {
         !matches!(self.phase, Phase::Open | Phase::Ending | Phase::Finishing)
     }
 
-    /// Says whether the sink was let go: Node's `closed`.
+    /// Returns whether the sink was let go: Node's `closed`.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Says whether a write would be taken: Node's `writable`.
+    /// Returns whether a write would be taken: Node's `writable`.
     #[must_use]
     pub const fn is_writable(&self) -> bool {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Says whether the sink has a request in hand.
+    /// Returns whether the sink has a request in hand.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         !matches!(self.running, Running::Nothing)
     }
 
-    /// Says whether [`next_request`](Self::next_request) would give one.
+    /// Returns whether [`next_request`](Self::next_request) would give one.
     #[inline]
     #[must_use]
     pub fn is_request_due(&self) -> bool {
@@ -114,7 +114,7 @@ impl<T, E> WritableState<T, E> {
         }
     }
 
-    /// Says whether chunks wait for the sink to ask.
+    /// Returns whether chunks wait for the sink to ask.
     #[inline]
     #[must_use]
     pub fn is_queue_empty(&self) -> bool {

@@ -18,14 +18,14 @@ use crate::stream::writable::Writable;
 /// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin with
 /// one. It gets every chunk in order, save those that its policy lets it miss
 /// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
-/// iterator, and then nothing more does. A branch that is dropped early is waited for no more, and
-/// the others go on.
+/// iterator, and then nothing more does. The writer does not wait for a branch that was dropped early,
+/// and the others go on.
 ///
 /// # Cut off
 ///
 /// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
 /// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
-/// not stay in a write to a client that does not read. A thread that reads it in a loop is told by the
+/// not stay in a write to a client that does not read. A thread that reads it in a loop is failed by the
 /// next read. If it may be blocked in something else by then, that goes under a token which the branch
 /// [aborts](Source::aborts):
 ///
@@ -65,38 +65,38 @@ use crate::stream::writable::Writable;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub struct Branch<T> {
-    seat: Arc<BranchSeat<T>>,
-    /// The iterator has told the error.
-    told: bool,
-    /// It was destroyed from here, with this error.
+    shared: Arc<BranchShared<T>>,
+    /// The iterator has returned the error.
+    failed: bool,
+    /// It was destroyed by this handle, with this error.
     destroyed: Option<Error>,
-    /// The stream that it is read for.
+    /// The token of the stream that reads it.
     read_for: Option<CancelToken>,
 }
 
-/// What a token holds on to.
-struct BranchSeat<T> {
+/// What a token refers to.
+struct BranchShared<T> {
     fanout: Arc<Fanout<T>>,
-    outlet: Arc<BranchEnd<T>>,
+    branch: Arc<BranchEnd<T>>,
 }
 
 impl<T> Branch<T> {
     pub(super) fn new(fanout: Arc<Fanout<T>>, policy: BranchPolicy) -> Self {
-        let outlet = fanout.subscribe(policy);
+        let branch = fanout.subscribe(policy);
         Self {
-            seat: Arc::new(BranchSeat { fanout, outlet }),
-            told: false,
+            shared: Arc::new(BranchShared { fanout, branch }),
+            failed: false,
             destroyed: None,
             read_for: None,
         }
     }
 
     /// Adds another branch to the same broadcast, which gets what is written from now on, as
-    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for whoever comes late, when the
-    /// writing end is out of reach.
+    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for readers that come later, when
+    /// the writing end is not at hand.
     #[must_use]
     pub fn subscribe(&self, policy: BranchPolicy) -> Self {
-        Self::new(Arc::clone(&self.seat.fanout), policy)
+        Self::new(Arc::clone(&self.shared.fanout), policy)
     }
 
     /// What was written and not yet read here, in the unit of the mark: how far it is behind.
@@ -106,38 +106,38 @@ impl<T> Branch<T> {
         reason = "a length of 0 is not an empty queue"
     )]
     pub fn len(&self) -> usize {
-        let id = self.seat.outlet.id();
-        self.seat.fanout.with_state(|state| state.lag(id))
+        let id = self.shared.branch.id();
+        self.shared.fanout.with_state(|state| state.lag(id))
     }
 
     /// What it has missed so far, under a policy that drops.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
-        let id = self.seat.outlet.id();
-        self.seat.fanout.with_state(|state| state.dropped(id))
+        let id = self.shared.branch.id();
+        self.shared.fanout.with_state(|state| state.dropped(id))
     }
 
     /// The policy that it was made with.
     #[must_use]
     pub fn policy(&self) -> BranchPolicy {
-        self.seat.outlet.policy()
+        self.shared.branch.policy()
     }
 
     /// Why it gets no more, or will not behind what is written: it was cut off, or the broadcast
     /// has failed.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        let id = self.seat.outlet.id();
-        let told = || self.seat.fanout.with_state(|state| state.errored_for(id));
-        self.destroyed.clone().or_else(told)
+        let id = self.shared.branch.id();
+        let failed = || self.shared.fanout.with_state(|state| state.errored_for(id));
+        self.destroyed.clone().or_else(failed)
     }
 
     /// Ends this branch at once, with an error of its own. What it has not read is let go. The
-    /// others go on; if it was the last one, this is what the writer is told.
+    /// others go on; if it was the last one, this is what the writer is failed.
     pub fn destroy(&mut self, error: impl Into<Error>) {
         if self.destroyed.is_none() {
             let error = error.into();
-            let why = self.seat.fanout.leave(&self.seat.outlet, error);
+            let why = self.shared.fanout.leave(&self.shared.branch, error);
             self.destroyed = Some(why);
         }
     }
@@ -150,7 +150,7 @@ impl<T: Clone> Branch<T> {
     where
         T: Send + 'static,
     {
-        let target: Weak<BranchSeat<T>> = Arc::downgrade(&self.seat);
+        let target: Weak<BranchShared<T>> = Arc::downgrade(&self.shared);
         token.register(target as Weak<dyn Cancel>);
     }
 
@@ -175,8 +175,8 @@ impl<T: Clone> Branch<T> {
     }
 
     /// Writes everything that is read to `dest`, ends it, and gives back its sink, as
-    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client of its own, be it a socket
-    /// or the answer to a request.
+    /// [`Readable::pipe_to`](crate::Readable::pipe_to) does: for a client such as a socket or the
+    /// response to a request.
     ///
     /// The wait ends when all has arrived, when either stream has failed, or when the branch is cut
     /// off, however long the client does not read.
@@ -213,20 +213,20 @@ impl<T: Clone> Branch<T> {
         if let Some(error) = &self.destroyed {
             return Err(error.clone());
         }
-        let next = self.seat.fanout.next(&self.seat.outlet, wait);
+        let next = self.shared.fanout.next(&self.shared.branch, wait);
         if next.is_err() {
             self.spread();
         }
         next
     }
 
-    /// If it was torn down, aborts the stream that it is read for, before that is told anything:
+    /// If it was torn down, aborts the stream that it is read for, before that is failed anything:
     /// the thread that has torn it down may not have come so far.
     #[cold]
     fn spread(&self) {
-        let id = self.seat.outlet.id();
+        let id = self.shared.branch.id();
         if let Some(stream) = &self.read_for {
-            if let Some(cause) = self.seat.fanout.with_state(|state| state.gone(id)) {
+            if let Some(cause) = self.shared.fanout.with_state(|state| state.gone(id)) {
                 stream.abort_as(cause);
             }
         }
@@ -241,11 +241,11 @@ impl<T: Clone> Iterator for Branch<T> {
     /// The wait ends with a chunk, with the end of the stream, or with a cancel.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.failed {
             return None;
         }
         let next = self.next_within(Wait::Forever);
-        self.told = next.is_err();
+        self.failed = next.is_err();
         next.transpose()
     }
 }
@@ -256,17 +256,17 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        let seat = Arc::downgrade(&self.seat);
+        let shared = Arc::downgrade(&self.shared);
         Some(Interrupt::new(move || {
-            if let Some(seat) = seat.upgrade() {
-                seat.fanout.interrupt_branch(&seat.outlet);
+            if let Some(shared) = shared.upgrade() {
+                shared.fanout.interrupt_branch(&shared.branch);
             }
         }))
     }
 
     fn aborts(&mut self, stream: &CancelToken) {
         self.read_for = Some(stream.clone());
-        self.seat.fanout.aborts(&self.seat.outlet, stream);
+        self.shared.fanout.aborts(&self.shared.branch, stream);
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -274,25 +274,27 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
     }
 }
 
-impl<T: Clone + Send> Cancel for BranchSeat<T> {
+impl<T: Clone + Send> Cancel for BranchShared<T> {
     fn stop(&self) {
-        self.fanout.stop_branch(&self.outlet);
+        self.fanout.stop_branch(&self.branch);
     }
 
     fn abort(&self, cause: &Error) {
-        self.fanout.abort_branch(&self.outlet, cause.clone());
+        self.fanout.abort_branch(&self.branch, cause.clone());
     }
 
     fn was_stopped(&self) -> bool {
         self.fanout
-            .with_state(|state| state.is_stopped(self.outlet.id()))
+            .with_state(|state| state.is_stopped(self.branch.id()))
     }
 }
 
 impl<T> Drop for Branch<T> {
     fn drop(&mut self) {
         if self.destroyed.is_none() {
-            self.seat.fanout.leave(&self.seat.outlet, Error::closed());
+            self.shared
+                .fanout
+                .leave(&self.shared.branch, Error::closed());
         }
     }
 }

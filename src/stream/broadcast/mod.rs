@@ -20,8 +20,9 @@ pub use branch::Branch;
 /// Makes a stream that any number of branches read, each of them everything.
 ///
 /// Chunks are shared and not copied: there is one queue, each branch reads it from a place of its
-/// own, and gets a clone, which for [`Bytes`](crate::Bytes) or an [`Arc`] is the same memory. What
-/// becomes of a branch that is slow is for its [`BranchPolicy`] to say. Each branch is to be read by
+/// own, and gets a clone, which for [`Bytes`](crate::Bytes) or an [`Arc`] is the same memory. A
+/// [`BranchPolicy`] decides what happens to a slow branch: it slows the writer, is disconnected, or
+/// drops chunks (counted by [`dropped`](Branch::dropped)). Each branch must be read by
 /// [another thread](Broadcast#every-branch-needs-a-reader) than the one that writes.
 ///
 /// # Examples
@@ -59,9 +60,9 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 /// # Branches
 ///
 /// A branch sees what is written after it has subscribed. What is written while there is none is
-/// taken and let go, so subscribe first. When the last branch has gone the stream is over, and a
-/// write says [`Closed`](WriteError::Closed), with its error; unless it is to be
-/// [kept open](Self::keep_open). A branch that goes away, or is cut off, is waited for no more.
+/// dropped, so subscribe first. When the last branch is gone the stream is over, and a write fails
+/// with [`Closed`](WriteError::Closed) and the error of that branch, unless the broadcast is
+/// [kept open](Self::keep_open). The writer does not wait for a branch that was dropped or cut off.
 ///
 /// A write waits when some branch that paces, one of [`Slowest`](BranchPolicy::Slowest) or
 /// [`Disconnect`](BranchPolicy::Disconnect), has reached the high-water mark, until all of them are
@@ -69,14 +70,13 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 ///
 /// # Every branch needs a reader
 ///
-/// A write waits for a branch, and so does [`finish`](Self::finish), so each branch is to be read
-/// while the broadcast is written, by another thread. A [`pipeline`](crate::pipeline()) that ends in a
+/// A write waits for a branch, and so does [`finish`](Self::finish), so each branch must be read
+/// by another thread while the broadcast is written. A [`pipeline`](crate::pipeline()) that ends in a
 /// broadcast runs on the thread that calls [`run`](crate::Ready::run): a branch that the same thread
-/// means to read afterwards is waited for, and never read. Where the process has no other thread that
-/// could read it, that is known, and the call fails with
-/// [`Deadlock`](crate::ErrorKind::Deadlock). Where it has, the wait goes on, and
-/// [`set_error_hook`](crate::set_error_hook) is told of it after a second; by default that is a line on
-/// standard error.
+/// wants to read afterwards is waited for, and never read. If the process has no other thread that
+/// could read it, the call fails with [`Deadlock`](crate::ErrorKind::Deadlock). If it has, the wait
+/// goes on, and after a second the hook of [`set_error_hook`](crate::set_error_hook) is called; by
+/// default that writes a line to standard error.
 ///
 /// ```
 /// use std::thread;
@@ -121,14 +121,14 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 /// [`PrematureClose`](crate::ErrorKind::PrematureClose) behind what was written.
 pub struct Broadcast<T> {
     fanout: Arc<Fanout<T>>,
-    /// This handle has said that it will write no more.
+    /// This handle has ended its writing.
     ended: bool,
 }
 
 impl<T: Clone> Broadcast<T> {
     /// Writes a chunk for every branch. Where one that paces is full it first waits for the drain.
     ///
-    /// The answer says whether the next write would wait; ignoring it is safe. An empty chunk is one
+    /// Returns whether the next write would wait; ignoring it is safe. An empty chunk is one
     /// too: it arrives as it is, and [counts 1](crate::HighWaterMark#what-weighs-nothing).
     ///
     /// The wait ends with room, with the last branch, or with a cancel.
@@ -214,7 +214,7 @@ impl<T> Broadcast<T> {
         self.fanout.wait_drain(Wait::at_most(timeout))
     }
 
-    /// Says that nothing more will be written. May be called again. Does not wait.
+    /// Ends the stream: nothing more will be written. May be called again. Does not wait.
     pub fn end(&mut self) {
         if !self.ended {
             self.ended = true;
@@ -329,25 +329,25 @@ impl<T> Broadcast<T> {
         self.fanout.with_state(|state| state.marks().low())
     }
 
-    /// Says whether a write would wait for a drain.
+    /// Returns whether a write would wait for a drain.
     #[must_use]
     pub fn needs_drain(&self) -> bool {
         self.fanout.with_state(|state| state.needs_drain())
     }
 
-    /// Says whether nothing more will be written.
+    /// Returns whether nothing more will be written.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.ended || self.fanout.with_state(|state| state.is_ended())
     }
 
-    /// Says whether every branch has read everything.
+    /// Returns whether every branch has read everything.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.fanout.with_state(|state| state.is_finished())
     }
 
-    /// Says whether all is over, be it well or not.
+    /// Returns whether the stream is over, well or with an error.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.fanout.with_state(|state| state.is_over())

@@ -1,4 +1,4 @@
-//! Node's operators on whatever is read, on the thread of whoever reads.
+//! Node's operators on anything that is read, on the reading thread.
 
 mod readable;
 
@@ -22,7 +22,7 @@ use crate::stage::source::Source;
 /// like that. An error goes through all of them, behind what was read before it.
 pub struct Flow<I> {
     items: I,
-    /// Wakes whoever reads it out of a wait for what it is made of.
+    /// Wakes its reader when that waits for the underlying stream.
     interrupt: Option<Interrupt>,
     /// The files that are read for it, where they are known.
     files: Vec<FileId>,
@@ -91,7 +91,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         self.with(|items| items.map(move |item| item.and_then(&mut make)))
     }
 
-    /// Keeps the items that `keep` says yes to.
+    /// Keeps the items for which `keep` returns true.
     pub fn filter(self, mut keep: impl FnMut(&T) -> bool) -> Flow<impl Iterator<Item = I::Item>> {
         self.with(|items| items.filter(move |item| item.as_ref().map_or(true, &mut keep)))
     }
@@ -111,7 +111,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         self.with(|items| items.flat_map(make_all))
     }
 
-    /// Shows each item to `look`.
+    /// Calls `look` with each item.
     pub fn inspect(self, mut look: impl FnMut(&T)) -> Flow<impl Iterator<Item = I::Item>> {
         let look_at = move |item: &I::Item| {
             if let Ok(item) = item {
@@ -166,7 +166,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         })
     }
 
-    /// Gives each item to `each`, to the end.
+    /// Calls `each` with each item, until the end.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(items)
     }
 
-    /// Says whether `is` says yes to any item. It reads up to the first, and no further.
+    /// Returns whether `is` returns true for any item. It reads up to the first, and no further.
     ///
     /// # Errors
     ///
@@ -214,7 +214,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(self.find(is)?.is_some())
     }
 
-    /// Says whether `is` says yes to every item. It reads up to the first no, and no further.
+    /// Returns whether `is` returns true for every item. It reads up to the first false, and no further.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(self.find(|item| !is(item))?.is_none())
     }
 
-    /// Finds the first item that `is` says yes to, and reads no further.
+    /// Finds the first item for which `is` returns true, and reads no further.
     ///
     /// # Errors
     ///

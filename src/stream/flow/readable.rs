@@ -11,10 +11,10 @@ use crate::stream::readable::Readable;
 
 /// # Operators
 ///
-/// They run on the thread of whoever reads, when it reads, and have the names of those of an
+/// They run on the reading thread, when it reads, and have the names of those of an
 /// [`Iterator`], which are over `Result<T, Error>` and still there by way of
 /// [`by_ref`](Iterator::by_ref). An error goes through all of them, behind what was read before
-/// it. Where the reading ends early, the stream is dropped, and its writer told.
+/// it. Where the reading ends early, the stream is dropped, and its writer's next write fails.
 impl<T: Send + 'static> Readable<T> {
     fn flow(self) -> Flow<Self> {
         let (interrupt, files) = (self.interrupt(), self.files());
@@ -50,7 +50,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().try_map(make)
     }
 
-    /// Keeps the items that `keep` says yes to; see [`Flow::filter`].
+    /// Keeps the items for which `keep` returns true; see [`Flow::filter`].
     pub fn filter(
         self,
         keep: impl FnMut(&T) -> bool,
@@ -66,7 +66,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().flat_map(make)
     }
 
-    /// Shows each item to `look`; see [`Flow::inspect`].
+    /// Calls `look` with each item; see [`Flow::inspect`].
     pub fn inspect(self, look: impl FnMut(&T)) -> Flow<impl Iterator<Item = Result<T, Error>>> {
         self.flow().inspect(look)
     }
@@ -91,7 +91,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().chunks_of(count)
     }
 
-    /// Gives each item to `each`, to the end.
+    /// Calls `each` with each item, until the end.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().to_vec(limit)
     }
 
-    /// Says whether `is` says yes to any item, and reads no further than that.
+    /// Returns whether `is` returns true for any item, and reads no further than that.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().some(is)
     }
 
-    /// Says whether `is` says yes to every item, and reads no further than the first no.
+    /// Returns whether `is` returns true for every item, and reads no further than the first false.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl<T: Send + 'static> Readable<T> {
         self.flow().every(is)
     }
 
-    /// Finds the first item that `is` says yes to, and reads no further.
+    /// Finds the first item for which `is` returns true, and reads no further.
     ///
     /// # Errors
     ///

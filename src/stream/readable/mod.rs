@@ -30,9 +30,8 @@ use crate::threads::worker::Worker;
 ///
 /// Every chunk comes in order, then the end, for ever after. An error comes once from the
 /// iterator, behind what was written before it, and then nothing more does, so that a loop that
-/// passes errors over comes to an end; the other reads tell it every time. A handle that is
-/// dropped early lets its writer know: the next write is told
-/// [`Closed`](crate::ErrorKind::Closed).
+/// ignores errors comes to an end; the other reads return it every time. After a handle was
+/// dropped early, the next write fails with [`Closed`](crate::ErrorKind::Closed).
 ///
 /// # Examples
 ///
@@ -48,7 +47,7 @@ pub struct Readable<T> {
     channel: Arc<Channel<T>>,
     /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
     current: Option<T>,
-    /// The iterator has told the error.
+    /// The iterator has returned the error.
     told: bool,
     /// Brings the chunks in. Gone if they come from a writer.
     worker: Worker<()>,
@@ -71,7 +70,7 @@ impl<T: Send + 'static> Readable<T> {
         let name = format!("highwater-read {}", source.name());
         let brought_to = Arc::clone(&channel);
         let worker = Worker::new(name, move || {
-            // The error is the stream's, and told by whoever reads it.
+            // The error stays with the stream, and its reader gets it.
             let _ = source::run(&*brought_to, source);
         });
         Self::of(channel, worker, None).reading(files)
@@ -85,7 +84,7 @@ impl<T: Send + 'static> Readable<T> {
         Self::from_source(Iter(items.into_iter()), mark)
     }
 
-    /// Makes a stream out of a closure, which is called for each chunk until it answers `None`.
+    /// Makes a stream out of a closure, which is called for each chunk until it returns `None`.
     pub fn from_fn<U: Unit<T>>(
         next: impl FnMut() -> Result<Option<T>, Error> + Send + 'static,
         mark: HighWaterMark<U>,
@@ -97,15 +96,15 @@ impl<T: Send + 'static> Readable<T> {
 impl Readable<Bytes> {
     /// Makes a stream of bytes that is read from any [`io::Read`].
     ///
-    /// What a blocked read of it is waiting for cannot be told from here, save for those that
-    /// [`ReadSource`] knows, so dropping the stream waits for it. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    /// A blocked read of it cannot be interrupted, except for the types listed at [`ReadSource`], so
+    /// dropping the stream waits for the read. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
     pub fn from_read(reader: impl io::Read + Send + 'static, mark: HighWaterMark<InBytes>) -> Self {
         Self::from_source(ReadSource::new(reader, "reader"), mark)
     }
 }
 
 impl<T> Readable<T> {
-    /// The end of a channel: whoever writes brings the chunks.
+    /// The reading end of a channel.
     pub(crate) const fn of_channel(channel: Arc<Channel<T>>) -> Self {
         Self::of(channel, Worker::Gone, None)
     }
@@ -207,7 +206,7 @@ impl<T> Readable<T> {
         self.channel.unshift(chunk)
     }
 
-    /// Takes in no more until [`resume`](Self::resume), whatever room there is: the source is not
+    /// Takes in no more until [`resume`](Self::resume), even if there is room: the source is not
     /// read, and writers wait. What is buffered can still be read.
     pub fn pause(&mut self) {
         self.channel.pause();

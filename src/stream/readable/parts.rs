@@ -49,9 +49,8 @@ impl<T> Readable<T> {
 impl Readable<Bytes> {
     /// Takes exactly `n` bytes, or what is left before the end: Node's `read(n)`. `None` is the end.
     ///
-    /// The wait ends when there is so much, with the end of the stream, or with a cancel; for
-    /// nothing, which is there at once, even at the end, there is none. `n` may be
-    /// more than the high-water mark: what is held for this read does not count against it, so a
+    /// Blocks until `n` bytes are buffered, the stream ends or is cancelled. `read_n(0)` returns at
+    /// once. `n` may be more than the high-water mark: what is held for this read does not count against it, so a
     /// frame that is larger than the buffer never deadlocks.
     ///
     /// # Errors
@@ -98,7 +97,7 @@ impl Readable<Bytes> {
         }
         if let Some(current) = self.current.take() {
             if self.channel.unshift(current).is_err() {
-                // The end was read, or the stream is gone, with this chunk still in hand.
+                // The end was read, or the stream is gone, while the caller still had this chunk.
                 return Err(self.error().unwrap_or_else(Error::closed));
             }
         }
@@ -182,7 +181,7 @@ impl<T> Drop for Readable<T> {
     fn drop(&mut self) {
         self.channel.hang_up(Error::closed());
         if !self.worker.is_idle() {
-            // It has caught the panics of user code, and told them to whoever reads.
+            // It has caught the panics of user code, and the reader gets them as errors.
             let _ = self.worker.join();
         }
     }

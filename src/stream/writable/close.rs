@@ -11,16 +11,16 @@ use crate::error::Error;
 use crate::state::batch::Batch;
 
 impl<T, S> Writable<T, S> {
-    /// Says that nothing more will be written: Node's `end()`. May be called again.
+    /// Ends the stream: nothing more will be written. Node's `end()`. May be called again.
     ///
-    /// Does not wait, except for room for small writes that were not handed over yet. With more
-    /// than one producer the stream ends when the last has ended. Whether it has ended well is for
-    /// [`finish`](Self::finish) to tell.
+    /// Does not wait, except for room for small writes that are still held back. With more than
+    /// one producer the stream ends when the last has ended. Only [`finish`](Self::finish) returns
+    /// whether it has ended well.
     pub fn end(&mut self) {
         if self.ended {
             return;
         }
-        // An error stays with the stream, and `finish` tells it.
+        // An error stays with the stream, and `finish` returns it.
         let _ = self.hand_segment(Wait::Forever);
         self.ended = true;
         self.channel.end_producer();
@@ -36,8 +36,8 @@ impl<T, S> Writable<T, S> {
     /// # Errors
     ///
     /// The first cause, if not everything has arrived. Its
-    /// [`offset`](Error::offset) says how much has, and [`wait_finish`](Self::wait_finish) before
-    /// it leaves the rest to [`take_undelivered`](Self::take_undelivered).
+    /// [`offset`](Error::offset) is how much has, and [`wait_finish`](Self::wait_finish) before it
+    /// leaves the rest to [`take_undelivered`](Self::take_undelivered).
     pub fn finish(mut self) -> Result<S, Error> {
         self.end();
         let closed = || self.channel.wait_closed(Wait::Forever);
@@ -77,7 +77,7 @@ impl<T, S> Writable<T, S> {
 
     fn begin_finish(&mut self) {
         self.end();
-        // A stream that was destroyed before its first byte has a sink that is to be let go.
+        // A stream that was destroyed before its first byte has a sink that must be dropped.
         if let Peer::Sink(driver) = &self.peer {
             driver.release();
         }
@@ -97,7 +97,7 @@ impl<T, S> Writable<T, S> {
     }
 
     /// Tears the stream down at once, with an error for both sides, and gives back what was
-    /// buffered. What a sink has in hand stays with it. Does not wait.
+    /// buffered. What a sink is writing stays with it. Does not wait.
     ///
     /// On a stream that has ended already it does nothing: the first cause stays.
     #[doc(alias = "abort")]

@@ -8,14 +8,14 @@ use crate::channel::Wait;
 use crate::error::{Error, ErrorKind, WriteError, tell};
 
 impl<T, S> Writable<T, S> {
-    /// Whatever becomes of it is told by other means.
+    /// Its outcome is reported by other means.
     #[cfg(all(unix, feature = "http", not(loom)))]
     pub(crate) fn told_elsewhere(self) -> Self {
         self.heard.store(true, Ordering::Relaxed);
         self
     }
 
-    /// The handle is about to return this. Time that is up is no end of the stream.
+    /// Notes an error that the handle returns. A timeout is not the end of the stream.
     pub(super) fn hear<R>(&self, outcome: Result<R, Error>) -> Result<R, Error> {
         if let Err(error) = &outcome {
             self.hear_of(error);
@@ -23,7 +23,7 @@ impl<T, S> Writable<T, S> {
         outcome
     }
 
-    /// The same of a write.
+    /// The same for a write.
     #[cold]
     pub(super) fn hear_refusal<R>(
         &self,
@@ -35,7 +35,7 @@ impl<T, S> Writable<T, S> {
         refused
     }
 
-    /// The caller knows of this error, which may be that of the stream.
+    /// Notes that the caller has got this error, which may be that of the stream.
     pub(super) fn hear_of(&self, error: &Error) {
         let is_cause = self
             .channel
@@ -43,13 +43,13 @@ impl<T, S> Writable<T, S> {
         self.heard.fetch_or(is_cause, Ordering::Relaxed);
     }
 
-    /// Hands over what was staged before, for a call that returns what becomes of it.
+    /// Passes on what was staged before, for a call that returns its outcome.
     pub(super) fn hand_over(&mut self) -> Result<(), Error> {
         let handed = self.hand_segment(Wait::Forever).map_err(Error::from);
         self.hear(handed)
     }
 
-    /// Breaks off a stream that has not ended. Says how, and what that has lost.
+    /// Ends a stream early that has not ended. Returns how, and what was lost.
     fn break_off(&mut self) -> Option<BrokenOff> {
         if self.ended {
             return None;
@@ -73,8 +73,8 @@ impl<T, S> Writable<T, S> {
         })
     }
 
-    /// Tells what no call on this handle has returned. `name` is that of its sink, which has not
-    /// finished.
+    /// Reports an error that no call on this handle has returned. `name` is that of its sink, which has
+    /// not finished.
     #[cold]
     fn tell_unheard(&self, broken_off: Option<&BrokenOff>, name: &str) {
         if self.heard.load(Ordering::Relaxed) || self.channel.was_aborted() {
@@ -87,7 +87,7 @@ impl<T, S> Writable<T, S> {
             tell(&first, "its handle was dropped without `finish`");
             return;
         };
-        // What a sink has failed with since the handle was dropped is attached to that.
+        // An error of the sink since the handle was dropped is attached to the first one.
         if let Some(failure) = first.others().next() {
             tell(failure, "its handle was dropped without `finish`");
             return;
@@ -108,10 +108,10 @@ impl<T, S> Writable<T, S> {
     }
 }
 
-/// How a handle has broken its stream off.
+/// How a handle has ended its stream early.
 struct BrokenOff {
     error: Error,
-    /// How many chunks of it no sink has taken.
+    /// How many of its chunks no sink has taken.
     chunks: usize,
     /// What those weigh.
     weight: usize,
@@ -123,8 +123,8 @@ impl<T, S> Drop for Writable<T, S> {
         let Peer::Sink(driver) = &self.peer else {
             return;
         };
-        // After `end` this is where its promise is kept; otherwise the sink's thread is waited for,
-        // so that it does not outlive its handle.
+        // After `end` this waits until everything is written, as `end` documents; otherwise it waits for
+        // the sink's thread, so that the thread does not outlive its handle.
         driver.release();
         let _ = self.channel.wait_closed(Wait::Forever);
         if let Err(name) = driver.close() {

@@ -25,7 +25,7 @@ pub use parts::Cork;
 
 /// The writing end of a stream: Node's `Writable`.
 ///
-/// Chunks are taken in order and never refused for want of room: a [`write`](Self::write) into a
+/// Chunks are taken in order and never refused without room: a [`write`](Self::write) into a
 /// buffer that has reached its high-water mark waits until it is down at the low one. What is
 /// written goes to a reader, if this is one end of a [`channel`](crate::channel), or to a sink,
 /// which a thread of this handle's own takes it to. That thread starts with the first chunk; or, if
@@ -33,7 +33,7 @@ pub use parts::Cork;
 ///
 /// # Ending
 ///
-/// [`end`](Self::end) says that nothing more will be written, and [`finish`](Self::finish) waits
+/// [`end`](Self::end) ends the stream, and [`finish`](Self::finish) waits
 /// until everything has arrived. A handle that is dropped without either, also by a panic, breaks
 /// the stream off: the other side sees
 /// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It drops what a sink
@@ -58,7 +58,7 @@ pub use parts::Cork;
 /// ```
 pub struct Writable<T, S = ()> {
     channel: Arc<Channel<T>>,
-    /// This handle has said that it will write no more.
+    /// This handle has ended its writing.
     ended: bool,
     /// Small writes on their way to become a chunk.
     segment: Option<Segment<T>>,
@@ -130,8 +130,8 @@ impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has one
     /// only while it would block.
     ///
-    /// What a blocked write to it is waiting for cannot be told from here, save for those that
-    /// [`WriteSink`] knows, so a [`destroy`](Self::destroy) waits for it. The ends in
+    /// A blocked write to it cannot be interrupted, except for the types listed at [`WriteSink`], so a
+    /// [`destroy`](Self::destroy) waits for the write. The ends in
     /// [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
     ///
     /// [`finish`](Self::finish) flushes it and gives it back, and does not close it.
@@ -157,7 +157,7 @@ where
 }
 
 impl<T> Writable<T> {
-    /// The end of a channel: whoever reads takes away what is written.
+    /// The writing end of a channel.
     pub(crate) const fn of_channel(channel: Arc<Channel<T>>) -> Self {
         Self {
             channel,
@@ -192,7 +192,7 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
 impl<T, S> Writable<T, S> {
     /// Writes a chunk. Into a full buffer it first waits for the drain.
     ///
-    /// The answer says whether the next write would wait; ignoring it is safe. An empty chunk is one
+    /// Returns whether the next write would wait; ignoring it is safe. An empty chunk is one
     /// too: it arrives as it is, and [counts 1](crate::HighWaterMark#what-weighs-nothing). Only
     /// [`io::Write`](std::io::Write) writes bytes whose boundaries mean nothing.
     ///
@@ -263,7 +263,7 @@ impl<T, S> Writable<T, S> {
         }
     }
 
-    /// Hands over what was staged before.
+    /// Passes on what was staged before.
     #[cold]
     fn hand_segment(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
         let Some(segment) = self.segment.take() else {

@@ -41,7 +41,7 @@ impl<T, S> Writable<T, S> {
         self.channel.with_state(|state, _| state.marks().low())
     }
 
-    /// Says whether a write would wait for a drain: Node's `writableNeedDrain`.
+    /// Returns whether a write would wait for a drain: Node's `writableNeedDrain`.
     #[must_use]
     #[doc(alias = "writableNeedDrain")]
     pub fn needs_drain(&self) -> bool {
@@ -54,19 +54,19 @@ impl<T, S> Writable<T, S> {
         self.channel.with_state(|state, _| state.corked())
     }
 
-    /// Says whether this handle has ended, or the stream is gone: Node's `writableEnded`.
+    /// Returns whether this handle has ended, or the stream is gone: Node's `writableEnded`.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.ended || self.channel.with_state(|state, _| state.is_ended())
     }
 
-    /// Says whether everything has arrived: Node's `writableFinished`.
+    /// Returns whether everything has arrived: Node's `writableFinished`.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.channel.with_state(|state, _| state.is_finished())
     }
 
-    /// Says whether the stream is gone, with its sink: Node's `closed`.
+    /// Returns whether the stream is gone, with its sink: Node's `closed`.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.channel.with_state(|state, _| state.is_closed())
@@ -127,7 +127,7 @@ impl<S> io::Write for Writable<Bytes, S> {
         self.begin_segment(data)
     }
 
-    /// Hands over what is held back. If a sink is at the other end it also waits until that has
+    /// Passes on what is held back. If a sink is at the other end it also waits until that has
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()?;
