@@ -16,12 +16,12 @@ mod signals;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal, stderr, stdin};
+use std::io::{self, IsTerminal, Write, stderr, stdin};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use highwater::fs::{self, FileSink};
-use highwater::{Bytes, CancelToken, Error, ErrorKind, pipeline};
+use highwater::{Batch, Bytes, CancelToken, Error, ErrorKind, Sink};
 use signal_hook::consts::SIGPIPE;
 
 pub(crate) use bar::bar;
@@ -38,19 +38,28 @@ pub(crate) fn complain(line: fmt::Arguments<'_>) {
 /// Writes text to standard error, and waits for room also if that is set not to block. If nothing
 /// reads it any more, that is no reason to stop, nor to panic.
 pub(crate) fn write_stderr(text: String) {
-    let written = stderr().as_fd().try_clone_to_owned().map(|owned| {
-        let sink = FileSink::from(File::from(owned));
-        pipeline(text.into_bytes()).to(sink).run()
-    });
-    drop(written);
+    let _ = match stderr().as_fd().try_clone_to_owned() {
+        Ok(owned) => write_all(FileSink::from(File::from(owned)), text.into()),
+        // Without a descriptor it cannot wait, but the text may be the reason for that.
+        Err(_) => stderr().write_all(text.as_bytes()).map_err(Error::from),
+    };
 }
 
 /// Writes to standard output, and waits for room also if that is set not to block.
 pub(crate) fn say(text: &[u8]) -> Result<(), Error> {
-    pipeline(Bytes::copy_from_slice(text))
-        .to(fs::stdout()?)
-        .run()?;
-    Ok(())
+    write_all(fs::stdout()?, Bytes::copy_from_slice(text))
+        .map_err(|error| error.during("write to", "stdout"))
+}
+
+/// Writes on this thread: where none can be started, that is what is to be printed.
+fn write_all(mut sink: FileSink, text: Bytes) -> Result<(), Error> {
+    let mut batch = Batch::new();
+    let weight = text.len();
+    batch.push(text, weight);
+    while !batch.is_empty() {
+        sink.write(&mut batch)?;
+    }
+    sink.finish()
 }
 
 /// Tells that standard input is a terminal, where a tool is about to read it: without that it would
@@ -68,8 +77,10 @@ pub(crate) fn mention_terminal() {
 pub(crate) fn under_signals<R>(work: impl FnOnce(&CancelToken) -> R) -> Result<R, Error> {
     let token = CancelToken::new();
     let aborted = token.clone();
-    let handle = on_signal(move |signal| aborted.abort(signal))
-        .map_err(|error| Error::from(error).during("handle", "signals"))?;
+    let handle = on_signal(move |signal| aborted.abort(signal)).map_err(|error| {
+        let kind = ErrorKind::Io(error.kind());
+        Error::new(kind, format!("failed to handle signals: {error}"))
+    })?;
     let done = work(&token);
     handle.close();
     Ok(done)

@@ -10,6 +10,7 @@ mod places;
 mod same;
 mod signals;
 mod sizes;
+mod tour;
 mod unread;
 mod version;
 
