@@ -14,12 +14,12 @@ pub(crate) fn whole(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
-/// A time.
+/// A time in seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds >= 0.0);
+    let seconds =
+        seconds.ok_or_else(|| format!("`{text}` is no number of seconds such as 5 or 0.5"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too large"))
 }
 
 /// A number of bytes, at least one.

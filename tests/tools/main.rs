@@ -5,6 +5,9 @@
 #![cfg(target_os = "linux")]
 
 mod bar;
+mod full;
+mod help;
+mod idle;
 mod names;
 mod places;
 mod same;
