@@ -22,7 +22,7 @@ use highwater::{
 };
 
 use shell::Interrupted;
-use shell::cli::{COUNT, Cli, Unit, at_most_one};
+use shell::cli::{COUNT, Cli, Unit};
 use shell::number;
 use web::Logged;
 
@@ -51,14 +51,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let read = cli().read(|options, others| match at_most_one(others)? {
+    let finish = |options, others: Vec<_>| match others.first() {
         Some(other) => Err(format!("unexpected argument {other:?}")),
         None => Ok(options),
-    });
-    match read {
-        Ok(options) => web::exit_code(serve(&options)),
-        Err(status) => status,
-    }
+    };
+    cli().run(finish, |options| web::exit_code(serve(&options)))
 }
 
 fn cli() -> Cli<Options> {

@@ -21,7 +21,7 @@ use highwater::{
 use memchr::memmem::Finder;
 
 use shell::cli::{self, Cli};
-use shell::{UNREAD, complain};
+use shell::{UNREAD, note};
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -37,20 +37,17 @@ const NONE_FOUND: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let read = cli().read(|mut options, files| {
-        options.files = if files.is_empty() {
-            vec!["-".into()]
-        } else {
-            files
-        };
+    let finish = |mut options: Options, files| {
+        options.files = files;
+        if options.files.is_empty() {
+            options.files.push("-".into());
+        }
         Ok(options)
-    });
-    let options = match read {
-        Ok(options) => options,
-        Err(status) => return status,
     };
-    let outcome = shell::under_signals(|token| filter_all(&options, token)).flatten();
-    ExitCode::from(outcome.unwrap_or_else(|error| failed(None, &error)))
+    cli().run(finish, |options| {
+        let outcome = shell::under_signals(|token| filter_all(&options, token)).flatten();
+        ExitCode::from(outcome.unwrap_or_else(|error| failed(None, &error)))
+    })
 }
 
 fn cli() -> Cli<Options> {
@@ -75,11 +72,7 @@ fn cli() -> Cli<Options> {
             |it, max| it.max = max,
         )
         .default("1M")
-        .flag(
-            "--progress",
-            "shows a bar, if standard error is a terminal",
-            |it| it.progress = true,
-        )
+        .progress(|it| it.progress = true)
         .status("0 if there was such a line, 1 if there was none, 2 after an error or for a wrong call")
 }
 
@@ -99,7 +92,7 @@ fn filter_all(options: &Options, token: &CancelToken) -> Result<u8, Error> {
     let found = found.load(Ordering::Relaxed);
     let status = worst.unwrap_or(if found == 0 { NONE_FOUND } else { 0 });
     if options.count && status <= FAILED {
-        shell::say(format!("{found}\n").as_bytes())?;
+        shell::write_stdout(format!("{found}\n").as_bytes())?;
     }
     Ok(status)
 }
@@ -141,7 +134,7 @@ fn filter(
 
 fn open(file: &OsString) -> Result<FileSource, Error> {
     if file == "-" {
-        shell::mention_terminal();
+        shell::note_terminal();
         fs::stdin()
     } else {
         fs::read(Path::new(file))
@@ -160,8 +153,8 @@ fn failed(file: Option<&OsString>, error: &Error) -> u8 {
     match name.filter(|name| name != "-" && error.stage() != Some(&**name)) {
         // That reader needs no more, as `head`.
         _ if status == UNREAD => {}
-        Some(name) => complain(format_args!("{name}: {error:#}")),
-        None => complain(format_args!("{error:#}")),
+        Some(name) => note(format_args!("{name}: {error:#}")),
+        None => note(format_args!("{error:#}")),
     }
     status
 }

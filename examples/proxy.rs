@@ -18,7 +18,7 @@ use highwater::{Error, ErrorKind, HighWaterMark};
 use indicatif::HumanBytes;
 
 use shell::cli::{COUNT, Cli, SECONDS, some_bytes, two};
-use shell::{Interrupted, complain, place};
+use shell::{Interrupted, note, place};
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -35,18 +35,14 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let read = cli().read(|options, others| {
-        let [listen, target] = two("LISTEN and TARGET", others, address)?;
-        Ok((options, listen, target))
-    });
-    let (options, listen, target) = match read {
-        Ok(read) => read,
-        Err(status) => return status,
-    };
-    match serve(options, listen, target) {
-        Ok(signal) => signal.map_or(ExitCode::FAILURE, |signal| ExitCode::from(signal.status())),
-        Err(error) => shell::end(&error, hint(&error).map(str::to_owned)),
-    }
+    let finish = |options, others| Ok((options, two("LISTEN and TARGET", others, address)?));
+    cli().run(finish, |(options, [listen, target])| {
+        match serve(options, listen, target) {
+            Ok(Some(signal)) => ExitCode::from(signal.status()),
+            Ok(None) => ExitCode::FAILURE,
+            Err(error) => shell::failure(&error, hint(&error).map(str::to_owned)),
+        }
+    })
 }
 
 fn cli() -> Cli<Options> {
@@ -141,16 +137,16 @@ fn serve(options: Options, listen: Address, target: Address) -> Result<Option<In
         .connections(options.connections)
         .grace(options.grace)
         .on_event(|event| {
-            complain(format_args!("{event}"));
+            note(format_args!("{event}"));
             if let Some(hint) = hint(event.error()) {
-                complain(format_args!("  {hint}"));
+                note(format_args!("  {hint}"));
             }
         });
     let place = match server.handle().local_addr() {
         Some(addr) => addr.to_string(),
         None => listen.to_string(),
     };
-    complain(format_args!("listening on {place}"));
+    note(format_args!("listening on {place}"));
     let totals = Arc::new(Totals::default());
     let progress = options.progress;
     let seen = Arc::clone(&totals);
@@ -169,7 +165,7 @@ fn serve(options: Options, listen: Address, target: Address) -> Result<Option<In
     };
     let open = server.counts().open;
     if open > 0 {
-        complain(format_args!("waiting for {open} connections"));
+        note(format_args!("waiting for {open} connections"));
     }
     server.stop()?;
     Ok(signal)
@@ -209,7 +205,7 @@ fn pass(
     let report = outcome.as_ref().unwrap_or_else(|failure| &failure.report);
     if options.report {
         for line in report.to_string().lines() {
-            complain(format_args!("{number}: {line}"));
+            note(format_args!("{number}: {line}"));
         }
     }
     outcome.map(drop).map_err(Error::from)
@@ -253,7 +249,7 @@ impl Totals {
         let bytes = moved.ended + live.sum::<u64>();
         let (all, now) = (HumanBytes(bytes), HumanBytes(bytes - moved.printed));
         moved.printed = bytes;
-        complain(format_args!("{open} open, {all} moved, {now}/s"));
+        note(format_args!("{open} open, {all} moved, {now}/s"));
     }
 }
 

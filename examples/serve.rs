@@ -30,14 +30,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let read = cli().read(|mut options, others| {
+    let finish = |mut options: Options, others| {
         options.directory = at_most_one(others)?.map_or_else(|| ".".into(), PathBuf::from);
         Ok(options)
-    });
-    match read {
-        Ok(options) => web::exit_code(serve(&options)),
-        Err(status) => status,
-    }
+    };
+    cli().run(finish, |options| web::exit_code(serve(&options)))
 }
 
 fn cli() -> Cli<Options> {

@@ -22,8 +22,8 @@ use highwater::{
 };
 
 use shell::cli::Cli;
-use shell::complain;
 use shell::hash::{hashed, sum_line};
+use shell::note;
 use shell::place::Place;
 
 /// What the command line asks for.
@@ -46,14 +46,12 @@ enum To {
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let options = match cli().read(places) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    match shell::under_signals(|token| tee(&options, token)).flatten() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => shell::end(&error, hint(&error)),
-    }
+    cli().run(places, |options| {
+        match shell::under_signals(|token| tee(&options, token)).flatten() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => shell::failure(&error, hint(&error)),
+        }
+    })
 }
 
 fn cli() -> Cli<Options> {
@@ -65,11 +63,7 @@ fn cli() -> Cli<Options> {
              same file as SRC, or as another DST.",
         )
         .flag("--append", "writes behind what is in a file", |it| it.append = true)
-        .flag(
-            "--progress",
-            "shows a bar, if standard error is a terminal",
-            |it| it.progress = true,
-        )
+        .progress(|it| it.progress = true)
         .flag(
             "--report",
             "prints at the end what each stage did, and which one held the others up",
@@ -111,7 +105,7 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     let source = match &options.from {
         Place::Path(path) => fs::read(path)?,
         _ => {
-            shell::mention_terminal();
+            shell::note_terminal();
             fs::stdin()?
         }
     };
@@ -139,14 +133,14 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     bar.finish_and_clear();
     let report = outcome?;
     if options.report {
-        complain(format_args!("\n{report}"));
+        note(format_args!("\n{report}"));
     }
     if let Ok(hash) = hash.recv() {
         let name = match &options.from {
             Place::Path(path) => path.as_os_str(),
             _ => "-".as_ref(),
         };
-        shell::say(&sum_line(&hash, name))?;
+        shell::write_stdout(&sum_line(&hash, name))?;
     }
     Ok(())
 }

@@ -34,21 +34,20 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let read = cli().read(|mut options, others| {
-        [options.from, options.to] = two("FROM and TO", others, |place: OsString| {
-            url(&place.to_string_lossy())
-        })?;
+    let read = |place: OsString| url(&place.to_string_lossy());
+    let finish = |mut options: Options, others| {
+        [options.from, options.to] = two("FROM and TO", others, read)?;
         Ok(options)
-    });
-    let options = match read {
-        Ok(options) => options,
-        Err(status) => return status,
     };
+    cli().run(finish, work)
+}
+
+fn work(options: Options) -> ExitCode {
     let token = CancelToken::new();
     let Err(error) = run(options, &token) else {
         return ExitCode::SUCCESS;
     };
-    let status = shell::end(&error, None);
+    let status = shell::failure(&error, None);
     // An error that a signal caused may be of any kind.
     let signal = token.cause().and_then(|cause| shell::signal_status(&cause));
     signal.map_or(status, ExitCode::from)
@@ -69,11 +68,7 @@ fn cli() -> Cli<Options> {
             "no more than this many bytes in a second",
             |it, limit| it.limit = Some(limit),
         )
-        .flag(
-            "--progress",
-            "shows a bar, if standard error is a terminal",
-            |it| it.progress = true,
-        )
+        .progress(|it| it.progress = true)
         .status("0 if TO has confirmed it, 1 after an error, 2 for a wrong call")
 }
 
@@ -165,7 +160,7 @@ fn transfer(options: &Options, token: &CancelToken) -> Result<(), Error> {
     }
     outcome?;
     let hash = hash.recv().map_err(Error::other)?;
-    shell::say(&sum_line(&hash, OsStr::new(&options.to.to_string())))
+    shell::write_stdout(&sum_line(&hash, OsStr::new(&options.to.to_string())))
 }
 
 /// How long a connection may take to be made.

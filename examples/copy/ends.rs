@@ -8,7 +8,7 @@ use highwater::{Bytes, CancelToken, Error, IntoSink, IntoSource, READ_BYTES, Sin
 
 use crate::options::Options;
 use crate::shell::place::Place;
-use crate::shell::{self, complain};
+use crate::shell::{self, note};
 
 /// How long a peer that has got everything may take to close the connection, before it is left.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub(crate) fn open_source(
 ) -> Result<Box<dyn Source<Bytes>>, Error> {
     let socket = match &options.from {
         Place::Standard => {
-            shell::mention_terminal();
+            shell::note_terminal();
             return Ok(boxed_source(file_source(fs::stdin()?, options)));
         }
         Place::Path(path) => return Ok(boxed_source(file_source(fs::read(path)?, options))),
@@ -104,7 +104,7 @@ fn accept(address: &Address, options: &Options, token: &CancelToken) -> Result<S
     if let Some(timeout) = options.idle_timeout {
         listener = listener.idle_timeout(timeout);
     }
-    complain(format_args!(
+    note(format_args!(
         "listening on tcp://{}",
         listener.local_addr()?
     ));

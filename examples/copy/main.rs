@@ -17,18 +17,16 @@ use indicatif::HumanBytes;
 
 use ends::{open_sink, open_source};
 use options::Options;
-use shell::complain;
+use shell::note;
 use shell::place::Place;
 
 fn main() -> ExitCode {
-    let options = match options::read() {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    match shell::under_signals(|token| copy(&options, token)).flatten() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => shell::end(&error, hint(&options, &error)),
-    }
+    options::run(
+        |options| match shell::under_signals(|token| copy(&options, token)).flatten() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => shell::failure(&error, hint(&options, &error)),
+        },
+    )
 }
 
 fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
@@ -62,7 +60,7 @@ fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
         None => Ok(()),
         Some(error) if shell::is_unread(&error) => Err(error),
         Some(error) => {
-            complain(format_args!(
+            note(format_args!(
                 "{} bytes were confirmed by {}",
                 report.bytes(),
                 sink_name(&report)

@@ -27,8 +27,8 @@ pub(crate) struct Options {
     pub(crate) to: Place,
 }
 
-pub(crate) fn read() -> Result<Options, ExitCode> {
-    cli().read(|mut options, others| {
+pub(crate) fn run(work: impl FnOnce(Options) -> ExitCode) -> ExitCode {
+    let finish = |mut options: Options, others| {
         [options.from, options.to] = two("SRC and DST", others, Place::parse)?;
         // One that was not asked for is left to the library, which then may copy in the kernel with
         // more than that on the way.
@@ -41,7 +41,8 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
             options.mark = mark.map_err(|error| error.to_string())?;
         }
         Ok(options)
-    })
+    };
+    cli().run(finish, work)
 }
 
 fn cli() -> Cli<Options> {
@@ -103,11 +104,7 @@ fn cli() -> Cli<Options> {
         .flag("--sync", "finishes only when DST is on the disk", |it| {
             it.sync = true
         })
-        .flag(
-            "--progress",
-            "shows a bar, if standard error is a terminal",
-            |it| it.progress = true,
-        )
+        .progress(|it| it.progress = true)
         .flag(
             "--report",
             "prints to standard error what each stage did, and how the bytes were copied",

@@ -24,18 +24,16 @@ use highwater::{Bytes, CancelToken, Error, ErrorKind, Sink, WriteSink, fs};
 use messages::{Ratio, Table, frame_bytes};
 use options::Options;
 use output::{Output, stem, target, with_suffix};
-use shell::complain;
+use shell::note;
 use stage::{Moved, through};
 
 fn main() -> ExitCode {
-    let options = match options::read() {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    match shell::under_signals(|token| take_all(&options, token)) {
-        Ok(status) => status,
-        Err(error) => shell::end(&error, None),
-    }
+    options::run(
+        |options| match shell::under_signals(|token| take_all(&options, token)) {
+            Ok(status) => status,
+            Err(error) => shell::failure(&error, None),
+        },
+    )
 }
 
 /// Takes one file after the other, and gives the exit status.
@@ -147,7 +145,7 @@ impl Work<'_> {
             Err(Trouble::Failed(error)) => self.failed(name, &error).map_or(Ok(()), Err),
             Err(Trouble::Ignored(message)) => {
                 if !self.options.quiet {
-                    complain(format_args!("{message}"));
+                    note(format_args!("{message}"));
                 }
                 self.status.get_or_insert(IGNORED);
                 Ok(())
@@ -161,9 +159,9 @@ impl Work<'_> {
             // The reader of standard output needs no more, as `head`.
             return Some(shell::status(error));
         }
-        complain(format_args!("{name}: {error:#}"));
+        note(format_args!("{name}: {error:#}"));
         if let Some(hint) = hint(error) {
-            complain(format_args!("  {hint}"));
+            note(format_args!("  {hint}"));
         }
         self.status = Some(FAILED);
         shell::signal_status(error).map(ExitCode::from)
@@ -174,7 +172,7 @@ impl Work<'_> {
         let options = self.options;
         refuse_terminal(options, options.decompress && stdin().is_terminal())?;
         let sink = sink(options, None)?;
-        shell::mention_terminal();
+        shell::note_terminal();
         let moved = through(options, &self.token, None, fs::stdin()?, sink)?;
         let frame = frame_bytes(options, None);
         self.done("stdin", None, moved, frame, "stdout")

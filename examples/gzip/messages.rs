@@ -110,7 +110,7 @@ impl Table {
     ) -> Result<(), Error> {
         if self.rows == 0 {
             let (compressed, plain) = ("compressed", "uncompressed");
-            say(&format!(
+            print_row(&format!(
                 "{compressed:>19} {plain:>19}  ratio uncompressed_name"
             ))?;
         }
@@ -131,12 +131,12 @@ impl Table {
 
 fn row(options: &Options, moved: Moved, frame: u64, name: &str) -> Result<(), Error> {
     let ratio = Ratio::of(options, moved, frame);
-    say(&format!(
+    print_row(&format!(
         "{:>19} {:>19} {ratio} {name}",
         moved.read, moved.written
     ))
 }
 
-fn say(line: &str) -> Result<(), Error> {
-    shell::say(format!("{line}\n").as_bytes())
+fn print_row(line: &str) -> Result<(), Error> {
+    shell::write_stdout(format!("{line}\n").as_bytes())
 }

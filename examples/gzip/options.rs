@@ -54,8 +54,8 @@ impl Format {
     }
 }
 
-pub(crate) fn read() -> Result<Options, ExitCode> {
-    cli().read(|mut options, files| {
+pub(crate) fn run(work: impl FnOnce(Options) -> ExitCode) -> ExitCode {
+    let finish = |mut options: Options, files| {
         if options.threads != 1 && options.format != Format::Gzip {
             return Err("several threads write gzip only".to_owned());
         }
@@ -68,7 +68,8 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
             options.files.push("-".into());
         }
         Ok(options)
-    })
+    };
+    cli().run(finish, work)
 }
 
 fn cli() -> Cli<Options> {

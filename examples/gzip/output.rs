@@ -22,7 +22,7 @@ const OTHERS: [(&str, &str); 7] = [
     (".taz", ".tar"),
 ];
 
-/// The name of what is in a compressed file, and the suffix that says that it is one, in small or
+/// The name of what is in a compressed file, and the suffix that marks it as one, in small or
 /// capital letters. None if there is none.
 pub(crate) fn stem<'a>(options: &'a Options, file: &Path) -> Option<(PathBuf, &'a OsStr)> {
     let name = file.file_name()?.as_bytes();

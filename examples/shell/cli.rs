@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
-use super::{complain, end, number, say};
+use super::{failure, note, number, write_stdout};
 
 /// The command line of a tool that reads its options into `O`.
 pub(crate) struct Cli<O> {
@@ -118,6 +118,12 @@ impl<O: Default + 'static> Cli<O> {
         })
     }
 
+    /// The flag of a tool that has a progress bar.
+    pub(crate) fn progress(self, set: impl Fn(&mut O) + 'static) -> Self {
+        let help = "shows a bar, if standard error is a terminal";
+        self.flag("--progress", help, set)
+    }
+
     /// A flag that the help does not show: another name for one that it does.
     pub(crate) fn hidden(self, name: &'static str, set: fn(&mut O)) -> Self {
         self.flag(name, "", set)
@@ -176,23 +182,27 @@ impl<O: Default + 'static> Cli<O> {
         self
     }
 
-    /// Reads the command line of this process: `finish` gets the options, and the other arguments in
-    /// their order. After a request for help or for the version, and after a wrong call, there is
-    /// nothing left to do: the tool ends with this status.
-    pub(crate) fn read<P>(
+    /// Reads the command line of this process, and works by it. `finish` gets the options, and the other
+    /// arguments in their order. After a request for help or for the version, and after a wrong call,
+    /// there is no work.
+    pub(crate) fn run<P>(
         &self,
         finish: impl FnOnce(O, Vec<OsString>) -> Result<P, String>,
-    ) -> Result<P, ExitCode> {
+        work: impl FnOnce(P) -> ExitCode,
+    ) -> ExitCode {
         let read = match self.parse(lexopt::Parser::from_env()) {
             Ok(Parsed::Options(options, others)) => finish(options, others),
-            Ok(Parsed::Help) => return Err(print(&self.help())),
-            Ok(Parsed::Version) => return Err(print(VERSION)),
+            Ok(Parsed::Help) => return print(&self.help()),
+            Ok(Parsed::Version) => return print(VERSION),
             Err(error) => Err(error.to_string()),
         };
-        read.map_err(|error| {
-            complain(format_args!("{error} (see --help)"));
-            ExitCode::from(2)
-        })
+        match read {
+            Ok(options) => work(options),
+            Err(error) => {
+                note(format_args!("{error} (see --help)"));
+                ExitCode::from(2)
+            }
+        }
     }
 
     fn parse(&self, mut args: lexopt::Parser) -> Result<Parsed<O>, lexopt::Error> {
@@ -327,8 +337,8 @@ fn wrapped(text: &str, indent: usize) -> String {
 }
 
 fn print(text: &str) -> ExitCode {
-    say(format!("{text}\n").as_bytes())
-        .map_or_else(|error| end(&error, None), |()| ExitCode::SUCCESS)
+    write_stdout(format!("{text}\n").as_bytes())
+        .map_or_else(|error| failure(&error, None), |()| ExitCode::SUCCESS)
 }
 
 /// The two places that a tool works between.

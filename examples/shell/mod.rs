@@ -31,7 +31,7 @@ pub(crate) use signals::{Interrupted, on_signal, signal_status};
 pub(crate) const UNREAD: u8 = 128 + SIGPIPE as u8;
 
 /// Writes a line to standard error, under the name of the tool.
-pub(crate) fn complain(line: fmt::Arguments<'_>) {
+pub(crate) fn note(line: fmt::Arguments<'_>) {
     write_stderr(format!("{}: {line}\n", env!("CARGO_CRATE_NAME")));
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn write_stderr(text: String) {
 }
 
 /// Writes to standard output, and waits for room also if that is set not to block.
-pub(crate) fn say(text: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_stdout(text: &[u8]) -> Result<(), Error> {
     write_all(fs::stdout()?, Bytes::copy_from_slice(text))
         .map_err(|error| error.during("write to", "stdout"))
 }
@@ -64,9 +64,9 @@ fn write_all(mut sink: FileSink, text: Bytes) -> Result<(), Error> {
 
 /// Tells that standard input is a terminal, where a tool is about to read it: without that it would
 /// look as if it hung.
-pub(crate) fn mention_terminal() {
+pub(crate) fn note_terminal() {
     if stdin().is_terminal() {
-        complain(format_args!(
+        note(format_args!(
             "reading standard input from the terminal; Ctrl-D on a line of its own ends it"
         ));
     }
@@ -88,14 +88,14 @@ pub(crate) fn under_signals<R>(work: impl FnOnce(&CancelToken) -> R) -> Result<R
 
 /// Prints an error, with what to try where that is clear, and makes the exit status of it. If the
 /// reader of standard output needs no more, as `head`, nothing is printed.
-pub(crate) fn end(error: &Error, hint: Option<String>) -> ExitCode {
+pub(crate) fn failure(error: &Error, hint: Option<String>) -> ExitCode {
     if !is_unread(error) {
-        complain(format_args!("{error:#}"));
+        note(format_args!("{error:#}"));
         for other in error.others() {
-            complain(format_args!("  and then: {other:#}"));
+            note(format_args!("  and then: {other:#}"));
         }
         if let Some(hint) = hint.or_else(|| self::hint(error).map(str::to_owned)) {
-            complain(format_args!("  {hint}"));
+            note(format_args!("  {hint}"));
         }
     }
     status(error)

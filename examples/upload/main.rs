@@ -43,15 +43,12 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let read = cli().read(|mut options, others| {
+    let finish = |mut options: Options, others| {
         let directory = at_most_one(others)?.filter(|directory| !directory.is_empty());
         options.directory = directory.ok_or("DIRECTORY is wanted")?.into();
         Ok(options)
-    });
-    match read {
-        Ok(options) => web::exit_code(serve(options)),
-        Err(status) => status,
-    }
+    };
+    cli().run(finish, |options| web::exit_code(serve(options)))
 }
 
 fn cli() -> Cli<Options> {

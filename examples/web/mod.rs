@@ -188,7 +188,7 @@ fn connections(count: impl TryInto<u64>) -> String {
 pub(crate) fn exit_code(outcome: Result<Option<Interrupted>, Error>) -> ExitCode {
     match outcome {
         Ok(signal) => signal.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signal.status())),
-        Err(error) => shell::end(&error, hint(&error).map(str::to_owned)),
+        Err(error) => shell::failure(&error, hint(&error).map(str::to_owned)),
     }
 }
 
