@@ -1,4 +1,4 @@
-//! A stream of events (server-sent events): what anybody posts, every page that is open shows.
+//! A stream of events (server-sent events): what is posted, every page that is open shows.
 //!
 //! ```text
 //! cargo run --release --example events
@@ -6,50 +6,25 @@
 //! curl -d hello http://127.0.0.1:8080/events
 //! ```
 
-#[path = "shell/asked.rs"]
-mod asked;
-#[path = "shell/number.rs"]
-mod number;
 mod shell;
 mod web;
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use highwater::http::files::plan::Plan;
-use highwater::http::{Limits, Method, Request, Response, Sent, Server, StatusCode};
+use highwater::http::{Limits, Method, Request, Response, Sent, StatusCode};
 use highwater::{
-    BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast, net,
+    BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast,
 };
 
-use asked::asked;
-use number::given;
 use shell::Interrupted;
-use web::Answered;
-
-const HELP: &str = "\
-A stream of events over HTTP/1.1, which browsers know as EventSource.
-
-usage: events [options]
-
-  GET  /        a page that shows the events
-  GET  /events  the events, for as long as one listens
-  POST /events  makes its body, a text of any lines, an event
-
-options
-  --listen HOST:PORT  where, or a port of this machine alone [127.0.0.1:8080]; 0 takes a free one
-  --connections N     so many listeners at once; others wait to be accepted [1000]
-  --behind N          a listener may be so many events behind; then it misses the oldest, and is
-                      told how many [64]
-  --quiet SECONDS     after so long without an event a comment is sent, so that a listener who has
-                      gone is noticed [15]
-  --no-log            no line on standard error for each request
-  --help, --version
-
-exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM, 129 after
-SIGHUP";
+use shell::cli::{COUNT, Cli, Unit};
+use shell::number;
+use web::Logged;
 
 const PAGE: &str = "<!doctype html><meta charset=utf-8><title>events</title>
 <h1>events</h1><form><input autofocus><button>post</button></form><ol></ol><script>
@@ -68,51 +43,53 @@ document.forms[0].onsubmit = event => {
 const LONGEST: usize = 64 * 1024;
 
 /// What the command line asks for.
+#[derive(Default)]
 struct Options {
-    listen: String,
-    connections: usize,
+    common: web::Common,
     behind: usize,
     quiet: Duration,
-    logged: bool,
 }
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
+    let finish = |options, others: Vec<_>| match others.first() {
+        Some(other) => Err(format!("unexpected argument {other:?}")),
+        None => Ok(options),
     };
-    web::exit_code(serve(&options))
+    cli().run(finish, |options| web::exit_code(serve(&options)))
 }
 
-fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
-
-    let mut options = Options {
-        listen: "127.0.0.1:8080".to_owned(),
-        connections: 1000,
-        behind: 64,
-        quiet: Duration::from_secs(15),
-        logged: true,
-    };
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("listen") => options.listen = given(&mut args, "--listen", web::place)?,
-            Long("connections") => {
-                options.connections = given(&mut args, "--connections", number::count)?;
-            }
-            Long("behind") => options.behind = given(&mut args, "--behind", number::count)?,
-            Long("quiet") => options.quiet = given(&mut args, "--quiet", a_while)?,
-            Long("no-log") => options.logged = false,
-            Long("help") | Short('h') => return Ok(None),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Some(options))
+fn cli() -> Cli<Options> {
+    let summary = "A stream of events over HTTP/1.1, which browsers read with EventSource.";
+    let cli = Cli::<Options>::new(summary, "[options]")
+        .about(
+            "  GET  /        a page that shows the events
+  GET  /events  the events, for as long as the client listens
+  POST /events  makes its body, a text of any lines, an event",
+        )
+        .value(
+            "--behind",
+            COUNT,
+            "a client may be this many events behind; then it misses the oldest, and gets an event with \
+             their count",
+            |it, behind| it.behind = behind,
+        )
+        .default("64")
+        .value(
+            "--quiet",
+            QUIET,
+            "after this time without an event a comment is sent, so that a client that has gone is noticed",
+            |it, quiet| it.quiet = quiet,
+        )
+        .default("15");
+    web::with_common(cli, "1000", |it| &mut it.common)
 }
+
+const QUIET: Unit<Duration> = Unit::new("SECONDS", quiet);
 
 /// A time that is long enough to be waited for, so that not all that is sent is comments.
-fn a_while(text: &str) -> Result<Duration, String> {
-    match number::seconds(text)? {
+fn quiet(text: &OsStr) -> Result<Duration, String> {
+    let text = text.to_string_lossy();
+    match number::seconds(&text)? {
         time if time < SHORTEST => Err(format!(
             "`{text}` is too short: {} at least",
             SHORTEST.as_secs_f64()
@@ -125,21 +102,18 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Serves until a signal comes, and gives back which.
 fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
-    let door = net::Server::bind(options.listen.as_str())?
-        .connections(options.connections)
-        .grace(Duration::from_secs(5));
-    let limits = Limits::default().body_bytes(LONGEST as u64);
     let stage = Stage {
         events: Mutex::new(broadcast(HighWaterMark::items(options.behind)).keep_open()),
         policy: BranchPolicy::DropOldest(options.behind),
         quiet: options.quiet,
     };
-    let answer = move |request: Request, response: Response| stage.answer(request, response);
-    let server = Server::on(door).limits(limits);
-    web::run(server, "events", options.logged, answer)
+    let limits = Limits::default().body_bytes(LONGEST as u64);
+    let server = options.common.bind()?.limits(limits);
+    let respond = move |request: Request, response: Response| stage.respond(request, response);
+    options.common.run(server, "events", respond)
 }
 
-/// Where events come from, and who listens.
+/// Where events come from, and the clients that listen.
 struct Stage {
     events: Mutex<Broadcast<Arc<str>>>,
     policy: BranchPolicy,
@@ -147,7 +121,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn answer(&self, request: Request, mut response: Response) -> Result<Answered, Error> {
+    fn respond(&self, request: Request, mut response: Response) -> Result<Logged, Error> {
         let method = request.method();
         match (method, request.path()) {
             (&Method::GET | &Method::HEAD, "/") => {
@@ -172,22 +146,22 @@ impl Stage {
         }
     }
 
-    fn post(&self, mut request: Request, response: Response) -> Result<Answered, Error> {
+    fn post(&self, mut request: Request, response: Response) -> Result<Logged, Error> {
         let body = request.body().to_bytes(LONGEST)?;
         let Ok(event) = std::str::from_utf8(&body) else {
-            let said = "an event is text, in UTF-8\n";
-            return text(response, StatusCode::BAD_REQUEST, said);
+            let message = "an event is text, in UTF-8\n";
+            return text(response, StatusCode::BAD_REQUEST, message);
         };
         let event = Arc::from(event);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        // It never waits: a listener that is too far behind misses something.
+        // It never waits: a client that is too far behind misses something.
         events.write(event)?;
         drop(events);
         text(response, StatusCode::NO_CONTENT, "")
     }
 
-    /// Sends what comes, until whoever listens has gone.
-    fn listen(&self, request: &Request, mut response: Response) -> Result<Answered, Error> {
+    /// Sends what comes, until the client has gone.
+    fn listen(&self, request: &Request, mut response: Response) -> Result<Logged, Error> {
         response.header("content-type", "text/event-stream")?;
         response.header("cache-control", "no-store")?;
         if request.method() == Method::HEAD {
@@ -243,14 +217,14 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Ends a stream of events.
-fn end(out: Writable<Bytes, Sent>) -> Result<Answered, Error> {
+fn end(out: Writable<Bytes, Sent>) -> Result<Logged, Error> {
     let bytes = out.finish()?.bytes();
     let status = StatusCode::OK;
-    Ok(Answered { status, bytes })
+    Ok(Logged { status, bytes })
 }
 
-fn text(response: Response, status: StatusCode, text: &'static str) -> Result<Answered, Error> {
+fn text(response: Response, status: StatusCode, text: &'static str) -> Result<Logged, Error> {
     response.status(status).send(text)?;
     let bytes = text.len() as u64;
-    Ok(Answered { status, bytes })
+    Ok(Logged { status, bytes })
 }

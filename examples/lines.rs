@@ -4,10 +4,6 @@
 //! cargo run --release --example lines -- --count --matching bytes Cargo.toml
 //! ```
 
-#[path = "shell/asked.rs"]
-mod asked;
-#[path = "shell/number.rs"]
-mod number;
 mod shell;
 
 use std::ffi::OsString;
@@ -24,31 +20,11 @@ use highwater::{
 };
 use memchr::memmem::Finder;
 
-use asked::asked;
-use shell::{UNREAD, complain};
-
-const HELP: &str = "\
-Writes the lines of each FILE, or of standard input, and holds a few hundred kilobytes of them.
-
-usage: lines [options] [FILE...]
-
-A FILE of - is standard input. Lines end with \\n or \\r\\n, and are written with \\n.
-
-options
-  --matching TEXT  only lines that contain TEXT
-  --count          how many lines there are in all, and not the lines
-  --max BYTES      the longest that a line may be; a longer one is an error [1M]
-  --progress       shows a bar, if standard error is a terminal
-  --help, --version
-
-BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers of 1000), and may have
-decimals: 64K, 1.5M, 10MB.
-
-exit status: 0 if there was such a line, 1 if there was none, 2 after an error or for a wrong call,
-130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
-output has gone";
+use shell::cli::{self, Cli};
+use shell::{UNREAD, note};
 
 /// What the command line asks for.
+#[derive(Default)]
 struct Options {
     matching: Vec<u8>,
     count: bool,
@@ -61,76 +37,64 @@ const NONE_FOUND: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    let token = CancelToken::new();
-    let signals = match shell::cancel_on_signal(&token) {
-        Ok(signals) => signals,
-        Err(error) => {
-            complain(format_args!("failed to handle signals: {error}"));
-            return ExitCode::from(FAILED);
+    let finish = |mut options: Options, files| {
+        options.files = files;
+        if options.files.is_empty() {
+            options.files.push("-".into());
         }
+        Ok(options)
     };
+    cli().run(finish, |options| {
+        let outcome = shell::under_signals(|token| filter_all(&options, token)).flatten();
+        ExitCode::from(outcome.unwrap_or_else(|error| failed(None, &error)))
+    })
+}
+
+fn cli() -> Cli<Options> {
+    let summary = "Writes the lines of each FILE, or of standard input, and holds a few hundred kilobytes of them.";
+    Cli::<Options>::new(summary, "[options] [FILE...]")
+        .about("A FILE of - is standard input. Lines end with \\n or \\r\\n, and are written with \\n.")
+        .value(
+            "--matching",
+            cli::text("TEXT"),
+            "only lines that contain TEXT",
+            |it, text| it.matching = text.into_encoded_bytes(),
+        )
+        .flag(
+            "--count",
+            "how many lines there are in all, and not the lines",
+            |it| it.count = true,
+        )
+        .value(
+            "--max",
+            cli::bytes(),
+            "the longest that a line may be; a longer one is an error",
+            |it, max| it.max = max,
+        )
+        .default("1M")
+        .progress(|it| it.progress = true)
+        .status("0 if there was such a line, 1 if there was none, 2 after an error or for a wrong call")
+}
+
+/// Takes each file through the pipeline, and gives the exit status.
+fn filter_all(options: &Options, token: &CancelToken) -> Result<u8, Error> {
     let found = Arc::new(AtomicU64::new(0));
-    let mut failed = None;
+    let mut worst = None;
     for file in &options.files {
-        if let Err(error) = filter(file, &options, &found, &token) {
-            let code = exit_code(&error);
-            // Of a reader that has had enough, as `head` has, there is nothing to be said.
-            if code != UNREAD {
-                tell(file, &error);
-            }
-            failed = Some(code);
-            if code != FAILED {
+        if let Err(error) = filter(file, options, &found, token) {
+            let status = failed(Some(file), &error);
+            worst = Some(status);
+            if status != FAILED {
                 break;
             }
         }
     }
-    signals.close();
     let found = found.load(Ordering::Relaxed);
-    let code = failed.unwrap_or(if found == 0 { NONE_FOUND } else { 0 });
-    if !options.count || code > FAILED {
-        return ExitCode::from(code);
+    let status = worst.unwrap_or(if found == 0 { NONE_FOUND } else { 0 });
+    if options.count && status <= FAILED {
+        shell::write_stdout(format!("{found}\n").as_bytes())?;
     }
-    match shell::say(format!("{found}\n").as_bytes()) {
-        Ok(()) => ExitCode::from(code),
-        Err(error) => {
-            let code = exit_code(&error);
-            if code != UNREAD {
-                complain(format_args!("{error:#}"));
-            }
-            ExitCode::from(code)
-        }
-    }
-}
-
-fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
-
-    let mut options = Options {
-        matching: Vec::new(),
-        count: false,
-        max: lines::MAX_BYTES,
-        progress: false,
-        files: Vec::new(),
-    };
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("matching") => options.matching = args.value()?.into_encoded_bytes(),
-            Long("count") => options.count = true,
-            Long("max") => options.max = number::given(&mut args, "--max", number::bytes)?,
-            Long("progress") => options.progress = true,
-            Long("help") | Short('h') => return Ok(None),
-            Value(file) => options.files.push(file),
-            other => return Err(other.unexpected()),
-        }
-    }
-    if options.files.is_empty() {
-        options.files.push("-".into());
-    }
-    Ok(Some(options))
+    Ok(status)
 }
 
 /// Takes one file through the pipeline.
@@ -141,7 +105,7 @@ fn filter(
     token: &CancelToken,
 ) -> Result<(), Error> {
     let source = open(file)?;
-    // Of what is counted nothing is written before all is read.
+    // A count is written when all was read.
     let sink: Box<dyn Sink<Bytes>> = if options.count {
         Box::new(WriteSink::new(io::sink(), "nowhere"))
     } else {
@@ -170,28 +134,27 @@ fn filter(
 
 fn open(file: &OsString) -> Result<FileSource, Error> {
     if file == "-" {
-        shell::mention_terminal();
+        shell::note_terminal();
         fs::stdin()
     } else {
         fs::read(Path::new(file))
     }
 }
 
-fn exit_code(error: &Error) -> u8 {
-    match (shell::signal_status(error), error.kind()) {
+/// Prints what failed, and of which file, and gives the exit status of it.
+fn failed(file: Option<&OsString>, error: &Error) -> u8 {
+    let status = match (shell::signal_status(error), error.kind()) {
         (Some(status), _) => status,
-        // Only one who reads from us can do that: files and pipes that we read cannot.
+        // Only the reader of standard output can cause that: files and pipes that are read cannot.
         (None, ErrorKind::Io(io::ErrorKind::BrokenPipe)) => UNREAD,
         _ => FAILED,
+    };
+    let name = file.map(|file| file.to_string_lossy());
+    match name.filter(|name| name != "-" && error.stage() != Some(&**name)) {
+        // That reader needs no more, as `head`.
+        _ if status == UNREAD => {}
+        Some(name) => note(format_args!("{name}: {error:#}")),
+        None => note(format_args!("{error:#}")),
     }
-}
-
-/// Says what is wrong with a file, if the error does not name it itself.
-fn tell(file: &OsString, error: &Error) {
-    let name = file.to_string_lossy().into_owned();
-    if error.stage() == Some(&name) || file == "-" {
-        complain(format_args!("{error:#}"));
-    } else {
-        complain(format_args!("{name}: {error:#}"));
-    }
+    status
 }

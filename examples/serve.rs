@@ -1,132 +1,81 @@
-//! Serves a folder over HTTP: ranges, conditions, types, and no way out of the folder.
+//! Serves a directory over HTTP: ranges, conditions, types, and no path out of the directory.
 //!
 //! ```text
 //! cargo run --release --example serve
 //! cargo run --release --example serve -- --listen 0.0.0.0:8080 --progress public
 //! ```
 
-#[path = "shell/asked.rs"]
-mod asked;
-#[path = "shell/number.rs"]
-mod number;
 mod shell;
-#[path = "web/watch.rs"]
-mod watch;
 mod web;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use highwater::Error;
 use highwater::http::files::Folder;
-use highwater::http::{Request, Response, Server};
-use highwater::{Error, net};
+use highwater::http::{Request, Response};
 
-use asked::asked;
-use number::given;
 use shell::Interrupted;
-use watch::Watch;
-
-const HELP: &str = "\
-Serves the files of FOLDER, or of the current one, over HTTP/1.1.
-
-usage: serve [options] [FOLDER]
-
-options
-  --listen HOST:PORT  where, or a port of this machine alone [127.0.0.1:8080]; 0 takes a free one
-  --connections N     so many at once; others wait to be accepted [1000]
-  --index NAME        what a folder is answered with, if it is there [index.html]
-  --no-listing        a folder without an index is not found, in place of a list of what is in it
-  --symlinks          follows symbolic links, but never out of FOLDER
-  --grace SECONDS     lets answers finish for so long after Ctrl-C [5]
-  --progress          says once a second how far each answer is, and how fast it goes
-  --no-log            no line on standard error for each request
-  --help, --version
-
-A client reads at its own speed: what it has not taken waits in the file, not in memory.
-The line of a request has the common log format of web servers.
-
-exit status: 1 if it cannot listen, 2 for a wrong call, 130 after Ctrl-C, 143 after SIGTERM, 129 after
-SIGHUP";
+use shell::cli::{self, Cli, at_most_one};
 
 /// What the command line asks for.
+#[derive(Default)]
 struct Options {
-    listen: String,
-    connections: usize,
+    common: web::Common,
     index: OsString,
-    listing: bool,
+    no_listing: bool,
     symlinks: bool,
-    grace: Duration,
-    progress: bool,
-    logged: bool,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
+    let finish = |mut options: Options, others| {
+        options.directory = at_most_one(others)?.map_or_else(|| ".".into(), PathBuf::from);
+        Ok(options)
     };
-    web::exit_code(serve(&options))
+    cli().run(finish, |options| web::exit_code(serve(&options)))
 }
 
-fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
-
-    let mut options = Options {
-        listen: "127.0.0.1:8080".to_owned(),
-        connections: 1000,
-        index: "index.html".into(),
-        listing: true,
-        symlinks: false,
-        grace: Duration::from_secs(5),
-        progress: false,
-        logged: true,
-        folder: PathBuf::new(),
-    };
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("listen") => options.listen = given(&mut args, "--listen", web::place)?,
-            Long("connections") => {
-                options.connections = given(&mut args, "--connections", number::count)?;
-            }
-            Long("index") => options.index = args.value()?,
-            Long("no-listing") => options.listing = false,
-            Long("symlinks") => options.symlinks = true,
-            Long("grace") => options.grace = given(&mut args, "--grace", number::seconds)?,
-            Long("progress") => options.progress = true,
-            Long("no-log") => options.logged = false,
-            Long("help") | Short('h') => return Ok(None),
-            Value(folder) if options.folder.as_os_str().is_empty() => {
-                options.folder = folder.into();
-            }
-            other => return Err(other.unexpected()),
-        }
-    }
-    if options.folder.as_os_str().is_empty() {
-        options.folder.push(".");
-    }
-    Ok(Some(options))
+fn cli() -> Cli<Options> {
+    let summary = "Serves the files of DIRECTORY, or of the current one, over HTTP/1.1.";
+    let cli = Cli::<Options>::new(summary, "[options] [DIRECTORY]")
+        .value(
+            "--index",
+            cli::text("NAME"),
+            "the file that is sent for a directory, if it is there",
+            |it, name| it.index = name,
+        )
+        .default("index.html")
+        .flag(
+            "--no-listing",
+            "a directory without an index is not found, in place of a list of what is in it",
+            |it| it.no_listing = true,
+        )
+        .flag(
+            "--symlinks",
+            "follows symbolic links, but never out of DIRECTORY",
+            |it| it.symlinks = true,
+        )
+        .about(
+            "A client reads at its own speed: what it has not taken waits in the file, not in memory.",
+        );
+    web::with_common(cli, "1000", |it| &mut it.common)
 }
 
 /// Serves until a signal comes, and gives back which.
 fn serve(options: &Options) -> Result<Option<Interrupted>, Error> {
-    let folder = Folder::open(&options.folder)?
+    let files = Folder::open(&options.directory)?
         .index(&options.index)
-        .listing(options.listing)
+        .listing(!options.no_listing)
         .symlinks(options.symlinks)
         .gzip(true);
-    let door = net::Server::bind(options.listen.as_str())?
-        .connections(options.connections)
-        .grace(options.grace);
-    let watch = Watch::start(options.progress)?;
-    let answer = move |request: Request, response: Response| {
-        let _seen = watch.begin(&request);
+    let respond = move |request: Request, response: Response| {
         let (method, uri) = (request.method(), request.uri());
-        let found = folder.prepare(method, uri, request.headers())?;
+        let found = files.prepare(method, uri, request.headers())?;
         web::send(found, method, response)
     };
-    let what = options.folder.display().to_string();
-    web::run(Server::on(door), &what, options.logged, answer)
+    let what = options.directory.display().to_string();
+    let server = options.common.bind()?;
+    options.common.run(server, &what, respond)
 }

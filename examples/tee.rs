@@ -4,16 +4,9 @@
 //! cargo run --release --example tee -- Cargo.lock target/one.copy target/two.copy
 //! ```
 
-#[path = "shell/asked.rs"]
-mod asked;
-#[path = "shell/hash.rs"]
-mod hash;
-#[path = "shell/place.rs"]
-mod place;
 mod shell;
-#[path = "shell/sum.rs"]
-mod sum;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::stdout;
 use std::os::fd::AsFd;
@@ -28,32 +21,13 @@ use highwater::{
     Bytes, CancelToken, Error, ErrorKind, FileId, IntoSink, Sink, Source, fs, pipeline,
 };
 
-use asked::asked;
-use hash::hashed;
-use place::Place;
-use shell::complain;
-use sum::sum_line;
-
-const HELP: &str = "\
-Copies SRC to every DST at once, and writes its SHA-256 to standard output, as sha256sum does.
-
-usage: tee [options] SRC DST [DST...]
-
-SRC is a file, or - for standard input. DST is a file, tcp://HOST:PORT or unix:PATH. The slowest of
-them paces all; a failure of one is a failure of the whole, and says which. No DST may be the same
-file as SRC, or as another DST.
-
-options
-  --append    writes behind what is in a file
-  --progress  shows a bar, if standard error is a terminal
-  --report    says at the end what each stage did, and which one held the others up
-  --help, --version
-
-exit status: 0 if every DST has everything, 1 after an error, 2 for a wrong call, 130 after Ctrl-C,
-143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
-output has gone";
+use shell::cli::Cli;
+use shell::hash::{hashed, sum_line};
+use shell::note;
+use shell::place::Place;
 
 /// What the command line asks for.
+#[derive(Default)]
 struct Options {
     append: bool,
     progress: bool,
@@ -68,62 +42,51 @@ enum To {
     Socket(Address),
 }
 
-/// For how long a peer that has got everything may be silent before its socket is closed.
+/// How long a peer that has got everything may take to close the connection, before it is left.
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    let token = CancelToken::new();
-    let outcome = shell::cancel_on_signal(&token)
-        .map_err(Error::from)
-        .and_then(|signals| {
-            let outcome = tee(&options, &token);
-            signals.close();
-            outcome
-        });
-    let Err(error) = outcome else {
-        return ExitCode::SUCCESS;
-    };
-    shell::end(&error, hint(&error).map(str::to_owned))
+    cli().run(places, |options| {
+        match shell::under_signals(|token| tee(&options, token)).flatten() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => shell::failure(&error, hint(&error)),
+        }
+    })
 }
 
-fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
+fn cli() -> Cli<Options> {
+    let summary = "Copies SRC to every DST at once, and writes its SHA-256 to standard output, as sha256sum does.";
+    Cli::<Options>::new(summary, "[options] SRC DST [DST...]")
+        .about(
+            "SRC is a file, or - for standard input. DST is a file, tcp://HOST:PORT or unix:PATH. The \
+             slowest of them paces all; if one fails all fail, and the error names it. No DST may be the \
+             same file as SRC, or as another DST.",
+        )
+        .flag("--append", "writes behind what is in a file", |it| it.append = true)
+        .progress(|it| it.progress = true)
+        .flag(
+            "--report",
+            "prints at the end what each stage did, and which one held the others up",
+            |it| it.report = true,
+        )
+        .status("0 if every DST has everything, 1 after an error, 2 for a wrong call")
+}
 
-    let (mut append, mut progress, mut report) = (false, false, false);
-    let mut places = Vec::new();
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("append") => append = true,
-            Long("progress") => progress = true,
-            Long("report") => report = true,
-            Long("help") | Short('h') => return Ok(None),
-            Value(place) => places.push(Place::parse(place)?),
-            other => return Err(other.unexpected()),
-        }
+fn places(mut options: Options, others: Vec<OsString>) -> Result<Options, String> {
+    if others.len() < 2 {
+        return Err(format!("SRC and a DST are wanted, {} given", others.len()));
     }
-    if places.len() < 2 {
-        return Err(format!("SRC and a DST are wanted, {} given", places.len()).into());
-    }
-    let from = match places.remove(0) {
+    let mut places = others.into_iter().map(Place::parse);
+    options.from = match places.next().transpose()?.unwrap_or_default() {
         place @ (Place::Standard | Place::Path(_)) => place,
         Place::Connect(address) | Place::Listen(address) => {
-            return Err(
-                format!("SRC is a file or -, not {address}: copy {address} - | tee - DST").into(),
-            );
+            return Err(format!(
+                "SRC is a file or -, not {address}: copy {address} - | tee - DST"
+            ));
         }
     };
-    let to = places.into_iter().map(to).collect::<Result<_, _>>()?;
-    Ok(Some(Options {
-        append,
-        progress,
-        report,
-        from,
-        to,
-    }))
+    options.to = places.map(|place| to(place?)).collect::<Result<_, _>>()?;
+    Ok(options)
 }
 
 fn to(place: Place) -> Result<To, String> {
@@ -142,12 +105,12 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     let source = match &options.from {
         Place::Path(path) => fs::read(path)?,
         _ => {
-            shell::mention_terminal();
+            shell::note_terminal();
             fs::stdin()?
         }
     };
     let bar = shell::bar(options.progress, source.len_hint());
-    let (tell, hash) = mpsc::channel();
+    let (done, hash) = mpsc::channel();
     let sinks: Result<Vec<_>, _> = options
         .to
         .iter()
@@ -156,7 +119,7 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     let mut sinks = sinks?;
     refuse_hash_in(&source, &sinks)?;
     let last = sinks.pop();
-    let mut begun = hashed(pipeline(source).cancel_with(token), tell);
+    let mut begun = hashed(pipeline(source).cancel_with(token), done);
     for sink in sinks {
         begun = begun.tee(sink);
     }
@@ -170,20 +133,20 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     bar.finish_and_clear();
     let report = outcome?;
     if options.report {
-        complain(format_args!("\n{report}"));
+        note(format_args!("\n{report}"));
     }
     if let Ok(hash) = hash.recv() {
         let name = match &options.from {
             Place::Path(path) => path.as_os_str(),
             _ => "-".as_ref(),
         };
-        shell::say(&sum_line(&hash, name))?;
+        shell::write_stdout(&sum_line(&hash, name))?;
     }
     Ok(())
 }
 
-/// The hash would be written into what was copied. That sinks and source are not the same file is seen
-/// by the pipeline.
+/// Refuses to write the hash into what was copied. That sinks and source are not the same file is
+/// checked by the pipeline.
 fn refuse_hash_in(source: &FileSource, sinks: &[Box<dyn Sink<Bytes>>]) -> Result<(), Error> {
     let stdout = File::from(stdout().as_fd().try_clone_to_owned()?).metadata()?;
     let id = FileId::of(&stdout).filter(|_| stdout.is_file());
@@ -191,8 +154,8 @@ fn refuse_hash_in(source: &FileSource, sinks: &[Box<dyn Sink<Bytes>>]) -> Result
     let files = source.files().into_iter().map(Some);
     for (file, name) in files.map(|file| (file, source.name())).chain(sinks) {
         if id.is_some() && file == id {
-            let said = format!("it gets the hash, and is the same file as `{name}`");
-            return Err(Error::new(ErrorKind::InvalidInput, said).during("write to", "stdout"));
+            let message = format!("it gets the hash, and is the same file as `{name}`");
+            return Err(Error::new(ErrorKind::InvalidInput, message).during("write to", "stdout"));
         }
     }
     Ok(())
@@ -210,13 +173,7 @@ fn open(to: &To, options: &Options, token: &CancelToken) -> Result<Box<dyn Sink<
 }
 
 /// What to try, where that is clear.
-fn hint(error: &Error) -> Option<&'static str> {
-    use std::io::ErrorKind as Io;
-
-    Some(match error.kind() {
-        ErrorKind::Io(Io::ConnectionRefused) => "is somebody listening there?",
-        ErrorKind::Io(Io::IsADirectory) => "that is a folder: name a file in it",
-        ErrorKind::Io(Io::StorageFull) => "make room, then try again",
-        _ => return None,
-    })
+fn hint(error: &Error) -> Option<String> {
+    let is_directory = error.kind() == ErrorKind::Io(std::io::ErrorKind::IsADirectory);
+    is_directory.then(|| "that is a directory: name a file in it".to_owned())
 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use highwater::fs::FileSource;
+use highwater::fs::{FileSink, FileSource};
 use highwater::net::{Address, Connect, Listener, Socket};
 use highwater::{Bytes, CancelToken, Error, IntoSink, IntoSource, READ_BYTES, Sink, Source, fs};
 
 use crate::options::Options;
-use crate::place::Place;
-use crate::shell::{self, complain};
+use crate::shell::place::Place;
+use crate::shell::{self, note};
 
-/// For how long a peer that has got everything may say nothing, before it is left without its end.
+/// How long a peer that has got everything may take to close the connection, before it is left.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Boxes one of several ends, which are of different types.
+/// Boxes one of several ends, which have different types.
 fn boxed_source(source: impl Source<Bytes> + 'static) -> Box<dyn Source<Bytes>> {
     Box::new(source)
 }
@@ -28,21 +28,24 @@ pub(crate) fn open_source(
 ) -> Result<Box<dyn Source<Bytes>>, Error> {
     let socket = match &options.from {
         Place::Standard => {
-            shell::mention_terminal();
+            shell::note_terminal();
             return Ok(boxed_source(file_source(fs::stdin()?, options)));
         }
         Place::Path(path) => return Ok(boxed_source(file_source(fs::read(path)?, options))),
         Place::Connect(address) => connect(address, options, token)?,
         Place::Listen(address) => accept(address, options, token)?,
     };
-    // Not one half of it: the other one, dropped unfinished, would reset the connection.
+    // The whole socket: the other half, dropped unfinished, would reset the connection.
     Ok(boxed_source(
         socket.into_source().chunk_bytes(chunk_bytes(options)),
     ))
 }
 
 fn file_source(file: FileSource, options: &Options) -> FileSource {
-    let file = file.chunk_bytes(chunk_bytes(options));
+    let mut file = file.chunk_bytes(chunk_bytes(options));
+    if let Some(timeout) = options.idle_timeout {
+        file = file.idle_timeout(timeout);
+    }
     if options.stable { file.stable() } else { file }
 }
 
@@ -51,14 +54,14 @@ pub(crate) fn open_sink(
     token: &CancelToken,
 ) -> Result<Box<dyn Sink<Bytes>>, Error> {
     let socket = match &options.to {
-        Place::Standard => return Ok(boxed_sink(fs::stdout()?)),
+        Place::Standard => return Ok(boxed_sink(file_sink(fs::stdout()?, options))),
         Place::Path(path) => {
             let file = if options.append {
                 fs::append(path)?
             } else {
                 fs::create(path)?
             };
-            return Ok(boxed_sink(if options.sync { file.sync() } else { file }));
+            return Ok(boxed_sink(file_sink(file, options)));
         }
         Place::Connect(address) => connect(address, options, token)?,
         Place::Listen(address) => accept(address, options, token)?,
@@ -66,8 +69,15 @@ pub(crate) fn open_sink(
     Ok(boxed_sink(socket.into_sink().linger(SILENCE)))
 }
 
+fn file_sink(mut file: FileSink, options: &Options) -> FileSink {
+    if let Some(timeout) = options.idle_timeout {
+        file = file.idle_timeout(timeout);
+    }
+    if options.sync { file.sync() } else { file }
+}
+
 /// No more than the mark at once, and under a limit no more than a tenth of a second's worth; but
-/// a page, or system calls would be all there is.
+/// a page at least, or most of the time would go into system calls.
 fn chunk_bytes(options: &Options) -> usize {
     let paced = options.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit / 10).unwrap_or(usize::MAX)
@@ -94,7 +104,7 @@ fn accept(address: &Address, options: &Options, token: &CancelToken) -> Result<S
     if let Some(timeout) = options.idle_timeout {
         listener = listener.idle_timeout(timeout);
     }
-    complain(format_args!(
+    note(format_args!(
         "listening on tcp://{}",
         listener.local_addr()?
     ));

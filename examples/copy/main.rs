@@ -4,49 +4,29 @@
 //! cargo run --release --example copy -- --report Cargo.toml /tmp/copy
 //! ```
 
-#[path = "../shell/asked.rs"]
-mod asked;
 mod ends;
-#[path = "../shell/number.rs"]
-mod number;
 mod options;
-#[path = "../shell/place.rs"]
-mod place;
 #[path = "../shell/mod.rs"]
 mod shell;
 
 use std::env;
-use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use highwater::{CancelToken, Error, ErrorKind, Progress, Report, Source, pipeline};
 use indicatif::HumanBytes;
 
-use asked::asked;
 use ends::{open_sink, open_source};
-use options::{HELP, Options, parse};
-use place::Place;
-use shell::complain;
+use options::Options;
+use shell::note;
+use shell::place::Place;
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    let token = CancelToken::new();
-    let signals = match shell::cancel_on_signal(&token) {
-        Ok(signals) => signals,
-        Err(error) => {
-            complain(format_args!("failed to handle signals: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = copy(&options, &token);
-    signals.close();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => shell::end(&error, hint(&options, &error)),
-    }
+    options::run(
+        |options| match shell::under_signals(|token| copy(&options, token)).flatten() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => shell::failure(&error, hint(&options, &error)),
+        },
+    )
 }
 
 fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
@@ -74,13 +54,13 @@ fn copy(options: &Options, token: &CancelToken) -> Result<(), Error> {
         Err(failure) => (failure.report, Some(failure.error)),
     };
     if options.report {
-        tell(&report);
+        print(&report);
     }
     match error {
         None => Ok(()),
         Some(error) if shell::is_unread(&error) => Err(error),
         Some(error) => {
-            complain(format_args!(
+            note(format_args!(
                 "{} bytes were confirmed by {}",
                 report.bytes(),
                 sink_name(&report)
@@ -94,11 +74,10 @@ fn sink_name(report: &Report) -> &str {
     report.stages().last().map_or("the sink", |sink| &sink.name)
 }
 
-fn tell(report: &Report) {
-    let _ = writeln!(stderr(), "{report}");
-    if let Some(path) = report.path() {
-        let _ = writeln!(stderr(), "path: {path}");
-    }
+fn print(report: &Report) {
+    let path = report.path();
+    let path = path.map(|path| format!("path: {path}\n"));
+    shell::write_stderr(format!("{report}\n{}", path.unwrap_or_default()));
 }
 
 /// What to try, where that is clear.
@@ -111,42 +90,38 @@ fn hint(options: &Options, error: &Error) -> Option<String> {
     Some(match kind {
         Io::NotFound => {
             let here = env::current_dir().ok()?;
-            format!("paths are taken from {}", here.display())
+            format!("relative paths start at {}", here.display())
         }
-        Io::IsADirectory if is_folder(&options.from) => {
-            "a folder cannot be copied; name a file in it, or pack it: tar -c FOLDER | copy - DST"
+        Io::IsADirectory if is_directory(&options.from) => {
+            "a directory cannot be copied; name a file in it, or pack it: tar -c DIRECTORY | copy - DST"
                 .to_owned()
         }
         Io::IsADirectory => format!(
-            "DST is a folder: name the file in it, such as {}",
+            "DST is a directory: name the file in it, such as {}",
             inside(options)
         ),
-        Io::ConnectionRefused => "is somebody listening there?".to_owned(),
         Io::StorageFull => {
-            let missing = "make room, then copy again";
-            error.offset().map_or_else(
-                || missing.to_owned(),
-                |at| format!("{} were written; {missing}", HumanBytes(at)),
-            )
+            let written = HumanBytes(error.offset()?);
+            format!("{written} were written; make room, then copy again")
         }
         _ => return None,
     })
 }
 
-fn is_folder(place: &Place) -> bool {
+fn is_directory(place: &Place) -> bool {
     matches!(place, Place::Path(path) if path.is_dir())
 }
 
-/// The file in the folder DST that has the name of SRC.
+/// The file in the directory DST that has the name of SRC.
 fn inside(options: &Options) -> String {
-    let Place::Path(folder) = &options.to else {
+    let Place::Path(directory) = &options.to else {
         return options.to.to_string();
     };
     let name = match &options.from {
         Place::Path(from) => from.file_name(),
         _ => None,
     };
-    folder
+    directory
         .join(name.unwrap_or_else(|| "FILE".as_ref()))
         .display()
         .to_string()

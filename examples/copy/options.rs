@@ -1,49 +1,18 @@
-//! What a copy is asked for.
+//! The command line of a copy.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use highwater::{HighWaterMark, InBytes};
 
-use crate::number;
-use crate::place::Place;
-
-pub(crate) const HELP: &str = "\
-Copies SRC to DST, holding no more in memory than the high-water mark and one chunk.
-
-usage: copy [options] SRC DST
-
-SRC and DST are each one of
-  PATH                    a file, a pipe or a device
-  -                       standard input, standard output
-  tcp://HOST:PORT         connects
-  unix:PATH               connects to a Unix socket
-  tcp-listen://HOST:PORT  waits for one peer to connect; port 0 takes a free one
-
-options
-  --high BYTES               high-water mark: where reading waits for writing [256K]
-  --low BYTES                low-water mark: where reading goes on [half of high]
-  --limit BYTES              reads no more than so many in a second
-  --connect-timeout SECONDS  gives up connecting
-  --idle-timeout SECONDS     gives up on a peer that moves no byte for so long
-  --stable                   promises that nobody changes SRC meanwhile, so that the kernel may
-                             send it as it is, which takes less of the processor
-  --buffered                 reads and writes, also where the kernel could copy by itself
-  --append                   writes behind what is in DST
-  --sync                     finishes only when DST is on the disk
-  --progress                 shows a bar, if standard error is a terminal
-  --report                   says what each stage did, and which way the bytes took, on
-                             standard error
-  --help, --version
-
-BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers of 1000), and may have
-decimals: 64K, 1.5M, 10MB.
-
-exit status: 0 if DST has confirmed everything, 1 if it has not, 2 for a wrong call,
-130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if the reader of standard
-output has gone";
+use crate::shell::cli::{Cli, SECONDS, bytes, some_bytes, two};
+use crate::shell::place::Place;
 
 /// What the command line asks for.
+#[derive(Default)]
 pub(crate) struct Options {
+    high: Option<usize>,
+    low: Option<usize>,
     pub(crate) mark: HighWaterMark<InBytes>,
     pub(crate) limit: Option<u64>,
     pub(crate) connect_timeout: Option<Duration>,
@@ -58,58 +27,88 @@ pub(crate) struct Options {
     pub(crate) to: Place,
 }
 
-pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
-
-    let (mut high, mut low) = (None, None);
-    let (mut limit, mut connect_timeout, mut idle_timeout) = (None, None, None);
-    let (mut stable, mut append, mut sync) = (false, false, false);
-    let (mut buffered, mut progress, mut report) = (false, false, false);
-    let mut places = Vec::new();
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("high") => high = Some(number::given(&mut args, "--high", number::bytes)?),
-            Long("low") => low = Some(number::given(&mut args, "--low", number::bytes)?),
-            Long("limit") => limit = Some(number::given(&mut args, "--limit", number::some_bytes)?),
-            Long("connect-timeout") => {
-                connect_timeout = Some(number::given(
-                    &mut args,
-                    "--connect-timeout",
-                    number::seconds,
-                )?)
-            }
-            Long("idle-timeout") => {
-                idle_timeout = Some(number::given(&mut args, "--idle-timeout", number::seconds)?)
-            }
-            Long("stable") => stable = true,
-            Long("buffered") => buffered = true,
-            Long("append") => append = true,
-            Long("sync") => sync = true,
-            Long("progress") => progress = true,
-            Long("report") => report = true,
-            Long("help") | Short('h') => return Ok(None),
-            Value(place) => places.push(Place::parse(place)?),
-            other => return Err(other.unexpected()),
+pub(crate) fn run(work: impl FnOnce(Options) -> ExitCode) -> ExitCode {
+    let finish = |mut options: Options, others| {
+        [options.from, options.to] = two("SRC and DST", others, Place::parse)?;
+        // One that was not asked for is left to the library, which then may copy in the kernel with
+        // more than that on the way.
+        options.mark = match options.high {
+            Some(high) => HighWaterMark::bytes(high),
+            None => HighWaterMark::default(),
+        };
+        if let Some(low) = options.low {
+            let mark = options.mark.low(low);
+            options.mark = mark.map_err(|error| error.to_string())?;
         }
-    }
-    let [from, to] = <[Place; 2]>::try_from(places)
-        .map_err(|places| format!("SRC and DST are wanted, {} given", places.len()))?;
-    let mut mark = high.map_or_else(HighWaterMark::default, HighWaterMark::bytes);
-    if let Some(low) = low {
-        mark = mark.low(low).map_err(|error| error.to_string())?;
-    }
-    Ok(Some(Options {
-        mark,
-        limit,
-        connect_timeout,
-        idle_timeout,
-        stable,
-        buffered,
-        append,
-        sync,
-        progress,
-        report,
-        from,
-        to,
-    }))
+        Ok(options)
+    };
+    cli().run(finish, work)
+}
+
+fn cli() -> Cli<Options> {
+    let summary =
+        "Copies SRC to DST, holding no more in memory than the high-water mark and one chunk.";
+    Cli::<Options>::new(summary, "[options] SRC DST")
+        .about(
+            "SRC and DST are each one of
+  PATH                    a file, a pipe or a device
+  -                       standard input, standard output
+  tcp://HOST:PORT         connects
+  unix:PATH               connects to a Unix socket
+  tcp-listen://HOST:PORT  waits for one peer to connect; port 0 takes a free one",
+        )
+        .value(
+            "--high",
+            bytes(),
+            "high-water mark: where reading waits for writing [256K]",
+            |it, high| it.high = Some(high),
+        )
+        .value(
+            "--low",
+            bytes(),
+            "low-water mark: where reading goes on [half of high]",
+            |it, low| it.low = Some(low),
+        )
+        .value(
+            "--limit",
+            some_bytes(),
+            "reads no more than this many bytes in a second",
+            |it, limit| it.limit = Some(limit),
+        )
+        .value(
+            "--connect-timeout",
+            SECONDS,
+            "gives up connecting after this time",
+            |it, timeout| it.connect_timeout = Some(timeout),
+        )
+        .value(
+            "--idle-timeout",
+            SECONDS,
+            "gives up when a peer, a pipe, a terminal or a device moves no byte for this time",
+            |it, timeout| it.idle_timeout = Some(timeout),
+        )
+        .flag(
+            "--stable",
+            "promises that SRC does not change meanwhile, so that the kernel may send it as it is, \
+             which takes less processor time",
+            |it| it.stable = true,
+        )
+        .flag(
+            "--buffered",
+            "reads and writes, also where the kernel could copy by itself",
+            |it| it.buffered = true,
+        )
+        .flag("--append", "writes behind what is in DST", |it| {
+            it.append = true
+        })
+        .flag("--sync", "finishes only when DST is on the disk", |it| {
+            it.sync = true
+        })
+        .progress(|it| it.progress = true)
+        .flag(
+            "--report",
+            "prints to standard error what each stage did, and how the bytes were copied",
+            |it| it.report = true,
+        )
+        .status("0 if DST has confirmed everything, 1 if it has not, 2 for a wrong call")
 }

@@ -4,20 +4,16 @@
 //! cargo run --release --example gzip -- -k -p 2 Cargo.lock
 //! ```
 
-#[path = "../shell/asked.rs"]
-mod asked;
-#[path = "../shell/number.rs"]
-mod number;
+mod messages;
 mod options;
 mod output;
 #[path = "../shell/mod.rs"]
 mod shell;
 mod stage;
-mod told;
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
-use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{IsTerminal, stdin, stdout};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,47 +21,43 @@ use std::process::ExitCode;
 use highwater::gzip::Corrupt;
 use highwater::{Bytes, CancelToken, Error, ErrorKind, Sink, WriteSink, fs};
 
-use asked::asked;
-use options::{HELP, Options, parse};
+use messages::{Ratio, Table, frame_bytes};
+use options::Options;
 use output::{Output, stem, target, with_suffix};
-use shell::complain;
+use shell::note;
 use stage::{Moved, through};
-use told::{Ratio, Table, frame_bytes};
 
 fn main() -> ExitCode {
-    let options = match asked(HELP, parse) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    let token = CancelToken::new();
-    let signals = match shell::cancel_on_signal(&token) {
-        Ok(signals) => signals,
-        Err(error) => {
-            complain(format_args!("failed to handle signals: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
+    options::run(
+        |options| match shell::under_signals(|token| take_all(&options, token)) {
+            Ok(status) => status,
+            Err(error) => shell::failure(&error, None),
+        },
+    )
+}
+
+/// Takes one file after the other, and gives the exit status.
+fn take_all(options: &Options, token: &CancelToken) -> ExitCode {
     let mut work = Work {
-        options: &options,
-        token,
+        options,
+        token: token.clone(),
         table: Table::default(),
         status: None,
     };
-    let outcome = options.files.iter().try_for_each(|file| work.take(file));
-    let outcome = outcome.and_then(|()| {
-        let ended = work.table.end(&options);
+    let taken = options.files.iter().try_for_each(|file| work.take(file));
+    let outcome = taken.and_then(|()| {
+        let ended = work.table.end(options);
         ended.map_err(|error| work.failed("stdout", &error).unwrap_or(ExitCode::FAILURE))
     });
-    signals.close();
     match outcome {
         Ok(()) => ExitCode::from(work.status.unwrap_or(0)),
         Err(status) => status,
     }
 }
 
-/// Why there is nothing new of a file.
+/// Why nothing was made of a file.
 pub(crate) enum Trouble {
-    /// It was left as it is, and that is no failure. What is said names it.
+    /// It was left as it is, and that is no failure. The message names it.
     Ignored(String),
     Failed(Error),
 }
@@ -97,19 +89,18 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Does a file of the command line, and says so if it cannot. What breaks everything off is a
-    /// status.
+    /// Takes a file of the command line, and prints a failure. One that ends everything is a status.
     fn take(&mut self, name: &OsStr) -> Result<(), ExitCode> {
         if name == "-" {
             let outcome = self.standard();
-            return self.tell("stdin", outcome);
+            return self.print("stdin", outcome);
         }
         let path = self.find(name.into());
         if path.is_dir() && self.options.recursive {
-            return self.folder(&path);
+            return self.directory(&path);
         }
         let outcome = self.file(&path);
-        self.tell(&path.display().to_string(), outcome)
+        self.print(&path.display().to_string(), outcome)
     }
 
     /// To decompress `name` also does `name.gz`.
@@ -122,39 +113,39 @@ impl Work<'_> {
         path
     }
 
-    /// Does every file in a folder that is there now, and in its folders.
-    fn folder(&mut self, folder: &Path) -> Result<(), ExitCode> {
-        let names = std::fs::read_dir(folder).and_then(|entries| {
+    /// Takes every file that is in a directory now, and in the directories in it.
+    fn directory(&mut self, directory: &Path) -> Result<(), ExitCode> {
+        let names = std::fs::read_dir(directory).and_then(|entries| {
             let paths = entries.map(|entry| entry.map(|entry| entry.path()));
             paths.collect::<Result<Vec<_>, _>>()
         });
         let mut paths = match names {
             Ok(paths) => paths,
             Err(error) => {
-                return self.tell(&folder.display().to_string(), Err(Trouble::from(error)));
+                return self.print(&directory.display().to_string(), Err(Trouble::from(error)));
             }
         };
         paths.sort();
         for path in paths {
             let is_link = path.is_symlink() && !self.options.force;
             if path.is_dir() && !is_link {
-                self.folder(&path)?;
+                self.directory(&path)?;
             } else if self.options.decompress == stem(self.options, &path).is_some() {
-                // The others are none of its business: in a folder they are not named one by one.
+                // Others in a directory are left as they are, without a message for each.
                 let outcome = self.file(&path);
-                self.tell(&path.display().to_string(), outcome)?;
+                self.print(&path.display().to_string(), outcome)?;
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, name: &str, outcome: Result<(), Trouble>) -> Result<(), ExitCode> {
+    fn print(&mut self, name: &str, outcome: Result<(), Trouble>) -> Result<(), ExitCode> {
         match outcome {
             Ok(()) => Ok(()),
             Err(Trouble::Failed(error)) => self.failed(name, &error).map_or(Ok(()), Err),
-            Err(Trouble::Ignored(said)) => {
+            Err(Trouble::Ignored(message)) => {
                 if !self.options.quiet {
-                    complain(format_args!("{said}"));
+                    note(format_args!("{message}"));
                 }
                 self.status.get_or_insert(IGNORED);
                 Ok(())
@@ -162,15 +153,15 @@ impl Work<'_> {
         }
     }
 
-    /// Tells a failure. Gives a status if it is one of everything.
+    /// Prints a failure. Gives a status if it ends everything.
     fn failed(&mut self, name: &str, error: &Error) -> Option<ExitCode> {
         if shell::is_unread(error) {
-            // Of a reader that has had enough, as `head` has, there is nothing to be told.
+            // The reader of standard output needs no more, as `head`.
             return Some(shell::status(error));
         }
-        complain(format_args!("{name}: {error:#}"));
+        note(format_args!("{name}: {error:#}"));
         if let Some(hint) = hint(error) {
-            complain(format_args!("  {hint}"));
+            note(format_args!("  {hint}"));
         }
         self.status = Some(FAILED);
         shell::signal_status(error).map(ExitCode::from)
@@ -181,7 +172,7 @@ impl Work<'_> {
         let options = self.options;
         refuse_terminal(options, options.decompress && stdin().is_terminal())?;
         let sink = sink(options, None)?;
-        shell::mention_terminal();
+        shell::note_terminal();
         let moved = through(options, &self.token, None, fs::stdin()?, sink)?;
         let frame = frame_bytes(options, None);
         self.done("stdin", None, moved, frame, "stdout")
@@ -191,8 +182,8 @@ impl Work<'_> {
         let options = self.options;
         if file.is_dir() {
             let name = file.display();
-            let said = format!("{name} is a directory -- ignored: -r takes what is in it");
-            return Err(Trouble::Ignored(said));
+            let message = format!("{name} is a directory -- ignored: -r takes what is in it");
+            return Err(Trouble::Ignored(message));
         }
         if options.only_looks() || options.stdout {
             let source = fs::read(file)?;
@@ -268,16 +259,16 @@ impl Work<'_> {
             return Ok(found);
         }
         if found.is_symlink() {
-            let said = "it is no regular file but a link, and not replaced; -f takes what it leads \
+            let message = "it is no regular file but a link, and not replaced; -f takes what it leads \
                 to, -c writes to standard output";
-            return Err(Error::new(ErrorKind::InvalidInput, said).into());
+            return Err(Error::new(ErrorKind::InvalidInput, message).into());
         }
         Err(Trouble::Ignored(format!(
             "{name} is not a directory or a regular file -- ignored: -c writes to standard output"
         )))
     }
 
-    /// Says what became of it, if that is wanted.
+    /// Prints what became of it, if that was asked for.
     fn done(
         &mut self,
         name: &str,
@@ -290,7 +281,7 @@ impl Work<'_> {
         if options.list {
             self.table.add(options, moved, frame, made)?;
         } else if options.verbose {
-            let said = match became {
+            let line = match became {
                 _ if options.test => format!("{name}:\t OK"),
                 Some(became) => format!(
                     "{name}:\t{} -- {became} {made}",
@@ -298,7 +289,7 @@ impl Work<'_> {
                 ),
                 None => format!("{name}:\t{}", Ratio::of(options, moved, frame)),
             };
-            let _ = writeln!(stderr(), "{said}");
+            shell::write_stderr(format!("{line}\n"));
         }
         Ok(())
     }
@@ -317,8 +308,8 @@ fn sink(options: &Options, output: Option<&Output>) -> Result<Box<dyn Sink<Bytes
 
 fn refuse_terminal(options: &Options, compressed: bool) -> Result<(), Error> {
     if compressed && !options.force {
-        let said = "compressed data is nothing for a terminal; -f does it all the same";
-        return Err(Error::new(ErrorKind::InvalidInput, said));
+        let message = "compressed data is nothing for a terminal; -f writes it all the same";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     Ok(())
 }
@@ -331,7 +322,6 @@ fn hint(error: &Error) -> Option<&'static str> {
         (_, Some(Corrupt::Truncated)) => "it was cut off on its way here: get it again",
         (_, Some(_)) => "it was damaged on its way here: get it again",
         (ErrorKind::LimitExceeded, _) => "if you trust it, give more to --max-output",
-        (ErrorKind::Io(std::io::ErrorKind::StorageFull), _) => "make room, then try again",
-        _ => return None,
+        _ => return shell::hint(error),
     })
 }

@@ -1,42 +1,10 @@
-//! What is to be compressed, and how.
+//! The command line: what is to be compressed, and how.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
 
-use crate::number;
-
-pub(crate) const HELP: &str = "\
-Replaces each FILE by FILE.gz, or with -d each FILE.gz by FILE. Without FILE, or where it is -, it goes
-from standard input to standard output.
-
-usage: gzip [options] [FILE...]
-
-  -d, --decompress      decompresses
-  -t, --test            decompresses to nowhere, to see whether it can be
-  -l, --list            decompresses to nowhere, and says how much became how much
-  -1 to -9              from fastest (--fast) to smallest (--best) [6]
-  -p, --threads N       compresses on N threads, 0 for as many as there are processors [1]
-  -c, --stdout          writes to standard output, and keeps FILE
-  -k, --keep            keeps FILE
-  -f, --force           overwrites, takes links, and writes compressed data to a terminal
-  -n, --no-name         leaves the name and the time of FILE out of the compressed data
-  -r, --recursive       takes every file in a FILE that is a folder
-  -S, --suffix SUFFIX   in place of .gz
-  -q, --quiet           does not say what it leaves as it is
-  -v, --verbose         says what became of each FILE
-  --zlib                zlib in place of gzip, FILE.zz
-  --raw                 deflate alone in place of gzip, FILE.deflate
-  --max-output BYTES    gives up if more comes out, for data that is not trusted
-  --ignore-trailing     ignores what stands behind the compressed data
-  --progress            says how much became how much; a terminal shows a bar in any case
-  --help, --version
-
-BYTES may end in K, M, G or T (powers of 1024), or in KB, MB, GB or TB (powers of 1000), and may have
-decimals: 64K, 1.5M, 10MB.
-
-exit status: 0 if all went well; 1 if something has not, and then that FILE is as it was and nothing is
-left of the other; 2 if a FILE was left as it is, or for a wrong call; 130 after Ctrl-C, 143 after
-SIGTERM, 129 after SIGHUP, 141 if the reader of standard output has gone";
+use crate::shell::cli::{Cli, Unit, WHOLE, bytes};
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -86,57 +54,134 @@ impl Format {
     }
 }
 
-pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::*;
-
-    let mut options = Options {
-        level: 6,
-        threads: 1,
-        ..Options::default()
-    };
-    let mut suffix = None;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Short('d') | Long("decompress" | "uncompress") => options.decompress = true,
-            Short('t') | Long("test") => options.test = true,
-            Short('l') | Long("list") => options.list = true,
-            Short(level @ '1'..='9') => options.level = level.to_digit(10).unwrap_or(6),
-            Long("fast") => options.level = 1,
-            Long("best") => options.level = 9,
-            Short('p') | Long("threads") => {
-                options.threads = number::given(&mut args, "--threads", number::whole)?
-            }
-            Short('c') | Long("stdout" | "to-stdout") => options.stdout = true,
-            Short('k') | Long("keep") => options.keep = true,
-            Short('f') | Long("force") => options.force = true,
-            Short('n') | Long("no-name") => options.no_name = true,
-            Short('r') | Long("recursive") => options.recursive = true,
-            Short('q') | Long("quiet") => options.quiet = true,
-            Short('v') | Long("verbose") => options.verbose = true,
-            Short('S') | Long("suffix") => suffix = Some(args.value()?),
-            Long("zlib") => options.format = Format::Zlib,
-            Long("raw") => options.format = Format::Raw,
-            Long("max-output") => {
-                options.max_output = Some(number::given(&mut args, "--max-output", number::bytes)?)
-            }
-            Long("ignore-trailing") => options.ignore_trailing = true,
-            Long("progress") => options.progress = true,
-            Long("help") | Short('h') => return Ok(None),
-            Value(file) => options.files.push(file),
-            other => return Err(other.unexpected()),
+pub(crate) fn run(work: impl FnOnce(Options) -> ExitCode) -> ExitCode {
+    let finish = |mut options: Options, files| {
+        if options.threads != 1 && options.format != Format::Gzip {
+            return Err("several threads write gzip only".to_owned());
         }
-    }
-    if options.threads != 1 && options.format != Format::Gzip {
-        return Err("several threads write gzip only".into());
-    }
-    options.suffix = suffix.unwrap_or_else(|| options.format.suffix().into());
-    if options.suffix.is_empty() || options.suffix.as_bytes().contains(&b'/') {
-        let suffix = options.suffix.display();
-        return Err(format!("--suffix: `{suffix}` is no end of a name").into());
-    }
-    options.decompress |= options.only_looks();
-    if options.files.is_empty() {
-        options.files.push("-".into());
-    }
-    Ok(Some(options))
+        if options.suffix.is_empty() {
+            options.suffix = options.format.suffix().into();
+        }
+        options.decompress |= options.only_looks();
+        options.files = files;
+        if options.files.is_empty() {
+            options.files.push("-".into());
+        }
+        Ok(options)
+    };
+    cli().run(finish, work)
 }
+
+fn cli() -> Cli<Options> {
+    let summary = "Replaces each FILE by FILE.gz, or with -d each FILE.gz by FILE. Without FILE, or where it is -, it \
+                   goes from standard input to standard output.";
+    let begun = Cli::<Options>::new(summary, "[options] [FILE...]");
+    let status = "0 if all went well; 1 if something has not, and then that FILE is as it was and nothing is left of the \
+                  other; 2 if a FILE was left as it is, or for a wrong call";
+    how(which(what(begun))).status(status)
+}
+
+fn what(cli: Cli<Options>) -> Cli<Options> {
+    cli.flag("-d, --decompress", "decompresses", |it| {
+        it.decompress = true
+    })
+    .hidden("--uncompress", |it| it.decompress = true)
+    .flag(
+        "-t, --test",
+        "decompresses to nowhere, to see whether it can be",
+        |it| it.test = true,
+    )
+    .flag(
+        "-l, --list",
+        "decompresses to nowhere, and prints both sizes",
+        |it| it.list = true,
+    )
+    .digits(
+        "-1 to -9",
+        "from fastest (--fast) to smallest (--best)",
+        |it, level| it.level = level,
+    )
+    .default("6")
+    .hidden("--fast", |it| it.level = 1)
+    .hidden("--best", |it| it.level = 9)
+    .value(
+        "-p, --threads",
+        WHOLE,
+        "compresses on N threads, 0 for as many as there are processors",
+        |it, threads| it.threads = threads,
+    )
+    .default("1")
+}
+
+fn which(cli: Cli<Options>) -> Cli<Options> {
+    cli.flag(
+        "-c, --stdout",
+        "writes to standard output, and keeps FILE",
+        |it| it.stdout = true,
+    )
+    .hidden("--to-stdout", |it| it.stdout = true)
+    .flag("-k, --keep", "keeps FILE", |it| it.keep = true)
+    .flag(
+        "-f, --force",
+        "overwrites, takes links, and writes compressed data to a terminal",
+        |it| it.force = true,
+    )
+    .flag(
+        "-n, --no-name",
+        "leaves the name and the time of FILE out of the compressed data",
+        |it| it.no_name = true,
+    )
+    .flag(
+        "-r, --recursive",
+        "takes every file in a FILE that is a directory",
+        |it| it.recursive = true,
+    )
+    .value(
+        "-S, --suffix",
+        SUFFIX,
+        "the end of the names of compressed files, in place of .gz",
+        |it, suffix| it.suffix = suffix,
+    )
+}
+
+fn how(cli: Cli<Options>) -> Cli<Options> {
+    cli.flag(
+        "-q, --quiet",
+        "does not print which files are left as they are",
+        |it| it.quiet = true,
+    )
+    .flag("-v, --verbose", "prints what became of each FILE", |it| {
+        it.verbose = true
+    })
+    .flag("--zlib", "zlib in place of gzip, FILE.zz", |it| {
+        it.format = Format::Zlib
+    })
+    .flag(
+        "--raw",
+        "deflate alone in place of gzip, FILE.deflate",
+        |it| it.format = Format::Raw,
+    )
+    .value(
+        "--max-output",
+        bytes(),
+        "gives up if more comes out, for data that is not trusted",
+        |it, bytes| it.max_output = Some(bytes),
+    )
+    .flag(
+        "--ignore-trailing",
+        "ignores what stands behind the compressed data",
+        |it| it.ignore_trailing = true,
+    )
+    .flag(
+        "--progress",
+        "prints both sizes of each FILE; a terminal shows a bar in any case",
+        |it| it.progress = true,
+    )
+}
+
+const SUFFIX: Unit<OsString> = Unit::new("SUFFIX", |text| {
+    if text.is_empty() || text.as_bytes().contains(&b'/') {
+        return Err(format!("`{}` is no end of a name", text.display()));
+    }
+    Ok(text.to_owned())
+});

@@ -1,4 +1,4 @@
-//! What is made of a file: its name, and what it has of the other.
+//! The file that is made: its name, and what it takes over from the other.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
@@ -22,7 +22,7 @@ const OTHERS: [(&str, &str); 7] = [
     (".taz", ".tar"),
 ];
 
-/// The name of what is in a compressed file, and the suffix that says that it is one, in small or
+/// The name of what is in a compressed file, and the suffix that marks it as one, in small or
 /// capital letters. None if there is none.
 pub(crate) fn stem<'a>(options: &'a Options, file: &Path) -> Option<(PathBuf, &'a OsStr)> {
     let name = file.file_name()?.as_bytes();
@@ -134,15 +134,16 @@ impl Output {
         }
         self.written.clear();
         if for_good {
-            self.sync_folder();
+            self.sync_directory();
         }
         Ok(std::mem::take(&mut self.target))
     }
 
-    fn sync_folder(&self) {
-        let folder = self.target.parent().filter(|it| !it.as_os_str().is_empty());
-        // Not every file system syncs a folder, and a folder may not be readable.
-        let _ = File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|it| it.sync_all());
+    fn sync_directory(&self) {
+        let directory = self.target.parent().filter(|it| !it.as_os_str().is_empty());
+        // Not every file system syncs a directory, and a directory may not be readable.
+        let _ =
+            File::open(directory.unwrap_or_else(|| Path::new("."))).and_then(|it| it.sync_all());
     }
 }
 

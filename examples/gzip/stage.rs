@@ -9,7 +9,7 @@ use indicatif::HumanBytes;
 
 use crate::options::{Format, Options};
 use crate::output::stored_name;
-use crate::shell::{self, complain};
+use crate::shell::{self, note};
 
 /// How much was read, and how much came out of it.
 #[derive(Clone, Copy, Default)]
@@ -43,7 +43,7 @@ pub(crate) fn through(
         written: report.bytes(),
     };
     if options.progress {
-        complain(format_args!(
+        note(format_args!(
             "{} became {}, in {:.1?}",
             HumanBytes(moved.read),
             HumanBytes(moved.written),

@@ -33,10 +33,10 @@ fn columns() -> usize {
 /// How long a bar is, at most and at least.
 const BAR: (usize, usize) = (30, 8);
 
-/// How long it takes until a speed says something.
+/// How long it takes until a speed means something.
 const SETTLING: Duration = Duration::from_millis(200);
 
-/// What is shown of how far it is: as much as fits, the least important left out first.
+/// What the bar shows: as much as fits, the least important left out first.
 fn line(state: &ProgressState, columns: usize) -> String {
     let moved = HumanBytes(state.pos());
     let is_settled = state.elapsed() >= SETTLING;
@@ -45,7 +45,7 @@ fn line(state: &ProgressState, columns: usize) -> String {
     } else {
         "- B/s".to_owned()
     };
-    // The cursor stands behind it.
+    // The last column is the cursor's.
     let room = columns.saturating_sub(1);
     let Some(total) = state.len() else {
         let time = format!("elapsed {}", Clock(state.elapsed()));

@@ -1,44 +1,34 @@
-//! Numbers on a command line: how many, how long, how much.
+//! Numbers on a command line: counts, times, sizes.
 
 #![allow(dead_code, reason = "each tool uses a part of what is here")]
 
 use std::time::Duration;
 
-/// Reads the value of an option. Where that is wrong, the error names the option.
-pub(crate) fn given<N>(
-    args: &mut lexopt::Parser,
-    option: &str,
-    read: impl FnOnce(&str) -> Result<N, String>,
-) -> Result<N, lexopt::Error> {
-    let value = args.value()?;
-    read(&value.to_string_lossy()).map_err(|why| format!("{option}: {why}").into())
-}
-
-/// How many: at least one.
+/// A count of at least one.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     not_zero(whole(text)?)
 }
 
-/// How many: none as well.
+/// A count, which may be 0.
 pub(crate) fn whole(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
-/// A time.
+/// A time in seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}`: {error}"))
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds >= 0.0);
+    let seconds =
+        seconds.ok_or_else(|| format!("`{text}` is no number of seconds such as 5 or 0.5"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too large"))
 }
 
-/// How many bytes: at least one.
+/// A number of bytes, at least one.
 pub(crate) fn some_bytes<N: TryFrom<u64> + PartialEq + Default>(text: &str) -> Result<N, String> {
     not_zero(bytes(text)?)
 }
 
-/// How many bytes. `K`, `M`, `G` and `T` are powers of 1024, and so are `KiB` and the like; `KB` and
-/// the like are powers of 1000. There may be decimals. What is less than a byte is left off.
+/// A number of bytes. `K`, `M`, `G` and `T` are powers of 1024, and so are `KiB` and the like; `KB` and
+/// the like are powers of 1000. There may be decimals. A part of a byte is left off.
 pub(crate) fn bytes<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
     let wrong =
         || format!("`{text}` is no number of bytes such as 65536, 64K, 1.5M, 2G, 1T or 10MB");
@@ -57,7 +47,7 @@ pub(crate) fn bytes<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
         return Err(wrong());
     }
     let whole: u64 = whole.parse().map_err(|_| too_large())?;
-    // More decimals than that say nothing, even of a terabyte.
+    // More decimals than that do not count, even of a terabyte.
     let decimals = &decimals[..decimals.len().min(18)];
     let part = u128::from(decimals.parse::<u64>().unwrap_or(0));
     let tens = 10_u128.pow(decimals.len() as u32);

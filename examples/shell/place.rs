@@ -1,7 +1,5 @@
 //! Places on a command line: files, standard streams, sockets.
 
-#![allow(dead_code, reason = "each tool uses a part of what is here")]
-
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,7 +8,9 @@ use std::path::PathBuf;
 use highwater::net::Address;
 
 /// Where something comes from, or goes to.
+#[derive(Default)]
 pub(crate) enum Place {
+    #[default]
     Standard,
     Path(PathBuf),
     Connect(Address),

@@ -6,21 +6,14 @@ use std::fs;
 use std::io;
 use std::thread;
 
-use highwater::{CancelToken, Error};
+use highwater::Error;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-/// Aborts everything under the token at the first Ctrl-C, or whatever else asks for an end.
-pub(crate) fn cancel_on_signal(token: &CancelToken) -> io::Result<Handle> {
-    let token = token.clone();
-    on_signal(move |signal| token.abort(signal))
-}
-
-/// Does something at each Ctrl-C, when the system asks to come to an end, and when the terminal is
-/// closed.
+/// Calls `act` at each Ctrl-C (SIGINT), SIGTERM, and SIGHUP, which a closed terminal sends.
 pub(crate) fn on_signal(act: impl Fn(Interrupted) + Send + 'static) -> io::Result<Handle> {
     let mut wanted = vec![SIGINT, SIGTERM];
-    // What `nohup` has started outlives its terminal.
+    // A program that `nohup` has started outlives its terminal.
     if !is_ignored(SIGHUP) {
         wanted.push(SIGHUP);
     }

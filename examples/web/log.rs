@@ -1,7 +1,7 @@
-//! What a server tells on standard error: a line for each request, and what goes wrong.
+//! What a server prints to standard error: a line for each request, and what goes wrong.
 //!
-//! A server goes on, whether somebody reads that or not: a line for which there is no room is left
-//! out, and how many were is told with the next one.
+//! A server does not wait for the reader of its log: a line for which there is no room is left out,
+//! and the next line gives the count of those.
 
 use std::fmt;
 use std::io::{Write, stderr};
@@ -12,8 +12,8 @@ use std::time::SystemTime;
 use highwater::http::{Method, Request, StatusCode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Tells something, under the name of the tool.
-pub(crate) fn tell(line: fmt::Arguments<'_>) {
+/// Prints a line, under the name of the tool.
+pub(crate) fn print(line: fmt::Arguments<'_>) {
     put(&format!("{}: {line}", env!("CARGO_CRATE_NAME")));
 }
 
@@ -31,7 +31,7 @@ fn put(line: &str) {
         0 => String::new(),
         count => {
             let tool = env!("CARGO_CRATE_NAME");
-            format!("{tool}: {count} lines are missing here, which there was no room for\n")
+            format!("{tool}: {count} lines are missing here: there was no room for them\n")
         }
     }
     .into_bytes();
@@ -51,7 +51,7 @@ fn has_room(stderr: &impl AsFd) -> bool {
     poll(&mut wanted, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// A request, in the common log format of web servers, before it has been answered.
+/// The line of a request, in the common log format of web servers, before there is a response.
 pub(crate) struct Entry {
     host: String,
     request: String,
@@ -71,12 +71,12 @@ impl Entry {
         }
     }
 
-    /// Writes the line of a request that has been answered.
-    pub(crate) fn answered(&self, answered: &Answered) {
+    /// Prints the line, now that the response has been sent.
+    pub(crate) fn print(&self, logged: &Logged) {
         let Self { host, request, .. } = self;
-        let status = answered.status.as_u16();
+        let status = logged.status.as_u16();
         let time = time();
-        let bytes = match answered.bytes {
+        let bytes = match logged.bytes {
             0 => "-".to_owned(),
             _ if self.has_no_body => "-".to_owned(),
             bytes => bytes.to_string(),
@@ -87,15 +87,15 @@ impl Entry {
     }
 }
 
-/// What a request was answered.
+/// What the log shows of a response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answered {
+pub(crate) struct Logged {
     pub(crate) status: StatusCode,
     /// How long the body was.
     pub(crate) bytes: u64,
 }
 
-/// The time, as logs have it: `28/Nov/2026:13:01:00 +0000`.
+/// The time, as logs write it: `28/Nov/2026:13:01:00 +0000`.
 fn time() -> String {
     // Such as `Sat, 28 Nov 2026 13:01:00 GMT`.
     let text = httpdate::fmt_http_date(SystemTime::now());
@@ -104,7 +104,7 @@ fn time() -> String {
     format!("{day}/{month}/{year}:{} +0000", part(17..25))
 }
 
-/// Text of a client, so that nothing in it is more than a character of a line.
+/// Text of a client, with escapes for what is no plain character or would end the line or a quote.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! How far each answer is, once a second.
+//! How far each response is, once a second.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use highwater::http::Request;
 use highwater::net::SocketMonitor;
 use indicatif::HumanBytes;
 
-use crate::web::log::{plain, tell};
+use super::log::{plain, print};
 
-/// How often it is told.
+/// How often it is printed.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Tells once a second of every answer that takes longer than that, if it is asked to.
+/// Prints once a second how far every response is that takes longer than that, if that is wanted.
 pub(crate) struct Watch {
     table: Option<Arc<Table>>,
     thread: Option<JoinHandle<()>>,
@@ -34,13 +34,13 @@ struct Rows {
     over: bool,
 }
 
-/// An answer on its way.
+/// A response on its way.
 struct Row {
-    /// Who asks, and for what.
+    /// The client, and what it asks for.
     what: String,
     began: Instant,
     monitor: SocketMonitor,
-    /// What had moved before it, both ways.
+    /// What had moved before it, in both directions.
     before: u64,
     /// What had moved at the last look.
     seen: u64,
@@ -59,16 +59,16 @@ impl Watch {
             return Ok(Self { table, thread });
         }
         let table = Arc::new(Table::default());
-        let told = Arc::clone(&table);
+        let shared = Arc::clone(&table);
         let thread = thread::Builder::new().name("progress".to_owned());
-        let thread = thread.spawn(move || told.tell_on())?;
+        let thread = thread.spawn(move || shared.print_on())?;
         Ok(Self {
             table: Some(table),
             thread: Some(thread),
         })
     }
 
-    /// Watches an answer until what this gives is dropped.
+    /// Watches a response until what this gives is dropped.
     pub(crate) fn begin(&self, request: &Request) -> Option<Watched> {
         let table = Arc::clone(self.table.as_ref()?);
         let monitor = request.monitor();
@@ -100,19 +100,19 @@ impl Drop for Watch {
             table.changed.notify_all();
         }
         if let Some(thread) = self.thread.take() {
-            // All that it does is to tell.
+            // All that it does is to print.
             let _ = thread.join();
         }
     }
 }
 
 impl Table {
-    /// Whoever panics with it leaves it whole.
+    /// A thread that panics with it leaves it whole.
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell_on(&self) {
+    fn print_on(&self) {
         let mut rows = self.rows();
         let mut last = Instant::now();
         while !rows.over {
@@ -124,10 +124,10 @@ impl Table {
             }
             let lines = rows.lines(last.elapsed());
             last = Instant::now();
-            // Whoever reads them slowly shall not hold up the answers.
+            // Without the lock: a slow reader of the lines must not hold up the responses.
             drop(rows);
             for line in lines {
-                tell(format_args!("{line}"));
+                print(format_args!("{line}"));
             }
             rows = self.rows();
         }
@@ -135,7 +135,7 @@ impl Table {
 }
 
 impl Rows {
-    /// A line for each answer that has taken a while, and one for all of them.
+    /// A line for each response that has taken a while, and one for all of them.
     fn lines(&mut self, passed: Duration) -> Vec<String> {
         let (mut lines, mut total) = (Vec::new(), 0);
         for (number, row) in &mut self.open {
@@ -150,7 +150,7 @@ impl Rows {
         }
         if lines.len() > 1 {
             let (open, total) = (self.open.len(), per_second(total, passed));
-            lines.push(format!("{open} answers: {total}/s"));
+            lines.push(format!("{open} responses: {total}/s"));
         }
         lines
     }
@@ -160,7 +160,7 @@ fn per_second(bytes: u64, passed: Duration) -> HumanBytes {
     HumanBytes((bytes as f64 / passed.as_secs_f64()) as u64)
 }
 
-/// An answer that is watched.
+/// A response that is watched.
 pub(crate) struct Watched {
     table: Arc<Table>,
     number: u64,

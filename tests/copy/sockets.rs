@@ -167,7 +167,7 @@ fn a_port_that_nobody_listens_on_refuses() {
                 "failed to connect to",
                 &closed,
                 "Connection refused",
-                "is somebody listening",
+                "does a server run there",
             ],
         );
     }

@@ -69,7 +69,7 @@ fn what_cannot_be_opened_is_named_with_the_reason() {
             "`missing`",
             "No such file or directory (os error 2)",
         ),
-        ([&dir, &to], "/dir`", "a folder cannot be copied"),
+        ([&dir, &to], "/dir`", "a directory cannot be copied"),
         ([&file, &dir], "/dir`", "Is a directory (os error 21)"),
         (
             [&file, &deep],

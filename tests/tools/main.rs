@@ -5,11 +5,15 @@
 #![cfg(target_os = "linux")]
 
 mod bar;
+mod full;
+mod help;
+mod idle;
 mod names;
 mod places;
 mod same;
 mod signals;
 mod sizes;
+mod tour;
 mod unread;
 mod version;
 

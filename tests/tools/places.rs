@@ -68,7 +68,7 @@ fn a_folder_is_named_as_the_end_that_it_is() {
     fs::create_dir(&place).unwrap();
     let [file, place] = [file, place].map(|path| path.into_os_string().into_string().unwrap());
     let to_folder = said(&run("copy", &[&file, &place], 1));
-    let inside = format!("DST is a folder: name the file in it, such as {place}/file");
+    let inside = format!("DST is a directory: name the file in it, such as {place}/file");
     assert!(to_folder.contains(&inside), "{to_folder}");
     let from_stdin = said(&run("copy", &["-", &place], 1));
     assert!(
@@ -77,13 +77,13 @@ fn a_folder_is_named_as_the_end_that_it_is() {
     );
     let from_folder = said(&run("copy", &[&place, &file], 1));
     assert!(
-        from_folder.contains("a folder cannot be copied"),
+        from_folder.contains("a directory cannot be copied"),
         "{from_folder}"
     );
-    assert!(!from_folder.contains("DST is a folder"), "{from_folder}");
+    assert!(!from_folder.contains("DST is a directory"), "{from_folder}");
     assert_eq!(fs::read(&file).unwrap(), b"one");
     let tee = said(&run("tee", &[&file, &place], 1));
-    assert!(tee.contains("that is a folder"), "{tee}");
+    assert!(tee.contains("that is a directory"), "{tee}");
 }
 
 #[test]

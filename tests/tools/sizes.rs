@@ -1,9 +1,7 @@
 //! How many bytes: one way of writing that, in every tool.
 
-use crate::{run, said};
-
 #[path = "../../examples/shell/number.rs"]
-mod number;
+pub(crate) mod number;
 
 #[test]
 fn a_size_has_a_unit_and_decimals() {
@@ -72,51 +70,4 @@ fn what_is_no_size_is_refused_with_what_would_be_one() {
             .unwrap_err()
             .contains("nothing would ever move")
     );
-}
-
-/// Every option of a tool that is a number of bytes.
-const SIZES: [(&str, &str); 7] = [
-    ("copy", "--high"),
-    ("copy", "--low"),
-    ("copy", "--limit"),
-    ("lines", "--max"),
-    ("gzip", "--max-output"),
-    ("proxy", "--high"),
-    ("proxy", "--limit"),
-];
-
-#[test]
-fn every_size_is_read_in_the_same_way_and_names_its_option_where_it_is_wrong() {
-    for (tool, option) in SIZES {
-        for right in ["1", "64K", "1.5M", "10MB", "1T"] {
-            // What comes before the wish for help is looked at first.
-            let output = run(tool, &[option, right, "--help"], 0);
-            let help = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(help.contains("K, M, G or T"), "{help}");
-            assert!(help.contains("--version"), "{help}");
-        }
-        for wrong in ["1.5X", "-1", "", "99999999999G"] {
-            let said = said(&run(tool, &[option, wrong, "--help"], 2));
-            let names = format!("{tool}: {option}: `{wrong}` is ");
-            assert!(said.starts_with(&names), "{said}");
-        }
-    }
-}
-
-#[test]
-fn every_other_number_names_its_option_too() {
-    for (tool, option, wrong) in [
-        ("copy", "--connect-timeout", "soon"),
-        ("copy", "--idle-timeout", "-1"),
-        ("proxy", "--connections", "0"),
-        ("proxy", "--connections", "1.5"),
-        ("proxy", "--connect-timeout", "NaN"),
-        ("proxy", "--idle-timeout", "soon"),
-        ("proxy", "--deadline", "soon"),
-        ("proxy", "--grace", "-1"),
-        ("gzip", "--threads", "many"),
-    ] {
-        let said = said(&run(tool, &[option, wrong, "--help"], 2));
-        assert!(said.starts_with(&format!("{tool}: {option}: ")), "{said}");
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{run, said};
 
-const TOOLS: [&str; 9] = [
+pub(crate) const TOOLS: [&str; 9] = [
     "copy", "events", "gzip", "lines", "proxy", "serve", "tee", "transfer", "upload",
 ];
 

@@ -78,7 +78,7 @@ fn a_wrong_call_is_told_and_help_is_help() {
             &["--grace", "soon"],
             "--grace: `soon` is no number",
         ),
-        ("upload", &[], "FOLDER is wanted"),
+        ("upload", &[], "DIRECTORY is wanted"),
         (
             "upload",
             &["--max", "much", "x"],
@@ -132,5 +132,5 @@ fn what_cannot_be_is_told_with_what_to_try() {
     let addr = serve.place.trim_end_matches('/');
     let (code, said) = call("serve", &["--listen", addr]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("somebody listens there already"), "{said}");
+    assert!(said.contains("a server listens there already"), "{said}");
 }

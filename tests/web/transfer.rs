@@ -219,6 +219,6 @@ fn who_cannot_be_reached_is_named_with_the_port_and_the_reason() {
             "{said}"
         );
         assert!(said.contains("Connection refused"), "{said}");
-        assert!(said.contains("does the server run"), "{said}");
+        assert!(said.contains("does a server run there"), "{said}");
     }
 }

@@ -324,6 +324,33 @@ fn a_synced_upload_syncs_the_file_and_then_the_folder_that_has_its_name() {
     assert_eq!(calls, ["file", "rename", "folder"].repeat(2));
 }
 
+/// A file system may report only at the close that it could not keep the data.
+#[test]
+fn an_upload_is_closed_before_it_is_put_in_its_place() {
+    if !have(&["strace"]) {
+        return;
+    }
+    let (folder, log) = (Folder::new(), Folder::new());
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-y", "-e", "trace=close,rename,renameat2", "-o"]);
+    command
+        .arg(log.path("log"))
+        .arg(example("upload").get_program());
+    command.args(["--listen", "0"]).arg(folder.path(""));
+    let mut upload = Tool::listening(&mut command, "at http://");
+    let addr = upload.place.trim_end_matches('/').to_owned();
+    assert_eq!(ask(&addr, "PUT /x", "", b"x").status(), 201);
+    assert_eq!(upload.stop("TERM").0, Some(143));
+    until(|| fs::read_to_string(log.path("log")).is_ok_and(|log| log.contains("exited with 143")));
+    let calls = fs::read_to_string(log.path("log")).unwrap();
+    let calls = calls.lines().filter(|line| line.contains(".part"));
+    let calls: Vec<&str> = calls
+        .filter_map(|line| line.split_once('(')?.0.split(' ').next_back())
+        .collect();
+    assert_eq!(calls.first(), Some(&"close"), "{calls:?}");
+    assert!(calls[1].starts_with("rename"), "{calls:?}");
+}
+
 #[test]
 fn a_folder_that_another_process_holds_is_given_up() {
     if !have(&["flock"]) {

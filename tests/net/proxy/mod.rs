@@ -54,7 +54,7 @@ fn a_wrong_call_says_what_is_right() {
         "{stderr}"
     );
     assert!(
-        stderr.contains("somebody listens there already"),
+        stderr.contains("a server listens there already"),
         "{stderr}"
     );
 }
@@ -111,7 +111,7 @@ fn a_target_that_is_not_there_is_told_and_no_empty_answer() {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         let said = proxy.says("failed to connect to ");
         assert!(said.contains("refused"), "{said}");
-        proxy.says("is somebody listening there?");
+        proxy.says("does a server run there, and is that its port?");
     }
     assert_eq!(proxy.stop("INT").0, Some(130));
 }

@@ -1,4 +1,4 @@
-//! What became of a file, in the words of `gzip`.
+//! What became of a file, as `gzip` prints it.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use crate::output::stored_name;
 use crate::shell;
 use crate::stage::Moved;
 
-/// How much of compressed data is its frame, which says nothing about how well it was compressed: its
+/// How much of compressed data is its frame, which does not show how well it was compressed: its
 /// first head and its last tail.
 pub(crate) fn frame_bytes(options: &Options, file: Option<&Path>) -> u64 {
     const SHORTEST: u64 = 10 + 8;
@@ -30,7 +30,7 @@ pub(crate) fn frame_bytes(options: &Options, file: Option<&Path>) -> u64 {
     }
 }
 
-/// Reads the head of gzip data, and says how long it is (RFC 1952, 2.3).
+/// Reads the head of gzip data, and gives its length (RFC 1952, 2.3).
 fn head_bytes(file: File) -> io::Result<u64> {
     const EXTRA: u8 = 4;
     const NAME: u8 = 8;
@@ -110,7 +110,7 @@ impl Table {
     ) -> Result<(), Error> {
         if self.rows == 0 {
             let (compressed, plain) = ("compressed", "uncompressed");
-            say(&format!(
+            print_row(&format!(
                 "{compressed:>19} {plain:>19}  ratio uncompressed_name"
             ))?;
         }
@@ -131,12 +131,12 @@ impl Table {
 
 fn row(options: &Options, moved: Moved, frame: u64, name: &str) -> Result<(), Error> {
     let ratio = Ratio::of(options, moved, frame);
-    say(&format!(
+    print_row(&format!(
         "{:>19} {:>19} {ratio} {name}",
         moved.read, moved.written
     ))
 }
 
-fn say(line: &str) -> Result<(), Error> {
-    shell::say(format!("{line}\n").as_bytes())
+fn print_row(line: &str) -> Result<(), Error> {
+    shell::write_stdout(format!("{line}\n").as_bytes())
 }

@@ -1,5 +1,6 @@
 //! A file that takes the place of another one when all of it is there.
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata, OpenOptions, Permissions, hard_link, remove_file, rename};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -9,16 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Error, ErrorKind, WriteSink};
+use highwater::fs::FileSink;
+use highwater::{Batch, Bytes, Error, ErrorKind, FileId, Interrupt, Sink};
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::process::umask;
 
-/// A folder in which files are put in their place, by this process and by others.
+/// A directory in which files are put in their place, by this process and by others.
 pub(crate) struct Place {
     path: PathBuf,
     /// Locked against other processes while a file is put in its place.
-    folder: File,
+    directory: File,
     /// Held by the thread that does so, for a process is not locked against itself.
     turn: Mutex<()>,
     /// The permissions of a file that replaces none.
@@ -42,8 +44,8 @@ impl<R> From<Error> for Unplaced<R> {
 }
 
 impl Place {
-    /// Opens the folder. To be called before there are threads, for the mask of the process is
-    /// looked at by setting it.
+    /// Opens the directory. To be called before there are threads, for the mask of the process can be
+    /// read only by setting it.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let opened = File::open(path).map_err(|error| named(error, "open", path))?;
         let mask = umask(Mode::from_raw_mode(0o077));
@@ -55,14 +57,14 @@ impl Place {
         let bits = u32::from(mask.bits());
         Ok(Self {
             path: path.to_owned(),
-            folder: opened,
+            directory: opened,
             turn: Mutex::new(()),
             permissions: 0o666 & !bits,
         })
     }
 
-    /// Creates a file to be written, which only its owner can read. Nobody can foretell its name, so
-    /// that nobody else writes it, or has put a link there.
+    /// Creates a file to be written, which only its owner can read. Its name cannot be guessed, so
+    /// that no other program has put a link there.
     pub(crate) fn create(&self) -> Result<Part, Error> {
         let half = || RandomState::new().hash_one(0_u8);
         let name = format!(".upload-{:016x}{:016x}.part", half(), half());
@@ -112,12 +114,12 @@ impl Place {
             if part.rename(target, now.is_some())? {
                 drop(locked);
                 if sync {
-                    let synced = self.folder.sync_all();
+                    let synced = self.directory.sync_all();
                     synced.map_err(|error| named(error, "sync", &self.path))?;
                 }
                 return Ok(now);
             }
-            // Somebody who does not lock has put a file there meanwhile.
+            // A program that does not lock has put a file there meanwhile.
             found = now;
         }
     }
@@ -128,10 +130,10 @@ impl Place {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let began = Instant::now();
         loop {
-            match flock(&self.folder, FlockOperation::NonBlockingLockExclusive) {
+            match flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
                     return Ok(Locked {
-                        folder: &self.folder,
+                        directory: &self.directory,
                         _turn: turn,
                     });
                 }
@@ -139,8 +141,8 @@ impl Place {
                     thread::park_timeout(Duration::from_millis(1));
                 }
                 Err(Errno::WOULDBLOCK) => {
-                    let said = "another process holds a lock on it";
-                    let error = Error::new(ErrorKind::TimedOut, said);
+                    let message = "another process holds a lock on it";
+                    let error = Error::new(ErrorKind::TimedOut, message);
                     return Err(error.during("lock", &self.path.display().to_string()));
                 }
                 Err(Errno::INTR) => {}
@@ -152,16 +154,16 @@ impl Place {
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The folder, locked.
+/// The directory, locked.
 struct Locked<'a> {
-    folder: &'a File,
+    directory: &'a File,
     _turn: MutexGuard<'a, ()>,
 }
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // It fails for what is not locked.
-        let _ = flock(self.folder, FlockOperation::Unlock);
+        let _ = flock(self.directory, FlockOperation::Unlock);
     }
 }
 
@@ -178,11 +180,15 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Writes to it.
-    pub(crate) fn sink(&self) -> Result<WriteSink<File>, Error> {
+    /// Writes to it. The sink closes its descriptor when it is finished, and fails if the file system
+    /// reports only then that it could not keep the data.
+    pub(crate) fn sink(&self) -> Result<impl Sink<Bytes> + use<>, Error> {
         let file = self.file.try_clone();
         let file = file.map_err(|error| named(error, "write to", &self.path))?;
-        Ok(WriteSink::new(file, self.path.display().to_string()))
+        Ok(PartSink {
+            sink: file.into(),
+            name: self.path.display().to_string(),
+        })
     }
 
     fn sync(&self) -> Result<(), Error> {
@@ -216,8 +222,8 @@ impl Part {
         Ok(both.or_else(|_| fchown(&self.file, None, group)).is_ok())
     }
 
-    /// Gives it its name. If there was none, one that has come there meanwhile stays: then it says
-    /// no.
+    /// Gives it its name. False if there was no file of that name and one has come there
+    /// meanwhile, which stays.
     fn rename(&mut self, target: &Path, replaces: bool) -> Result<bool, Error> {
         let renamed = if replaces {
             rename(&self.path, target)
@@ -238,9 +244,37 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.path.as_os_str().is_empty() {
-            // What is left of an upload that broke off is of no use.
+            // A part of an upload is of no use.
             let _ = remove_file(&self.path);
         }
+    }
+}
+
+/// A sink for a file that was opened before, with its path as its name.
+struct PartSink {
+    sink: FileSink,
+    name: String,
+}
+
+impl Sink<Bytes> for PartSink {
+    fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
+        self.sink.write(batch)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.sink.finish()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.sink.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.name)
+    }
+
+    fn file(&self) -> Option<FileId> {
+        self.sink.file()
     }
 }
 
