@@ -5,7 +5,6 @@ use std::str::Utf8Error;
 
 use bytes::Bytes;
 
-use super::splitter::Splitter;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::Out;
 
@@ -109,11 +108,11 @@ pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) ->
 /// ```
 pub struct Pieces<I, D> {
     chunks: I,
-    decoder: D,
+    pub(super) decoder: D,
     /// The chunks have ended.
-    ended: bool,
-    /// An error was told.
-    told: bool,
+    pub(super) ended: bool,
+    /// An error was returned.
+    pub(super) failed: bool,
 }
 
 impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
@@ -123,17 +122,17 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
             chunks,
             decoder,
             ended: false,
-            told: false,
+            failed: false,
         }
     }
 
-    /// Gives both back: a [`Splitter`] has the [rest](Splitter::into_rest) of the last chunk.
+    /// Gives both back: a [`Splitter`](super::Splitter) has the [rest](super::Splitter::into_rest) of the last chunk.
     pub fn into_parts(self) -> (I, D) {
         (self.chunks, self.decoder)
     }
 
     /// Takes a chunk for the decoder, or tells it that there is none.
-    fn feed(&mut self) -> Result<(), Error> {
+    pub(super) fn feed(&mut self) -> Result<(), Error> {
         match self.chunks.next().transpose()? {
             Some(chunk) => self.decoder.push(chunk),
             None => {
@@ -156,56 +155,17 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
     }
 }
 
-impl<I: Iterator<Item = Result<Bytes, Error>>> Pieces<I, Splitter> {
-    /// Calls `each` with every piece, lent for the call, and stops at the first error: the fastest
-    /// way through many short lines.
-    ///
-    /// # Errors
-    ///
-    /// That of `each`, of the splitter or of the stream.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use highwater::{HighWaterMark, Readable, lines};
-    ///
-    /// let log = Readable::from_read(&b"GET /\nPUT /a\nGET /b\n"[..], HighWaterMark::default());
-    /// let mut gets = 0;
-    /// lines::lines().over(log).for_each_slice(|line| {
-    ///     gets += usize::from(line.starts_with(b"GET"));
-    ///     Ok(())
-    /// })?;
-    /// assert_eq!(gets, 2);
-    /// # Ok::<(), highwater::Error>(())
-    /// ```
-    pub fn for_each_slice(
-        mut self,
-        mut each: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        while !self.told {
-            while let Some(piece) = self.decoder.next_slice()? {
-                each(piece)?;
-            }
-            if self.ended {
-                break;
-            }
-            self.feed()?;
-        }
-        Ok(())
-    }
-}
-
 impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Iterator for Pieces<I, D> {
     type Item = Result<D::Piece, Error>;
 
     /// Takes the next piece, with as many chunks as it needs. It waits as the chunks do.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.failed {
             return None;
         }
         let piece = self.take();
-        self.told = piece.is_err();
+        self.failed = piece.is_err();
         piece.transpose()
     }
 }

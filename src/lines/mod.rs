@@ -55,6 +55,8 @@ mod rule;
 mod decoder;
 mod splitter;
 
+mod slices;
+
 mod joiner;
 mod utf8;
 

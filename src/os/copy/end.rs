@@ -6,18 +6,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
 
-use super::copies::{OfFile, Splice, SpliceThrough};
 use crate::error::Error;
 use crate::os::shared_socket::SharedSocket;
 use crate::os::stall::WriteStall;
 use crate::os::timeouts::Timeouts;
 use crate::os::{Polled, Ready, Waker};
 use crate::stage::copy_path::BufferedReason;
-use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep, ZeroCopy};
+use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep};
 
 /// A call, given the descriptor that it is made on. It does not wait for a peer.
 pub(crate) type CopyCall<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
@@ -114,8 +112,8 @@ impl End {
         }
     }
 
-    /// Says whether a call on it may wait for a peer, whatever flags it has. A pipe does not.
-    fn blocks(&self) -> bool {
+    /// Whether a call on it may wait for a peer, whatever its own flags are. A call on a pipe does not.
+    pub(super) fn blocks(&self) -> bool {
         self.kind == DescriptorKind::Socket && blocks(&*self.fd)
     }
 
@@ -135,8 +133,8 @@ impl End {
 /// The end that is read.
 pub(crate) struct ReadEnd {
     pub(super) end: End,
-    /// Nobody changes what was read of it before it has arrived.
-    stable: bool,
+    /// The caller has promised that the file does not change before its bytes have arrived.
+    pub(super) stable: bool,
     /// What is left of the range that was asked for, which a buffered read goes on from.
     left: Option<Arc<AtomicU64>>,
     /// Something was moved.
@@ -239,27 +237,6 @@ pub(super) fn check(from: &ReadEnd, to: &End) -> Result<(), CopyFailure> {
     let broken = |side| move |error| CopyFailure { side, error };
     from.end.limits.check().map_err(broken(CopySide::Source))?;
     to.limits.check().map_err(broken(CopySide::Sink))
-}
-
-/// Puts an offer together with what takes it.
-pub(crate) fn pair(offer: CopySource, to: Option<End>) -> Result<ZeroCopy<Bytes>, BufferedReason> {
-    let room = offer.room();
-    let from: ReadEnd = offer.into_end().ok_or(BufferedReason::Source)?;
-    let to = to.ok_or(BufferedReason::Sink)?;
-    // It may be another's too, and is not told to do otherwise.
-    if from.end.blocks() || to.blocks() {
-        return Err(BufferedReason::Blocks);
-    }
-    Ok(ZeroCopy(match (from.end.kind, to.kind) {
-        (DescriptorKind::File, DescriptorKind::File) => Box::new(OfFile::to_file(from, to)),
-        (DescriptorKind::File, _) if !from.stable => return Err(BufferedReason::MayChange),
-        (DescriptorKind::File, DescriptorKind::Socket) => Box::new(OfFile::to_socket(from, to)),
-        (DescriptorKind::Socket, DescriptorKind::File | DescriptorKind::Socket) => {
-            let through = SpliceThrough::new(from, to, room);
-            Box::new(through.map_err(|errno| BufferedReason::Refused(errno.raw_os_error()))?)
-        }
-        (DescriptorKind::Pipe, _) | (_, DescriptorKind::Pipe) => Box::new(Splice { from, to }),
-    }))
 }
 
 /// What an error of a call between these two means.

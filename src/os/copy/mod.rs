@@ -19,11 +19,15 @@
 mod copies;
 #[cfg(target_os = "linux")]
 mod end;
+#[cfg(target_os = "linux")]
+mod pair;
 // For whoever drives a connection by himself, as a server of files does.
 #[cfg(feature = "http")]
 mod send_file;
 
 #[cfg(target_os = "linux")]
-pub(crate) use end::{End, ReadEnd, pair};
+pub(crate) use end::{End, ReadEnd};
+#[cfg(target_os = "linux")]
+pub(crate) use pair::pair;
 #[cfg(feature = "http")]
 pub(crate) use send_file::FileSend;
