@@ -55,8 +55,9 @@ impl RelayMonitor {
     #[must_use]
     pub fn snapshot(&self) -> RelayCounts {
         let [a, b] = &self.sides;
-        let way = |from: &SocketMonitor, to: &SocketMonitor, before: DirectionCounts| {
-            // In this order, for it is read before it is written.
+        let direction = |from: &SocketMonitor, to: &SocketMonitor, before: DirectionCounts| {
+            // The writes are looked at first: a byte is read before it is written, so `read` is never
+            // less than `confirmed`.
             let confirmed = to.bytes_written() - before.confirmed;
             DirectionCounts {
                 read: from.bytes_read() - before.read,
@@ -64,8 +65,8 @@ impl RelayMonitor {
             }
         };
         RelayCounts {
-            a_to_b: way(a, b, self.before.a_to_b),
-            b_to_a: way(b, a, self.before.b_to_a),
+            a_to_b: direction(a, b, self.before.a_to_b),
+            b_to_a: direction(b, a, self.before.b_to_a),
         }
     }
 }

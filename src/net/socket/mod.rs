@@ -156,7 +156,8 @@ impl Socket {
         retry(|| self.shared.receive(room))
     }
 
-    /// Waits until it is ready, within its limits.
+    /// Waits until it is ready, within its timeouts.
+    #[cfg(feature = "wire")]
     pub(crate) fn wait(&self, waker: &Waker, ready: Ready) -> Result<(), Error> {
         self.limits.wait(waker, &*self.shared, ready)
     }

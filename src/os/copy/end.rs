@@ -10,6 +10,7 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
 
 use crate::error::Error;
+#[cfg(feature = "net")]
 use crate::os::shared_socket::SharedSocket;
 use crate::os::stall::WriteStall;
 use crate::os::timeouts::Timeouts;
@@ -33,7 +34,8 @@ pub(crate) trait Descriptor: AsFd + Send + Sync {
     }
 }
 
-/// What it moves is counted, and what breaks it is told to both halves.
+/// Counts what is moved, and keeps an error of the connection for the other half.
+#[cfg(feature = "net")]
 impl Descriptor for SharedSocket {
     fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
         self.receiving(|| call(self.as_fd()))
@@ -90,6 +92,7 @@ impl End {
         })
     }
 
+    #[cfg(feature = "net")]
     pub(crate) fn socket(connection: &Arc<SharedSocket>, waker: &Waker, limits: Timeouts) -> Self {
         Self {
             fd: Arc::<SharedSocket>::clone(connection),

@@ -133,7 +133,8 @@ impl Polled {
         self.idle
     }
 
-    /// Waits with this waker, which its owner has other uses for.
+    /// Waits with this waker, which also ends other waits of its owner.
+    #[cfg(feature = "process")]
     pub(crate) fn set_waker(&mut self, waker: Waker) {
         self.waker = waker;
     }
@@ -370,6 +371,7 @@ fn again(fd: BorrowedFd<'_>, ready: Ready) -> Option<OwnedFd> {
     match ready {
         Ready::ToRead => options.read(true),
         Ready::ToWrite => options.write(true),
+        #[cfg(any(feature = "http", feature = "wire"))]
         Ready::Either => options.read(true).write(true),
     };
     let opened: File = options.custom_flags(NONBLOCK).open(name_of(fd)?).ok()?;
@@ -395,7 +397,7 @@ fn name_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
 fn socket_idle(fd: BorrowedFd<'_>, ready: Ready) -> Option<Duration> {
     let which = match ready {
         Ready::ToRead => Timeout::Recv,
-        Ready::ToWrite | Ready::Either => Timeout::Send,
+        _ => Timeout::Send,
     };
     socket_timeout(fd, which).ok().flatten()
 }
