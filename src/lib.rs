@@ -304,13 +304,16 @@ mod pipeline;
 pub mod fs;
 #[cfg(all(unix, any(feature = "net", loom)))]
 mod leader;
-#[cfg(all(unix, feature = "net", not(loom)))] // `highwater::net` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "net", not(loom)))]
+// `highwater::net` needs a Unix, and is not there on Windows.
 pub mod net;
-#[cfg(all(unix, feature = "process", not(loom)))] // `highwater::process` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "process", not(loom)))]
+// `highwater::process` needs a Unix, and is not there on Windows.
 pub mod process;
 
 // 9. A channel over a socket.
-#[cfg(all(unix, feature = "wire", not(loom)))] // `highwater::wire` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "wire", not(loom)))]
+// `highwater::wire` needs a Unix, and is not there on Windows.
 pub mod wire;
 
 // 10. HTTP/1.1.

@@ -28,7 +28,11 @@ pub(crate) mod byte_counts;
 mod close;
 pub(crate) mod copy;
 mod known;
-#[cfg(any(feature = "process", not(target_os = "linux")))]
+#[cfg(any(
+    feature = "process",
+    all(test, feature = "net"),
+    not(target_os = "linux")
+))]
 mod pipe;
 mod polled;
 #[cfg(feature = "net")]
@@ -45,7 +49,11 @@ mod waker;
 
 pub(crate) use close::close;
 pub(crate) use known::Handed;
-#[cfg(any(feature = "process", not(target_os = "linux")))]
+#[cfg(any(
+    feature = "process",
+    all(test, feature = "net"),
+    not(target_os = "linux")
+))]
 pub(crate) use pipe::pipe;
 pub(crate) use polled::{NONBLOCK, Polled};
 pub(crate) use sink::{FdSink, is_unread};

@@ -8,9 +8,9 @@ use std::io::Write;
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 #[cfg(feature = "net")]
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -215,7 +215,7 @@ impl Waker {
     }
 
     /// Fails once it was woken. Neither waits nor makes a system call.
-    #[cfg(any(feature = "net", test))]
+    #[cfg(feature = "net")]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.0.woken.load(Ordering::SeqCst) {
             return Err(Error::interrupted());

@@ -81,7 +81,10 @@ impl RelayRun {
                 limit: per_second.map(|rate| RateLimit::new(rate, began)),
                 end: None,
             }),
-            cancel: relay.token.as_ref().map(|token| CancellableWait::new(Some(token))),
+            cancel: relay
+                .token
+                .as_ref()
+                .map(|token| CancellableWait::new(Some(token))),
             idle,
             // A time that cannot be represented is no limit.
             idle_at: idle.and_then(|idle| began.checked_add(idle)),
@@ -99,7 +102,11 @@ impl RelayRun {
 
     #[expect(clippy::result_large_err)]
     pub(super) fn run(mut self) -> Result<Relayed, RelayFailure> {
-        while !self.directions.iter().all(|direction| direction.state.is_over()) {
+        while !self
+            .directions
+            .iter()
+            .all(|direction| direction.state.is_over())
+        {
             if let Err(error) = self.step() {
                 self.break_off(error);
             }
@@ -142,7 +149,11 @@ impl RelayRun {
         let limit = self.limit()?;
         let can_rest = self.directions.iter().any(RelayDirection::can_rest);
         let quiet = can_rest.then_some(QUIET);
-        let held = self.directions.iter().filter_map(RelayDirection::held).min();
+        let held = self
+            .directions
+            .iter()
+            .filter_map(RelayDirection::held)
+            .min();
         let within = [limit, quiet, held].into_iter().flatten().min();
         let [a, b] = &self.sides;
         wait(
@@ -183,7 +194,11 @@ impl RelayRun {
 
     /// Nothing has moved for a while, or a rate limit allows the next read.
     fn late(&mut self) -> Result<(), Error> {
-        for direction in self.directions.iter_mut().filter(|direction| direction.can_rest()) {
+        for direction in self
+            .directions
+            .iter_mut()
+            .filter(|direction| direction.can_rest())
+        {
             direction.state.rest();
         }
         self.limit().map(drop)
@@ -369,7 +384,9 @@ impl RelayRun {
         let Some(error) = self.error else {
             return Ok(report);
         };
-        let [to_b, to_a] = self.directions.map(|direction| direction.state.into_undelivered());
+        let [to_b, to_a] = self
+            .directions
+            .map(|direction| direction.state.into_undelivered());
         Err(RelayFailure {
             error,
             report,

@@ -19,7 +19,7 @@ impl Amount {
     }
 
     /// In bytes.
-    #[cfg(all(unix, feature = "net", not(loom)))]
+    #[cfg(any(test, all(unix, feature = "net", not(loom))))]
     pub(crate) const fn bytes(number: u64) -> Self {
         Self::of(number, BYTE)
     }
