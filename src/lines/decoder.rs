@@ -1,4 +1,4 @@
-//! What all decoders share: chunks that are pushed in, or pulled.
+//! What all decoders share: chunks are pushed, and pieces are taken out.
 
 use std::fmt;
 use std::str::Utf8Error;
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::Out;
 
-/// Something that chunks of bytes are pushed into, and pieces are taken out of, as they come to be
-/// whole. It does no I/O and never waits.
+/// A decoder without I/O: chunks of bytes are pushed, and pieces are taken out as soon as they are
+/// complete. No call blocks.
 ///
 /// # Examples
 ///
@@ -20,7 +20,7 @@ use crate::stage::transform::Out;
 /// let mut lines = lines::lines();
 /// lines.push(Bytes::from("one\ntw"));
 /// assert_eq!(lines.next()?, Some(Bytes::from("one")));
-/// assert_eq!(lines.next()?, None); // that is all for now
+/// assert_eq!(lines.next()?, None); // no more complete lines yet
 /// lines.push(Bytes::from("o\nthree"));
 /// assert_eq!(lines.next()?, Some(Bytes::from("two")));
 /// assert_eq!(lines.next()?, None);
@@ -30,42 +30,42 @@ use crate::stage::transform::Out;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub trait Decoder {
-    /// What comes out.
+    /// What is taken out, such as a line.
     type Piece;
 
-    /// Gives it the next chunk. What is left of the one before, if not all of its pieces were
-    /// taken, is joined with it, which costs a copy.
+    /// Pushes the next chunk. If not all pieces of the chunk before were taken, the two are joined, which
+    /// costs a copy.
     ///
-    /// One that has failed takes no more; one that was finished fails.
+    /// A decoder that has failed ignores the chunk. A decoder that was finished fails.
     fn push(&mut self, chunk: Bytes);
 
-    /// Says that no more comes: what is left is the last piece.
+    /// Ends the input: the bytes that are left are the last piece.
     fn finish(&mut self);
 
-    /// Takes the next piece. `None` means that there is no whole one: a chunk is wanted, or, when
-    /// it was [finished](Self::finish), that was all.
+    /// Takes the next piece. `None` means that no piece is complete: push a chunk; or, after
+    /// [`finish`](Self::finish), that there are no more.
     ///
     /// # Errors
     ///
-    /// Those of the decoder, behind all pieces that came before.
+    /// Those of the decoder, behind all pieces before the error. Every later call returns the same.
     fn next(&mut self) -> Result<Option<Self::Piece>, Error>;
 }
 
-/// Why a decoder goes no further.
+/// Why a decoder has failed.
 ///
-/// What it tells is a new error each time, and not one that it keeps: a stage puts its name to an
-/// error that nobody else holds.
+/// A decoder makes a new error of it for each call, and keeps none: a stage can add its name only to an
+/// error that has no other owner.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
     /// At a byte of the stream.
     Found(ErrorKind, String, u64),
     NotText(Utf8Error, u64),
-    /// A chunk came behind the end.
+    /// A chunk was pushed after the end.
     Ended,
 }
 
 impl Fault {
-    pub(super) fn tell(&self) -> Error {
+    pub(super) fn error(&self) -> Error {
         match self {
             Self::Found(kind, message, at) => Error::new(*kind, message.as_str()).at(*at),
             Self::NotText(reason, at) => {
@@ -80,10 +80,10 @@ impl Fault {
     }
 }
 
-/// What a stream says that is not what it should be.
+/// The kind of an error for bytes that break the format.
 pub(super) const INVALID_DATA: ErrorKind = ErrorKind::Io(std::io::ErrorKind::InvalidData);
 
-/// Passes on all that is whole.
+/// Pushes all complete pieces on.
 pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) -> Result<(), Error> {
     while let Some(piece) = decoder.next()? {
         out.push(piece)?;
@@ -91,10 +91,10 @@ pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) ->
     Ok(())
 }
 
-/// An iterator over the pieces of a stream of chunks. It holds one chunk at a time, and takes the
-/// next one when nothing whole is left of it.
+/// An iterator over the pieces of a stream of chunks. It holds one chunk at a time, and takes the next
+/// one when no complete piece is left in it.
 ///
-/// An error comes once, be it of the stream or of the [`Decoder`], and then nothing more does.
+/// An error of the stream or of the [`Decoder`] is returned once; after it the iterator has ended.
 ///
 /// # Examples
 ///
@@ -126,12 +126,12 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
         }
     }
 
-    /// Gives both back: a [`Splitter`](super::Splitter) has the [rest](super::Splitter::into_rest) of the last chunk.
+    /// Returns both: a [`Splitter`](super::Splitter) has the [rest](super::Splitter::into_rest) of the last chunk.
     pub fn into_parts(self) -> (I, D) {
         (self.chunks, self.decoder)
     }
 
-    /// Takes a chunk for the decoder, or tells it that there is none.
+    /// Pushes the next chunk to the decoder, or ends its input.
     pub(super) fn feed(&mut self) -> Result<(), Error> {
         match self.chunks.next().transpose()? {
             Some(chunk) => self.decoder.push(chunk),
@@ -158,7 +158,8 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
 impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Iterator for Pieces<I, D> {
     type Item = Result<D::Piece, Error>;
 
-    /// Takes the next piece, with as many chunks as it needs. It waits as the chunks do.
+    /// Takes the next piece, with as many chunks as it needs. It blocks while the iterator of the chunks
+    /// does.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {

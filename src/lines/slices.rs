@@ -1,4 +1,4 @@
-//! Pieces that are lent for a call, and not kept: the fastest way through many short lines.
+//! Pieces as borrowed slices, the fastest way to read many short lines.
 
 use bytes::Bytes;
 
@@ -7,12 +7,13 @@ use super::splitter::Splitter;
 use crate::error::Error;
 
 impl<I: Iterator<Item = Result<Bytes, Error>>> Pieces<I, Splitter> {
-    /// Calls `each` with every piece, lent for the call, and stops at the first error: the fastest
-    /// way through many short lines.
+    /// Calls `each` with every piece as a slice that is borrowed for the call, and stops at the first
+    /// error. It is the fastest way to read many short lines. It blocks while the iterator of the chunks
+    /// does.
     ///
     /// # Errors
     ///
-    /// That of `each`, of the splitter or of the stream.
+    /// That of `each`, of the [`Splitter`], or of the stream.
     ///
     /// # Examples
     ///
