@@ -305,8 +305,8 @@ fn seconds(option: &str, time: Duration) -> Result<Duration, Error> {
 }
 
 /// Names the option in the error of a system call.
-pub(crate) fn named(option: &str, outcome: io::Result<()>) -> Result<(), Error> {
-    outcome.map_err(|error| {
+pub(crate) fn named(option: &str, result: io::Result<()>) -> Result<(), Error> {
+    result.map_err(|error| {
         let (kind, message) = match Errno::from_io_error(&error) {
             Some(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => (
                 ErrorKind::Io(io::ErrorKind::Unsupported),

@@ -69,7 +69,7 @@ pub(crate) fn bind_to_file(
     };
     let taken = match socket.bind(addr) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
-        outcome => return Ok(outcome?),
+        result => return Ok(result?),
     };
     match look(path) {
         Existing::Stale if replace_stale => remove_file(path)?,

@@ -37,7 +37,7 @@ impl WriteStall {
                 self.0 = Some(error);
                 Ok(())
             }
-            outcome => outcome,
+            result => result,
         }
     }
 }

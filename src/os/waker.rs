@@ -227,7 +227,7 @@ impl Waker {
     pub(crate) fn rest(&self, within: Duration) -> Result<(), Error> {
         match self.wait(self.fd()?, Ready::ToRead, Some(within)) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(()),
-            outcome => outcome,
+            result => result,
         }
     }
 }

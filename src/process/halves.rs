@@ -93,7 +93,7 @@ impl ChildSource {
                     Ok(None) | Err(_) => Err(cause),
                 }
             }
-            outcome => outcome,
+            result => result,
         }
     }
 }

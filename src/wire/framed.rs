@@ -126,7 +126,7 @@ impl Framed {
         while self.has_unsent() {
             match self.send(&Batch::new(), 0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                outcome => outcome?,
+                result => result?,
             };
         }
         Ok(())

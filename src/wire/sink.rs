@@ -153,7 +153,7 @@ impl WireSink {
             }
             match self.wait() {
                 Err(error) if error.is_enough() => break,
-                outcome => outcome?,
+                result => result?,
             }
         }
         // The reader has read everything: an error of the close does not matter.

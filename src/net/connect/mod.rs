@@ -210,8 +210,8 @@ impl Connect {
                         .rest(left.map_or(tick, |left| left.min(tick)))?;
                     tick = FULL_TICK_MAX.min(tick * 2);
                 }
-                outcome => {
-                    outcome?;
+                result => {
+                    result?;
                     return Ok(socket);
                 }
             }

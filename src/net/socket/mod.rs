@@ -340,7 +340,7 @@ impl Source<Bytes> for SocketSource {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     limits.wait(waker, &**shared, Ready::ToRead)?;
                 }
-                outcome => return Ok(outcome?),
+                result => return Ok(result?),
             }
         }
     }
@@ -425,7 +425,7 @@ impl SocketSink {
                     let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(within));
                     match waited {
                         Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
-                        outcome => outcome?,
+                        result => result?,
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -474,8 +474,8 @@ impl Direct<Bytes> for SocketSink {
         self.limits.check()?;
         match write_vectored(batch, |slices| self.shared.send(slices)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Tried::WouldBlock),
-            outcome => {
-                batch.advance(outcome?);
+            result => {
+                batch.advance(result?);
                 Ok(Tried::Done)
             }
         }

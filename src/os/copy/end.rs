@@ -1,4 +1,4 @@
-//! The ends of a copy, and which call goes from what to what.
+//! The two ends of a copy: how each is waited for, and what its errors mean.
 
 use std::fs::File;
 use std::io;
@@ -18,10 +18,10 @@ use crate::os::{Polled, Ready, Waker};
 use crate::stage::copy_path::BufferedReason;
 use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep};
 
-/// A call, given the descriptor that it is made on. It does not wait for a peer.
+/// A system call on a descriptor. It does not wait for a peer.
 pub(crate) type CopyCall<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
 
-/// What a copy is made on.
+/// A descriptor that a copy reads from or writes to.
 pub(crate) trait Descriptor: AsFd + Send + Sync {
     /// Makes a call that reads from it.
     fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
@@ -52,7 +52,7 @@ impl Descriptor for File {}
 /// An end of a pipe.
 impl Descriptor for OwnedFd {}
 
-/// What a descriptor is.
+/// The kind of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DescriptorKind {
     File,
@@ -64,15 +64,15 @@ pub(super) enum DescriptorKind {
 pub(crate) struct End {
     fd: Arc<dyn Descriptor>,
     pub(super) kind: DescriptorKind,
-    /// A regular file has none, and is waited for in the call.
+    /// `None` for a regular file, whose calls block.
     waker: Option<Waker>,
     limits: Timeouts,
     stall: WriteStall,
 }
 
 impl End {
-    /// A regular file or a pipe, with how it waits; none if it is anything else. Its other
-    /// owner does not use it for as long as the copy is made.
+    /// A regular file or a pipe, with how to wait on it; `None` for anything else. The other owner of the
+    /// descriptor does not use it while the copy runs.
     pub(crate) fn file<D: Descriptor + 'static>(
         fd: &Arc<D>,
         polled: Option<&Polled>,
@@ -120,7 +120,7 @@ impl End {
         self.kind == DescriptorKind::Socket && blocks(&*self.fd)
     }
 
-    /// Makes a call that writes to it, and again what a signal has interrupted.
+    /// Makes a call that writes to it, and repeats it after a signal.
     pub(super) fn write(
         &mut self,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
@@ -138,26 +138,27 @@ pub(crate) struct ReadEnd {
     pub(super) end: End,
     /// The caller has promised that the file does not change before its bytes have arrived.
     pub(super) stable: bool,
-    /// What is left of the range that was asked for, which a buffered read goes on from.
+    /// How many bytes are left of the range. A buffered read goes on from there.
     left: Option<Arc<AtomicU64>>,
-    /// Something was moved.
+    /// A byte was moved.
     moved: bool,
-    /// It has to be waited for before each call, and was.
+    /// It was waited for since the last call.
     pub(super) ready: bool,
-    asks: bool,
+    /// It must be waited for before each call.
+    waits_first: bool,
 }
 
 impl ReadEnd {
     pub(crate) fn new(end: End) -> Self {
-        // A FIFO that nobody writes to yet looks as if it had ended.
-        let asks = end.kind == DescriptorKind::Pipe;
+        // A FIFO that has no writer yet reads as if it had ended.
+        let waits_first = end.kind == DescriptorKind::Pipe;
         Self {
             end,
             stable: false,
             left: None,
             moved: false,
             ready: false,
-            asks,
+            waits_first,
         }
     }
 
@@ -188,12 +189,12 @@ impl ReadEnd {
         Ok(())
     }
 
-    /// Says whether it has to be waited for before the next call.
-    pub(super) fn is_to_be_asked(&mut self) -> bool {
-        self.asks && !self.ready
+    /// Whether it must be waited for before the next call.
+    pub(super) const fn must_wait(&self) -> bool {
+        self.waits_first && !self.ready
     }
 
-    /// Makes a call that reads from it, and again what a signal has interrupted.
+    /// Makes a call that reads from it, and repeats it after a signal.
     pub(super) fn read(
         &mut self,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
@@ -213,14 +214,14 @@ impl ReadEnd {
         }
     }
 
-    /// A call has read nothing, of something that was asked for.
+    /// The result of a call that has read no byte, although some were wanted.
     pub(super) fn ended(&self) -> Result<CopyStep, CopyFailure> {
         if self.end.kind == DescriptorKind::File && !self.moved {
-            // Those of /proc say that they are empty, and are not.
+            // Files in /proc have the length 0, and are not empty.
             return Ok(CopyStep::Refused(BufferedReason::Empty));
         }
         match &self.left {
-            // It was there when it was asked for.
+            // The range was within the file when it was set.
             Some(_) => Err(CopyFailure {
                 side: CopySide::Source,
                 error: io::Error::from(io::ErrorKind::UnexpectedEof).into(),
@@ -230,26 +231,26 @@ impl ReadEnd {
     }
 }
 
-/// Says whether a call on a socket waits, whatever flags it has.
+/// Whether a call on a socket may block, whatever its own flags are.
 pub(super) fn blocks(socket: impl AsFd) -> bool {
     fcntl_getfl(socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
 }
 
-/// Says no when the life of one of the two is over.
+/// Fails when the lifetime of one of the two is over.
 pub(super) fn check(from: &ReadEnd, to: &End) -> Result<(), CopyFailure> {
     let broken = |side| move |error| CopyFailure { side, error };
     from.end.limits.check().map_err(broken(CopySide::Source))?;
     to.limits.check().map_err(broken(CopySide::Sink))
 }
 
-/// What an error of a call between these two means.
+/// What the error of a call between these two means.
 pub(super) fn failed(
     from: Option<&ReadEnd>,
     to: Option<&End>,
     errno: Errno,
 ) -> Result<CopyStep, CopyFailure> {
     let side = match errno {
-        // Whoever has to be asked was.
+        // A source that must be waited for was, so it is the sink that is full.
         Errno::AGAIN if to.is_some() => return Ok(CopyStep::Wait(CopySide::Sink)),
         Errno::AGAIN => return Ok(CopyStep::Wait(CopySide::Source)),
         Errno::PIPE if to.is_some_and(|to| to.kind == DescriptorKind::Socket) => CopySide::Sink,
@@ -260,8 +261,8 @@ pub(super) fn failed(
                 CopySide::Sink
             }
         }
-        // Anything else a read or a write meets again, and knows what to say of it: such as that a
-        // pipe has lost its reader, which is no failure if there was nothing more to write.
+        // Any other error is met again by a buffered read or write, which handles it: such as a pipe that
+        // has lost its reader, which is not a failure if there was nothing more to write.
         errno => {
             return Ok(CopyStep::Refused(BufferedReason::Refused(
                 errno.raw_os_error(),
@@ -274,7 +275,7 @@ pub(super) fn failed(
     })
 }
 
-/// Says whether it is a connection that has failed, which tells of it only once.
+/// Whether it is an error of the connection, which the kernel reports only once.
 pub(super) fn is_of_a_connection(errno: Errno) -> bool {
     [
         Errno::CONNRESET,
