@@ -140,15 +140,18 @@ mod pipeline;
 
 #[cfg(all(unix, not(loom)))] // `highwater::fs` needs a Unix, and is not there on Windows.
 pub mod fs;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "net", loom)))]
 mod leader;
-#[cfg(all(unix, not(loom)))] // `highwater::net` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "net", not(loom)))]
+// `highwater::net` needs a Unix, and is not there on Windows.
 pub mod net;
-#[cfg(all(unix, not(loom)))] // `highwater::process` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "process", not(loom)))]
+// `highwater::process` needs a Unix, and is not there on Windows.
 pub mod process;
 
 // 9. A channel over a socket.
-#[cfg(all(unix, not(loom)))] // `highwater::wire` needs a Unix, and is not there on Windows.
+#[cfg(all(unix, feature = "wire", not(loom)))]
+// `highwater::wire` needs a Unix, and is not there on Windows.
 pub mod wire;
 
 // 10. HTTP/1.1.

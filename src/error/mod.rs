@@ -3,7 +3,7 @@
 mod convert;
 mod hook;
 mod panics;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "wire", not(loom)))]
 mod parts;
 mod write;
 
@@ -18,7 +18,7 @@ use crate::state::Misuse;
 pub use hook::set_error_hook;
 pub(crate) use hook::tell;
 pub(crate) use panics::{caught, guard};
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "wire", not(loom)))]
 pub(crate) use parts::ErrorParts;
 pub use write::WriteError;
 
@@ -265,7 +265,7 @@ impl Error {
     }
 
     /// Replaces the text; the kind and the cause stay.
-    #[cfg(all(unix, not(loom)))]
+    #[cfg(all(unix, feature = "net", not(loom)))]
     pub(crate) fn saying(self, message: String) -> Self {
         self.edit(|inner| inner.message = Some(message.into_boxed_str()))
     }
@@ -327,7 +327,7 @@ impl Error {
     }
 
     /// Returns the text with all its causes, each once, to be put after another text.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "net", not(loom)))]
     pub(crate) fn reason(&self) -> String {
         let inner = &*self.0;
         let is_bare = inner.message.is_none() && inner.stage.is_none() && inner.offset.is_none();

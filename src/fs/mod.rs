@@ -1,4 +1,22 @@
-//! Files, and what stands among them: pipes, terminals, devices, the standard streams.
+//! Files as sources and sinks, and what is opened like a file: pipes, terminals, devices, the standard
+//! streams. Node's `fs.createReadStream` and `fs.createWriteStream`.
+//!
+//! [`read`] opens a [`FileSource`]; [`create`], [`create_new`] and [`append`] open a [`FileSink`]. Each
+//! names its path in errors, with the byte at which something failed.
+//!
+//! A call on a regular file blocks until the disk has answered; nothing can end it. A blocked read or
+//! write of a pipe, a socket, a terminal or a device ends with a cancel or with an idle timeout.
+//!
+//! ```
+//! use highwater::{fs, pipeline};
+//!
+//! let copy = std::env::temp_dir().join(format!("highwater-doc-copy-{}", std::process::id()));
+//! let report = pipeline(fs::read("Cargo.toml")?).to(fs::create(&copy)?).run()?;
+//! assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read("Cargo.toml").unwrap());
+//! assert_eq!(report.bytes(), std::fs::metadata(&copy).unwrap().len());
+//! std::fs::remove_file(&copy).unwrap();
+//! # Ok::<(), highwater::Error>(())
+//! ```
 
 mod sink;
 
@@ -29,15 +47,16 @@ use crate::stream::into::IntoSource;
 
 pub use sink::{FileSink, append, create, create_new, stdout};
 
-/// Opens a file to read: Node's `createReadStream`.
+/// Opens a file for reading: Node's `createReadStream`.
 ///
-/// A pipe, a terminal or a device is read as it comes, and a blocked read of it can be interrupted.
-/// A read of a regular file cannot, and is waited for.
+/// The open does not block. A read of a regular file blocks until the disk has answered. A blocked read
+/// of a pipe, a terminal or a device ends with bytes, the end, a cancel, or an
+/// [idle timeout](FileSource::idle_timeout).
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being opened, with the path. A folder is
-/// [`IsADirectory`](io::ErrorKind::IsADirectory).
+/// [`ErrorKind::Io`] if the file cannot be opened: `NotFound`, `PermissionDenied`, or
+/// [`IsADirectory`](io::ErrorKind::IsADirectory) for a directory. The error names the path.
 ///
 /// # Examples
 ///
@@ -49,6 +68,8 @@ pub use sink::{FileSink, append, create, create_new, stdout};
 /// assert_eq!(report.stages()[0].name, "Cargo.toml");
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "createReadStream")]
+#[doc(alias = "open")]
 pub fn read(path: impl AsRef<Path>) -> Result<FileSource, Error> {
     let path = path.as_ref();
     let name = path.display().to_string();
@@ -63,8 +84,8 @@ fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
     let mut options = OpenOptions::new();
     options.read(true);
     if !kind.is_file() {
-        // Opening a pipe without a writer blocks, where nothing can interrupt it, and so does
-        // opening some devices. Without blocking it opens at once, and the first read waits.
+        // The open of a FIFO without a writer, and of some devices, blocks, and nothing can end that.
+        // With `O_NONBLOCK` it returns at once, and the first read waits instead.
         options.custom_flags(NONBLOCK);
     }
     let file = options.open(path)?;
@@ -72,21 +93,24 @@ fn open_to_read(path: &Path, name: &str) -> Result<FileSource, Error> {
     Ok(FileSource::new(file, polled, name.to_owned()))
 }
 
-/// Standard input as a source: a blocked read of it can be interrupted. Its flags stay as they are.
+/// Standard input as a source: Node's `process.stdin`. A blocked read ends with a cancel. The flags of
+/// the descriptor stay as they are.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being looked at.
+/// [`ErrorKind::Io`] if standard input is closed, or no descriptor is left.
+#[doc(alias = "process.stdin")]
 pub fn stdin() -> Result<FileSource, Error> {
     let file = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
     let polled = Polled::of(&file, Ready::ToRead)?;
     Ok(FileSource::new(file, polled, "stdin".to_owned()))
 }
 
-/// A file that is read, or what stands among files: a pipe, a socket, a terminal, a device.
+/// An open file as a source; also a pipe, a socket, a terminal or a device.
 ///
-/// One that was opened before is read from where it stands, and its flags stay as they are. If it is
-/// a file on a disk, a read of it is waited for; any other read can be interrupted.
+/// [`read`] makes one of a path. A [`File`] converts: it is read from its current position, and its flags
+/// stay as they are. A read of a file on a disk blocks until the disk has answered; a read of anything
+/// else ends with a cancel too.
 ///
 /// # Examples
 ///
@@ -106,13 +130,13 @@ pub struct FileSource {
     kind: FileKind,
     /// Where the first read starts.
     start: u64,
-    /// How much is left of the range that was asked for. A copy in the kernel counts it down too.
+    /// How many bytes are left of the range. A zero-copy pipeline counts it down too.
     left: Option<Arc<AtomicU64>>,
-    /// How long a regular file was when it was opened.
+    /// The length of a regular file when it was opened.
     len: Option<u64>,
-    /// Which file it is, if it is one that could be written meanwhile.
+    /// Identifies the file, to find a sink that writes the same one.
     id: Option<FileId>,
-    /// Nobody changes it.
+    /// The caller has promised that the file does not change.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     stable: bool,
 }
@@ -123,15 +147,15 @@ enum FileKind {
         file: Arc<File>,
         pool: Pool,
     },
-    /// Everything that can be polled.
+    /// Anything that can be polled.
     Polled(FdSource),
 }
 
 impl FileSource {
-    /// `polled` is how to use what is no file on a disk.
+    /// `polled` is `None` for a file on a disk.
     fn new(file: File, polled: Option<Polled>, name: String) -> Self {
         let pool = read_pool(READ_BYTES);
-        // Of the file that was opened, which may be another one than the one that was looked at.
+        // Of the open file: between the look at the path and the open it may have been replaced.
         let metadata = file.metadata().ok();
         let id = metadata.as_ref().and_then(FileId::of);
         let len = metadata.filter(Metadata::is_file).map(|file| file.len());
@@ -154,13 +178,27 @@ impl FileSource {
         }
     }
 
-    /// Reads only this range of bytes, which has to be there: Node's `start` and `end`, except
-    /// that a Rust range ends before its end.
+    /// Reads only this range of bytes, which must lie within the file: Node's `start` and `end`, except
+    /// that the end of a Rust range is exclusive. A file that becomes shorter while it is read fails with
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if it ends past the end of the file, starts past its own end, or
-    /// if this is no regular file.
+    /// [`ErrorKind::InvalidInput`] if the range ends past the end of the file or starts past its own end,
+    /// or if this is not a regular file. [`ErrorKind::Io`] if the seek fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{ErrorKind, fs, pipeline};
+    ///
+    /// let (_, name) = pipeline(fs::read("Cargo.toml")?.range(1..=7)?).to(Vec::new()).run_into()?;
+    /// assert_eq!(name.into_inner(), b"package");
+    ///
+    /// let past = fs::read("Cargo.toml")?.range(..1 << 40).unwrap_err();
+    /// assert_eq!(past.kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
     pub fn range(mut self, range: impl RangeBounds<u64>) -> Result<Self, Error> {
         let Self {
             kind: FileKind::Regular { file, .. },
@@ -182,8 +220,8 @@ impl FileSource {
             Bound::Unbounded => *len,
         };
         if start > end || end > *len {
-            let said = format!("range {start}..{end} is not within its {len} bytes");
-            return Err(self.refused(&said));
+            let message = format!("range {start}..{end} is not within its {len} bytes");
+            return Err(self.refused(&message));
         }
         (&**file)
             .seek(SeekFrom::Start(start))
@@ -193,20 +231,24 @@ impl FileSource {
         Ok(self)
     }
 
-    /// Promises that nobody changes what is read before it has arrived at whoever reads it in the
-    /// end. Then a pipeline from here into a socket or a pipe has the kernel send the pages of the
-    /// file, and no copy of them, which takes less of the processor. A change meanwhile may arrive
-    /// too, or a part of it. Into a file it is copied there and then, and no promise is needed.
+    /// Promises that the bytes of the file do not change before the reader at the far end has read them.
     ///
-    /// The socket must not block: those of [`net`](crate::net) do not, and no other one after
+    /// Then the kernel sends the pages of the file from a pipeline into a socket or a pipe without a copy
+    /// (`sendfile`, `splice`), which takes less processor time. If the file is changed all the same, the
+    /// change, or a part of it, may arrive. From file to file the kernel copies at once, and no promise is
+    /// needed.
+    ///
+    /// Calls on the socket must not block: those of a socket of `net` do
+    /// not, nor those of a [`TcpStream`](std::net::TcpStream) after
     /// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
-    /// [`Report::path`](crate::Report::path) says which way was taken, and why not this one.
-    /// When a peer has gone the kernel raises `SIGPIPE`, which a Rust program ignores unless it has
-    /// changed that.
+    /// [`Report::path`](crate::Report::path) returns how the bytes were copied, and the reason if it was
+    /// not by the kernel. When the peer is gone the kernel raises `SIGPIPE`, which a Rust program ignores
+    /// by default.
     ///
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(feature = "net")] {
     /// use std::thread;
     /// use highwater::{fs, net, pipeline};
     ///
@@ -221,6 +263,7 @@ impl FileSource {
     /// assert_eq!(peer.join().unwrap()?, std::fs::read("Cargo.toml").unwrap());
     /// # #[cfg(target_os = "linux")]
     /// assert_eq!(report.path().unwrap().to_string(), "sendfile");
+    /// # }
     /// # Ok::<(), highwater::Error>(())
     /// ```
     #[must_use]
@@ -229,12 +272,14 @@ impl FileSource {
         self
     }
 
-    fn refused(&self, said: &str) -> Error {
-        Error::new(ErrorKind::InvalidInput, said).during("read", &self.name)
+    fn refused(&self, message: &str) -> Error {
+        Error::new(ErrorKind::InvalidInput, message).during("read", &self.name)
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
+    /// Sets the largest number of bytes that one read returns, up to 1 MiB. The default is
+    /// [`READ_BYTES`].
     #[must_use]
+    #[doc(alias = "highWaterMark")]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         let fresh = read_pool(bytes);
         match &mut self.kind {
@@ -244,8 +289,9 @@ impl FileSource {
         self
     }
 
-    /// Fails a read of a pipe, a socket, a terminal or a device when nothing has come for so long.
-    /// Without, it waits for ever. A regular file is waited for, whatever happens.
+    /// Fails a read of a pipe, a socket, a terminal or a device with [`ErrorKind::TimedOut`] when no byte
+    /// has come for this time. By default such a read waits for ever. It has no effect on a regular
+    /// file.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         if let FileKind::Polled(source) = &mut self.kind {
@@ -255,10 +301,10 @@ impl FileSource {
     }
 }
 
-/// Takes a file as it is, whichever way it blocks.
+/// Takes over an open file. It may block or not; its flags stay as they are.
 impl From<File> for FileSource {
     fn from(file: File) -> Self {
-        // What cannot even be looked at says so when it is read.
+        // If `fstat` fails, so does the first read.
         let polled = Polled::of(&file, Ready::ToRead).unwrap_or_default();
         Self::new(file, polled, "file".to_owned())
     }
@@ -291,8 +337,7 @@ impl Source<Bytes> for FileSource {
             let most = most.min(room.len());
             file.read(&mut room[..most])
         })?;
-        // The range was there when it was asked for. An end before its end means that somebody
-        // has cut the file short, and what was read is not what was wanted.
+        // The range was within the file when it was set, so the file was cut short since.
         let Some(chunk) = chunk else {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         };
@@ -333,7 +378,7 @@ impl Source<Bytes> for FileSource {
     fn offer(&mut self) -> Option<CopySource> {
         let end = match &self.kind {
             FileKind::Regular { file, .. } => End::file(file, None),
-            // A copy of a file that the kernel makes as it is read would wait in the call.
+            // Such as /proc/kmsg, where the call would block.
             FileKind::Polled(_) if self.len.is_some() && self.stable => None,
             FileKind::Polled(source) => {
                 let (fd, polled) = source.parts();

@@ -1,4 +1,4 @@
-//! Files that are written.
+//! Files as sinks.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
@@ -26,18 +26,20 @@ use crate::stage::sink::{Sink, retry, write_vectored};
 use crate::state::batch::Batch;
 use crate::stream::into::IntoSink;
 
-/// Creates a file to write, or empties the one that is there: Node's `createWriteStream`.
+/// Opens a file for writing, and creates it or replaces its content: Node's `createWriteStream`.
 ///
-/// What is in it goes when the first byte is written, or at the end if there is none, and not before:
-/// a pipeline that reads the same file fails with [`InvalidInput`](crate::ErrorKind::InvalidInput),
-/// and leaves it as it was. That is seen by [`FileId`](crate::FileId), from end to end of one
-/// pipeline, and from nowhere else: a [`Writable`](crate::Writable) does not know what is read.
+/// The old content is removed with the first byte that is written, or at the end if there is none, and
+/// not before. So a pipeline that reads the same file fails with
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) and leaves the file as it was. Only a pipeline can
+/// find that, because it compares the [`FileId`](crate::FileId) of its source and of its sink.
 ///
-/// A FIFO that nobody reads is waited for in the first write, which can be interrupted.
+/// The open does not block. If the path is a FIFO without a reader, the first write waits for a reader;
+/// a cancel or the [idle timeout](FileSink::idle_timeout) ends that wait.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being opened, with the path.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be opened or created, such as
+/// `PermissionDenied`, `IsADirectory`, or `NotFound` for a missing directory. The error names the path.
 ///
 /// # Examples
 ///
@@ -51,6 +53,7 @@ use crate::stream::into::IntoSink;
 /// std::fs::remove_file(&path).unwrap();
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "createWriteStream")]
 pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     let mut options = OpenOptions::new();
     let mut sink = FileSink::open(path.as_ref(), options.write(true).create(true))?;
@@ -58,11 +61,23 @@ pub fn create(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     Ok(sink)
 }
 
-/// Creates a file to write, which must not be there.
+/// Creates a file for writing, which must not exist: Node's flag `wx`.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being created, with the path.
+/// As [`create`], and `AlreadyExists` if there is a file, a link or anything else at the path.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::fs;
+/// use std::io;
+///
+/// let error = fs::create_new("Cargo.toml").unwrap_err();
+/// assert_eq!(error.io_error().unwrap().kind(), io::ErrorKind::AlreadyExists);
+/// assert_eq!(error.stage(), Some("Cargo.toml"));
+/// ```
+#[doc(alias = "createWriteStream")]
 pub fn create_new(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     FileSink::open(
         path.as_ref(),
@@ -70,35 +85,53 @@ pub fn create_new(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     )
 }
 
-/// Opens a file to write behind what is in it, or creates it.
+/// Opens a file for appending, and creates it if it does not exist: Node's flag `a`.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being opened, with the path.
+/// As [`create`].
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{fs, pipeline};
+///
+/// let log = std::env::temp_dir().join(format!("highwater-doc-log-{}", std::process::id()));
+/// for line in ["one\n", "two\n"] {
+///     pipeline(line.as_bytes()).to(fs::append(&log)?).run()?;
+/// }
+/// assert_eq!(std::fs::read(&log).unwrap(), b"one\ntwo\n");
+/// std::fs::remove_file(&log).unwrap();
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[doc(alias = "createWriteStream")]
 pub fn append(path: impl AsRef<Path>) -> Result<FileSink, Error> {
     FileSink::open(path.as_ref(), OpenOptions::new().append(true).create(true))
 }
 
-/// Standard output as a sink: a blocked write to it can be interrupted. Nothing else should write to
-/// it meanwhile. Its flags stay as they are.
+/// Standard output as a sink: Node's `process.stdout`. A blocked write ends with a cancel. The flags of
+/// the descriptor stay as they are. Do not write to it by other means at the same time, or the bytes are
+/// mixed.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being looked at.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if standard output is closed, or no descriptor is left.
+#[doc(alias = "process.stdout")]
 pub fn stdout() -> Result<FileSink, Error> {
     let file = File::from(rustix::stdio::stdout().try_clone_to_owned()?);
     let polled = Polled::of(&file, Ready::ToWrite)?;
     Ok(FileSink::new(file, polled, "stdout".to_owned()))
 }
 
-/// A file that is written, or what stands among files: a pipe, a socket, a terminal, a device.
+/// An open file as a sink; also a pipe, a socket, a terminal or a device.
 ///
-/// Finishing it closes it, and is done only when the system has said that all is well with that
-/// too: a network file system, or one with a quota, may say only then that the file could not be
-/// kept. One that is not finished stays as far as it was written.
+/// [`finish`](Sink::finish) closes the file, and succeeds only if the close does: a network file system,
+/// or one with a quota, may report only then that bytes could not be stored. A file that is not finished
+/// keeps what was written so far.
 ///
-/// One that was opened before is written from where it stands, and its flags stay as they are. If it
-/// is a file on a disk, a write to it is waited for; any other write can be interrupted.
+/// [`create`], [`create_new`] and [`append`] make one of a path. A [`File`] converts: it is written from
+/// its current position, and its flags stay as they are. A write to a file on a disk blocks until the
+/// kernel has taken it; a write to anything else ends with a cancel too.
 ///
 /// # Examples
 ///
@@ -115,19 +148,19 @@ pub fn stdout() -> Result<FileSink, Error> {
 pub struct FileSink {
     name: String,
     target: Target,
-    /// Which file it is. Of a FIFO without a reader it is not known yet.
+    /// Identifies the file. `None` for a FIFO that has no reader yet.
     id: Option<FileId>,
     is_regular: bool,
-    /// What is in it is still to go.
+    /// Its old content is still to be removed.
     empties: bool,
     sync: bool,
 }
 
 #[derive(Debug)]
 enum Target {
-    /// A write is waited for, whatever happens. None once it was closed.
+    /// A write blocks, and nothing can end that. `None` once it is closed.
     File(Option<Arc<File>>),
-    /// A write can be interrupted.
+    /// A wake ends a write.
     Polled(FdSink),
 }
 
@@ -140,8 +173,8 @@ impl FileSink {
     fn opened(path: &Path, options: &mut OpenOptions, name: &str) -> Result<Self, Error> {
         let found = std::fs::metadata(path).map(|found| found.file_type());
         if found.as_ref().is_ok_and(|kind| !kind.is_file()) {
-            // Opening a pipe without a reader blocks, where nothing can interrupt it, and so does
-            // opening some devices. Without blocking it fails, or opens at once.
+            // The open of a FIFO without a reader, and of some devices, blocks, and nothing can end
+            // that. With `O_NONBLOCK` it fails or returns at once.
             options.custom_flags(NONBLOCK);
         }
         let file = match options.open(path) {
@@ -156,7 +189,7 @@ impl FileSink {
         Ok(Self::new(file, polled, name.to_owned()))
     }
 
-    /// `polled` is how to use what is no file on a disk.
+    /// `polled` is `None` for a file on a disk.
     fn new(file: File, polled: Option<Polled>, name: String) -> Self {
         let metadata = file.metadata().ok();
         let target = match polled {
@@ -181,7 +214,7 @@ impl FileSink {
         }
     }
 
-    /// Empties the file, unless that was done or is not to be.
+    /// Removes the old content, unless that was done already or is not wanted.
     fn empty(&mut self) -> io::Result<()> {
         if let (true, Target::File(Some(file))) = (self.empties, &self.target) {
             retry(|| file.set_len(0))?;
@@ -190,17 +223,20 @@ impl FileSink {
         Ok(())
     }
 
-    /// Finishes only when the data is on the disk (`fsync`), and not just with the kernel. What is no
-    /// file on a disk is not asked for that.
+    /// Makes [`finish`](Sink::finish) wait until the bytes are on the disk (`fsync`). It has no effect on
+    /// anything but a file on a disk.
     #[must_use]
+    #[doc(alias = "fsync")]
+    #[doc(alias = "flush")]
     pub const fn sync(mut self) -> Self {
         self.sync = true;
         self
     }
 
-    /// Fails a write to a pipe, a socket, a terminal or a device when the peer has taken nothing for so
-    /// long, or a FIFO has no reader. Without, it waits for ever. A regular file is waited for, whatever
-    /// happens.
+    /// Fails a write to a pipe, a socket, a terminal or a device with
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when the peer has taken no byte for this time, or
+    /// a FIFO has had no reader. By default such a write waits for ever. It has no effect on a regular
+    /// file.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         if let Target::Polled(sink) = &mut self.target {
@@ -210,10 +246,10 @@ impl FileSink {
     }
 }
 
-/// Takes a file as it is, whichever way it blocks.
+/// Takes over an open file. It may block or not; its flags stay as they are.
 impl From<File> for FileSink {
     fn from(file: File) -> Self {
-        // What cannot even be looked at says so when it is written.
+        // If `fstat` fails, so does the first write.
         let polled = Polled::of(&file, Ready::ToWrite).unwrap_or_default();
         Self::new(file, polled, "file".to_owned())
     }
@@ -274,7 +310,7 @@ impl Sink<Bytes> for FileSink {
     #[cfg(target_os = "linux")]
     fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
         if self.empty().is_err() {
-            // The first write says why.
+            // The first write returns the error.
             return Err(BufferedReason::Sink);
         }
         let end = match &self.target {

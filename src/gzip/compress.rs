@@ -1,4 +1,4 @@
-//! The stage that compresses.
+//! The compressing stage.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -12,14 +12,13 @@ use super::pieces::PieceBuffer;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::{Out, Transform};
 
-/// A stage that compresses: to gzip, unless told to write [`zlib`](Self::zlib) or
-/// [`raw`](Self::raw) deflate.
+/// A stage that compresses to gzip, or to [`zlib`](Self::zlib) or [`raw`](Self::raw) deflate.
 ///
-/// Compressed data is held back until there is a piece of it, or the end, unless it is told to
-/// [flush](Self::flush_each_chunk).
+/// Compressed bytes are held back until there are enough for a piece, or until the end, unless
+/// [`flush_each_chunk`](Self::flush_each_chunk) is set.
 ///
 /// ```text
-/// Fresh ─▶ Open ─▶ Ended        the header comes out with the first chunk, flush or end
+/// Fresh ─▶ Open ─▶ Ended        the header is output with the first chunk, flush or end
 /// ```
 #[derive(Debug)]
 pub struct Compress {
@@ -28,7 +27,7 @@ pub struct Compress {
     header: Header,
     each_chunk: bool,
     phase: Phase,
-    /// Of what came in.
+    /// The checksum of the input.
     crc: Crc,
     pieces: PieceBuffer,
 }
@@ -61,7 +60,7 @@ impl Compress {
         self
     }
 
-    /// Writes deflated data alone (RFC 1951), with no header and no checksum.
+    /// Writes raw deflate (RFC 1951), without header and checksum.
     #[must_use]
     #[doc(alias = "createDeflateRaw")]
     pub const fn raw(mut self) -> Self {
@@ -69,19 +68,18 @@ impl Compress {
         self
     }
 
-    /// Puts a file name into the header of gzip, in ISO 8859-1 by its standard. Other formats have
-    /// none.
+    /// Sets the file name in the gzip header. The standard asks for ISO 8859-1. Other formats have no name.
     ///
-    /// A name with a zero byte in it fails the stage with
-    /// [`InvalidInput`](ErrorKind::InvalidInput), before a byte has come out.
+    /// A name that contains a zero byte fails the stage with
+    /// [`InvalidInput`](ErrorKind::InvalidInput), before a byte of output.
     #[must_use]
     pub fn file_name(mut self, name: impl Into<Vec<u8>>) -> Self {
         self.header.name = name.into();
         self
     }
 
-    /// Puts the time into the header of gzip at which the data was last changed. One before 1970
-    /// or after 2106 is left out. Other formats have none.
+    /// Sets the modification time in the gzip header. A time before 1970 or after 2106 is left out. Other
+    /// formats have no time.
     #[must_use]
     #[doc(alias = "mtime")]
     pub const fn modified(mut self, at: SystemTime) -> Self {
@@ -89,8 +87,8 @@ impl Compress {
         self
     }
 
-    /// Flushes behind every chunk, so that who reads along sees at once what was written. It costs
-    /// four bytes and some compression each time: for a log or a conversation, not for a file.
+    /// Flushes after every chunk, so that the reader gets it at once. Each flush costs four bytes and some
+    /// compression: use it for a log or a conversation, not for a file.
     ///
     /// # Examples
     ///
@@ -102,7 +100,7 @@ impl Compress {
     /// let mut push = |piece| Ok(sent.push(piece));
     /// stage.transform("a line\n".into(), &mut Out::new(&mut push))?;
     ///
-    /// // Nothing has ended, and the other side has it.
+    /// // The stream has not ended, and the reader has the line.
     /// let mut seen = Vec::new();
     /// let mut push = |piece| Ok(seen.push(piece));
     /// let mut reader = gzip::decompress();
@@ -118,15 +116,15 @@ impl Compress {
         self
     }
 
-    /// Passes on everything that came so far, in a way that the other side can decompress all of it:
-    /// zlib's `Z_SYNC_FLUSH`. Waits for room, as [`Out::push`] does.
+    /// Outputs everything compressed so far, so that the reader can decompress all of the input: zlib's
+    /// `Z_SYNC_FLUSH`. Waits for room, as [`Out::push`] does.
     ///
-    /// It is for a stage of your own that knows when: here one whose chunks are lines, or requests
-    /// to flush.
+    /// It is for a stage of your own that decides when to flush: in this example one whose chunks are lines
+    /// or requests to flush.
     ///
     /// # Errors
     ///
-    /// Those of a transform.
+    /// Those of [`Transform::transform`].
     ///
     /// # Examples
     ///
@@ -150,7 +148,7 @@ impl Compress {
     ///
     /// let lines = [Some(Bytes::from("one\n")), Some(Bytes::from("two\n")), None];
     /// let pieces = apply(&mut OnRequest(gzip::compress(6)), lines)?;
-    /// assert_eq!(pieces.len(), 2); // what was flushed, and the end
+    /// assert_eq!(pieces.len(), 2); // the flushed lines, and the end
     /// # Ok::<(), Error>(())
     /// ```
     pub fn sync_flush(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
@@ -158,7 +156,7 @@ impl Compress {
         self.pieces.push(out)
     }
 
-    /// Compresses some data. Ends only in the phase `Open`, or with an error.
+    /// Compresses some data. Returns in the phase `Open`, or an error.
     fn write(
         &mut self,
         data: &[u8],
@@ -216,16 +214,16 @@ impl Transform<Bytes, Bytes> for Compress {
     }
 }
 
-/// A level that there is.
+/// Checks the level.
 pub(super) fn checked(level: u32) -> Result<Compression, Error> {
     if level > 9 {
-        let said = format!("compression level {level} is not one of 0 to 9");
-        return Err(Error::new(ErrorKind::InvalidInput, said));
+        let message = format!("compression level {level} is not one of 0 to 9");
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     Ok(Compression::new(level))
 }
 
-/// What stands behind the data of a member: its checksum, and its length modulo 2^32.
+/// The trailer of a member: checksum, and length modulo 2^32.
 pub(super) fn trailer(crc: &Crc) -> [u8; 8] {
     let mut trailer = [0; 8];
     trailer[..4].copy_from_slice(&crc.sum().to_le_bytes());
@@ -233,7 +231,7 @@ pub(super) fn trailer(crc: &Crc) -> [u8; 8] {
     trailer
 }
 
-/// Compresses all of `data`, and flushes as it is told.
+/// Compresses all of `data` with this kind of flush.
 pub(super) fn deflate(
     state: &mut flate2::Compress,
     mut data: &[u8],
@@ -252,14 +250,14 @@ pub(super) fn deflate(
         pieces.fill(given, out)?;
         match status {
             Status::StreamEnd => return Ok(()),
-            // It had room left, and so has nothing more to say. Only an end is said by a status.
+            // Room is left, so there is no more output. Only an end has a status of its own.
             Status::Ok | Status::BufError
                 if data.is_empty() && given < space && flush != FlushCompress::Finish =>
             {
                 return Ok(());
             }
             Status::Ok | Status::BufError if taken == 0 && given == 0 => {
-                return Err(Error::other("the compressor does not go on"));
+                return Err(Error::other("the compressor makes no progress"));
             }
             Status::Ok | Status::BufError => {}
         }

@@ -9,9 +9,8 @@ use crate::error::Error;
 ///
 /// It is inside the [`io::Error`] of the stage's [`Error`], whose kind is
 /// [`InvalidData`](io::ErrorKind::InvalidData), or [`UnexpectedEof`](io::ErrorKind::UnexpectedEof)
-/// for [`Truncated`](Self::Truncated). The error's [`offset`](Error::offset) is the place in what
-/// came in: of the byte, or the first byte of the field, that is wrong; in the deflated data itself,
-/// how far it was understood.
+/// for [`Truncated`](Self::Truncated). The error's [`offset`](Error::offset) counts bytes of the
+/// input: up to the wrong byte or field, or, within deflated data, up to where it could be decoded.
 ///
 /// # Examples
 ///
@@ -30,47 +29,47 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Corrupt {
-    /// It does not begin as a gzip member does.
+    /// The data does not begin like a gzip member.
     Magic,
-    /// A compression method that is not deflate, of which there is none.
+    /// The header names a compression method that is not deflate.
     Method(u8),
-    /// Flags are set in the header that are reserved (RFC 1952, 2.3.1.2).
+    /// Reserved flags are set in the header (RFC 1952, 2.3.1.2).
     Flags(u8),
-    /// The header is not what its own checksum says.
+    /// The header does not match its checksum.
     HeaderChecksum,
-    /// The deflated data, or a header or checksum of zlib, breaks a rule: which, in words for people,
-    /// as far as that is known.
+    /// The deflated data, or a header or checksum of zlib, is invalid. The text says how, if the
+    /// decompressor reports it.
     Data(String),
-    /// The data is compressed with a dictionary that was agreed on elsewhere (RFC 1950, 2.2).
+    /// The data needs a preset dictionary (RFC 1950, 2.2).
     Dictionary,
-    /// What came out is not what the checksum behind it says.
+    /// The output does not match the checksum in the trailer.
     Checksum {
-        /// The CRC-32 of what came out.
+        /// The CRC-32 of the output.
         found: u32,
-        /// What was said.
+        /// The value in the trailer.
         expected: u32,
     },
-    /// What came out is not as long as is said behind it, modulo 2^32.
+    /// The length of the output, modulo 2^32, does not match the trailer.
     Length {
-        /// How long it is.
+        /// The length of the output.
         found: u32,
-        /// What was said.
+        /// The value in the trailer.
         expected: u32,
     },
-    /// Behind the end stands something that is neither another member nor a padding of zeros.
+    /// The bytes after the end are neither another member nor zeros.
     Trailing,
-    /// It ends before its end. So does no input at all, which is not even an empty member.
+    /// The input ends too early. So does an empty input, which is not a gzip member.
     Truncated,
 }
 
 impl Corrupt {
-    /// Looks into an error for what was wrong with the data. `None` if that was not the reason.
+    /// Finds it in an error. `None` if the error has another cause.
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
         error.io_error()?.get_ref()?.downcast_ref()
     }
 
-    /// Makes an error of it, at a byte of the input of a stage.
+    /// The error of a stage, at this byte of its input.
     pub(super) fn at(self, byte: u64, stage: &str) -> Error {
         let kind = if self == Self::Truncated {
             io::ErrorKind::UnexpectedEof

@@ -1,4 +1,4 @@
-//! The stage that decompresses.
+//! The decompressing stage.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ use super::pieces::PieceBuffer;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::{Out, Transform};
 
-/// A stage that decompresses gzip, unless told to expect [`zlib`](Self::zlib), [`raw`](Self::raw)
-/// deflate, or to [`detect`](Self::detect) which of the first two it is.
+/// A stage that decompresses gzip, [`zlib`](Self::zlib) or [`raw`](Self::raw) deflate, or
+/// [detects](Self::detect) which of the first two the input is.
 ///
-/// Whatever can be decompressed of a chunk is passed on with it, and so is what came before an error.
+/// All output that a chunk gives is passed on with that chunk, and so is the output before an error.
 ///
 /// # Ends
 ///
-/// Members of gzip that stand one behind the other are one stream, as `cat a.gz b.gz` makes it, and
-/// zeros behind the last one are padding, as on a tape. Anything else behind the end is an error,
-/// unless it is to be [ignored](Self::ignore_trailing). Data that ends too early is
-/// [`Truncated`](Corrupt::Truncated), and so is no data at all: an empty file is no gzip file, for
+/// Gzip members one after another are one stream, as `cat a.gz b.gz` makes it. Zeros after the last member
+/// are padding, as on a tape. Any other byte after the end is an error, unless
+/// [`ignore_trailing`](Self::ignore_trailing) is set. Data that ends too early is
+/// [`Truncated`](Corrupt::Truncated), and so is an empty input: an empty file is not a gzip file, for
 /// `gzip -d` and for this stage.
 ///
 /// ```text
@@ -40,39 +40,39 @@ pub struct Decompress {
     phase: Phase,
     header: Parser,
     state: flate2::Decompress,
-    /// Of what came out of this member.
+    /// The checksum of the output of this member.
     crc: Crc,
     pieces: PieceBuffer,
     ignore_trailing: bool,
     max_output: u64,
     max_ratio: u64,
-    /// How much came in.
+    /// How many bytes of input were taken.
     taken: u64,
-    /// How much came out.
+    /// How many bytes were output.
     given: u64,
-    /// How many members are whole.
+    /// How many members are complete.
     members: u64,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// It is gzip or zlib.
+    /// The first byte decides between gzip and zlib.
     Unknown,
     Header,
     Body,
     /// What came of it.
     Trailer(Vec<u8>),
-    /// A member is whole.
+    /// A member is complete.
     Behind,
-    /// Only zeros came behind a member.
+    /// Only zeros came after a member.
     Padding,
     Over,
 }
 
-/// So much may come out before a ratio is looked at: a small text of one letter is no attack.
+/// The output up to which the ratio is not checked: a small text of one letter is not an attack.
 const RATIO_FREE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How long the trailer of a member is.
+/// The length of the trailer of a member.
 const TRAILER_BYTES: usize = 8;
 
 impl Decompress {
@@ -103,7 +103,7 @@ impl Decompress {
         self
     }
 
-    /// Expects deflated data alone (RFC 1951), with no header and no checksum.
+    /// Expects raw deflate (RFC 1951), without header and checksum.
     #[must_use]
     #[doc(alias = "createInflateRaw")]
     pub fn raw(mut self) -> Self {
@@ -112,7 +112,7 @@ impl Decompress {
         self
     }
 
-    /// Expects gzip or zlib, whichever the first byte says. Raw deflate cannot be told from either.
+    /// Expects gzip or zlib, and decides by the first byte. Raw deflate cannot be detected.
     #[must_use]
     #[doc(alias = "createUnzip")]
     pub fn detect(mut self) -> Self {
@@ -121,7 +121,7 @@ impl Decompress {
         self
     }
 
-    /// Gets ready for the first byte of that format.
+    /// Starts at the first byte of that format.
     fn expect(&mut self, format: Format) {
         self.format = format;
         self.state.reset(format == Format::Zlib);
@@ -131,19 +131,19 @@ impl Decompress {
         };
     }
 
-    /// Ends where the compressed data does, whatever stands behind it: `gzip` does so, with a
-    /// warning. No more is then read than the chunk in which that begins.
+    /// Ends with the compressed data, and ignores bytes after it: `gzip` does so with a warning. The chunk
+    /// in which those bytes begin is the last one that is read.
     #[must_use]
     pub const fn ignore_trailing(mut self) -> Self {
         self.ignore_trailing = true;
         self
     }
 
-    /// Fails with [`LimitExceeded`](ErrorKind::LimitExceeded) if more than so many bytes come out.
-    /// So many do come out first.
+    /// Fails with [`LimitExceeded`](ErrorKind::LimitExceeded) after this number of bytes of output. All of
+    /// them are passed on first.
     ///
-    /// The [offset](Error::offset) of the error is how much had come in when that was clear, which is up
-    /// to a few bytes more where it comes in larger chunks.
+    /// The [offset](Error::offset) of the error is the number of bytes of input by then. It can be a few
+    /// bytes more if the input comes in larger chunks.
     ///
     /// # Examples
     ///
@@ -163,18 +163,18 @@ impl Decompress {
         self
     }
 
-    /// Fails with [`LimitExceeded`](ErrorKind::LimitExceeded) if more than `ratio` times as much
-    /// comes out as went in. The first 4 MiB that come out are free.
+    /// Fails with [`LimitExceeded`](ErrorKind::LimitExceeded) if the output is more than `ratio` times the
+    /// input. The first 4 MiB of output are not counted.
     ///
-    /// It is looked at with each piece, and so off by at most a piece. Text has a ratio of 3 to 10,
-    /// logs and sparse files of up to a hundred, and a bomb one of a thousand.
+    /// The ratio is checked with each piece, so up to a piece more may be output. Text has a ratio of 3 to
+    /// 10, logs and sparse files of up to 100, and a decompression bomb of about 1,000.
     #[must_use]
     pub const fn max_ratio(mut self, ratio: u64) -> Self {
         self.max_ratio = ratio;
         self
     }
 
-    /// Takes some of `data`, and says what is left of it.
+    /// Takes some of `data`, and returns the rest.
     fn step<'d>(&mut self, data: &'d [u8], out: &mut Out<'_, Bytes>) -> Result<&'d [u8], Error> {
         let (first, rest) = data.split_first().ok_or_else(Error::ended)?;
         match &mut self.phase {
@@ -188,7 +188,7 @@ impl Decompress {
                 match self.header.take(*first) {
                     Ok(HeaderProgress::More) => {}
                     Ok(HeaderProgress::Whole) => self.begin(),
-                    // What does not begin as a member is none.
+                    // Bytes that do not begin like a member are trailing.
                     Err(Corrupt::Magic) if self.members > 0 => return self.trailing(data),
                     Err(corrupt) => return Err(self.corrupt(corrupt)),
                 }
@@ -213,7 +213,7 @@ impl Decompress {
                 self.phase = Phase::Header;
                 Ok(data)
             }
-            // What is padding and what is not makes no difference to one that passes over both.
+            // Padding and other bytes are both skipped.
             Phase::Behind | Phase::Padding if *first == 0 && !self.ignore_trailing => {
                 self.phase = Phase::Padding;
                 self.taken += 1;
@@ -223,7 +223,7 @@ impl Decompress {
         }
     }
 
-    /// Begins the data of a member, whose header is whole.
+    /// Begins the data of a member, whose header is complete.
     fn begin(&mut self) {
         self.state.reset(false);
         self.crc.reset();
@@ -237,13 +237,13 @@ impl Decompress {
         out: &mut Out<'_, Bytes>,
     ) -> Result<&'d [u8], Error> {
         loop {
-            // One more than may come out is enough to know, and says at which byte it does.
+            // One byte more than the limit is enough to know, and gives the offset.
             let left = usize::try_from(self.max_output - self.given).unwrap_or(usize::MAX);
             let room = self.pieces.room();
             let space = room.len().min(left.saturating_add(1));
             let room = &mut room[..space];
             let (taken_before, given_before) = (self.state.total_in(), self.state.total_out());
-            let outcome = self.state.decompress(data, room, FlushDecompress::None);
+            let result = self.state.decompress(data, room, FlushDecompress::None);
             let taken = (self.state.total_in() - taken_before) as usize;
             let given = (self.state.total_out() - given_before) as usize;
             if self.format == Format::Gzip {
@@ -252,7 +252,7 @@ impl Decompress {
             data = &data[taken..];
             self.taken += taken as u64;
             self.admit(given, out)?;
-            match outcome.map_err(|error| self.broken(&error))? {
+            match result.map_err(|error| self.broken(&error))? {
                 Status::StreamEnd => {
                     self.phase = match self.format {
                         Format::Gzip => Phase::Trailer(Vec::with_capacity(TRAILER_BYTES)),
@@ -260,37 +260,37 @@ impl Decompress {
                     };
                     return Ok(data);
                 }
-                // It had room left, and so has nothing more to say.
+                // Room is left, so there is no more output.
                 Status::Ok | Status::BufError if data.is_empty() && given < space => {
                     return Ok(data);
                 }
                 Status::Ok | Status::BufError if taken == 0 && given == 0 => {
-                    return Err(self.corrupt(Corrupt::Data("no way to go on".to_owned())));
+                    return Err(self.corrupt(Corrupt::Data("no progress is possible".to_owned())));
                 }
                 Status::Ok | Status::BufError => {}
             }
         }
     }
 
-    /// Lets out what has come, as far as the limits allow it.
+    /// Passes on the output, as far as the limits allow.
     fn admit(&mut self, given: usize, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         let left = usize::try_from(self.max_output - self.given).unwrap_or(usize::MAX);
         let allowed = given.min(left);
         self.given += allowed as u64;
         self.pieces.fill(allowed, out)?;
         if allowed < given {
-            let said = format!("more than {} bytes came out", self.max_output);
-            return Err(self.limited(said));
+            let message = format!("more than {} bytes came out", self.max_output);
+            return Err(self.limited(message));
         }
         let allowed = self.taken.saturating_mul(self.max_ratio);
         if self.given > allowed.max(RATIO_FREE_BYTES) {
-            let said = format!("more than {} times as much came out", self.max_ratio);
-            return Err(self.limited(said));
+            let message = format!("more than {} times as much came out", self.max_ratio);
+            return Err(self.limited(message));
         }
         Ok(())
     }
 
-    /// Holds what came out against what the trailer says.
+    /// Compares the output with the trailer.
     fn check(&self) -> Result<(), Error> {
         let Phase::Trailer(trailer) = &self.phase else {
             return Ok(());
@@ -322,8 +322,8 @@ impl Decompress {
     }
 
     fn broken(&self, error: &DecompressError) -> Error {
-        // On its fast path zlib-rs forgets the reason, and tells that it does not go on.
-        let message = error.message().filter(|said| !said.contains("repeated"));
+        // On its fast path zlib-rs loses the reason, and reports a repeated call instead.
+        let message = error.message().filter(|text| !text.contains("repeated"));
         let message = message.unwrap_or("invalid deflate data");
         self.corrupt(match error.needs_dictionary() {
             Some(_) => Corrupt::Dictionary,
@@ -335,8 +335,8 @@ impl Decompress {
         corrupt.at(self.taken, &self.name())
     }
 
-    fn limited(&self, said: String) -> Error {
-        Error::new(ErrorKind::LimitExceeded, said)
+    fn limited(&self, message: String) -> Error {
+        Error::new(ErrorKind::LimitExceeded, message)
             .during("decompress in", &self.name())
             .at(self.taken)
     }
@@ -345,13 +345,13 @@ impl Decompress {
 impl Transform<Bytes, Bytes> for Decompress {
     fn transform(&mut self, chunk: Bytes, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         let mut data = &chunk[..];
-        let mut outcome = Ok(());
-        while outcome.is_ok() && !data.is_empty() {
-            outcome = self.step(data, out).map(|rest| data = rest);
+        let mut result = Ok(());
+        while result.is_ok() && !data.is_empty() {
+            result = self.step(data, out).map(|rest| data = rest);
         }
-        // What was decompressed is good, whatever comes behind it.
+        // The output before an error is valid, and is passed on.
         self.pieces.push(out)?;
-        outcome
+        result
     }
 
     fn flush(&mut self, _: &mut Out<'_, Bytes>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The header of a gzip member, written and read (RFC 1952, 2.3).
+//! Writing and reading the header of a gzip member (RFC 1952, 2.3).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,16 +17,16 @@ const NAME: u8 = 1 << 3;
 const COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// Which system it was made on: "unknown", so that everywhere the same data makes the same bytes.
+/// The operating system in the header: "unknown", so that the same data makes the same bytes everywhere.
 const UNKNOWN_SYSTEM: u8 = 255;
 
 /// The first byte of a member.
 pub(super) const FIRST_BYTE: u8 = MAGIC[0];
 
-/// How long the fields are that every header has.
+/// The length of the fields that every header has.
 const FIXED_BYTES: usize = 10;
 
-/// What a header says about the data.
+/// The fields of a header about the data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Header {
     pub(super) name: Vec<u8>,
@@ -34,18 +34,18 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Makes the bytes of it.
+    /// The bytes of the header.
     ///
     /// # Errors
     ///
     /// `InvalidInput` if the name cannot be written.
     pub(super) fn bytes(&self, level: u32) -> Result<Vec<u8>, Error> {
         if self.name.contains(&0) {
-            let said = "the file name in a gzip header ends with a zero byte, and can hold none";
-            return Err(Error::new(ErrorKind::InvalidInput, said));
+            let message = "the file name in a gzip header ends with a zero byte, and can hold none";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let flags = if self.name.is_empty() { 0 } else { NAME };
-        // What compressors say about how hard they tried.
+        // The extra flags: 2 for the smallest output, 4 for the fastest.
         let effort = match level {
             9 => 2,
             1 => 4,
@@ -61,7 +61,7 @@ impl Header {
         Ok(bytes)
     }
 
-    /// Seconds since 1970. 0 says that there is no time, and so does what 32 bits do not hold.
+    /// Seconds since 1970. 0 means no time, and stands for a time that does not fit 32 bits too.
     fn seconds(&self) -> u32 {
         let since = self
             .modified
@@ -70,8 +70,7 @@ impl Header {
     }
 }
 
-/// Reads a header byte by byte, and keeps nothing of it, so that however long a name may be there is
-/// nothing to bound.
+/// Reads a header byte by byte and stores none of it, so that the length of a name needs no bound.
 ///
 /// ```text
 /// Fixed ─▶ ExtraLength ─▶ Extra ─▶ Name ─▶ Comment ─▶ Checksum ─▶ whole
@@ -81,21 +80,21 @@ impl Header {
 pub(super) struct Parser {
     field: Field,
     flags: u8,
-    /// Of all that came before the checksum.
+    /// The checksum of the bytes before the checksum field.
     crc: Crc,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Field {
-    /// How many of the fixed bytes came.
+    /// How many of the fixed bytes were read.
     Fixed(usize),
-    /// The low byte, if it came.
+    /// The low byte, if it was read.
     ExtraLength(Option<u8>),
-    /// How many are still to come.
+    /// How many bytes are left.
     Extra(u16),
     Name,
     Comment,
-    /// The low byte, if it came.
+    /// The low byte, if it was read.
     Checksum(Option<u8>),
     Whole,
 }
@@ -106,7 +105,7 @@ impl Default for Field {
     }
 }
 
-/// Whether a header is whole.
+/// Whether a header is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeaderProgress {
     More,
@@ -118,7 +117,7 @@ impl Parser {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is invalid about it.
     pub(super) fn take(&mut self, byte: u8) -> Result<HeaderProgress, Corrupt> {
         self.field = self.behind(byte)?;
         Ok(match self.field {
@@ -127,7 +126,7 @@ impl Parser {
         })
     }
 
-    /// What comes behind this byte.
+    /// The field after this byte.
     fn behind(&mut self, byte: u8) -> Result<Field, Corrupt> {
         if !matches!(self.field, Field::Checksum(_)) {
             self.crc.update(&[byte]);
@@ -168,7 +167,7 @@ impl Parser {
         })
     }
 
-    /// The first field that is there, from that of `flag` on.
+    /// The first field that is present, from that of `flag` on.
     const fn from(&self, flag: u8) -> Field {
         let mut flag = flag;
         loop {
@@ -180,7 +179,7 @@ impl Parser {
                     _ => Field::Checksum(None),
                 };
             }
-            // In the order in which they stand, which is not that of the bits.
+            // In the order of the fields, which is not that of the bits.
             flag = match flag {
                 EXTRA => NAME,
                 NAME => COMMENT,

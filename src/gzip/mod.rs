@@ -20,16 +20,16 @@
 //!
 //! # Memory
 //!
-//! What comes out is passed on in pieces of at most [`PIECE_BYTES`], each as soon as it is full: a
-//! few bytes that unfold to gigabytes wait for room, piece by piece, as anything else does. Beside
-//! the piece that it fills, [`Compress`] holds about 300 KiB and [`Decompress`] about 50 KiB,
-//! whatever comes. [`ParallelCompress`] has a formula of its own.
+//! The output is passed on in pieces of at most [`PIECE_BYTES`], each as soon as it is full: a few bytes
+//! that decompress to gigabytes wait for room piece by piece. Besides the piece that it fills,
+//! [`Compress`] holds about 300 KiB and [`Decompress`] about 50 KiB, whatever the input is.
+//! [`ParallelCompress`] has a formula of its own.
 //!
-//! # Data that is not trusted
+//! # Untrusted data
 //!
-//! Deflate unfolds a byte to 1032 bytes at most. Backpressure bounds what of that is held, not what
-//! arrives: set [`max_output`](Decompress::max_output), [`max_ratio`](Decompress::max_ratio), or
-//! both. Nothing that comes in can make a stage panic.
+//! Deflate expands a byte to 1032 bytes at most. Backpressure bounds how many bytes are held, not how many
+//! arrive: set [`max_output`](Decompress::max_output), [`max_ratio`](Decompress::max_ratio), or
+//! both. No input makes a stage panic.
 //!
 //! [RFC 1950]: https://www.rfc-editor.org/rfc/rfc1950
 //! [RFC 1951]: https://www.rfc-editor.org/rfc/rfc1951
@@ -50,11 +50,11 @@ pub use pieces::PIECE_BYTES;
 
 /// Compresses to gzip, at a level from 0 (stored as it is) over 1 (fastest) to 9 (smallest).
 ///
-/// The levels are those of zlib-rs. Over a log, 6 was 1.6 times as fast here as that of `gzip`, and
-/// what came out 3 percent larger; 1 was three times as fast, and 30 percent larger.
+/// The levels are those of zlib-rs. On a log, level 6 was 1.6 times as fast as that of `gzip`, with 3
+/// percent more output; level 1 was three times as fast, with 30 percent more.
 ///
-/// A level above 9 is not a reason to panic, nor for a `Result` in every chain of calls: it fails
-/// the stage with [`InvalidInput`](crate::ErrorKind::InvalidInput), before a byte has come out.
+/// A level above 9 fails the stage with [`InvalidInput`](crate::ErrorKind::InvalidInput), before a byte of
+/// output, so that a chain of calls needs no `Result` here.
 ///
 /// # Examples
 ///
@@ -62,7 +62,7 @@ pub use pieces::PIECE_BYTES;
 /// use highwater::{ErrorKind, apply, gzip};
 ///
 /// let nothing = apply(&mut gzip::compress(6), [])?;
-/// assert_eq!(nothing.concat().len(), 20); // an empty member is one
+/// assert_eq!(nothing.concat().len(), 20); // a member without data is valid
 ///
 /// let error = apply(&mut gzip::compress(10), []).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -74,11 +74,11 @@ pub fn compress(level: u32) -> Compress {
     Compress::new(level)
 }
 
-/// Compresses to gzip on at most so many threads, at a level as that of [`compress`]. 0 stands for as
-/// many as the machine runs at once, and more than 256 for 256.
+/// Compresses to gzip on at most `threads` threads, at a level as for [`compress`]. 0 means as many as the
+/// machine runs at once, and more than 256 means 256.
 ///
-/// What comes out is one gzip member, which every tool takes, and the same bytes whatever the
-/// number of threads and however the input was cut.
+/// The output is one gzip member, which every tool reads. Its bytes depend neither on the number of threads
+/// nor on how the input was cut into chunks.
 ///
 /// # Examples
 ///
@@ -98,7 +98,8 @@ pub fn compress_parallel(level: u32, threads: usize) -> ParallelCompress {
     ParallelCompress::new(level, threads)
 }
 
-/// Decompresses gzip, unless told to expect something else.
+/// Decompresses gzip. [`Decompress::zlib`], [`raw`](Decompress::raw) and
+/// [`detect`](Decompress::detect) set another format.
 ///
 /// # Examples
 ///
@@ -119,7 +120,7 @@ pub fn decompress() -> Decompress {
     Decompress::new()
 }
 
-/// What stands around the deflated data.
+/// The format around the deflated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Gzip,

@@ -1,4 +1,4 @@
-//! The stage that compresses on several threads.
+//! The stage that compresses on several threads, in order.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -18,10 +18,10 @@ use crate::stage::buffer_pool::{Buffer, Pool};
 use crate::stage::transform::{Out, Transform};
 use crate::stage::worker_pool::{Pending, WorkerPool};
 
-/// How much each thread is given at once, in bytes.
+/// The size of the block that a thread compresses at once, in bytes.
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
-/// More threads than anybody has processors would be so many stacks, and do nothing.
+/// More threads than processors only cost stacks.
 const THREADS_MAX: usize = 256;
 
 /// How far back deflate can refer (RFC 1951, 2).
@@ -29,13 +29,13 @@ const WINDOW_BYTES: usize = 32 * 1024;
 
 /// A stage that compresses to gzip on several threads, in order.
 ///
-/// The input is cut into blocks of [`BLOCK_BYTES`]. Each is compressed on its own, knows the 32 KiB
-/// before it, as `pigz` does it, and ends on a byte: together they are the data of one member.
-/// Members of their own would be simpler; but there are readers, browsers among them, that
-/// stop behind the first one, and without what came before each block is a percent larger.
+/// The input is cut into blocks of [`BLOCK_BYTES`]. Each is compressed on its own with the 32 KiB before it
+/// as a dictionary, as `pigz` does, and ends on a byte boundary: together they are the data of one member.
+/// A member for each block would be simpler; but some readers, browsers among them, stop after the first
+/// member, and without the dictionary each block is one percent larger.
 ///
-/// A thread starts with a block that no other one is free for. They are joined at the end, or when
-/// the stage is dropped.
+/// A thread is started for a block for which no other thread is free. The threads are joined at the end, or
+/// when the stage is dropped.
 ///
 /// ```text
 /// Fresh ─▶ Open ─▶ Ended
@@ -43,18 +43,18 @@ const WINDOW_BYTES: usize = 32 * 1024;
 ///
 /// # Memory
 ///
-/// With *n* threads at most 2*n* blocks are on the way, each with what has come of it; beside them,
-/// the block that is gathered, the one before, and what is being passed on: at most (4*n* + 3)
-/// blocks, which for two threads is 2.75 MiB, and 300 KiB for each thread.
+/// With *n* threads at most 2*n* blocks are being compressed, each with its output. Besides them there are
+/// the block that is being filled, the one before, and the output that is being passed on: at most
+/// (4*n* + 3) blocks, which for two threads is 2.75 MiB, and 300 KiB for each thread.
 pub struct ParallelCompress {
     level: u32,
     header: Header,
     threads: usize,
     phase: Phase,
-    /// The results of the blocks on the way, in order: twice as many as there are hands at most.
+    /// The pending results, in order: at most twice as many as there are threads.
     slots: VecDeque<Pending<Compressed>>,
     blocks: Pool,
-    /// The block that is gathered.
+    /// The block that is being filled.
     block: Option<Buffer>,
     /// The end of the block before.
     window: Bytes,
@@ -67,15 +67,15 @@ enum Phase {
     Ended,
 }
 
-/// What one thread is given.
+/// A block to compress.
 struct Block {
     data: Bytes,
-    /// What stands before it.
+    /// The bytes before it: the dictionary.
     window: Bytes,
     last: bool,
 }
 
-/// What came of it.
+/// A compressed block.
 struct Compressed {
     pieces: Vec<Bytes>,
     crc: Crc,
@@ -93,7 +93,7 @@ impl ParallelCompress {
             threads,
             phase: Phase::Fresh,
             slots: VecDeque::new(),
-            // Those on the way, the one that is gathered and the one before it.
+            // The pending ones, the one that is being filled, and the one before it.
             blocks: Pool::new(BLOCK_BYTES, 2 * threads + 2),
             block: None,
             window: Bytes::new(),
@@ -101,14 +101,14 @@ impl ParallelCompress {
         }
     }
 
-    /// Puts a file name into the header, as [`Compress::file_name`](super::Compress::file_name).
+    /// Sets the file name in the header, as [`Compress::file_name`](super::Compress::file_name).
     #[must_use]
     pub fn file_name(mut self, name: impl Into<Vec<u8>>) -> Self {
         self.header.name = name.into();
         self
     }
 
-    /// Puts a time into the header, as [`Compress::modified`](super::Compress::modified).
+    /// Sets the modification time in the header, as [`Compress::modified`](super::Compress::modified).
     #[must_use]
     #[doc(alias = "mtime")]
     pub const fn modified(mut self, at: SystemTime) -> Self {
@@ -129,7 +129,7 @@ impl ParallelCompress {
         Ok(())
     }
 
-    /// Gives the block to the next thread that is free, once there is room in the window.
+    /// Submits the block to a free thread, once there is room in the window.
     fn submit(&mut self, last: bool, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         let data = self.block.take().map_or_else(Bytes::new, Buffer::freeze);
         let next = data.slice(data.len().saturating_sub(WINDOW_BYTES)..);
@@ -147,7 +147,7 @@ impl ParallelCompress {
         Ok(())
     }
 
-    /// Waits for the oldest block, and passes on what came of it.
+    /// Waits for the oldest block, and passes on its output.
     fn pass_on(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         if let Some(slot) = self.slots.pop_front() {
             let Compressed { pieces, crc } = slot.wait()?;
@@ -176,7 +176,7 @@ impl Transform<Bytes, Bytes> for ParallelCompress {
 
     fn flush(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         self.open(out)?;
-        // Perhaps an empty one: some block has to say that it is the last.
+        // Also an empty block: one of them must be marked as the last.
         self.submit(true, out)?;
         while !self.slots.is_empty() {
             self.pass_on(out)?;
@@ -195,12 +195,12 @@ impl fmt::Debug for ParallelCompress {
         f.debug_struct("ParallelCompress")
             .field("level", &self.level)
             .field("threads", &self.threads)
-            .field("on_the_way", &self.slots.len())
+            .field("pending", &self.slots.len())
             .finish_non_exhaustive()
     }
 }
 
-/// Compresses one block, on whichever thread it is given to.
+/// Compresses one block, on a thread of the pool.
 fn compress(level: Compression, block: Block, pool: &Pool) -> Result<Compressed, Error> {
     let Block { data, window, last } = block;
     let mut state = flate2::Compress::new(level, false);

@@ -1,16 +1,16 @@
-//! Where output is put until there is enough of it to pass on.
+//! The buffer in which output is collected until a piece is full.
 
 use crate::error::Error;
 use crate::stage::buffer_pool::{Buffer, Pool};
 use crate::stage::transform::Out;
 use bytes::Bytes;
 
-/// The most that is passed on at once, in bytes.
+/// The largest piece of output, in bytes.
 ///
-/// Smaller ones cost more hand-overs; from here on there is nothing to gain.
+/// Smaller pieces cost more hand-overs; larger ones gain nothing.
 pub const PIECE_BYTES: usize = 64 * 1024;
 
-/// As many as a stream with the default mark has on the way, and one to fill.
+/// As many as a stream with the default mark buffers, and one to fill.
 const PIECES_KEPT: usize = 6;
 
 /// A pool of pieces, and the one that is being filled.
@@ -33,7 +33,7 @@ impl PieceBuffer {
         Self { pool, piece: None }
     }
 
-    /// The part of the piece that nothing was put into yet, which is never nothing.
+    /// The free part of the piece, which is never empty.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let take = || self.pool.take();
         self.piece.get_or_insert_with(take).room()
@@ -51,7 +51,7 @@ impl PieceBuffer {
         Ok(())
     }
 
-    /// Puts in some bytes of our own.
+    /// Adds bytes.
     pub(super) fn copy_from(
         &mut self,
         mut data: &[u8],
@@ -67,7 +67,7 @@ impl PieceBuffer {
         Ok(())
     }
 
-    /// Passes on what there is, however little.
+    /// Passes on a piece that is not full.
     pub(super) fn push(&mut self, out: &mut Out<'_, Bytes>) -> Result<(), Error> {
         match self.piece.take_if(|piece| !piece.is_empty()) {
             Some(piece) => out.push(piece.freeze()),

@@ -1,16 +1,15 @@
-//! What all decoders share: chunks that are pushed in, or pulled.
+//! What all decoders share: chunks are pushed, and pieces are taken out.
 
 use std::fmt;
 use std::str::Utf8Error;
 
 use bytes::Bytes;
 
-use super::splitter::Splitter;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::Out;
 
-/// Something that chunks of bytes are pushed into, and pieces are taken out of, as they come to be
-/// whole. It does no I/O and never waits.
+/// A decoder without I/O: chunks of bytes are pushed, and pieces are taken out as soon as they are
+/// complete. No call blocks.
 ///
 /// # Examples
 ///
@@ -21,7 +20,7 @@ use crate::stage::transform::Out;
 /// let mut lines = lines::lines();
 /// lines.push(Bytes::from("one\ntw"));
 /// assert_eq!(lines.next()?, Some(Bytes::from("one")));
-/// assert_eq!(lines.next()?, None); // that is all for now
+/// assert_eq!(lines.next()?, None); // no more complete lines yet
 /// lines.push(Bytes::from("o\nthree"));
 /// assert_eq!(lines.next()?, Some(Bytes::from("two")));
 /// assert_eq!(lines.next()?, None);
@@ -31,42 +30,42 @@ use crate::stage::transform::Out;
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub trait Decoder {
-    /// What comes out.
+    /// What is taken out, such as a line.
     type Piece;
 
-    /// Gives it the next chunk. What is left of the one before, if not all of its pieces were
-    /// taken, is joined with it, which costs a copy.
+    /// Pushes the next chunk. If not all pieces of the chunk before were taken, the two are joined, which
+    /// costs a copy.
     ///
-    /// One that has failed takes no more; one that was finished fails.
+    /// A decoder that has failed ignores the chunk. A decoder that was finished fails.
     fn push(&mut self, chunk: Bytes);
 
-    /// Says that no more comes: what is left is the last piece.
+    /// Ends the input: the bytes that are left are the last piece.
     fn finish(&mut self);
 
-    /// Takes the next piece. `None` means that there is no whole one: a chunk is wanted, or, when
-    /// it was [finished](Self::finish), that was all.
+    /// Takes the next piece. `None` means that no piece is complete: push a chunk; or, after
+    /// [`finish`](Self::finish), that there are no more.
     ///
     /// # Errors
     ///
-    /// Those of the decoder, behind all pieces that came before.
+    /// Those of the decoder, behind all pieces before the error. Every later call returns the same.
     fn next(&mut self) -> Result<Option<Self::Piece>, Error>;
 }
 
-/// Why a decoder goes no further.
+/// Why a decoder has failed.
 ///
-/// What it tells is a new error each time, and not one that it keeps: a stage puts its name to an
-/// error that nobody else holds.
+/// A decoder makes a new error of it for each call, and keeps none: a stage can add its name only to an
+/// error that has no other owner.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
     /// At a byte of the stream.
     Found(ErrorKind, String, u64),
     NotText(Utf8Error, u64),
-    /// A chunk came behind the end.
+    /// A chunk was pushed after the end.
     Ended,
 }
 
 impl Fault {
-    pub(super) fn tell(&self) -> Error {
+    pub(super) fn error(&self) -> Error {
         match self {
             Self::Found(kind, message, at) => Error::new(*kind, message.as_str()).at(*at),
             Self::NotText(reason, at) => {
@@ -81,10 +80,10 @@ impl Fault {
     }
 }
 
-/// What a stream says that is not what it should be.
+/// The kind of an error for bytes that break the format.
 pub(super) const INVALID_DATA: ErrorKind = ErrorKind::Io(std::io::ErrorKind::InvalidData);
 
-/// Passes on all that is whole.
+/// Pushes all complete pieces on.
 pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) -> Result<(), Error> {
     while let Some(piece) = decoder.next()? {
         out.push(piece)?;
@@ -92,10 +91,10 @@ pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) ->
     Ok(())
 }
 
-/// An iterator over the pieces of a stream of chunks. It holds one chunk at a time, and takes the
-/// next one when nothing whole is left of it.
+/// An iterator over the pieces of a stream of chunks. It holds one chunk at a time, and takes the next
+/// one when no complete piece is left in it.
 ///
-/// An error comes once, be it of the stream or of the [`Decoder`], and then nothing more does.
+/// An error of the stream or of the [`Decoder`] is returned once; after it the iterator has ended.
 ///
 /// # Examples
 ///
@@ -109,11 +108,11 @@ pub(super) fn drain<D: Decoder>(decoder: &mut D, out: &mut Out<'_, D::Piece>) ->
 /// ```
 pub struct Pieces<I, D> {
     chunks: I,
-    decoder: D,
+    pub(super) decoder: D,
     /// The chunks have ended.
-    ended: bool,
-    /// An error was told.
-    told: bool,
+    pub(super) ended: bool,
+    /// An error was returned.
+    pub(super) failed: bool,
 }
 
 impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
@@ -123,17 +122,17 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
             chunks,
             decoder,
             ended: false,
-            told: false,
+            failed: false,
         }
     }
 
-    /// Gives both back: a [`Splitter`] has the [rest](Splitter::into_rest) of the last chunk.
+    /// Returns both: a [`Splitter`](super::Splitter) has the [rest](super::Splitter::into_rest) of the last chunk.
     pub fn into_parts(self) -> (I, D) {
         (self.chunks, self.decoder)
     }
 
-    /// Takes a chunk for the decoder, or tells it that there is none.
-    fn feed(&mut self) -> Result<(), Error> {
+    /// Pushes the next chunk to the decoder, or ends its input.
+    pub(super) fn feed(&mut self) -> Result<(), Error> {
         match self.chunks.next().transpose()? {
             Some(chunk) => self.decoder.push(chunk),
             None => {
@@ -156,56 +155,18 @@ impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Pieces<I, D> {
     }
 }
 
-impl<I: Iterator<Item = Result<Bytes, Error>>> Pieces<I, Splitter> {
-    /// Calls `each` with every piece, lent for the call, and stops at the first error: the fastest
-    /// way through many short lines.
-    ///
-    /// # Errors
-    ///
-    /// That of `each`, of the splitter or of the stream.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use highwater::{HighWaterMark, Readable, lines};
-    ///
-    /// let log = Readable::from_read(&b"GET /\nPUT /a\nGET /b\n"[..], HighWaterMark::default());
-    /// let mut gets = 0;
-    /// lines::lines().over(log).for_each_slice(|line| {
-    ///     gets += usize::from(line.starts_with(b"GET"));
-    ///     Ok(())
-    /// })?;
-    /// assert_eq!(gets, 2);
-    /// # Ok::<(), highwater::Error>(())
-    /// ```
-    pub fn for_each_slice(
-        mut self,
-        mut each: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        while !self.told {
-            while let Some(piece) = self.decoder.next_slice()? {
-                each(piece)?;
-            }
-            if self.ended {
-                break;
-            }
-            self.feed()?;
-        }
-        Ok(())
-    }
-}
-
 impl<I: Iterator<Item = Result<Bytes, Error>>, D: Decoder> Iterator for Pieces<I, D> {
     type Item = Result<D::Piece, Error>;
 
-    /// Takes the next piece, with as many chunks as it needs. It waits as the chunks do.
+    /// Takes the next piece, with as many chunks as it needs. It blocks while the iterator of the chunks
+    /// does.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.failed {
             return None;
         }
         let piece = self.take();
-        self.told = piece.is_err();
+        self.failed = piece.is_err();
         piece.transpose()
     }
 }

@@ -1,4 +1,4 @@
-//! The way back: pieces in, a stream of bytes out.
+//! The inverse of the splitter: pieces in, a stream of bytes out.
 
 use std::borrow::Cow;
 
@@ -8,38 +8,37 @@ use super::prefix::Prefix;
 use crate::error::{Error, ErrorKind};
 use crate::stage::transform::{Out, Transform};
 
-/// Makes a stream of bytes out of lines, pieces or frames: what a [`Splitter`](super::Splitter)
-/// takes apart.
+/// Makes a stream of bytes out of lines, pieces or frames: the inverse of a
+/// [`Splitter`](super::Splitter).
 ///
-/// It is made by [`append_end`](super::append_end) or [`prepend_len`](super::prepend_len). Nothing
-/// is held back: each piece goes on at once. Short ones are copied into a buffer that they share, so
-/// that what ends them, or says their length, is in the same chunk; long ones are passed by
-/// reference, in a chunk between.
+/// [`append_end`](super::append_end) and [`prepend_len`](super::prepend_len) make one. Nothing is held back:
+/// each piece goes on at once. A short piece is copied into a shared buffer, so that its end or its length
+/// is in the same chunk; a long piece is passed by reference, as a chunk of its own.
 ///
 /// # Errors
 ///
-/// [`LimitExceeded`](ErrorKind::LimitExceeded), if a frame is longer than its prefix can say, with
-/// the [offset](Error::offset) in what came out.
+/// [`LimitExceeded`](ErrorKind::LimitExceeded) if a frame is longer than its prefix can express, with the
+/// [offset](Error::offset) in the output.
 #[derive(Debug)]
 pub struct Joiner {
     mark: Mark,
-    /// What short pieces are copied into.
+    /// The memory that short pieces are copied into.
     buffer: BytesMut,
-    /// How much came out.
+    /// How many bytes were output.
     at: u64,
 }
 
-/// What is put to each piece.
+/// What is added to each piece.
 #[derive(Debug)]
 enum Mark {
     End(Bytes),
     Len(Prefix),
 }
 
-/// Up to here a copy costs less than another chunk does.
+/// Up to this length a copy costs less than another chunk.
 const SHORT_BYTES_MAX: usize = 4096;
 
-/// How much memory short pieces share.
+/// The size of the memory that short pieces share.
 const BUFFER_BYTES: usize = 32 * 1024;
 
 impl Joiner {

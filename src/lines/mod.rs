@@ -1,12 +1,13 @@
 //! Lines, delimited pieces and frames out of a stream of bytes, and text.
 //!
-//! Chunks come as a disk or a network cuts them. [`lines()`] cuts them at the ends of lines,
-//! [`split`] at any delimiter, [`frames`] by a length before each; [`utf8`] never cuts a character in
-//! two. [`append_end`] and [`prepend_len`] are the way back. How the stream was cut into chunks
-//! makes no difference to what comes out.
+//! A disk or a network cuts a stream into chunks anywhere. [`lines()`] cuts it at line ends instead,
+//! [`split`] at any delimiter, [`frames`] by the length before each frame; [`utf8`] decodes text and never
+//! cuts a character in two. [`append_end`] and [`prepend_len`] are the inverse. The output does not depend
+//! on how the input was cut into chunks.
 //!
-//! Each is a stage of a [pipeline](crate::pipeline), an iterator over a
-//! [`Readable`](crate::Readable), and a [`Decoder`] that is fed by hand, with one core.
+//! Each works in three ways: as a stage of a [pipeline](crate::pipeline), as an iterator over a
+//! [`Readable`](crate::Readable) (Node's `readline`), and as a [`Decoder`] to which chunks are pushed by
+//! hand.
 //!
 //! # Lines through a pipeline
 //!
@@ -26,15 +27,15 @@
 //!
 //! # An empty line is a line
 //!
-//! It arrives like any other, whatever the buffers between are measured in. In one that is measured in
-//! bytes it [counts 1](crate::HighWaterMark#what-weighs-nothing), and so the memory of many short
-//! lines is more than their bytes. Where that matters there is a [`mark()`] in which each
-//! [weighs](weight) its bytes and one more.
+//! An empty line arrives like any other, whatever the unit of the buffers is. In a buffer that is measured
+//! in bytes it [counts 1](crate::HighWaterMark#what-weighs-nothing), so many short lines take more memory
+//! than their bytes. Where that matters, use [`mark()`], in which each line [weighs](weight) its bytes plus
+//! one.
 //!
 //! # Limits
 //!
-//! A peer that never ends its line must not fill the memory. A line, piece or frame may have
-//! [`MAX_BYTES`], or [what you say](Splitter::max_bytes).
+//! A peer that never ends a line must not fill the memory. A line, piece or frame has at most
+//! [`MAX_BYTES`], or the limit that [`Splitter::max_bytes`] sets.
 //!
 //! ```
 //! use highwater::{Bytes, ErrorKind, apply, lines};
@@ -55,6 +56,8 @@ mod rule;
 mod decoder;
 mod splitter;
 
+mod slices;
+
 mod joiner;
 mod utf8;
 
@@ -70,30 +73,41 @@ pub use utf8::Utf8;
 
 use rule::Rule;
 
-/// The longest that a line, piece or frame may be, in bytes, unless told otherwise.
+/// The default limit of a line, piece or frame, in bytes: 1 MiB.
 ///
-/// Longer than any line that a person or a log writes, and small beside what a process has.
+/// It is longer than any line that a person or a log writes, and small beside the memory of a process.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Cuts a stream into lines, without the `\n` or `\r\n` that ends them.
+/// Cuts a stream into lines, and removes the `\n` or `\r\n` at the end of each.
 ///
-/// They are those of [`BufRead::lines`](std::io::BufRead::lines): a last line without an end is a
-/// line, behind a last end there is none, and a `\r` without `\n` is a byte like others. They need
-/// not be text.
+/// The rules are those of [`BufRead::lines`](std::io::BufRead::lines): a last line without a line end is a
+/// line, behind a last line end there is none, and a `\r` without `\n` is a byte like others. The lines
+/// need not be text. To count byte offsets, [`split`] at `"\n"`, which removes one byte from each line.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Bytes, apply, lines};
+///
+/// let chunks = [Bytes::from("one\r"), Bytes::from("\n\ntwo")];
+/// assert_eq!(apply(&mut lines::lines(), chunks)?, ["one", "", "two"]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[must_use]
 #[doc(alias = "readline")]
+#[doc(alias = "createInterface")]
 pub const fn lines() -> Splitter {
     Splitter::new(Rule::Line)
 }
 
-/// Cuts a stream at each `delimiter`, of one byte or more, which is no part of the pieces.
+/// Cuts a stream at each `delimiter`, of one byte or more, and removes it.
 ///
-/// They are those of [`BufRead::split`](std::io::BufRead::split): what is behind the last delimiter
-/// is a piece only if it is not empty.
+/// The rules are those of [`BufRead::split`](std::io::BufRead::split): the bytes behind the last delimiter
+/// are a piece only if there are any.
 ///
 /// # Panics
 ///
-/// If the delimiter is empty, which would be everywhere.
+/// If the delimiter is empty.
 ///
 /// # Examples
 ///
@@ -114,7 +128,7 @@ pub fn split(delimiter: impl AsRef<[u8]>) -> Splitter {
     Splitter::new(Rule::delimited(delimiter))
 }
 
-/// Cuts a stream into frames, each of which has its length before it. The frames come without it.
+/// Cuts a stream into frames, each with its length before it, and removes the lengths.
 ///
 /// # Examples
 ///
@@ -131,7 +145,7 @@ pub const fn frames(prefix: Prefix) -> Splitter {
     Splitter::new(Rule::Frame(prefix))
 }
 
-/// Makes text out of bytes, and fails where they are none.
+/// Decodes UTF-8, and fails at the first byte that is not UTF-8: Node's `setEncoding('utf8')`, strict.
 ///
 /// # Examples
 ///
@@ -146,26 +160,49 @@ pub const fn frames(prefix: Prefix) -> Splitter {
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[must_use]
+#[doc(alias = "setEncoding")]
+#[doc(alias = "TextDecoder")]
 pub const fn utf8() -> Utf8 {
     Utf8::new(false)
 }
 
-/// Makes text out of bytes, with U+FFFD for what is none: together, what
-/// [`String::from_utf8_lossy`] makes of the whole.
+/// Decodes UTF-8, and replaces bytes that are not UTF-8 by U+FFFD: Node's `setEncoding('utf8')`. The output
+/// is that of [`String::from_utf8_lossy`] of the whole stream.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Bytes, apply, lines};
+///
+/// let text = apply(&mut lines::utf8_lossy(), [Bytes::from(&b"caf\xe9"[..])])?;
+/// assert_eq!(text.concat(), "caf\u{fffd}");
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[must_use]
+#[doc(alias = "setEncoding")]
 pub const fn utf8_lossy() -> Utf8 {
     Utf8::new(true)
 }
 
-/// Puts `end` behind each piece: lines out of what [`lines()`] has cut.
+/// Appends `end` to each piece: the inverse of [`lines()`] and [`split`].
 ///
-/// A piece that contains `end` comes back as more than one.
+/// A piece that contains `end` is cut into several when it is split again.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Bytes, apply, lines};
+///
+/// let joined = apply(&mut lines::append_end("\n"), ["one", "", "two"].map(Bytes::from))?;
+/// assert_eq!(joined.concat(), b"one\n\ntwo\n");
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[must_use]
 pub fn append_end(end: impl AsRef<[u8]>) -> Joiner {
     Joiner::appending(Bytes::copy_from_slice(end.as_ref()))
 }
 
-/// Puts its length before each frame: what [`frames`] takes apart.
+/// Prepends its length to each frame: the inverse of [`frames`].
 ///
 /// # Examples
 ///
@@ -183,14 +220,32 @@ pub fn prepend_len(prefix: Prefix) -> Joiner {
     Joiner::prepending(prefix)
 }
 
-/// What a line, piece or frame counts for: its bytes, and one for its end.
+/// The weight of a line, piece or frame: its bytes, plus one for its end.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(highwater::lines::weight(&"line".into()), 5);
+/// assert_eq!(highwater::lines::weight(&"".into()), 1);
+/// ```
 #[must_use]
 pub const fn weight(piece: &Bytes) -> usize {
     piece.len().saturating_add(1)
 }
 
-/// A mark for lines, pieces or frames, which [weigh](weight) their bytes and one more each: what they
-/// had in the stream, with their ends. So many short ones are bounded by what they take.
+/// A mark for lines, pieces or frames, each of which [weighs](weight) its bytes plus one: about what it had
+/// in the stream, with its end. So a buffer of many short lines is bounded in memory too.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Bytes, channel, lines};
+///
+/// let (mut writer, _reader) = channel(lines::mark(8));
+/// writer.write(Bytes::from("line"))?; // weighs 5
+/// assert!(writer.write(Bytes::from("two"))?.reached()); // and 4 more
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[must_use]
 pub const fn mark(high: usize) -> HighWaterMark<InWeight<Bytes>> {
     HighWaterMark::weighed(high, weight)

@@ -1,6 +1,6 @@
-//! The length before a frame.
+//! The length prefix of a frame.
 
-/// How the length before a frame is written. It counts the bytes of the frame, not its own.
+/// The format of the length before a frame. The length counts the bytes of the frame, not its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Prefix {
@@ -23,22 +23,22 @@ pub enum Prefix {
     Varint,
 }
 
-/// What the beginning of a frame says.
+/// The result of reading a length prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FrameHead {
-    /// The length is `prefix` bytes long, and what follows it `body`.
+    /// The prefix has `prefix` bytes, and the frame after it `body`.
     Whole { prefix: usize, body: u64 },
-    /// There is more of the length to come.
+    /// The prefix is not complete.
     More,
-    /// It is no length that fits 64 bits.
+    /// The length does not fit 64 bits.
     Malformed,
 }
 
 impl Prefix {
-    /// The most bytes that it takes.
+    /// The longest prefix, in bytes.
     pub(super) const LEN_MAX: usize = 10;
 
-    /// How many bytes it takes, at most.
+    /// How many bytes a prefix of this format has at most.
     pub(super) const fn len_max(self) -> usize {
         match self {
             Self::U8 => 1,
@@ -49,7 +49,7 @@ impl Prefix {
         }
     }
 
-    /// The longest frame that it can say, in bytes.
+    /// The longest frame that the prefix can express, in bytes.
     pub(super) const fn body_max(self) -> u64 {
         match self {
             Self::Varint => u64::MAX,
@@ -76,8 +76,8 @@ impl Prefix {
         })
     }
 
-    /// Writes `body`, which is no more than [`body_max`](Self::body_max), into `room`, and says how
-    /// many bytes that took.
+    /// Writes `body`, which is at most [`body_max`](Self::body_max), into `room`, and returns the length of
+    /// the prefix.
     pub(super) fn write(self, mut body: u64, room: &mut [u8; Self::LEN_MAX]) -> usize {
         let len = self.len_max();
         match self {
@@ -115,7 +115,7 @@ fn read_varint(bytes: &[u8]) -> FrameHead {
     let mut body = 0;
     for (place, byte) in bytes.iter().take(Prefix::LEN_MAX).enumerate() {
         let bits = u64::from(byte & 0x7f);
-        // Of the tenth byte there is room for one bit.
+        // Nine bytes hold 63 bits, so the tenth may have one.
         if place + 1 == Prefix::LEN_MAX && *byte > 1 {
             return FrameHead::Malformed;
         }

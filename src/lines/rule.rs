@@ -5,7 +5,7 @@ use memchr::memmem::Finder;
 
 use super::prefix::{FrameHead, Prefix};
 
-/// What tells one piece from the next.
+/// The rule by which a stream is cut into pieces.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
     /// `\n`, or `\r\n`.
@@ -16,24 +16,24 @@ pub(super) enum Rule {
     Frame(Prefix),
 }
 
-/// What the bytes since the end of the last piece are.
+/// What the bytes since the end of the last piece are found to be.
 pub(super) enum Scan {
     Piece(Span),
     /// The beginning of a piece.
     Part,
     /// The beginning of a frame that is longer than the limit, with the length that it announces.
     TooLong(u64),
-    /// The beginning of no frame.
+    /// Bytes that no frame begins with.
     Malformed,
 }
 
-/// Where a piece is, in what is held of it and the chunk behind that.
+/// Where a piece is, within the held bytes and the chunk behind them.
 pub(super) struct Span {
-    /// How many bytes of the chunk belong to it, with what ends it.
+    /// How many bytes of the chunk belong to it, with its delimiter.
     pub(super) taken: usize,
-    /// How many bytes at its front are no part of what it says.
+    /// How many bytes at its front are prefix.
     pub(super) head: usize,
-    /// How many bytes at its back are no part of what it says.
+    /// How many bytes at its back are delimiter.
     pub(super) tail: usize,
 }
 
@@ -46,7 +46,7 @@ impl Rule {
         }
     }
 
-    /// The one byte that a piece ends with, if it is one.
+    /// The byte that a piece ends with, if the delimiter is one byte.
     #[inline]
     pub(super) const fn end(&self) -> Option<u8> {
         match self {
@@ -56,7 +56,7 @@ impl Rule {
         }
     }
 
-    /// Takes off what is before that byte and belongs to it.
+    /// Removes the `\r` before that byte, if the rule is for lines.
     #[inline]
     pub(super) fn trim<'a>(&self, piece: &'a [u8]) -> &'a [u8] {
         match (self, piece) {
@@ -65,12 +65,12 @@ impl Rule {
         }
     }
 
-    /// Looks for the end of the piece that begins with `held` and goes on with `rest`. It does not
-    /// end in `held`.
+    /// Finds the end of the piece that begins with `held` and goes on with `rest`. There is no end in
+    /// `held`.
     pub(super) fn look(&self, held: &[u8], rest: &[u8], max: usize) -> Scan {
         match self {
             Self::Line => memchr(b'\n', rest).map_or(Scan::Part, |at| {
-                // The end may be cut in two.
+                // The `\r` may be the last byte of `held`.
                 let before = if at > 0 {
                     rest.get(at - 1)
                 } else {
@@ -90,8 +90,8 @@ impl Rule {
         }
     }
 
-    /// How many more bytes than the longest piece may have can be there before it is clear that a
-    /// piece is longer: what ends it may have come in part.
+    /// How many bytes more than the limit may be held before a piece is known to be too long: they may be
+    /// a part of its delimiter, or its prefix.
     pub(super) fn slack(&self) -> usize {
         match self {
             Self::Line => 1,
@@ -101,7 +101,7 @@ impl Rule {
         }
     }
 
-    /// What a piece is called.
+    /// The name of a piece in errors.
     pub(super) const fn noun(&self) -> &'static str {
         match self {
             Self::Line => "line",
@@ -110,7 +110,7 @@ impl Rule {
         }
     }
 
-    /// What the stage is called.
+    /// The name of the stage.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Line => "lines",
@@ -130,12 +130,12 @@ impl Scan {
     }
 }
 
-/// Says how many bytes of `rest` there are up to the end of the first delimiter.
+/// The number of bytes of `rest` up to the end of the first delimiter.
 fn find_bytes(finder: &Finder<'_>, held: &[u8], rest: &[u8]) -> Option<usize> {
     let needle = finder.needle().len();
     if !held.is_empty() {
-        // One that begins in what is held ends within the first bytes of the rest. What is held
-        // is not searched again: a piece over many chunks would cost their square.
+        // A delimiter that begins in `held` ends within the first bytes of `rest`. Only the seam is
+        // searched: to search all of `held` for each chunk would take quadratic time.
         let kept = &held[held.len() - held.len().min(needle - 1)..];
         let fresh = &rest[..rest.len().min(needle - 1)];
         let seam = [kept, fresh].concat();
@@ -157,7 +157,7 @@ fn look_at_frame(prefix: Prefix, held: &[u8], rest: &[u8], max: usize) -> Scan {
             let Some(len) = usize::try_from(body).ok().filter(|len| *len <= max) else {
                 return Scan::TooLong(body);
             };
-            // One that no memory could hold is never whole.
+            // A length that no memory can hold is never complete.
             let missing = len.saturating_add(prefix) - held.len();
             if missing > rest.len() {
                 return Scan::Part;

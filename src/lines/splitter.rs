@@ -1,4 +1,4 @@
-//! The splitter: chunks in, pieces out, with no I/O, thread or clock.
+//! The splitter: chunks in, pieces out, without I/O, thread or clock.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,28 +14,28 @@ use crate::stage::transform::{Out, Transform};
 
 /// Cuts a stream of bytes into lines, pieces or frames.
 ///
-/// It is made by [`lines`](super::lines), [`split`](super::split) or [`frames`](super::frames), and
-/// is three things: a [`Transform`] for a pipeline; with [`over`](Self::over), an iterator over what
-/// a [`Readable`](crate::Readable) reads; and a [`Decoder`] that is fed by hand.
+/// [`lines`](super::lines()), [`split`](super::split) and [`frames`](super::frames) make one. It is a
+/// [`Transform`] for a pipeline; with [`over`](Self::over) an iterator over a
+/// [`Readable`](crate::Readable); and a [`Decoder`] to which chunks are pushed by hand.
 ///
-/// A piece that is whole in a chunk is a slice of it, with no copy, and keeps all of the chunk in
-/// memory: copy what is to be kept for long. One that crosses chunks is copied into a buffer of its
+/// A piece that lies within one chunk is a slice of it, without a copy, and keeps the whole chunk in
+/// memory: copy a piece that is kept for long. A piece that crosses chunks is copied into a buffer of its
 /// own.
 ///
 /// # Errors
 ///
-/// After its first error it tells the same one for ever.
+/// After its first error every call returns the same error.
 ///
 /// - [`LimitExceeded`](ErrorKind::LimitExceeded): a piece is longer than the
 ///   [limit](Self::max_bytes).
 /// - [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) of [`Io`](ErrorKind::Io): the stream has ended
-///   within a frame. It has ended well, and so it is not `PrematureClose`: that is for a writer that
-///   went away, and comes from whatever is before this. A last line or piece needs no end.
+///   within a frame. It is not `PrematureClose`, which is for a writer that went away, and comes from the
+///   stage before. A last line or piece needs no end.
 /// - [`InvalidData`](io::ErrorKind::InvalidData) of [`Io`](ErrorKind::Io): a
 ///   [`Varint`](super::Prefix::Varint) does not fit 64 bits.
 ///
-/// Its [`offset`](Error::offset) is where the line, piece or frame begins, in bytes from the start
-/// of the stream; the pieces before that have come out.
+/// The [`offset`](Error::offset) of the error is where the line, piece or frame begins, in bytes from the
+/// start of the stream. All pieces before it were returned.
 ///
 /// # Invariants
 ///
@@ -54,7 +54,7 @@ pub struct Splitter {
     /// Where in the stream the chunk begins.
     base: u64,
     held: Vec<u8>,
-    /// What is held was a whole piece, and was lent to whoever asked for it.
+    /// `held` is a piece that was lent to the caller, and is cleared by the next call.
     spent: bool,
     ended: bool,
     failed: Option<Fault>,
@@ -81,10 +81,10 @@ impl Splitter {
         }
     }
 
-    /// Sets the limit: the longest that a line, piece or frame may be, in bytes, without what ends
-    /// it or says its length. The default is [`MAX_BYTES`].
+    /// Sets the limit of a line, piece or frame in bytes, without its end or its length prefix. The default
+    /// is [`MAX_BYTES`].
     ///
-    /// A longer one is an error as soon as that is clear: before more of it is held, and a frame
+    /// A longer one is an error as soon as the length is known: before more of it is held, and a frame
     /// before any of it is.
     #[must_use]
     pub const fn max_bytes(mut self, max: usize) -> Self {
@@ -93,8 +93,8 @@ impl Splitter {
     }
 
     /// Makes an iterator over the pieces of a stream of chunks, such as a
-    /// [`Readable`](crate::Readable). It holds one chunk at a time and reads no further than it
-    /// must.
+    /// [`Readable`](crate::Readable). It holds one chunk at a time, and reads no chunk before it
+    /// needs it.
     ///
     /// # Examples
     ///
@@ -110,8 +110,8 @@ impl Splitter {
         Pieces::new(chunks, self)
     }
 
-    /// Lends the next piece, as [`next`](Decoder::next) gives it, without so much as a count of
-    /// references: the fastest way through many short lines, where they need not be kept.
+    /// Lends the next piece, the same that [`next`](Decoder::next) would return, without a change of a
+    /// reference count. It is the fastest way to read many short lines that are not kept.
     ///
     /// # Errors
     ///
@@ -125,15 +125,15 @@ impl Splitter {
         })
     }
 
-    /// How many bytes of memory it holds: the beginning of a piece, and what it has not looked at of
-    /// the chunk. It is at most the limit, a delimiter or prefix, and a chunk.
+    /// How many bytes of memory it holds: the beginning of a piece, and the unread part of the chunk. That
+    /// is at most the limit, a delimiter or prefix, and a chunk.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.capacity() + self.chunk.len() - self.at
     }
 
-    /// Takes out what no piece was made of, with the beginning of one: for a protocol that goes on
-    /// in another way, as HTTP does behind its head.
+    /// Returns the bytes of which no piece was made, with the beginning of an incomplete one: for a
+    /// protocol that goes on in another format, as HTTP does after its head.
     #[must_use]
     pub fn into_rest(mut self) -> Bytes {
         if self.spent {
@@ -159,7 +159,8 @@ impl Splitter {
         }
     }
 
-    /// Nearly every line, without all that the other rules need, in two thirds of the time.
+    /// Finds a piece that ends with one byte and lies within the chunk. Nearly every line does, and this
+    /// takes two thirds of the time of the general rule.
     #[inline]
     fn advance_to(&mut self, end: u8) -> Result<Option<Boundary>, Error> {
         let rest = &self.chunk[self.at..];
@@ -204,10 +205,10 @@ impl Splitter {
         }
     }
 
-    /// There is no end to be found: what is there is kept for what comes, or is the last.
+    /// There is no end in the chunk: the bytes are the beginning of a piece, or the last piece.
     fn part(&mut self) -> Result<Option<Boundary>, Error> {
         if let Some(fault) = &self.failed {
-            return Err(fault.tell());
+            return Err(fault.error());
         }
         let rest = self.chunk.len() - self.at;
         let len = self.held.len() + rest;
@@ -224,7 +225,7 @@ impl Splitter {
         Ok(None)
     }
 
-    /// There is no end, and nothing more comes.
+    /// There is no end in the chunk, and no more chunks come.
     fn last(&mut self, len: usize) -> Result<Option<Boundary>, Error> {
         if len == 0 {
             return Ok(None);
@@ -245,7 +246,7 @@ impl Splitter {
         Ok(Some(Boundary::InHeld { from: 0, to: len }))
     }
 
-    /// Takes so much of the chunk to what is held.
+    /// Moves this number of bytes from the chunk to `held`.
     fn hold(&mut self, taken: usize) {
         let more = &self.chunk[self.at..self.at + taken];
         let needed = self.held.len() + more.len();
@@ -285,11 +286,11 @@ impl Splitter {
         self.fail(INVALID_DATA, message.to_owned())
     }
 
-    /// Fails for good, at the beginning of the piece, and lets go of everything.
+    /// Fails for good, with the offset of the piece, and frees all memory.
     fn fail(&mut self, kind: ErrorKind, message: String) -> Error {
         let begins = self.base + self.at as u64 - self.held.len() as u64;
         let fault = Fault::Found(kind, message, begins);
-        let error = fault.tell();
+        let error = fault.error();
         self.failed = Some(fault);
         self.chunk = Bytes::new();
         self.held = Vec::new();

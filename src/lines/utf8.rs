@@ -1,4 +1,4 @@
-//! Text out of bytes, where a character may be cut in two.
+//! Decoding UTF-8, where a chunk may end within a character.
 
 use std::borrow::Cow;
 
@@ -8,26 +8,26 @@ use super::decoder::{Decoder, Fault, Pieces, drain};
 use crate::error::Error;
 use crate::stage::transform::{Out, Transform};
 
-/// Makes text out of bytes: Node's `setEncoding('utf8')`, and a `TextDecoder`.
+/// Decodes UTF-8: Node's `setEncoding('utf8')`, and a `TextDecoder`.
 ///
-/// It is made by [`utf8`](self) or [`utf8_lossy`](super::utf8_lossy). Each chunk becomes a
-/// [`String`] of all characters that end in it; a character that is cut in two comes with the next.
+/// [`utf8`](super::utf8()) and [`utf8_lossy`](super::utf8_lossy) make one. Each chunk becomes a [`String`] of
+/// all characters that end in it; a character that is cut in two comes with the next chunk.
 ///
-/// A string is a copy, unless the chunk is memory of its own that nobody else holds. The copy takes
-/// about as long as the check: some 5 ns for 100 bytes, each. Where the bytes are to stay what they are, split them into [`lines`](super::lines)
-/// and look at each with [`str::from_utf8`]: no character crosses the end of a line.
+/// A string is a copy, unless the chunk is the only owner of its memory. The copy takes about as long as
+/// the check, some 5 ns for 100 bytes each. To avoid the copy, split the bytes into
+/// [`lines`](super::lines()) and check each with [`str::from_utf8`]: no character crosses a line end.
 ///
 /// # Errors
 ///
-/// Only a strict one fails, with [`InvalidData`](std::io::ErrorKind::InvalidData) of
-/// [`Io`](crate::ErrorKind::Io), at the [offset](Error::offset) of the first byte that is no part of a
-/// character, or of the beginning of one that the end of the stream cuts off. All text before that
-/// has come out. The reason is a [`Utf8Error`](std::str::Utf8Error).
+/// Only the strict decoder fails, with [`InvalidData`](std::io::ErrorKind::InvalidData) of
+/// [`Io`](crate::ErrorKind::Io), at the [offset](Error::offset) of the first byte that is not UTF-8, or of
+/// a character that the end of the stream cuts off. All text before it was returned. The source of the
+/// error is a [`Utf8Error`](std::str::Utf8Error).
 ///
 /// # Invariants
 ///
 /// Between calls, `cut` is the beginning of one character, at most three bytes; `chunk` begins
-/// with it and is not looked at yet, or is empty.
+/// with it and is not decoded yet, or is empty.
 #[derive(Clone, Debug)]
 pub struct Utf8 {
     is_lossy: bool,
@@ -67,11 +67,11 @@ impl Utf8 {
         Pieces::new(chunks, self)
     }
 
-    /// Takes the chunk, with what was cut off before it and without what is cut off at its end.
+    /// Takes the chunk, with the character that was cut before it and without one that is cut at its end.
     fn take_whole(&mut self) -> Vec<u8> {
         let chunk = std::mem::take(&mut self.chunk);
         let mut bytes = if self.cut.is_empty() {
-            Vec::from(chunk) // no copy, if it is memory of its own that nobody else holds
+            Vec::from(chunk) // no copy, if it is the only owner of its memory
         } else {
             let mut joined = Vec::with_capacity(self.cut.len() + chunk.len());
             joined.append(&mut self.cut);
@@ -86,7 +86,7 @@ impl Utf8 {
         bytes
     }
 
-    /// Turns bytes that are no text into what is to come of them.
+    /// Handles bytes that are not UTF-8: replaces them, or keeps the error for the next call.
     #[cold]
     fn replace(&mut self, invalid: std::string::FromUtf8Error) -> Result<String, Error> {
         if self.is_lossy {
@@ -103,7 +103,7 @@ impl Utf8 {
     }
 }
 
-/// How many bytes at the end are the beginning of a character, and no more than that.
+/// How many bytes at the end are the beginning of a character that is not complete.
 fn begun(bytes: &[u8]) -> usize {
     let last = bytes.iter().rev().take(3).enumerate();
     for (behind, byte) in last {
@@ -140,10 +140,10 @@ impl Decoder for Utf8 {
         self.ended = true;
     }
 
-    /// Takes the text of the chunk that was given. It is never empty.
+    /// Takes the text of the chunk that was pushed. It is never empty.
     fn next(&mut self) -> Result<Option<String>, Error> {
         if let Some(fault) = &self.failed {
-            return Err(fault.tell());
+            return Err(fault.error());
         }
         if self.chunk.is_empty() && !self.ended {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Decoder for Utf8 {
         let text = String::from_utf8(bytes).or_else(|invalid| self.replace(invalid))?;
         self.at += len;
         match &self.failed {
-            Some(fault) if text.is_empty() => Err(fault.tell()),
+            Some(fault) if text.is_empty() => Err(fault.error()),
             _ => Ok((!text.is_empty()).then_some(text)),
         }
     }

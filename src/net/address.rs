@@ -1,4 +1,4 @@
-//! Where a socket is.
+//! The address of a socket, and how it is resolved.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,14 +10,26 @@ use socket2::{Domain, SockAddr};
 
 use crate::error::{Error, ErrorKind};
 
-/// Where a socket is, or shall be.
+/// The address of a socket: what [`Connect`](super::Connect) connects to, and
+/// [`Listen`](super::Listen) listens on.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::net::Address;
+///
+/// assert_eq!(Address::Tcp("localhost:80".into()).to_string(), "tcp://localhost:80");
+/// assert_eq!(Address::unix("/run/app.sock").to_string(), "unix:/run/app.sock");
+/// assert_eq!(Address::unix("@app"), Address::Abstract("app".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// `HOST:PORT`, looked up when it is used.
+    /// `HOST:PORT`. The host is resolved when the address is used.
     Tcp(String),
-    /// A path.
+    /// The path of a Unix socket.
     Unix(PathBuf),
-    /// A Unix socket with a name that is no file: Linux keeps it for as long as somebody has it.
+    /// The name of a Unix socket without a file. Linux only; the name is free once the last socket
+    /// that has it is closed.
     Abstract(String),
 }
 
@@ -31,11 +43,12 @@ impl fmt::Display for Address {
     }
 }
 
-/// A socket address, and what kind of socket it takes.
+/// A socket address and its address family.
 pub(crate) type Resolved = (Domain, SockAddr);
 
 impl Address {
-    /// A path; or, behind an `@`, an abstract name. A file whose name begins so is `./@name`.
+    /// The address of a Unix socket: a path, or an abstract name after an `@`. For a file whose name
+    /// begins with `@`, write `./@name`.
     pub fn unix(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         match path.to_str().and_then(|path| path.strip_prefix('@')) {
@@ -44,8 +57,8 @@ impl Address {
         }
     }
 
-    /// Looks the address up: one socket address, or several of one host. Looking up the name of a
-    /// host is waited for.
+    /// Resolves the address: to one socket address, or to several of one host. Blocks while the
+    /// operating system looks up the name of the host; nothing ends that wait.
     pub(crate) fn resolve(&self) -> Result<Vec<Resolved>, Error> {
         match self {
             Self::Tcp(host) => tcp(host.to_socket_addrs()?.collect()),
@@ -53,7 +66,7 @@ impl Address {
                 if path.as_os_str().as_bytes().contains(&0) {
                     return Err(invalid("a path has no byte of value 0"));
                 }
-                // The byte that ends it has to fit as well.
+                // The zero byte that ends a path must fit too.
                 unix(path, path.as_os_str().len(), UNIX_BYTES - 1)
             }
             Self::Abstract(name) => {
@@ -74,7 +87,7 @@ impl Address {
     }
 }
 
-/// What `sun_path` holds: 108 bytes on Linux, 104 where BSD was first.
+/// The size of `sun_path`: 108 bytes on Linux, 104 on the BSDs and on Apple's systems.
 const UNIX_BYTES: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
     108
 } else {

@@ -1,4 +1,4 @@
-//! The sockets of std, taken as they are.
+//! Conversions from the sockets of std.
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use super::socket::{Socket, SocketSink, SocketSource};
 use crate::os::timeouts::Timeouts;
 use crate::stream::into::{IntoSink, IntoSource};
 
-/// Takes a connected socket as it is, whichever way it blocks.
+/// Takes over a connected socket. It may block or not; its flags stay as they are.
 impl From<TcpStream> for Socket {
     fn from(stream: TcpStream) -> Self {
         let peer = stream.peer_addr();
@@ -18,7 +18,7 @@ impl From<TcpStream> for Socket {
     }
 }
 
-/// Takes a connected socket as it is, whichever way it blocks.
+/// Takes over a connected socket. It may block or not; its flags stay as they are.
 impl From<UnixStream> for Socket {
     fn from(stream: UnixStream) -> Self {
         Self::new(stream.into(), "unix".to_owned(), Timeouts::default())

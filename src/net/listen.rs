@@ -1,4 +1,4 @@
-//! Listens, and accepts who connects.
+//! Listening sockets, and accepting connections from them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use rustix::io::ioctl_fionbio;
 use socket2::{Domain, SockAddr, Type};
 
 use super::address::{Address, invalid};
-use super::options::{SocketOptions, told};
+use super::options::{SocketOptions, named};
 use super::socket::{Socket, of_tcp};
 use super::unix_file::{SocketFile, bind_to_file};
 use crate::cancel::CancelToken;
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::os::wait::CancellableWait;
 use crate::os::{Ready, Waker};
 
-/// A listener that is about to be: for what has to be said before it listens.
+/// Builder for a [`Listener`]: options that must be set before it listens. Node's `server.listen`.
 ///
 /// # Examples
 ///
@@ -42,11 +42,11 @@ pub struct Listen {
     replace_stale: bool,
 }
 
-/// How many connections may wait to be accepted. The system may allow fewer.
+/// How many connections may wait to be accepted. The kernel may allow fewer.
 const BACKLOG: u32 = 1024;
 
 impl Listen {
-    /// Prepares to listen on `address`.
+    /// Prepares to listen on `address`. [`open`](Self::open) listens.
     pub const fn on(address: Address) -> Self {
         Self {
             address,
@@ -58,29 +58,31 @@ impl Listen {
         }
     }
 
-    /// Tells the sockets that are accepted these options.
+    /// Sets the options of the sockets that are accepted.
     pub fn options(mut self, options: &SocketOptions) -> Self {
         self.options = options.clone();
         self
     }
 
-    /// Lets so many connections wait to be accepted, in place of 1024. The system may allow fewer;
-    /// to whoever comes then it is as if the network were slow.
+    /// Sets how many connections may wait to be accepted. The default is 1024, and the kernel may
+    /// allow fewer. A client that comes when the backlog is full waits and tries again, as on a slow
+    /// network.
     pub const fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
         self
     }
 
-    /// Shares the port with others that say the same (`SO_REUSEPORT`): on Linux each of them gets
-    /// its part of the connections.
+    /// Lets other sockets with the same option listen on the same port (`SO_REUSEPORT`). Linux shares
+    /// the connections among them.
     #[doc(alias = "SO_REUSEPORT")]
+    #[doc(alias = "reusePort")]
     pub const fn reuse_port(mut self) -> Self {
         self.reuse_port = true;
         self
     }
 
-    /// Says whether an IPv6 address takes those that come by IPv4 as well. Without, it is as the
-    /// system has it.
+    /// Sets whether an IPv6 address accepts connections by IPv4 as well. By default the operating
+    /// system decides.
     #[doc(alias = "ipv6Only")]
     #[doc(alias = "IPV6_V6ONLY")]
     pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
@@ -88,19 +90,24 @@ impl Listen {
         self
     }
 
-    /// Takes away the file of a Unix socket that nobody listens on any more, such as one that was
-    /// killed has left. One that somebody listens on is never taken away, nor any other file.
+    /// Removes a stale file of a Unix socket, such as a killed server leaves. A file on which a socket
+    /// listens is never removed, nor is any other file.
     pub const fn replace_stale(mut self) -> Self {
         self.replace_stale = true;
         self
     }
 
-    /// Listens.
+    /// Listens on the address.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from that, with the address. Where there is the file of a Unix socket
-    /// already, [`AddrInUse`](io::ErrorKind::AddrInUse), which says whether somebody listens on it.
+    /// - [`ErrorKind::Io`] if the host cannot be resolved, the address may not be used, or no
+    ///   descriptor is left; [`AddrInUse`](io::ErrorKind::AddrInUse) if the port is taken or there is
+    ///   a file at the path, and the message says whether a socket listens on it.
+    /// - [`ErrorKind::InvalidInput`] if an option does not suit the address.
+    ///
+    /// The error names the address.
+    #[doc(alias = "listen")]
     pub fn open(&self) -> Result<Listener, Error> {
         self.try_open()
             .map_err(|error| error.during("listen on", &self.address.to_string()))
@@ -116,13 +123,13 @@ impl Listen {
                         _file: SocketFile::of(&self.address),
                         socket,
                         domain,
-                        // With the port that was free.
+                        // With the port that the kernel has chosen.
                         address: port.map_or_else(
                             || self.address.clone(),
                             |port| Address::Tcp(port.to_string()),
                         ),
                         options: self.options.clone(),
-                        told_late: false,
+                        changed_late: false,
                         waiter: CancellableWait::new(None),
                     });
                 }
@@ -134,18 +141,18 @@ impl Listen {
 
     fn bind(&self, domain: Domain, addr: &SockAddr) -> Result<socket2::Socket, Error> {
         let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
-        // What the accepted ones could not be told is known before there are any.
+        // An option that an accepted socket would refuse is refused here, before there are any.
         self.options.apply(&socket, domain)?;
         if domain != Domain::UNIX {
-            // A server that is started again shall not wait for its old connections.
+            // A server that is restarted must not wait until its old connections are forgotten.
             socket.set_reuse_address(true)?;
         }
         if self.reuse_port {
-            told("reuse_port", socket.set_reuse_port(true))?;
+            named("reuse_port", socket.set_reuse_port(true))?;
         }
         match self.dual_stack {
             Some(dual) if domain == Domain::IPV6 => {
-                told("dual_stack", socket.set_only_v6(!dual))?;
+                named("dual_stack", socket.set_only_v6(!dual))?;
             }
             Some(_) => return Err(invalid("`dual_stack` is for an IPv6 address")),
             None => {}
@@ -154,7 +161,7 @@ impl Listen {
             Address::Unix(path) => self.bind_to_path(&socket, addr, path)?,
             _ => socket.bind(addr)?,
         }
-        // A number too large for the system is all that it allows.
+        // A number too large for the kernel means as many as it allows.
         socket.listen(i32::try_from(self.backlog).unwrap_or(i32::MAX))?;
         socket.set_nonblocking(true)?;
         Ok(socket)
@@ -170,106 +177,131 @@ impl Listen {
     }
 }
 
-/// A socket that others connect to.
+/// A listening socket: Node's `net.Server` without its events.
 ///
-/// That of a Unix socket takes its file away again when it is dropped.
+/// [`accept`](Self::accept) returns one connection at a time, on the thread that calls it; for a
+/// handler on a thread of its own for each there is [`Server`](super::Server). A listener on a path
+/// removes its file when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use highwater::{CancelToken, ErrorKind, net};
+///
+/// let token = CancelToken::new();
+/// let listener = net::listen("127.0.0.1:0")?.cancel_with(&token);
+/// let late = listener.accept_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert_eq!(late.kind(), ErrorKind::TimedOut);
+///
+/// token.abort("enough"); // from any thread, also while `accept` waits
+/// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::Cancelled);
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
-    /// The file of a Unix socket. Taken away before the socket is closed, so that nobody finds it without one.
+    /// The file of a Unix socket. Declared first, so that it is removed before the socket is closed: no
+    /// client finds a file on which no socket listens.
     _file: Option<SocketFile>,
     socket: socket2::Socket,
     domain: Domain,
     address: Address,
     options: SocketOptions,
-    /// Whether it was told other options while it listened: who was in the backlog by then has not
-    /// got them.
-    told_late: bool,
-    /// One for all accepts: what a token has ended stays so.
+    /// The options were changed while it listened: connections that were in the backlog by then have
+    /// the old ones.
+    changed_late: bool,
+    /// One for all accepts, so that an accept after a cancel fails at once.
     waiter: CancellableWait,
 }
 
 impl Listener {
-    /// Listens on `address`; [`Listen`] can be told more.
+    /// Listens on `address`; [`Listen`] has more options.
     ///
     /// # Errors
     ///
-    /// Those of [`Listen::open`].
+    /// As [`Listen::open`].
     pub fn on(address: Address) -> Result<Self, Error> {
         Listen::on(address).open()
     }
 
-    /// Tells the sockets that are accepted from now on these options, in place of those before.
+    /// Sets the options of the sockets that are accepted from now on, in place of those before.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], or what the system says, with the name of the option.
+    /// [`ErrorKind::InvalidInput`] if an option has a value that makes no sense or does not suit the
+    /// address, and [`ErrorKind::Io`] if the operating system refuses it. The error names the option.
     pub fn options(mut self, options: &SocketOptions) -> Result<Self, Error> {
-        let told = options.apply(&self.socket, self.domain);
-        told.map_err(|error| error.during("set an option of", &self.address.to_string()))?;
+        let applied = options.apply(&self.socket, self.domain);
+        applied.map_err(|error| error.during("set an option of", &self.address.to_string()))?;
         self.options = options.clone();
-        self.told_late = true;
+        self.changed_late = true;
         Ok(self)
     }
 
-    /// Ends an [`accept`](Self::accept) when `token` is used.
+    /// Ends a blocked [`accept`](Self::accept) when `token` is used, and fails every later one.
     #[must_use]
+    #[doc(alias = "AbortSignal")]
     pub fn cancel_with(mut self, token: &CancelToken) -> Self {
         self.waiter = CancellableWait::new(Some(token));
         self
     }
 
-    /// As [`SocketOptions::idle_timeout`], for every socket that is accepted.
+    /// Sets [`SocketOptions::idle_timeout`] for every socket that is accepted from now on.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options = self.options.idle_timeout(timeout);
         self
     }
 
-    /// The address that it listens on, with the port that was free.
+    /// The address that it listens on, with the port that the kernel has chosen if it was 0.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for a Unix socket.
+    #[doc(alias = "address")]
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         of_tcp(&self.socket.local_addr()?)
     }
 
-    /// Waits for somebody to connect.
+    /// Accepts the next connection, and waits for one if there is none.
     ///
-    /// The wait ends then, or with a cancel, after which nobody is accepted any more.
+    /// The wait ends with a connection or with a cancel. After a cancel every accept fails at once.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from accepting, with the address. Whoever was about to be accepted then
-    /// stays, and is by the next call: one with too many descriptors open can be made again.
+    /// - [`ErrorKind::Cancelled`] after a cancel.
+    /// - [`ErrorKind::Io`] if no descriptor or no memory is left. The connection stays in the backlog,
+    ///   so the call can be made again.
+    ///
+    /// The error names the address.
     pub fn accept(&self) -> Result<Socket, Error> {
         self.accept_until(None)
     }
 
-    /// Waits for somebody to connect, but not longer than that.
+    /// Accepts the next connection, and waits for one at most for `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept), and [`ErrorKind::TimedOut`].
+    /// As [`accept`](Self::accept), and [`ErrorKind::TimedOut`] if no connection came in time.
     pub fn accept_timeout(&self, timeout: Duration) -> Result<Socket, Error> {
         // A time that cannot be represented is no limit.
         self.accept_until(Instant::now().checked_add(timeout))
     }
 
-    /// Waits until a connection waits to be accepted, and accepts none. Says whether one does.
+    /// Waits until there is a connection to accept, and accepts none. Returns whether there is one.
     ///
-    /// The wait ends then, and when `waker` is woken.
+    /// The wait ends with that, or when `waker` is woken.
     pub(crate) fn wait_by(&self, waker: &Waker) -> bool {
         let waited = waker.wait(&self.socket, Ready::ToRead, None);
         waited.is_ok()
     }
 
-    /// Fails if nothing could wake it out of an accept, for want of a descriptor.
+    /// Fails if the descriptor by which an accept is woken cannot be made.
     pub(crate) fn check_waker(&self) -> Result<(), Error> {
         self.waiter.waker.fd().map(drop)
     }
 
-    /// What errors call it.
+    /// Its name in errors.
     pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
@@ -280,25 +312,25 @@ impl Listener {
             .map_err(|error| error.during("accept on", &self.address.to_string()))
     }
 
-    /// Whether the system gives the options of what listens to what is accepted. Linux does, with
-    /// those of TCP, and so saves a call for each connection.
-    fn hands_on(&self) -> bool {
+    /// Whether an accepted socket inherits the options of the listener. On Linux those of TCP are
+    /// inherited, which saves system calls for each connection.
+    fn options_are_inherited(&self) -> bool {
         cfg!(target_os = "linux") && self.domain != Domain::UNIX
     }
 
     fn try_accept(&self, deadline: Option<Instant>) -> Result<Socket, Error> {
-        // Or those who wait already would keep a server going that was told to stop.
+        // First, so that a full backlog does not keep a stopped server accepting.
         self.waiter.check()?;
         loop {
             match self.socket.accept() {
                 Ok((socket, peer)) => {
-                    // It is nobody else's, and a copy in the kernel knows no other way not to block.
+                    // Its description is ours alone, and `splice` has no other way not to block.
                     ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
                     let name = match peer.as_socket() {
                         Some(addr) => Address::Tcp(addr.to_string()),
                         None => self.address.clone(),
                     };
-                    if self.told_late || !self.hands_on() {
+                    if self.changed_late || !self.options_are_inherited() {
                         self.options.apply(&socket, self.domain)?;
                     }
                     let limits = self.options.limits();
@@ -309,7 +341,7 @@ impl Listener {
                     let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
                     let waited = self.waiter.waker.wait(&self.socket, Ready::ToRead, left);
                     waited.map_err(|error| match error.kind() {
-                        ErrorKind::TimedOut => Error::timed_out("somebody to connect"),
+                        ErrorKind::TimedOut => Error::timed_out("a connection"),
                         _ => error,
                     })?;
                 }
@@ -319,14 +351,14 @@ impl Listener {
     }
 }
 
-/// For what is not offered here, such as an option that one system has.
+/// For calls that this crate does not offer, such as an option that only one operating system has.
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-/// Somebody who has left before being let in, or whom the network has lost; or a signal.
+/// Errors of a single connection that is gone before it was accepted, and of a signal: accept again.
 fn is_passing(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,

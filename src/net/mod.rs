@@ -1,9 +1,23 @@
-//! TCP and Unix sockets.
+//! TCP and Unix sockets: Node's `net`.
 //!
-//! A socket is connected or accepted, and then given whole, or in its two halves, to streams and
-//! pipelines. Whatever a thread does with one, be it to connect, to accept, to read or to write,
-//! a [`CancelToken`](crate::CancelToken) ends it, and so does a timeout. A [`Server`] gives each
-//! connection a thread, and has no more of them than it was told.
+//! [`connect`] and [`listen`] make sockets, and a [`Socket`] is given to streams and pipelines, whole
+//! or as two halves. Every call that blocks, be it a connect, an accept, a read or a write, ends with a
+//! timeout or with a [`CancelToken`](crate::CancelToken). A [`Server`] runs a handler for each
+//! connection, and accepts no more connections at a time than its bound. A [`relay()`] passes on what
+//! two sockets send to each other.
+//!
+//! ```
+//! use std::thread;
+//! use highwater::{Bytes, net, pipeline};
+//!
+//! let listener = net::listen("127.0.0.1:0")?;
+//! let address = listener.local_addr()?.to_string();
+//! let client = thread::spawn(move || pipeline(&b"hello"[..]).to(net::connect(address).open()?).run());
+//! let received: Vec<Bytes> = pipeline(listener.accept()?).readable().to_vec(100)?;
+//! assert_eq!(received.concat(), b"hello");
+//! client.join().unwrap()?;
+//! # Ok::<(), highwater::Error>(())
+//! ```
 
 pub(crate) mod address;
 pub(crate) mod connect;
@@ -34,31 +48,62 @@ pub use server::{
 };
 pub use socket::{Socket, SocketSink, SocketSource};
 
-/// Connects to `HOST:PORT`; see [`Connect`].
+/// Prepares a connection to `HOST:PORT`; [`Connect::open`] makes it. Node's `net.connect`.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::net;
+///
+/// let listener = net::listen("127.0.0.1:0")?;
+/// let socket = net::connect(listener.local_addr()?.to_string()).open()?;
+/// assert_eq!(socket.peer_addr()?, listener.local_addr()?);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[doc(alias = "createConnection")]
 pub fn connect(host: impl Into<String>) -> Connect {
     Connect::to(Address::Tcp(host.into()))
 }
 
-/// Connects to a Unix socket: to a path, or to the abstract name behind an `@`; see [`Connect`].
+/// Prepares a connection to a Unix socket; [`Connect::open`] makes it. `path` is a path, or an abstract
+/// name after an `@`.
+#[doc(alias = "createConnection")]
 pub fn connect_unix(path: impl AsRef<Path>) -> Connect {
     Connect::to(Address::unix(path))
 }
 
-/// Listens on `HOST:PORT`; port 0 takes one that is free. [`Listen`] can be told more.
+/// Listens on `HOST:PORT`; port 0 takes a free one. [`Listen`] has more options, and a [`Server`] runs
+/// a handler for each connection.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from that, with the address.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the host cannot be resolved, the address is in use or
+/// may not be used, or no descriptor is left. The error names the address.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::net;
+///
+/// let listener = net::listen("127.0.0.1:0")?;
+/// let refused = net::listen(listener.local_addr()?.to_string()).unwrap_err();
+/// assert_eq!(refused.io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[doc(alias = "createServer")]
 pub fn listen(host: impl Into<String>) -> Result<Listener, Error> {
     Listener::on(Address::Tcp(host.into()))
 }
 
-/// Listens on a Unix socket, which must not be there yet: on a path, or by the abstract name behind
-/// an `@`. [`Listen`] can be told more.
+/// Listens on a Unix socket. `path` is a path, or an abstract name after an `@`; there must be no file
+/// at the path yet. [`Listen`] has more options.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from that, with the path.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io): `AddrInUse` if there is a file at the path, and otherwise
+/// what the operating system returns. [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if
+/// the path is too long for a socket. The error names the path.
+#[doc(alias = "createServer")]
 pub fn listen_unix(path: impl AsRef<Path>) -> Result<Listener, Error> {
     Listener::on(Address::unix(path))
 }

@@ -1,4 +1,4 @@
-//! What a socket is told when it is made, and for how long it waits.
+//! The options of a socket, and the timeouts of its calls.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,13 +10,12 @@ use super::address::invalid;
 use crate::error::{Error, ErrorKind};
 use crate::os::timeouts::Timeouts;
 
-/// What a socket is told when it is made: for [`Connect`](super::Connect), for those that a
-/// [`Listener`](super::Listener) accepts, and for a [`Socket`](super::Socket) that is
-/// there already.
+/// Options of a socket: for a [`Connect`](super::Connect), for the sockets that a
+/// [`Listener`](super::Listener) accepts, and for a [`Socket`](super::Socket) that is connected already.
 ///
-/// What is not set stays as the system has it, but that small segments are sent at once. A value
-/// that makes no sense, or that the system does not know, is refused by what the options are given
-/// to, with the name of the option.
+/// An option that is not set keeps the default of the operating system, except
+/// [`no_delay`](Self::no_delay), which is on. A value that makes no sense, or that the operating system
+/// refuses, is an error of the call that the options are given to. The error names the option.
 ///
 /// # Examples
 ///
@@ -54,7 +53,7 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// Leaves everything as it is by default.
+    /// Options that are all at their defaults.
     pub const fn new() -> Self {
         Self {
             no_delay: None,
@@ -70,8 +69,9 @@ impl SocketOptions {
         }
     }
 
-    /// Sends small segments at once (`TCP_NODELAY`), which is the default: what is written has been
-    /// merged already. With `false` they wait for the answer to the last one (Nagle's algorithm).
+    /// Sets whether small segments are sent at once (`TCP_NODELAY`). The default is `true`, because a
+    /// stream merges small writes already. With `false`, a small segment waits until the last one is
+    /// acknowledged (Nagle's algorithm).
     #[doc(alias = "setNoDelay")]
     #[doc(alias = "TCP_NODELAY")]
     pub const fn no_delay(mut self, no_delay: bool) -> Self {
@@ -79,7 +79,7 @@ impl SocketOptions {
         self
     }
 
-    /// Asks a TCP peer that is silent whether it is still there, and fails if it does not say so.
+    /// Probes a silent TCP peer (`SO_KEEPALIVE`), and fails the connection if it does not reply.
     #[doc(alias = "setKeepAlive")]
     #[doc(alias = "SO_KEEPALIVE")]
     pub const fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
@@ -87,15 +87,15 @@ impl SocketOptions {
         self
     }
 
-    /// How many bytes the system keeps that the peer has not taken. It may allow fewer, and counts
-    /// what they cost it: Linux doubles the number.
+    /// Sets how many bytes the kernel holds that the peer has not acknowledged. The kernel may allow
+    /// fewer, and counts its own overhead too: Linux doubles the number.
     #[doc(alias = "SO_SNDBUF")]
     pub const fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = Some(bytes);
         self
     }
 
-    /// How many bytes the system keeps that were not read. It may allow fewer, as for
+    /// Sets how many bytes the kernel holds that were not read. The kernel may allow fewer, as for
     /// [`send_buffer`](Self::send_buffer).
     #[doc(alias = "SO_RCVBUF")]
     pub const fn receive_buffer(mut self, bytes: usize) -> Self {
@@ -103,57 +103,59 @@ impl SocketOptions {
         self
     }
 
-    /// Lets a write wait when so many bytes were not even sent, however large the send buffer is:
-    /// what is written last is then not far behind in a queue of the system.
+    /// Makes a write block while this many bytes were not sent yet, however large the send buffer is.
+    /// So the last byte written is never far behind in a queue of the kernel. Linux only.
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
     pub const fn notsent_lowat(mut self, bytes: usize) -> Self {
         self.notsent_lowat = Some(bytes);
         self
     }
 
-    /// Fails the connection when what was sent was not acknowledged for so long, to the
-    /// millisecond. Without, Linux tries for about fifteen minutes.
+    /// Fails the connection when bytes that were sent are not acknowledged for this time, rounded up to
+    /// milliseconds. By default Linux tries for about fifteen minutes. Linux only.
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub const fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = Some(timeout);
         self
     }
 
-    /// Fails a read when nothing has come for so long. Without, it waits for ever; with zero, it
-    /// never waits.
+    /// Fails a read with [`ErrorKind::TimedOut`] when no byte has come for this time. By default a read
+    /// waits for ever; with zero, it never waits.
+    #[doc(alias = "setTimeout")]
     pub const fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);
         self
     }
 
-    /// Fails a write when the peer has taken nothing for so long, as
-    /// [`read_timeout`](Self::read_timeout) does a read.
+    /// Fails a write with [`ErrorKind::TimedOut`] when the peer has taken no byte for this time.
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = Some(timeout);
         self
     }
 
-    /// Fails a read or a write when no byte has moved for so long: both timeouts in one.
+    /// Sets [`read_timeout`](Self::read_timeout) and [`write_timeout`](Self::write_timeout) to the same
+    /// time: Node's `socket.setTimeout`.
+    #[doc(alias = "setTimeout")]
     pub const fn idle_timeout(self, timeout: Duration) -> Self {
         self.read_timeout(timeout).write_timeout(timeout)
     }
 
-    /// Fails every read and every write from so long after the socket was connected, however much
-    /// still moves.
+    /// Fails every read and every write with [`ErrorKind::TimedOut`] once the socket has been connected
+    /// for this time, however many bytes still move.
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// As [`SocketSink::linger`](super::SocketSink::linger), for the sink of the socket.
+    /// Sets [`SocketSink::linger`](super::SocketSink::linger) for the sink of the socket.
     ///
-    /// The system's own `SO_LINGER` is not used for that: nothing could end a close that waits.
+    /// This is not `SO_LINGER`: nothing could end the wait of a close with that.
     pub const fn linger(mut self, silence: Duration) -> Self {
         self.linger = Some(silence);
         self
     }
 
-    /// What is waited for, and for how long, by a socket that is connected now.
+    /// The timeouts of a socket that is connected now.
     pub(crate) fn limits(&self) -> Timeouts {
         let end = |lifetime| Instant::now().checked_add(lifetime);
         Timeouts {
@@ -165,7 +167,7 @@ impl SocketOptions {
         }
     }
 
-    /// Tells a socket all of it.
+    /// Sets all options of a socket.
     pub(crate) fn apply(&self, socket: &Socket, domain: Domain) -> Result<(), Error> {
         self.size(socket)?;
         if domain == Domain::UNIX {
@@ -174,7 +176,7 @@ impl SocketOptions {
                 Err(invalid(message))
             });
         }
-        told(
+        named(
             "no_delay",
             socket.set_tcp_nodelay(self.no_delay.unwrap_or(true)),
         )?;
@@ -183,31 +185,31 @@ impl SocketOptions {
         }
         if let Some(bytes) = self.notsent_lowat {
             let bytes = number("notsent_lowat", bytes)?;
-            told("notsent_lowat", set_notsent_lowat(socket, bytes))?;
+            named("notsent_lowat", set_notsent_lowat(socket, bytes))?;
         }
         if let Some(timeout) = self.user_timeout {
             let millis = timeout.as_nanos().div_ceil(1_000_000);
             let millis = number("user_timeout", millis)?;
-            told("user_timeout", set_user_timeout(socket, millis))?;
+            named("user_timeout", set_user_timeout(socket, millis))?;
         }
         Ok(())
     }
 
-    /// Tells a socket the sizes of its buffers. One that listens hands them on, and only so the
-    /// window of a connection can be as large as they are.
+    /// Sets the sizes of the buffers. Accepted sockets inherit them from the listener, and only then can
+    /// the window of a connection be as large as the buffer.
     pub(crate) fn size(&self, socket: &Socket) -> Result<(), Error> {
         if let Some(bytes) = self.send_buffer {
             let bytes = number("send_buffer", bytes)? as usize;
-            told("send_buffer", socket.set_send_buffer_size(bytes))?;
+            named("send_buffer", socket.set_send_buffer_size(bytes))?;
         }
         if let Some(bytes) = self.receive_buffer {
             let bytes = number("receive_buffer", bytes)? as usize;
-            told("receive_buffer", socket.set_recv_buffer_size(bytes))?;
+            named("receive_buffer", socket.set_recv_buffer_size(bytes))?;
         }
         Ok(())
     }
 
-    /// One that was set and that only TCP has.
+    /// The name of an option that is set and that only TCP has.
     fn tcp_option(&self) -> Option<&'static str> {
         [
             (self.no_delay.is_some(), "no_delay"),
@@ -220,9 +222,9 @@ impl SocketOptions {
     }
 }
 
-/// When a silent peer is asked whether it is still there, how often, and how many times before it
-/// is given up. What is not set stays as the system has it: on Linux after two hours, every 75
-/// seconds, nine times.
+/// When a silent TCP peer is probed, how often, and after how many probes the connection fails. A value
+/// that is not set keeps the default of the operating system: on Linux after two hours, every 75
+/// seconds, nine probes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "it does nothing before it is an option of a socket"]
 pub struct KeepAlive {
@@ -232,7 +234,7 @@ pub struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// Leaves the times as the system has them.
+    /// Values that are all at the defaults of the operating system.
     pub const fn new() -> Self {
         Self {
             idle: None,
@@ -241,21 +243,21 @@ impl KeepAlive {
         }
     }
 
-    /// Asks for the first time after so long a silence, in whole seconds.
+    /// Sets the silence after which the first probe is sent, rounded up to seconds.
     #[doc(alias = "TCP_KEEPIDLE")]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = Some(idle);
         self
     }
 
-    /// Asks again after so long, in whole seconds.
+    /// Sets the time between two probes, rounded up to seconds.
     #[doc(alias = "TCP_KEEPINTVL")]
     pub const fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// Gives up when so many questions were not answered.
+    /// Sets after how many probes without a reply the connection fails.
     #[doc(alias = "TCP_KEEPCNT")]
     pub const fn count(mut self, count: u32) -> Self {
         self.count = Some(count);
@@ -263,54 +265,56 @@ impl KeepAlive {
     }
 
     fn apply(self, socket: &Socket) -> Result<(), Error> {
-        told("keep_alive", socket.set_keepalive(true))?;
-        // One at a time, so that the one which the system refuses can be named.
+        named("keep_alive", socket.set_keepalive(true))?;
+        // One at a time, so that the error names the one that the operating system refuses.
         if let Some(idle) = self.idle {
             let idle = seconds("keep_alive.idle", idle)?;
-            let asked = TcpKeepalive::new().with_time(idle);
-            told("keep_alive.idle", socket.set_tcp_keepalive(&asked))?;
+            let probes = TcpKeepalive::new().with_time(idle);
+            named("keep_alive.idle", socket.set_tcp_keepalive(&probes))?;
         }
         if let Some(interval) = self.interval {
             let interval = seconds("keep_alive.interval", interval)?;
-            let asked = TcpKeepalive::new().with_interval(interval);
-            told("keep_alive.interval", socket.set_tcp_keepalive(&asked))?;
+            let probes = TcpKeepalive::new().with_interval(interval);
+            named("keep_alive.interval", socket.set_tcp_keepalive(&probes))?;
         }
         if let Some(count) = self.count {
             let count = number("keep_alive.count", count)?;
-            let asked = TcpKeepalive::new().with_retries(count);
-            told("keep_alive.count", socket.set_tcp_keepalive(&asked))?;
+            let probes = TcpKeepalive::new().with_retries(count);
+            named("keep_alive.count", socket.set_tcp_keepalive(&probes))?;
         }
         Ok(())
     }
 }
 
-/// What the system takes for a number: an `int` that is not negative. Zero is none: for some of the
-/// options it would mean their default, which is not what was said.
+/// A number as the kernel takes it: a C `int` of 1 or more. Zero is refused, because it means the default
+/// for some of the options.
 fn number(option: &str, value: impl TryInto<i32>) -> Result<u32, Error> {
     match value.try_into() {
         Ok(value @ 1..) => Ok(value.unsigned_abs()),
         Ok(_) => Err(invalid(format!("`{option}` must be more than zero"))),
-        Err(_) => Err(invalid(format!("`{option}` is more than the system takes"))),
+        Err(_) => Err(invalid(format!(
+            "`{option}` is more than the operating system takes"
+        ))),
     }
 }
 
-/// Whole seconds, and no fewer than were asked for.
+/// Rounds up to whole seconds.
 fn seconds(option: &str, time: Duration) -> Result<Duration, Error> {
     let seconds = time.as_nanos().div_ceil(1_000_000_000);
     number(option, seconds).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-/// Says which option it was that the system has refused.
-pub(crate) fn told(option: &str, outcome: io::Result<()>) -> Result<(), Error> {
-    outcome.map_err(|error| {
+/// Names the option in the error of a system call.
+pub(crate) fn named(option: &str, result: io::Result<()>) -> Result<(), Error> {
+    result.map_err(|error| {
         let (kind, message) = match Errno::from_io_error(&error) {
             Some(Errno::NOPROTOOPT | Errno::OPNOTSUPP) => (
                 ErrorKind::Io(io::ErrorKind::Unsupported),
-                format!("the system does not know `{option}`"),
+                format!("the operating system does not support `{option}`"),
             ),
             Some(Errno::INVAL | Errno::DOM) => (
                 ErrorKind::InvalidInput,
-                format!("`{option}` has a value that the system does not take"),
+                format!("`{option}` has a value that the operating system refuses"),
             ),
             _ => (
                 ErrorKind::Io(error.kind()),
@@ -341,7 +345,7 @@ fn set_user_timeout(_: &Socket, _: u32) -> io::Result<()> {
     Err(Errno::NOPROTOOPT.into())
 }
 
-/// Of what family a socket is.
+/// The address family of a socket.
 pub(crate) fn domain_of(socket: &Socket) -> Result<Domain, Error> {
     Ok(socket.local_addr()?.domain())
 }

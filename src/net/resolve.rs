@@ -1,4 +1,4 @@
-//! Looks up the name of a host, and does not wait for ever.
+//! Resolves the name of a host, in a wait that a cancel or a deadline ends.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,12 +13,12 @@ use crate::error::{Error, ErrorKind};
 use crate::os::wait::CancellableWait;
 use crate::os::{Ready, Waker};
 
-/// Looks an address up. The wait ends with an answer, with a cancel, or at the deadline.
+/// Resolves an address. The wait ends with the result, with a cancel, or at the deadline.
 ///
-/// The system cannot be called back from looking up a name. So where something can end the wait, a
-/// thread of its own does it, and is left alone when that happens: it ends when the system answers
-/// it, has no descriptor, and keeps nothing but the name. Waiting for it would be to wait for a
-/// name server that has gone.
+/// Nothing can end a call of the resolver. So where a token or a deadline can end the wait, the call
+/// runs on a thread of its own, which is detached when the wait ends first: the thread ends when the
+/// resolver returns, has no descriptor, and owns nothing but the name. To join it would be to wait for
+/// a name server that does not answer.
 pub(crate) fn resolve(
     address: &Address,
     waiter: &CancellableWait,
@@ -40,31 +40,31 @@ fn look_up(
     deadline: Option<Instant>,
 ) -> Result<Vec<SocketAddr>, Error> {
     waiter.check()?;
-    let (give, given) = bounded(1);
-    let answered = Arc::new(Waker::new());
-    // Weak, so that a thread that is left alone holds no descriptor.
-    let (tell, name) = (Arc::downgrade(&answered), host.to_owned());
+    let (results, result) = bounded(1);
+    let resolved = Arc::new(Waker::new());
+    // Weak, so that a detached thread holds no descriptor.
+    let (waker, name) = (Arc::downgrade(&resolved), host.to_owned());
     let thread = Builder::new()
         .name("highwater-lookup".to_owned())
         .spawn(move || {
             let found: io::Result<Vec<_>> = name.to_socket_addrs().map(Iterator::collect);
-            // Nobody may be waiting any more.
-            let _ = give.send(found);
-            if let Some(answered) = tell.upgrade() {
-                answered.wake();
+            // The receiver is gone if the wait has ended before.
+            let _ = results.send(found);
+            if let Some(resolved) = waker.upgrade() {
+                resolved.wake();
             }
         })?;
     let left = |at: Instant| at.saturating_duration_since(Instant::now());
-    wait(waiter, &answered, deadline.map(left))?;
-    let found = given.recv();
-    // It has answered, and has nothing left to do.
+    wait(waiter, &resolved, deadline.map(left))?;
+    let found = result.recv();
+    // The thread has sent its result and ends: this join does not wait for the resolver.
     let _ = thread.join();
-    let lost = |_| Error::new(ErrorKind::Panicked, "the lookup gave no answer");
+    let lost = |_| Error::new(ErrorKind::Panicked, "the lookup returned no result");
     Ok(found.map_err(lost)??)
 }
 
-fn wait(waiter: &CancellableWait, answered: &Waker, within: Option<Duration>) -> Result<(), Error> {
-    let waited = waiter.waker.wait(answered.fd()?, Ready::ToRead, within);
+fn wait(waiter: &CancellableWait, resolved: &Waker, within: Option<Duration>) -> Result<(), Error> {
+    let waited = waiter.waker.wait(resolved.fd()?, Ready::ToRead, within);
     waited.map_err(|error| match error.kind() {
         ErrorKind::TimedOut => Error::timed_out("the name of the host to be looked up"),
         _ => error,

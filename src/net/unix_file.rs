@@ -1,4 +1,4 @@
-//! The file of a Unix socket: whose it is, whether somebody listens on it, and who takes it away.
+//! The file of a Unix socket: whether a socket listens on it, and when it is removed.
 
 use std::fs::{File, Metadata, remove_file, symlink_metadata};
 use std::io;
@@ -14,15 +14,15 @@ use super::address::Address;
 use crate::error::{Error, ErrorKind};
 use crate::os::Waker;
 
-/// The file of one listener, which goes with it.
+/// The file of one listener, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     id: Id,
 }
 
-/// What tells a file from another of the same name: its device, its number there, and when it was
-/// made, for a number is soon used again. Not every system knows when that was.
+/// Identifies a file: device, inode number, and the time it was made, because inode numbers are soon
+/// used again. Not every file system has that time.
 type Id = (u64, u64, Option<SystemTime>);
 
 fn id_of(metadata: &Metadata) -> Id {
@@ -45,32 +45,31 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody else may have taken it away, and put his own there.
-        let there = symlink_metadata(&self.path);
-        if there.is_ok_and(|there| id_of(&there) == self.id) {
+        // Another process may have replaced it by a file of its own.
+        let found = symlink_metadata(&self.path);
+        if found.is_ok_and(|found| id_of(&found) == self.id) {
             let _ = remove_file(&self.path);
         }
     }
 }
 
-/// Gives a socket its file. With `replace_stale` one that is there and that nobody listens on is
-/// taken away first.
+/// Binds a socket to a path. With `replace_stale` a file on which no socket listens is removed first.
 pub(crate) fn bind_to_file(
     socket: &Socket,
     addr: &SockAddr,
     path: &Path,
     replace_stale: bool,
 ) -> Result<(), Error> {
-    // Of two that replace the same file at once, one would take away what the other has just made:
-    // whether it is stale must hold until it is gone.
+    // Of two processes that replace the same file at once, one could remove the new file of the other:
+    // between the look at the file and its removal no other process may replace it.
     let _locked = if replace_stale {
-        Some(lock_folder_of(path)?)
+        Some(lock_directory_of(path)?)
     } else {
         None
     };
     let taken = match socket.bind(addr) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
-        outcome => return Ok(outcome?),
+        result => return Ok(result?),
     };
     match look(path) {
         Existing::Stale if replace_stale => remove_file(path)?,
@@ -79,32 +78,32 @@ pub(crate) fn bind_to_file(
     Ok(socket.bind(addr)?)
 }
 
-/// How often, and how many times, it is tried to lock a folder. Ours keep it for a moment only, but
-/// somebody else may have it for as long as he likes.
+/// How often, and how many times, the lock of a directory is tried. This crate holds it for a moment
+/// only, but another program may hold it for any time.
 const LOCK_TICK: Duration = Duration::from_millis(1);
 const LOCK_TRIES: u32 = 1000;
 
-/// Locks the folder of a file, for that leaves nothing behind. It is let go when it is closed.
-fn lock_folder_of(path: &Path) -> Result<File, Error> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or_else(|| Path::new(".")))?;
+/// Locks the directory of a file, because a lock file would be left behind. Closing it unlocks it.
+fn lock_directory_of(path: &Path) -> Result<File, Error> {
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = File::open(directory.unwrap_or_else(|| Path::new(".")))?;
     let never = Waker::new();
     for _ in 0..LOCK_TRIES {
-        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => never.rest(LOCK_TICK)?,
             locked => {
                 locked.map_err(io::Error::from)?;
-                return Ok(folder);
+                return Ok(directory);
             }
         }
     }
     Err(Error::new(
         ErrorKind::Io(io::ErrorKind::AddrInUse),
-        "somebody keeps the folder locked",
+        "another process keeps the directory locked",
     ))
 }
 
-/// What is there in place of a new socket.
+/// What is at the path of a new socket.
 enum Existing {
     Nothing,
     Listener,
@@ -118,24 +117,25 @@ fn look(path: &Path) -> Existing {
         Ok(metadata) if !metadata.file_type().is_socket() => return Existing::OtherFile,
         Ok(_) => {}
     }
-    // Asked with datagrams, a socket of streams refuses, and does not see a connection come and go.
-    let asked = Socket::new(Domain::UNIX, Type::DGRAM, None)
+    // A datagram socket is used, because a stream listener refuses it without a connection that comes
+    // and goes.
+    let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)
         .and_then(|socket| socket.connect(&SockAddr::unix(path)?));
-    match asked {
+    match probe {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Existing::Stale,
-        // Whatever else it says, somebody may be there.
+        // Any other result, such as a wrong type, means that a socket is bound there.
         _ => Existing::Listener,
     }
 }
 
 fn explain(taken: io::Error, found: Existing) -> Error {
     let why = match found {
-        Existing::Nothing => "something was there, and is no more: try again",
-        Existing::Listener => "somebody listens there",
+        Existing::Nothing => "the file was removed meanwhile: try again",
+        Existing::Listener => "a socket listens there already",
         Existing::Stale => {
-            "a file is left there that nobody listens on: remove it, or let `replace_stale` do so"
+            "a stale file is there, on which no socket listens: remove it, or set `replace_stale`"
         }
-        Existing::OtherFile => "a file is there that is no socket",
+        Existing::OtherFile => "the file there is not a socket",
     };
     let kind = ErrorKind::Io(io::ErrorKind::AddrInUse);
     Error::caused(kind, why, Box::new(taken))

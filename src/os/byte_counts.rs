@@ -1,9 +1,9 @@
-//! Counts the bytes of a socket.
+//! Counting the bytes of a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many bytes have come and gone.
+/// How many bytes were read and written.
 #[derive(Debug, Default)]
 pub(crate) struct ByteCounts {
     read: AtomicU64,
@@ -20,9 +20,22 @@ impl ByteCounts {
     }
 }
 
-/// How many bytes have gone through a [`Socket`](crate::net::Socket), while it runs and afterwards.
+/// Counts the bytes of a [`Socket`](crate::net::Socket), from any thread, also after it is closed.
 ///
-/// It keeps no socket open. A clone looks at the same one.
+/// It does not keep the socket open. A clone counts the same socket.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{net, pipeline};
+///
+/// let listener = net::listen("127.0.0.1:0")?;
+/// let socket = net::connect(listener.local_addr()?.to_string()).open()?;
+/// let monitor = socket.monitor();
+/// pipeline(&b"counted"[..]).to(socket).run()?;
+/// assert_eq!((monitor.bytes_read(), monitor.bytes_written()), (0, 7));
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SocketMonitor {
     moved: Arc<ByteCounts>,
@@ -35,14 +48,14 @@ impl SocketMonitor {
         }
     }
 
-    /// How many bytes were read from it.
+    /// How many bytes were read from the socket.
     #[must_use]
     #[doc(alias = "bytesRead")]
     pub fn bytes_read(&self) -> u64 {
         self.moved.read.load(Ordering::Relaxed)
     }
 
-    /// How many bytes the system has taken to send. The peer may not have got them yet.
+    /// How many bytes the kernel has taken to send. The peer may not have received them yet.
     #[must_use]
     #[doc(alias = "bytesWritten")]
     pub fn bytes_written(&self) -> u64 {

@@ -1,19 +1,19 @@
-//! The end of a descriptor.
+//! Closing a descriptor, with the error that the kernel reports then.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-/// Closes a descriptor, and tells what the system says then: to some file systems, those of a
-/// network among them, it is the last chance to say that what was written could not be kept.
+/// Closes a descriptor, and returns the error of `close(2)`: for some file systems, such as NFS or one
+/// with a quota, it is the last chance to report that written bytes could not be stored.
 ///
-/// It is closed also after an error, and not closed twice. A descriptor that is shared is
-/// left to its other owner.
+/// The descriptor is closed also after an error, and never twice. A descriptor that is shared stays
+/// open for its other owner.
 ///
 /// # Errors
 ///
-/// What the system says. [`Interrupted`](io::ErrorKind::Interrupted) is an error as well: it is
-/// closed by then, and whether everything was kept is not known.
+/// That of the operating system. [`Interrupted`](io::ErrorKind::Interrupted) is an error too: the
+/// descriptor is closed by then, and whether all bytes were stored is not known.
 pub(crate) fn close<D: Into<OwnedFd>>(fd: Arc<D>) -> io::Result<()> {
     let Some(fd) = Arc::into_inner(fd) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Readers and writers of the standard library that have a descriptor, and were handed in.
+//! Readers and writers of the standard library that have a descriptor, and are handed to a stream.
 
 use std::any::Any;
 use std::fs::File;
@@ -19,16 +19,16 @@ use crate::stage::sink::retry;
 use crate::stage::source::read_chunk;
 use crate::state::batch::Batch;
 
-/// How the descriptor of a reader or a writer is used in place of its own calls, which block; or
-/// which lose what they were given, as standard output does that was set to not block.
+/// How the descriptor of a reader or a writer is used in place of its own calls: these block, or lose bytes,
+/// as standard output does if it is set to not block.
 #[derive(Debug)]
 pub(crate) struct Handed {
     polled: Polled,
-    /// It has a buffer: bytes that are held back, or that were read ahead.
+    /// The value has a buffer of its own, with bytes held back or read ahead.
     buffers: bool,
 }
 
-/// The descriptor of what is known to have one.
+/// The descriptor of a value of a known type.
 fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
     fn as_one<E: AsFd + Any>(end: &dyn Any) -> Option<BorrowedFd<'_>> {
         end.downcast_ref::<E>().map(AsFd::as_fd)
@@ -55,7 +55,7 @@ fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
 }
 
 impl Handed {
-    /// None for what has no descriptor that is known of, or none that is polled.
+    /// `None` for a value of another type, and for a file on a disk.
     pub(crate) fn reader(reader: &dyn Any) -> Option<Self> {
         Self::of(reader, Ready::ToRead)
     }
@@ -72,7 +72,7 @@ impl Handed {
         })
     }
 
-    /// What wakes it out of a wait.
+    /// Ends its waits.
     pub(crate) fn interrupt(&self) -> Interrupt {
         self.polled.interrupt()
     }
@@ -86,18 +86,19 @@ impl Handed {
         if !self.buffers {
             return self.polled.read_chunk(known(reader)?, pool);
         }
-        // What was read ahead comes first, and whether there is any cannot be told from here.
+        // Bytes that were read ahead come first. Whether there are any cannot be seen from outside, so
+        // each read is tried before the wait.
         loop {
             match read_chunk(pool, |room| reader.read(room)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.polled.wait(known(reader)?, Ready::ToRead)?;
                 }
-                outcome => return Ok(outcome?),
+                result => return Ok(result?),
             }
         }
     }
 
-    /// Writes what is taken of the front of a batch, and takes that off.
+    /// Writes at least one byte of the front of a batch, and removes what was written.
     pub(crate) fn write<W: io::Write + Any>(
         &mut self,
         writer: &mut W,
@@ -109,7 +110,7 @@ impl Handed {
         self.polled.write(known(writer)?, batch)
     }
 
-    /// Passes on what it holds back, which comes first.
+    /// Writes the bytes that it holds back, which come first.
     fn flush<W: io::Write + Any>(&self, writer: &mut W) -> Result<(), Error> {
         loop {
             self.polled.wait(known(writer)?, Ready::ToWrite)?;

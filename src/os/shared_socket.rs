@@ -1,4 +1,4 @@
-//! A connection that two halves share, and what they have to tell one another.
+//! A socket that two halves share, with the error of the connection, which the kernel reports once.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -14,33 +14,33 @@ use socket2::Socket;
 
 use super::byte_counts::{ByteCounts, SocketMonitor};
 
-/// A connected socket, whose calls never wait.
+/// A connected socket, whose calls never block.
 ///
-/// The system tells an error of the connection once, to the half that happens to ask first. To the
-/// other one a connection that was broken looks as if it had ended. So what one is told is kept for
-/// the other.
+/// The kernel reports an error of the connection once, to the half that happens to call first. To the
+/// other half the broken connection looks as if it had ended. So the error that one half gets is kept
+/// for the other.
 #[derive(Debug)]
 pub(crate) struct SharedSocket {
     socket: Socket,
     name: String,
     moved: Arc<ByteCounts>,
-    /// Whether a send is being made, and has not yet said how it went.
+    /// A send is being made, and its error, if it has one, is not yet in `broken`.
     sending: AtomicBool,
     /// The same of a receive.
     receiving: AtomicBool,
-    /// The number of the error by which the connection was broken, once a half was told; or 0.
+    /// The `errno` that has broken the connection, once a half has got it; or 0.
     broken: AtomicI32,
 }
 
-/// Keeps a send to a peer that has gone from raising `SIGPIPE`. A Rust program ignores that signal,
-/// but a program of another language that calls us may not. Apple's systems have an option of the
-/// socket for it instead, which [`SharedSocket::new`] sets.
+/// Keeps a send to a peer that is gone from raising `SIGPIPE`. A Rust program ignores that signal, but a
+/// program in another language that uses this library may not. Apple's systems have a socket option for
+/// it instead, which [`SharedSocket::new`] sets.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// What breaks a connection, and is told once.
+/// The errors that break a connection, and that the kernel reports once.
 const BREAKS: [Errno; 4] = [
     Errno::CONNRESET,
     Errno::TIMEDOUT,
@@ -50,7 +50,7 @@ const BREAKS: [Errno; 4] = [
 
 impl SharedSocket {
     pub(crate) fn new(socket: Socket, name: String) -> Self {
-        // It fails where the peer has gone: then what is sent fails by itself.
+        // It fails if the peer is gone: then every send fails by itself.
         #[cfg(target_vendor = "apple")]
         let _ = socket.set_nosigpipe(true);
         Self {
@@ -67,7 +67,7 @@ impl SharedSocket {
         &self.name
     }
 
-    /// For what is no sending and no receiving.
+    /// The socket, for calls that neither send nor receive.
     pub(crate) const fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -80,7 +80,7 @@ impl SharedSocket {
         self.send_with(slices, SendFlags::empty())
     }
 
-    /// The same for what more follows of at once, where the system has a word for that.
+    /// The same when more bytes follow at once (`MSG_MORE`, Linux only).
     #[cfg(feature = "http")]
     pub(crate) fn send_more(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         #[cfg(target_os = "linux")]
@@ -96,80 +96,85 @@ impl SharedSocket {
         Ok(self.sending(|| sendmsg(&self.socket, slices, &mut nothing_else, flags))?)
     }
 
-    /// 0 is the end, if there was room.
+    /// Receives what is there. 0 is the end, if `room` is not empty.
     pub(crate) fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
         let received = || Ok(recv(&self.socket, room, RecvFlags::DONTWAIT)?.1);
         Ok(self.receiving(received)?)
     }
 
-    /// Makes a call that sends bytes, and does not wait. A broken pipe is told only if nobody knows
-    /// what broke it.
+    /// Makes a call that sends bytes and does not block. `EPIPE` is returned only if the error that broke
+    /// the connection is not known.
     pub(crate) fn sending(
         &self,
         call: impl FnOnce() -> rustix::io::Result<usize>,
     ) -> rustix::io::Result<usize> {
-        match self.noted(&self.sending, call) {
+        match self.recorded(&self.sending, call) {
             Err(Errno::PIPE) => Err(self.broken_by(&self.receiving).unwrap_or(Errno::PIPE)),
-            outcome => outcome.inspect(|sent| self.moved.count_written(*sent)),
+            result => result.inspect(|sent| self.moved.count_written(*sent)),
         }
     }
 
-    /// Makes a call that receives bytes, and does not wait. An end is told only if it is one.
+    /// Makes a call that receives bytes and does not block. An end is returned only if the connection is
+    /// not broken.
     pub(crate) fn receiving(
         &self,
         call: impl FnOnce() -> rustix::io::Result<usize>,
     ) -> rustix::io::Result<usize> {
-        match self.noted(&self.receiving, call) {
+        match self.recorded(&self.receiving, call) {
             Ok(0) => self.broken_by(&self.sending).map_or(Ok(0), Err),
-            outcome => outcome.inspect(|got| self.moved.count_read(*got)),
+            result => result.inspect(|got| self.moved.count_read(*got)),
         }
     }
 
-    /// Makes a call, and keeps what breaks the connection.
-    fn noted(
+    /// Makes a call, and keeps an error that breaks the connection.
+    fn recorded(
         &self,
         busy: &AtomicBool,
         call: impl FnOnce() -> rustix::io::Result<usize>,
     ) -> rustix::io::Result<usize> {
+        // Set before the call and cleared after the error is kept: the other half, if it sees an end or
+        // `EPIPE`, waits for `busy` and then finds the error (`broken_by`).
         busy.store(true, Ordering::SeqCst);
-        let outcome = call();
-        if let Err(error) = outcome {
-            self.note(error);
+        let result = call();
+        if let Err(error) = result {
+            self.record(error);
         }
         busy.store(false, Ordering::SeqCst);
-        outcome
+        result
     }
 
-    fn note(&self, error: Errno) {
+    fn record(&self, error: Errno) {
         if BREAKS.contains(&error) {
             self.broken.store(error.raw_os_error(), Ordering::SeqCst);
         }
     }
 
-    /// What the other half was told. `busy` says whether it is just being told something.
+    /// The error that the other half has got. `busy` is set while that half is in a call.
     fn broken_by(&self, busy: &AtomicBool) -> Option<Errno> {
         while busy.load(Ordering::SeqCst) {
-            // It does not block.
+            // The other half is in a call that does not block, so this ends soon.
             thread::yield_now();
         }
         let error = self.broken.load(Ordering::SeqCst);
         (error != 0).then(|| Errno::from_raw_os_error(error))
     }
 
-    /// Ends what is written. A connection that was broken cannot be ended, and says no more than
-    /// that, so it is asked why.
+    /// Closes the writing half. On a broken connection `shutdown` fails with `ENOTCONN` only, so the error
+    /// that broke it is looked up.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write).map_err(|error| {
-            let told = self.broken_by(&self.receiving);
-            told.or_else(|| self.ask()).map_or(error, io::Error::from)
+            let known = self.broken_by(&self.receiving);
+            known
+                .or_else(|| self.take_error())
+                .map_or(error, io::Error::from)
         })
     }
 
-    /// What has broken the connection, if nobody was told so far.
-    pub(crate) fn ask(&self) -> Option<Errno> {
+    /// The error that has broken the connection, if the kernel has not reported it yet (`SO_ERROR`).
+    pub(crate) fn take_error(&self) -> Option<Errno> {
         let error = self.socket.take_error().ok()??;
         let error = Errno::from_io_error(&error)?;
-        self.note(error);
+        self.record(error);
         Some(error)
     }
 

@@ -17,18 +17,18 @@ use crate::error::Error;
 use crate::stage::sink::Sink;
 use crate::state::batch::Batch;
 
-/// A descriptor as a sink: everything that `poll` tells something about.
+/// A descriptor as a sink: anything that can be polled.
 #[derive(Debug)]
 pub(crate) struct FdSink {
-    /// None is a FIFO without a reader so far, which cannot be opened; or what was closed.
+    /// `None` for a FIFO that has no reader yet, and so cannot be opened; and after the close.
     fd: Option<Arc<OwnedFd>>,
-    /// Where that FIFO is.
+    /// The path of that FIFO.
     unread: Option<PathBuf>,
     polled: Polled,
     name: Cow<'static, str>,
 }
 
-/// How often a FIFO is tried again that has no reader: nothing can be waited on for that.
+/// How often the open of a FIFO without a reader is tried again: no descriptor reports a reader.
 const UNREAD_TICK: Duration = Duration::from_millis(20);
 
 impl FdSink {
@@ -45,7 +45,8 @@ impl FdSink {
         }
     }
 
-    /// One end of a pipe that is ours alone, so that it may be told not to block.
+    /// One end of a pipe that this process alone has, so that `O_NONBLOCK` may be set on it.
+    #[cfg(feature = "process")]
     pub(crate) fn owned(
         pipe: impl Into<OwnedFd>,
         name: impl Into<Cow<'static, str>>,
@@ -56,7 +57,7 @@ impl FdSink {
         Ok(Self::new(pipe, Polled::non_blocking(waker), name))
     }
 
-    /// A FIFO without a reader. The first write waits for one.
+    /// A FIFO without a reader. The first write waits for a reader.
     pub(crate) fn unread(path: &Path, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             fd: None,
@@ -66,12 +67,12 @@ impl FdSink {
         }
     }
 
-    /// Waits no longer than that for the peer to take something.
+    /// A write fails after this time in which the peer took no byte.
     pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
         self.polled.set_idle_timeout(timeout);
     }
 
-    /// What it writes, if that is open by now, and how it waits.
+    /// Its descriptor, if it is open, and how to wait on it.
     #[cfg(target_os = "linux")]
     pub(crate) fn parts(&self) -> Option<(&Arc<OwnedFd>, &Polled)> {
         Some((self.fd.as_ref()?, &self.polled))
@@ -79,7 +80,7 @@ impl FdSink {
 
     /// Opens a FIFO once it has a reader.
     ///
-    /// The wait ends then, with a wake, or the idle timeout.
+    /// The wait ends with that, with a wake, or after the idle timeout.
     fn open(&mut self) -> Result<(), Error> {
         let Some(path) = &self.unread else {
             return Ok(());
@@ -91,7 +92,7 @@ impl FdSink {
                 Ok(file) => break OwnedFd::from(file),
                 Err(error) if !is_unread(&error) => return Err(error.into()),
                 Err(_) if deadline.is_some_and(|at| at <= Instant::now()) => {
-                    return Err(Error::timed_out("somebody to read the pipe"));
+                    return Err(Error::timed_out("a reader of the pipe"));
                 }
                 Err(_) => self.polled.waker().rest(UNREAD_TICK)?,
             }
@@ -102,7 +103,7 @@ impl FdSink {
     }
 }
 
-/// Opens a pipe to write without blocking, be it in the opening or later.
+/// Opens a pipe for writing. Neither the open nor a later write blocks.
 fn open_to_write(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(NONBLOCK).open(path)

@@ -1,4 +1,4 @@
-//! A peer that takes nothing.
+//! A peer that takes no bytes for the time of the write timeout.
 
 use std::os::fd::AsFd;
 
@@ -6,23 +6,23 @@ use super::{Ready, Waker};
 use crate::error::{Error, ErrorKind};
 use crate::os::timeouts::Timeouts;
 
-/// Whether a peer is late to take what is written to it.
+/// Decides whether a write has timed out.
 ///
-/// A socket is ready when a third of its buffer is free. A slow peer may have taken less than that
-/// by the time that it is late, so it is tried once more.
+/// Poll reports a socket as writable only when a third of its buffer is free. A slow peer may have taken
+/// less than that when the timeout comes, so the write is tried once more before it fails.
 #[derive(Debug, Default)]
 pub(crate) struct WriteStall(Option<Error>);
 
 impl WriteStall {
-    /// It has taken something.
+    /// The peer has taken bytes.
     #[cfg(any(target_os = "linux", test))]
     pub(crate) fn is_over(&mut self) {
         self.0 = None;
     }
 
-    /// Waits until it takes more, or is worth another try.
+    /// Waits until the write is worth another try, and fails if the last try after a timeout was in vain.
     ///
-    /// The wait ends then, with a wake, or by the limits.
+    /// The wait ends when the socket is writable, with a wake, or after the timeout.
     pub(crate) fn wait(
         &mut self,
         limits: &Timeouts,
@@ -37,7 +37,7 @@ impl WriteStall {
                 self.0 = Some(error);
                 Ok(())
             }
-            outcome => outcome,
+            result => result,
         }
     }
 }

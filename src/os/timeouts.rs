@@ -1,4 +1,4 @@
-//! How long a connected socket waits.
+//! How long the calls of a connected socket may wait.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use super::{Ready, Waker};
 use crate::error::{Error, ErrorKind};
 
-/// How long a connected socket waits.
+/// How long the calls of a connected socket may wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timeouts {
     pub(crate) read: Option<Duration>,
     pub(crate) write: Option<Duration>,
-    /// When its life is over.
+    /// The end of its lifetime: every call fails from then on.
     pub(crate) end: Option<Instant>,
+    #[cfg(feature = "net")]
     pub(crate) linger: Option<Duration>,
 }
 
 impl Timeouts {
-    /// Those of what only has to move a byte now and then.
+    /// One idle timeout for reads and writes.
     #[cfg(any(target_os = "linux", test))]
     pub(crate) fn idle_for(idle: Option<Duration>) -> Self {
         Self {
@@ -27,7 +28,7 @@ impl Timeouts {
         }
     }
 
-    /// Says no when the life of the socket is over. Looks at the clock only if that can be.
+    /// Fails once the lifetime is over. Reads the clock only if there is one.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.end {
             Some(end) if end <= Instant::now() => Err(Self::over()),
@@ -39,11 +40,11 @@ impl Timeouts {
         Error::new(ErrorKind::TimedOut, "the lifetime of the socket is over")
     }
 
-    /// Waits until a socket is ready. The wait ends then, with a wake, or when the time is up.
+    /// Waits until a socket is ready. The wait ends with that, with a wake, or after the timeout.
     pub(crate) fn wait(&self, waker: &Waker, fd: impl AsFd, ready: Ready) -> Result<(), Error> {
         let idle = match ready {
             Ready::ToRead => self.read,
-            Ready::ToWrite | Ready::Either => self.write,
+            _ => self.write,
         };
         match self.left() {
             Some(left) if idle.is_none_or(|idle| left <= idle) => waker
@@ -56,12 +57,13 @@ impl Timeouts {
         }
     }
 
-    /// How long it may go without moving a byte either way.
+    /// The shorter of the two idle timeouts.
+    #[cfg(feature = "net")]
     pub(crate) fn idle(&self) -> Option<Duration> {
         [self.read, self.write].into_iter().flatten().min()
     }
 
-    /// How long the socket lives from now on, if there is an end to it.
+    /// How much of the lifetime is left, if there is one.
     pub(crate) fn left(&self) -> Option<Duration> {
         let end = self.end?;
         Some(end.saturating_duration_since(Instant::now()))

@@ -1,40 +1,41 @@
-//! A wait of no stream's, such as a connect or an accept, that a token ends.
+//! A wait that belongs to no stream and that a token ends: a connect, an accept, a relay.
 
-use std::sync::Arc;
-
-use super::{WakeOnCancel, Waker};
+use super::Waker;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind};
 
-/// A wait that a token ends.
+/// A waker and the token that wakes it.
 #[derive(Debug)]
 pub(crate) struct CancellableWait {
     pub(crate) waker: Waker,
     token: Option<CancelToken>,
-    /// What the token reaches the waker by.
-    _registered: Arc<WakeOnCancel>,
+}
+
+/// How a token was used.
+pub(crate) enum CancelRequest {
+    Stop,
+    Abort(Error),
 }
 
 impl CancellableWait {
+    /// Without a token nothing but its own end ends the wait.
     pub(crate) fn new(token: Option<&CancelToken>) -> Self {
         let waker = Waker::new();
-        let registered = WakeOnCancel::new(&waker);
         if let Some(token) = token {
-            token.register(registered.target());
+            waker.register_with(token);
         }
         Self {
             waker,
             token: token.cloned(),
-            _registered: registered,
         }
     }
 
-    /// Says whether nothing can end the wait.
+    /// Whether there is no token that could end the wait.
     pub(crate) const fn is_endless(&self) -> bool {
         self.token.is_none()
     }
 
-    /// Says no once the token was used.
+    /// Fails once the token was used.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.token {
             Some(token) if token.is_cancelled() => Err(Error::interrupted()),
@@ -42,7 +43,19 @@ impl CancellableWait {
         }
     }
 
-    /// Makes of an error what the caller is to be told: of a cancel, its cause.
+    /// How the token was used, after a wake. Once it was stopped it may still be aborted, which wakes
+    /// again.
+    pub(crate) fn take_request(&self) -> Option<CancelRequest> {
+        let token = self.token.as_ref()?;
+        // Cleared before the token is looked at, so that a use of it from now on wakes again.
+        self.waker.clear();
+        Some(match token.cause() {
+            Some(cause) => CancelRequest::Abort(cause),
+            None => CancelRequest::Stop,
+        })
+    }
+
+    /// The error for the caller: of a cancel, its cause.
     pub(crate) fn explain(&self, error: Error) -> Error {
         if error.kind() != ErrorKind::Cancelled {
             return error;

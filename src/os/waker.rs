@@ -8,27 +8,32 @@ use std::io::Write;
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(feature = "net")]
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::cancel::{Cancel, Interrupt};
+use crate::cancel::Interrupt;
+#[cfg(feature = "net")]
+use crate::cancel::{Cancel, CancelToken};
 use crate::error::{Error, ErrorKind};
 use crate::threads::waits::{For, Waiting, is_measured};
 
-/// A descriptor that is readable from the moment it is woken.
+/// Ends a wait on a descriptor from another thread: a second descriptor that is readable from the
+/// moment it is woken. A clone is the same waker.
 ///
-/// It is made by the first wait: what never has to wait, such as a short connection whose peer is
-/// quick, costs none. If there is none to be had, that wait looks now and then whether it was woken:
-/// whoever was let in is served, and what owns a waker can be made without fail.
+/// That descriptor is made by the first wait, so a short connection that never waits costs none. If
+/// none can be made, the wait looks at a flag every 20 ms instead: a connection that was accepted is
+/// served, and whatever owns a waker can be made without an error.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waker(Arc<Wake>);
 
 #[derive(Debug, Default)]
 struct Wake {
-    /// Whether it was woken, for a wake that comes before there is a descriptor.
+    /// Whether it was woken. Needed for a wake that comes before there is a descriptor.
     woken: AtomicBool,
     fd: OnceLock<WakeFd>,
 }
@@ -54,7 +59,7 @@ impl WakeFd {
     }
 }
 
-/// A pipe does the same at the price of a second descriptor.
+/// Without eventfd a pipe does the same, with two descriptors.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 struct WakeFd(File, File);
@@ -85,6 +90,7 @@ impl AsFd for WakeFd {
 pub(crate) enum Ready {
     ToRead,
     ToWrite,
+    #[cfg(any(feature = "http", feature = "wire"))]
     Either,
 }
 
@@ -98,18 +104,22 @@ impl Waker {
         Interrupt::new(move || waker.wake())
     }
 
-    /// Makes it readable, for ever.
-    pub(crate) fn wake(&self) {
-        self.0.woken.store(true, Ordering::SeqCst);
-        // Either this finds the descriptor, or whoever makes it finds the flag.
-        fence(Ordering::SeqCst);
-        if let Some(fd) = self.0.fd.get() {
-            fd.wake();
-        }
+    /// Has `token` wake it, by `stop` and by `abort`. It stays registered until its last clone is
+    /// dropped.
+    #[cfg(feature = "net")]
+    pub(crate) fn register_with(&self, token: &CancelToken) {
+        let target: Weak<Wake> = Arc::downgrade(&self.0);
+        token.register(target);
     }
 
-    /// Makes it as it was before it was woken. For the one that waits; a wake that comes at the
-    /// same time may be lost, so what it tells of is looked at afterwards.
+    /// Ends the wait of now, and every later one at once.
+    pub(crate) fn wake(&self) {
+        self.0.wake();
+    }
+
+    /// Undoes the wakes so far. Only the thread that waits calls it. A wake that comes at the same time
+    /// may be lost, so the thread looks at what a wake stands for after the call, and not before.
+    #[cfg(feature = "net")]
     pub(crate) fn clear(&self) {
         self.0.woken.store(false, Ordering::SeqCst);
         if let Some(fd) = self.0.fd.get() {
@@ -118,14 +128,14 @@ impl Waker {
         }
     }
 
-    /// What another wait can look at: readable once it is woken. Made now, if there is none yet.
+    /// The descriptor that is readable once it is woken. Made by the first call.
     pub(crate) fn fd(&self) -> Result<BorrowedFd<'_>, Error> {
         if let Some(fd) = self.0.fd.get() {
             return Ok(fd.as_fd());
         }
         let made = WakeFd::new()?;
         let fd = self.0.fd.get_or_init(|| made);
-        // See `wake`.
+        // The other side of the window in `Wake::wake`.
         fence(Ordering::SeqCst);
         if self.0.woken.load(Ordering::SeqCst) {
             fd.wake();
@@ -133,9 +143,9 @@ impl Waker {
         Ok(fd.as_fd())
     }
 
-    /// Waits until `fd` is ready, or has failed, which the call that follows will tell.
+    /// Waits until `fd` is ready, or has failed: the call that follows returns the failure.
     ///
-    /// The wait ends then, with a wake, or `within` so long.
+    /// The wait ends with that, with a wake, or after `within`.
     pub(crate) fn wait(
         &self,
         fd: impl AsFd,
@@ -145,6 +155,7 @@ impl Waker {
         let flags = match ready {
             Ready::ToRead => PollFlags::IN,
             Ready::ToWrite => PollFlags::OUT,
+            #[cfg(any(feature = "http", feature = "wire"))]
             Ready::Either => PollFlags::IN | PollFlags::OUT,
         };
         // A time that cannot be represented is no limit.
@@ -162,11 +173,11 @@ impl Waker {
         }
         Err(Error::timed_out(match ready {
             Ready::ToRead => "the peer to send",
-            Ready::ToWrite | Ready::Either => "the peer to take what was sent",
+            _ => "the peer to take what was sent",
         }))
     }
 
-    /// Waits without a descriptor of its own.
+    /// The same without a wake descriptor: looks at the flag every 20 ms.
     fn look_until(&self, fd: PollFd<'_>, deadline: Option<Instant>) -> Result<bool, Error> {
         let mut fds = [fd];
         loop {
@@ -182,8 +193,11 @@ impl Waker {
         }
     }
 
-    /// Waits until some of `fds` can be written, or have failed, and says which. None of them when
-    /// the time was up first.
+    /// Waits until some of `fds` can be written, or have failed, and returns their indices: none if the
+    /// deadline came first.
+    ///
+    /// The wait ends with that, with a wake, or at the deadline.
+    #[cfg(feature = "net")]
     pub(crate) fn wait_any(
         &self,
         fds: &[BorrowedFd<'_>],
@@ -200,7 +214,8 @@ impl Waker {
         Ok(ready.map(|(index, _)| index).collect())
     }
 
-    /// Fails once it was woken. Does not wait, and asks nothing of the system.
+    /// Fails once it was woken. Neither waits nor makes a system call.
+    #[cfg(feature = "net")]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.0.woken.load(Ordering::SeqCst) {
             return Err(Error::interrupted());
@@ -208,20 +223,20 @@ impl Waker {
         Ok(())
     }
 
-    /// Waits for a wake, and fails with it; or comes back after so long.
+    /// Waits for `within`, and returns. A wake ends the wait before, and is an error.
     pub(crate) fn rest(&self, within: Duration) -> Result<(), Error> {
         match self.wait(self.fd()?, Ready::ToRead, Some(within)) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(()),
-            outcome => outcome,
+            result => result,
         }
     }
 }
 
-/// How often it is looked for a wake where there is no descriptor to be had.
+/// How often the flag is looked at where no wake descriptor could be made.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Waits until one of `fds` is ready, the last of which is that of a wake. Says whether one is, for
-/// the time may be up first.
+/// Waits until one of `fds` is ready, the last of which is that of a wake. Returns whether one is:
+/// `false` if the deadline came first.
 fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
     let is_ready = poll_once(fds, deadline)?;
     if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
@@ -230,16 +245,16 @@ fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool,
     Ok(is_ready)
 }
 
-/// Waits until one of `fds` is ready. Says whether one is.
+/// Waits until one of `fds` is ready. Returns whether one is.
 fn poll_once(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
-    // What is ready by now is not waited for, and needs no clock.
+    // What is ready already is not waited for, and needs no clock.
     if is_measured() && poll(fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
         return Ok(true);
     }
     let _waiting = Waiting::begin(For::Outside);
     loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        // One too long for the system is no limit either.
+        // A time too long for the kernel is no limit.
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(fds, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
@@ -248,29 +263,28 @@ fn poll_once(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, 
     }
 }
 
-/// Wakes a wait that belongs to no stream yet, such as a connect, when its token is used.
-#[derive(Debug)]
-pub(crate) struct WakeOnCancel(Waker);
-
-impl WakeOnCancel {
-    /// What a token is given to hold; it works for as long as the `Arc` lives.
-    pub(crate) fn new(waker: &Waker) -> Arc<Self> {
-        Arc::new(Self(waker.clone()))
-    }
-
-    pub(crate) fn target(self: &Arc<Self>) -> Weak<dyn Cancel> {
-        let target: Weak<Self> = Arc::downgrade(self);
-        target
+impl Wake {
+    fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
+        // A missed wake: this thread stores the flag and looks for the descriptor; the thread that
+        // makes the descriptor (`Waker::fd`) stores it and looks for the flag. With a fence between
+        // the two steps on both sides, one of them sees what the other has stored.
+        fence(Ordering::SeqCst);
+        if let Some(fd) = self.fd.get() {
+            fd.wake();
+        }
     }
 }
 
-impl Cancel for WakeOnCancel {
+/// Wakes a wait that belongs to no stream, such as a connect, when its token is used.
+#[cfg(feature = "net")]
+impl Cancel for Wake {
     fn stop(&self) {
-        self.0.wake();
+        self.wake();
     }
 
     fn abort(&self, _cause: &Error) {
-        self.stop();
+        self.wake();
     }
 
     fn was_stopped(&self) -> bool {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::child::{ChildGuard, Half};
+use super::child::ChildGuard;
+use super::shared::Half;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::os::{FdSink, FdSource, Waker};
@@ -15,26 +16,30 @@ use crate::stage::sink::Sink;
 use crate::stage::source::{Source, read_pool};
 use crate::state::batch::Batch;
 
-/// For how long a broken pipe waits to be explained by the exit of the child, which closes its
-/// pipes a moment before it is gone.
-const STATUS_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a broken pipe waits for the exit status that explains it: a child that exits closes its
+/// pipes a moment before it can be reaped.
+const STATUS_WAIT: Duration = Duration::from_secs(1);
 
-/// Both halves of one child; see [`stage`](super::stage).
+/// Both halves of one child, as [`stage`](super::stage) returns them.
 #[derive(Debug)]
 pub struct Halves {
-    /// What the child reads.
+    /// The standard input of the child.
     pub sink: ChildSink,
-    /// What the child writes.
+    /// The standard output of the child.
     pub source: ChildSource,
 }
 
-/// The standard output of a child as a source.
+/// The standard output of a child as a [`Source`]: Node's `child.stdout`.
 ///
-/// It ends when the pipe has ended and the child has ended well; a child that fails makes it fail,
-/// behind the data. Dropped before that it kills the child.
+/// The source ends when the pipe has ended and the child has exited with status 0. A child that exits
+/// with another status, or is killed by a signal, makes the source fail, behind the data, with
+/// [`ErrorKind::Failed`]. A source that is dropped before its end kills the child.
+///
+/// A read waits for bytes, and at the end of the pipe for the exit of the child. A cancel ends both
+/// waits.
 #[derive(Debug)]
 pub struct ChildSource {
-    /// None once it has ended.
+    /// `None` once the pipe has ended.
     stdout: Option<FdSource>,
     waker: Waker,
     child: Arc<ChildGuard>,
@@ -49,9 +54,10 @@ impl ChildSource {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of as many as the pipe holds, or
-    /// [`READ_BYTES`](crate::READ_BYTES) if that is less, and never more than 1 MiB.
+    /// Sets the largest number of bytes that one read returns, up to 1 MiB. The default is what the
+    /// pipe holds, and at most [`READ_BYTES`](crate::READ_BYTES).
     #[must_use]
+    #[doc(alias = "highWaterMark")]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         if let Some(stdout) = &mut self.stdout {
             stdout.set_pool(read_pool(bytes));
@@ -59,13 +65,14 @@ impl ChildSource {
         self
     }
 
-    /// The number of the process.
+    /// The id of the process.
     #[must_use]
+    #[doc(alias = "pid")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Reads from the pipe. `None` is its end, and not yet that of the child.
+    /// Reads from the pipe. `None` is the end of the pipe; the child may still run.
     fn read_pipe(&mut self) -> Result<Option<Bytes>, Error> {
         let Some(stdout) = &mut self.stdout else {
             return Ok(None);
@@ -76,17 +83,17 @@ impl ChildSource {
                 Ok(None)
             }
             Err(error) if error.kind() == ErrorKind::Cancelled => {
-                let Some(Err(cause)) = self.child.shared().verdict(Half::Reader) else {
+                let Some(Err(cause)) = self.child.shared().result_for(Half::Reader) else {
                     return Err(error);
                 };
-                // The child has failed, and somebody else holds its pipe. What it wrote itself
+                // The child has failed, and another process holds its pipe open. What the child wrote
                 // is in there, and comes first.
                 match stdout.read_now() {
                     Ok(Some(chunk)) => Ok(Some(chunk)),
                     Ok(None) | Err(_) => Err(cause),
                 }
             }
-            outcome => outcome,
+            result => result,
         }
     }
 }
@@ -117,23 +124,27 @@ impl Source<Bytes> for ChildSource {
 
 impl Drop for ChildSource {
     fn drop(&mut self) {
-        self.child.break_off(Half::Reader, None);
+        self.child.end_early(Half::Reader, None);
     }
 }
 
-/// The standard input of a child as a sink.
+/// The standard input of a child as a [`Sink`]: Node's `child.stdin`.
 ///
-/// Finishing it closes the pipe and waits for the exit of the child, unless that has a source
-/// half, whose end tells of it. Dropped before that it kills the child, and waits for that before
-/// it closes the pipe: the child does not take what it has got for everything.
+/// [`finish`](Sink::finish) closes the pipe and waits for the exit of the child, unless the child has
+/// a source half as well: then the end of the source waits for it. A sink that is dropped before that
+/// kills the child, and waits until it is dead before it closes the pipe, so that the child cannot
+/// take what it has read for the whole.
 ///
-/// What the sink confirms is in the pipe. Whether the child has used it, its exit status says.
+/// Bytes that the sink confirms are in the pipe. Only the exit status shows whether the child has
+/// used them.
+///
+/// A write waits for room in the pipe. A cancel ends the wait.
 #[derive(Debug)]
 pub struct ChildSink {
-    /// None once it has ended.
+    /// `None` once it is closed.
     stdin: Option<FdSink>,
     waker: Waker,
-    /// The other half waits for the exit.
+    /// There is a source half, which waits for the exit.
     has_source: bool,
     finished: bool,
     child: Arc<ChildGuard>,
@@ -155,17 +166,18 @@ impl ChildSink {
         }
     }
 
-    /// The number of the process.
+    /// The id of the process.
     #[must_use]
+    #[doc(alias = "pid")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Says what a broken pipe means: it is an echo of the exit, if there was one.
+    /// The error for a broken pipe: that of the exit, if the child has exited.
     fn explain(&self, broken: Error) -> Error {
         let waited = self
             .child
-            .wait(Half::Writer, &self.waker, Some(STATUS_PATIENCE));
+            .wait(Half::Writer, &self.waker, Some(STATUS_WAIT));
         match waited {
             Ok(()) => Error::enough(),
             Err(error) if error.kind() == ErrorKind::TimedOut => broken,
@@ -181,8 +193,8 @@ impl Sink<Bytes> for ChildSink {
         };
         stdin.write(batch).map_err(|error| match error.kind() {
             ErrorKind::Io(io::ErrorKind::BrokenPipe) => self.explain(error),
-            // The child has failed, and somebody else holds its pipe.
-            ErrorKind::Cancelled => match self.child.shared().verdict(Half::Writer) {
+            // The child has failed, and another process holds its pipe open.
+            ErrorKind::Cancelled => match self.child.shared().result_for(Half::Writer) {
                 Some(Err(cause)) => cause,
                 _ => error,
             },
@@ -201,17 +213,17 @@ impl Sink<Bytes> for ChildSink {
         Ok(())
     }
 
-    /// What comes out of the other half ends with the same error.
+    /// Ends the child. The source half then fails with the same error.
     fn fail(&mut self, cause: &Error) {
-        self.child.break_off(Half::Writer, Some(cause));
+        self.child.end_early(Half::Writer, Some(cause));
     }
 
     fn is_done(&self) -> bool {
         let child = self.child.shared();
-        // Who has read of a failure has left because of it: the next write tells it here.
+        // A reader that has read of a failure is gone because of it: the next write returns it here.
         let is_failure = |error: &Error| !error.is_enough();
-        child.reader_has_left()
-            && !matches!(child.verdict(Half::Writer), Some(Err(error)) if is_failure(&error))
+        child.is_reader_gone()
+            && !matches!(child.result_for(Half::Writer), Some(Err(error)) if is_failure(&error))
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
@@ -226,8 +238,8 @@ impl Sink<Bytes> for ChildSink {
 impl Drop for ChildSink {
     fn drop(&mut self) {
         if !self.finished {
-            self.child.break_off(Half::Writer, None);
-            self.child.reaped();
+            self.child.end_early(Half::Writer, None);
+            self.child.wait_until_reaped();
         }
     }
 }

@@ -1,34 +1,35 @@
-//! Child processes: as a source, as a sink, and as a stage between the two.
+//! Child processes: as a source, as a sink, and as a stage between the two. Node's `child_process`.
 //!
-//! The pipe of the kernel gives the backpressure: a child that writes faster than it is read waits,
-//! and one that reads slowly is waited for. What it says on its standard error is drained always,
-//! so that it never waits for that.
+//! The kernel's pipe gives the backpressure: a child that writes faster than it is read blocks, and a
+//! write to a child that reads slowly blocks. The standard error of the child is always drained, so
+//! that the child never blocks on it.
 //!
-//! How it ends is part of the stream, as with `pipefail` of a shell. A child that exits with
-//! another status than 0, or is killed, makes its stream fail; the error names the program, says
-//! the status, and has the last of its standard error ([`Failed`]). A sink whose child exits well
-//! without reading everything, as `head` does, answers [`Error::enough`].
+//! The exit status is part of the stream, as with `pipefail` in a shell. A child that exits with a
+//! status other than 0, or is killed by a signal, makes its stream fail. The error names the program
+//! and the status, and has the last 4 KiB of the standard error ([`Failed`]). A child that exits with
+//! 0 without reading everything, as `head` does, ends its sink without a failure.
 //!
-//! # Nothing is left
+//! # When the child is killed
 //!
-//! A half that is dropped before its end, be it by an abort, an error or a panic elsewhere, kills
-//! the child, which is reaped before the last half is gone. [`Spawn::grace`] asks it first. What
-//! the child has started itself is not killed, unless [`Spawn::group`] says so. Where somebody else
-//! in this process reaps every child, or `SIGCHLD` is ignored, nobody knows how a child has ended,
-//! and that is an error too.
+//! A half that is dropped before its end kills the child: after an abort, an error or a panic in
+//! another stage. The child is reaped before the last half is dropped. [`Spawn::grace`] sends
+//! `SIGTERM` first. Processes that the child has started are not killed, unless [`Spawn::group`] is
+//! set. Where other code in this process reaps every child, or ignores `SIGCHLD`, the exit status is
+//! lost, which is an error too.
 //!
-//! Somebody who has inherited the pipes of a child may hold them after its exit. If the child has
-//! ended well, the data goes on until the end of the pipe; a token ends that wait as every other.
-//! If it has failed, that is told at once, behind what is in the pipe.
+//! A process that has inherited the pipes of a child may hold them open after its exit. If the child
+//! has exited with 0, the data goes on until the end of the pipe, and a cancel ends that wait. If the
+//! child has failed, the error comes at once, behind what is in the pipe.
 //!
 //! # Threads
 //!
-//! Each child has one thread, which drains its standard error and waits for its exit. It starts
-//! with the child, and does not outlive the last half.
+//! Each child has one thread, which drains the standard error and waits for the exit. The thread
+//! starts with the child, and ends before the last half is dropped.
 
 mod child;
 mod halves;
 mod reaper;
+mod shared;
 mod stderr;
 
 use std::fmt;
@@ -46,17 +47,19 @@ use crate::error::Error;
 use crate::os as fd;
 use crate::os::{FdSink, FdSource, Polled, Waker};
 use crate::stage::source::read_pool;
-use child::{ChildGuard, Shared};
+use child::ChildGuard;
 use reaper::{KillPolicy, Reaped};
-use stderr::{Drain, Lines, Stderr};
+use shared::Shared;
+use stderr::{Drain, Lines, OwnStderr, Stderr};
 
 pub use halves::{ChildSink, ChildSource, Halves};
 
-/// Starts a child and reads what it writes; see [`Spawn`] for more.
+/// Starts a child and reads its standard output; [`Spawn`] has more options.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being started, with the program.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the program is not found or may not be executed, or if
+/// no pipe, process or thread can be created. The error names the program.
 ///
 /// # Examples
 ///
@@ -73,22 +76,25 @@ pub use halves::{ChildSink, ChildSource, Halves};
 /// let mut sh = Command::new("sh");
 /// sh.args(["-c", "echo half; echo no more >&2; exit 3"]);
 /// let failure = pipeline(process::source(sh)?).to(Vec::new()).run().unwrap_err();
-/// assert_eq!(failure.report.bytes(), 5); // what was written before is delivered
+/// assert_eq!(failure.report.bytes(), 5); // what it had written before is delivered
 /// assert!(failure.to_string().ends_with("exit status: 3"));
 /// let failed = failure.source().unwrap().downcast_ref::<process::Failed>().unwrap();
 /// assert_eq!(failed.status.code(), Some(3));
 /// assert_eq!(failed.stderr, "no more\n");
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "spawn")]
+#[doc(alias = "exec")]
+#[doc(alias = "child_process")]
 pub fn source(command: Command) -> Result<ChildSource, Error> {
     Spawn::new(command).source()
 }
 
-/// Starts a child and writes what it reads; see [`Spawn`] for more.
+/// Starts a child and writes its standard input; [`Spawn`] has more options.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being started, with the program.
+/// As [`source`].
 ///
 /// # Examples
 ///
@@ -98,25 +104,27 @@ pub fn source(command: Command) -> Result<ChildSource, Error> {
 ///
 /// let mut wc = Command::new("sh");
 /// wc.args(["-c", "test $(wc -c) = 4"]);
-/// let report = pipeline(&b"four"[..]).to(process::sink(wc)?).run()?; // it has exited, and well
+/// let report = pipeline(&b"four"[..]).to(process::sink(wc)?).run()?; // `wc` has exited with status 0
 /// assert_eq!(report.bytes(), 4);
 ///
 /// let failure = process::sink(Command::new("no-such-program")).unwrap_err();
 /// assert_eq!(failure.to_string(), "failed to start `no-such-program`");
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "spawn")]
 pub fn sink(command: Command) -> Result<ChildSink, Error> {
     Spawn::new(command).sink()
 }
 
-/// Starts a child as a stage: what is written to one half comes out of the other; see [`Spawn`] for
-/// more.
+/// Starts a child as a stage: bytes are written to one half, and read from the other. [`Spawn`] has
+/// more options.
 ///
-/// Both have to be used at the same time, for a child that cannot write reads no more.
+/// Use both halves at the same time, on two threads: a child whose output is not read stops reading
+/// its input.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being started, with the program.
+/// As [`source`].
 ///
 /// # Examples
 ///
@@ -132,39 +140,41 @@ pub fn sink(command: Command) -> Result<ChildSink, Error> {
 /// feeder.join().unwrap()?;
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "spawn")]
 pub fn stage(command: Command) -> Result<Halves, Error> {
     Spawn::new(command).stage()
 }
 
-/// Why a child made its stream fail: the [`source`](std::error::Error::source) of the error.
+/// How a child failed: the [`source`](std::error::Error::source) of the error of its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failed {
-    /// Its exit status, or the signal that killed it.
+    /// The exit status, or the signal that killed the child.
     pub status: ExitStatus,
-    /// The last 4 KiB of what it said on its standard error.
+    /// The last 4 KiB of the standard error.
     pub stderr: Bytes,
 }
 
-/// Says what it said last; the error that this is the source of has said the status.
+/// The end of the standard error. The status is in the error that this is the source of.
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = String::from_utf8_lossy(&self.stderr);
-        match said.trim_end() {
+        let text = String::from_utf8_lossy(&self.stderr);
+        match text.trim_end() {
             "" => f.write_str("nothing on its standard error"),
-            said => write!(f, "its standard error ends with: {said}"),
+            text => write!(f, "its standard error ends with: {text}"),
         }
     }
 }
 
 impl std::error::Error for Failed {}
 
-/// A child that is about to be started.
+/// Builder for a child process: how it is started, ended, and what becomes of its standard error.
 ///
-/// Of its standard streams those that are needed are taken, and its standard error; a command's own
-/// word on the others holds. So the child of a source inherits standard input, unless its command
-/// says otherwise. A pipe that a command has asked for ([`Stdio::piped`](std::process::Stdio::piped))
-/// and that is not taken is closed at once: the child reads an end there, or gets a broken pipe.
+/// [`source`](Self::source) takes over standard output, [`sink`](Self::sink) standard input,
+/// [`stage`](Self::stage) both, and each takes standard error. Stdio settings already made on the
+/// [`Command`] are kept for the others: by default the child inherits them. A pipe that the command
+/// asks for ([`Stdio::piped`](std::process::Stdio::piped)) and that is not taken over is closed at
+/// once: the child reads an end there, or gets a broken pipe.
 ///
 /// # Examples
 ///
@@ -175,16 +185,17 @@ impl std::error::Error for Failed {}
 ///
 /// let mut sh = Command::new("sh");
 /// sh.args(["-c", "echo data; echo one >&2; echo two >&2"]);
-/// let (tell, told) = channel();
+/// let (lines, received) = channel();
 /// let source = Spawn::new(sh)
-///     .stderr_lines(move |line| tell.send(line.to_owned()).unwrap())
+///     .stderr_lines(move |line| lines.send(line.to_owned()).unwrap())
 ///     .source()?;
 /// pipeline(source).to(Vec::new()).run()?;
-/// assert_eq!(told.iter().collect::<Vec<_>>(), [b"one", b"two"]);
+/// assert_eq!(received.iter().collect::<Vec<_>>(), [b"one", b"two"]);
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing runs before `source`, `sink` or `stage`"]
+#[must_use = "no child is started before `source`, `sink` or `stage`"]
+#[doc(alias = "spawn")]
 pub struct Spawn {
     command: Command,
     stderr: Stderr,
@@ -193,100 +204,104 @@ pub struct Spawn {
 }
 
 impl Spawn {
-    /// Prepares to start `command`.
+    /// Prepares to start `command`, and starts nothing yet.
     pub fn new(command: Command) -> Self {
         Self {
             command,
-            stderr: Stderr::Kept,
+            stderr: Stderr::Captured,
             pipe_bytes: None,
             kill_policy: KillPolicy::default(),
         }
     }
 
-    /// Passes what the child says on its standard error on to that of this process, and keeps the
-    /// last of it as always.
+    /// Forwards the standard error of the child to that of this process, and keeps the last 4 KiB for
+    /// the error.
     ///
-    /// A child that says more than is taken there waits. It may be set to not block. Once the child is
-    /// to end before its time, what is not taken at once is dropped.
+    /// A child that writes faster than this process's standard error takes it blocks. When the child is
+    /// ended early, bytes that are not taken at once are dropped.
     pub fn pass_stderr(mut self) -> Self {
-        self.stderr = Stderr::Passed(stderr::Ours::default());
+        self.stderr = Stderr::Forwarded(OwnStderr::default());
         self
     }
 
-    /// Calls `tell` with each line that the child says on its standard error, without its end, and
-    /// keeps the last of it as always. A line longer than 4 KiB comes in pieces.
+    /// Calls `on_line` with each line of the standard error, without its line end, and keeps the last
+    /// 4 KiB for the error. A line longer than 4 KiB comes in pieces.
     ///
-    /// It is called on the thread of the child, which does nothing else meanwhile: while it blocks
-    /// the child is not reaped, nor killed. If it panics, the child is killed and the stream fails.
-    pub fn stderr_lines(mut self, tell: impl FnMut(&[u8]) + Send + 'static) -> Self {
-        self.stderr = Stderr::Told(Lines::new(tell));
+    /// The closure runs on the thread of the child, which does nothing else meanwhile: while the
+    /// closure blocks, the child is neither reaped nor killed. If the closure panics, the child is
+    /// killed and the stream fails with [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
+    pub fn stderr_lines(mut self, on_line: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        self.stderr = Stderr::Lines(Lines::new(on_line));
         self
     }
 
-    /// Leaves standard error to the command, which may send it to a file. Nothing of it is kept.
+    /// Leaves standard error as the [`Command`] sets it, such as to a file. Nothing is kept for the
+    /// error.
     pub fn leave_stderr(mut self) -> Self {
-        self.stderr = Stderr::Left;
+        self.stderr = Stderr::Command;
         self
     }
 
-    /// Makes the pipes hold so many bytes, rounded up by the system, in place of the 64 KiB of
-    /// Linux. That is held by the kernel, for each pipe, besides what the stream buffers.
+    /// Sets the capacity of each pipe in bytes, rounded up by the kernel. The default of Linux is
+    /// 64 KiB. The kernel holds these bytes besides what the stream buffers.
     ///
-    /// Only on Linux; elsewhere a pipe is as it is.
+    /// This has an effect on Linux only.
     pub const fn pipe_bytes(mut self, bytes: usize) -> Self {
         self.pipe_bytes = Some(bytes);
         self
     }
 
-    /// Asks a child that has to end before its time to do so (`SIGTERM`), and kills it only
-    /// (`SIGKILL`) if it has not exited within so long. Without, it is killed at once.
+    /// Gives a child that is ended early this much time to exit after `SIGTERM`, before `SIGKILL`.
+    /// By default it is sent `SIGKILL` at once.
     ///
-    /// The drop that ends it waits for that.
+    /// The drop that ends the child waits until it has exited.
+    #[doc(alias = "killSignal")]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.kill_policy.grace = grace;
         self
     }
 
-    /// Starts the child as the leader of a process group, and ends that whole group with it: for a
-    /// shell that starts others.
+    /// Starts the child as the leader of a new process group, and signals the whole group when the
+    /// child is ended early: for a shell that starts other programs.
     ///
-    /// A group of its own is not in the foreground of a terminal: it gets no Ctrl-C, and must not
-    /// read from there.
+    /// The new group is not in the foreground of the terminal: it gets no Ctrl-C, and cannot read from
+    /// the terminal.
+    #[doc(alias = "detached")]
     pub fn group(mut self) -> Self {
         self.kill_policy.group = true;
         self.command.process_group(0);
         self
     }
 
-    /// Starts it, and reads what it writes.
+    /// Starts the child, and returns its standard output as a source.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being started, with the program.
+    /// As the function [`source`].
     pub fn source(self) -> Result<ChildSource, Error> {
         self.named(Self::start_source)
     }
 
-    /// Starts it, and writes what it reads.
+    /// Starts the child, and returns its standard input as a sink.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being started, with the program.
+    /// As the function [`source`].
     pub fn sink(self) -> Result<ChildSink, Error> {
         self.named(Self::start_sink)
     }
 
-    /// Starts it, and does both.
+    /// Starts the child, and returns its standard input as a sink and its standard output as a source.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being started, with the program.
+    /// As the function [`source`].
     pub fn stage(self) -> Result<Halves, Error> {
         self.named(Self::start_stage)
     }
 
-    /// Takes the command, which has the child's ends of the pipes: they would never end if it
-    /// stayed.
+    /// Takes the command by value, because it owns the child's ends of the pipes: a pipe whose other
+    /// end stays open in this process never ends.
     fn named<H>(
         mut self,
         start: impl FnOnce(&mut Self, &str) -> Result<H, Error>,
@@ -328,7 +343,7 @@ impl Spawn {
     fn take_stdout(&mut self, name: &str) -> Result<(FdSource, Waker), Error> {
         let (ours, theirs) = self.pipe()?;
         self.command.stdout(theirs);
-        // It is read without waiting only where it must not wait.
+        // `Polled::non_blocking` needs it, and the end is ours alone.
         rustix::io::ioctl_fionbio(&ours, true).map_err(io::Error::from)?;
         let pool = read_pool(pipe_bytes(&ours).min(READ_BYTES));
         let waker = Waker::new();
@@ -336,8 +351,8 @@ impl Spawn {
         Ok((FdSource::new(ours, polled, name.to_owned(), pool), waker))
     }
 
-    /// A pipe of the size that was asked for. Before the child is there: one that holds more than
-    /// it shall cannot be made smaller.
+    /// A pipe of the size that was asked for. Its size is set before the child is started: a pipe
+    /// that holds more bytes than that cannot be made smaller.
     fn pipe(&self) -> io::Result<(File, File)> {
         let pipe = fd::pipe()?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -350,7 +365,7 @@ impl Spawn {
     /// Starts the child, and the thread that watches it.
     fn start(&mut self, name: &str, halves: Vec<Waker>) -> Result<Arc<ChildGuard>, Error> {
         let shared = Shared::new(name.to_owned(), halves)?;
-        let said = if matches!(self.stderr, Stderr::Left) {
+        let pipe = if matches!(self.stderr, Stderr::Command) {
             None
         } else {
             let (ours, theirs) = fd::pipe()?;
@@ -358,17 +373,17 @@ impl Spawn {
             Some(ours)
         };
         let mut child = self.command.spawn()?;
-        // What the command has asked pipes for beside those that are taken has no other end that is
-        // used. The child would wait for it for ever.
+        // Pipes that the command has asked for and that are not taken over: nothing uses our end, and
+        // a child that reads from one would wait for ever.
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
         let child = Reaped::new(child, self.kill_policy);
-        let to = std::mem::replace(&mut self.stderr, Stderr::Left);
-        ChildGuard::new(child, Drain::new(said, to), shared)
+        let to = std::mem::replace(&mut self.stderr, Stderr::Command);
+        ChildGuard::new(child, Drain::new(pipe, to), shared)
     }
 }
 
-/// How much a pipe holds, which is the most that one read brings: a buffer of that size is filled
-/// by a busy child, and then need not be copied.
+/// How many bytes a pipe holds, which is the most that one read returns: a busy child fills a buffer
+/// of that size, and its chunk then need not be copied.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn pipe_bytes(pipe: &File) -> usize {
     rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(USUAL_PIPE_BYTES)
@@ -381,10 +396,10 @@ fn pipe_bytes(_: &File) -> usize {
 
 const USUAL_PIPE_BYTES: usize = 64 * 1024;
 
-/// How long a name may be, in characters.
+/// The longest name of a child, in characters.
 const NAME_CHARS: usize = 60;
 
-/// What errors and reports call a child: the program with its arguments, shortened.
+/// The name of a child in errors and reports: the program with its arguments, shortened.
 fn name_of(command: &Command) -> String {
     let mut name = command.get_program().to_string_lossy().into_owned();
     for arg in command.get_args() {

@@ -1,8 +1,9 @@
-//! The one thread of a child: it drains what the child says, waits for it, and reaps it.
+//! The one thread of a child: it drains the standard error of the child, waits for its exit, and
+//! reaps it.
 //!
-//! It alone has the child, so that nothing is ever sent to a process that was reaped, and whose
-//! number may be another's by then. What the two halves want of it they say by one wake, the
-//! order: nobody needs the child any more. What they get of it is one outcome, and a wake.
+//! The thread alone owns the child, so that no signal is ever sent to a process that was reaped, and
+//! whose id may belong to another process by then. The two halves wake `stop` when they need the
+//! child no more. The thread sets one result, and wakes the halves.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,24 +15,24 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::Failed;
-use super::child::Shared;
+use super::shared::Shared;
 use super::stderr::Drain;
 use crate::error::{Error, ErrorKind};
 use crate::threads::worker::guard;
 
-/// How often a child is looked at where nothing can be waited on for its exit.
+/// How often the exit status is asked for where no descriptor reports the exit.
 const EXIT_TICK: Duration = Duration::from_millis(20);
 
-/// How a child is ended before its time.
+/// How a child is ended early.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KillPolicy {
-    /// How long it has between `SIGTERM` and `SIGKILL`. With none there is no `SIGTERM`.
+    /// How long the child has between `SIGTERM` and `SIGKILL`. With zero there is no `SIGTERM`.
     pub(super) grace: Duration,
-    /// It leads a process group, which is ended with it.
+    /// The child leads a process group, and the whole group is signalled.
     pub(super) group: bool,
 }
 
-/// A child that does not outlive this, and leaves no zombie.
+/// A child that is killed and reaped when this is dropped.
 pub(super) struct Reaped {
     child: Child,
     kill_policy: KillPolicy,
@@ -46,7 +47,7 @@ impl Reaped {
         self.child.id()
     }
 
-    /// Sends a signal. One who has gone already does not mind.
+    /// Sends a signal. To a child that has exited and is not reaped it does nothing.
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         let _ = if self.kill_policy.group {
@@ -56,7 +57,7 @@ impl Reaped {
         };
     }
 
-    /// Kills it if it runs, and reaps it.
+    /// Kills the child if it still runs, and reaps it.
     fn end(&mut self) -> io::Result<ExitStatus> {
         if self.child.try_wait()?.is_none() {
             self.signal(Signal::KILL);
@@ -67,32 +68,34 @@ impl Reaped {
 
 impl Drop for Reaped {
     fn drop(&mut self) {
-        // That it cannot be waited for means that somebody else has reaped it.
+        // A child that cannot be waited for was reaped by other code of this process.
         let _ = self.end();
     }
 }
 
 /// What has been done to end the child.
 enum KillState {
-    /// Nothing: it runs for as long as it wants.
-    Free,
-    /// It was asked to, and has until then.
-    Asked {
-        until: Instant,
-    },
+    /// Nothing: the child runs until it exits by itself.
+    Running,
+    /// `SIGTERM` was sent. `SIGKILL` follows at `deadline`.
+    Terminated { deadline: Instant },
+    /// `SIGKILL` was sent.
     Killed,
 }
 
 /// What a poll has found.
 struct ReaperEvent {
-    ordered: bool,
-    said: bool,
+    /// No half needs the child any more.
+    stop: bool,
+    /// The standard error can be read.
+    stderr: bool,
+    /// The child may have exited.
     exited: bool,
 }
 
 pub(super) struct Reaper {
     child: Reaped,
-    /// Readable once the child has exited. None after that, or where there is no such thing.
+    /// Readable once the child has exited. `None` after that, and where the kernel has no pidfd.
     pidfd: Option<OwnedFd>,
     stderr: Drain,
     kill_state: KillState,
@@ -105,56 +108,57 @@ impl Reaper {
             pidfd: open_pidfd(&child.child),
             child,
             stderr,
-            kill_state: KillState::Free,
+            kill_state: KillState::Running,
             shared,
         }
     }
 
-    /// Sees the child to its end, and tells the halves.
+    /// Runs until the child is reaped and its standard error has ended.
     pub(super) fn run(mut self) {
-        // The halves wait for what is published, whatever becomes of this.
-        let outcome = match guard(|| self.attend()) {
-            Ok(status) => self.judge(status),
+        // The halves wait for the result, so it is set after a panic or a failed poll as well.
+        let exit = match guard(|| self.wait_for_exit()) {
+            Ok(status) => self.result_of(status),
             Err(error) => {
-                // Whatever it is, nobody watches the child any more.
+                // No thread watches the child from here on.
                 let _ = self.child.end();
                 Err(error.during("run", &self.shared.name))
             }
         };
         self.pidfd = None;
-        self.shared.publish(outcome);
-        self.see_off();
+        self.shared.set_exit(exit);
+        self.drain_stderr();
     }
 
-    /// Drains and waits until the child is reaped; ends it once nobody needs it any more.
-    fn attend(&mut self) -> Result<ExitStatus, Error> {
+    /// Drains the standard error until the child is reaped, and ends the child once `stop` is woken.
+    fn wait_for_exit(&mut self) -> Result<ExitStatus, Error> {
         loop {
-            let woken = self.poll(true)?;
-            if woken.exited {
+            let event = self.poll(true)?;
+            if event.exited {
                 if let Some(status) = self.child.child.try_wait()? {
-                    self.stderr.read_rest(&self.shared.order)?;
+                    self.stderr.read_rest(&self.shared.stop)?;
                     return Ok(status);
                 }
             }
-            if woken.said {
-                self.stderr.read(&self.shared.order)?;
+            if event.stderr {
+                self.stderr.read(&self.shared.stop)?;
             }
             match self.kill_state {
-                KillState::Free if woken.ordered => self.dismiss(),
-                KillState::Asked { until } if Instant::now() >= until => self.kill(),
+                KillState::Running if event.stop => self.terminate(),
+                KillState::Terminated { deadline } if Instant::now() >= deadline => self.kill(),
                 _ => {}
             }
         }
     }
 
-    fn dismiss(&mut self) {
+    /// Sends `SIGTERM`, or `SIGKILL` if the child has no grace.
+    fn terminate(&mut self) {
         let grace = self.child.kill_policy.grace;
-        // One that cannot be represented is as good as for ever.
-        let until = Instant::now().checked_add(grace);
-        match until {
-            Some(until) if !grace.is_zero() => {
+        // A grace that is too long to be added to the clock is treated as none: the alternative is a
+        // child that is never killed.
+        match Instant::now().checked_add(grace) {
+            Some(deadline) if !grace.is_zero() => {
                 self.child.signal(Signal::TERM);
-                self.kill_state = KillState::Asked { until };
+                self.kill_state = KillState::Terminated { deadline };
             }
             _ => self.kill(),
         }
@@ -165,7 +169,8 @@ impl Reaper {
         self.kill_state = KillState::Killed;
     }
 
-    fn judge(&mut self, status: ExitStatus) -> Result<(), Error> {
+    /// The result of a child with this exit status.
+    fn result_of(&mut self, status: ExitStatus) -> Result<(), Error> {
         if status.success() {
             return Ok(());
         }
@@ -178,63 +183,66 @@ impl Reaper {
             .during("run", &self.shared.name))
     }
 
-    /// A child of the child may go on in its place, and shall not wait for us either, nor get a
-    /// broken pipe for what it says.
-    fn see_off(&mut self) {
+    /// Drains the standard error until it ends or `stop` is woken: a process that the child has
+    /// started may go on writing there, and must neither be blocked nor get a broken pipe.
+    fn drain_stderr(&mut self) {
         while self.stderr.fd().is_some() {
-            let seen = self.poll(false).and_then(|woken| {
-                if woken.said && !woken.ordered {
-                    self.stderr.read(&self.shared.order)?;
+            let stopped = self.poll(false).and_then(|event| {
+                if event.stderr && !event.stop {
+                    self.stderr.read(&self.shared.stop)?;
                 }
-                Ok(woken.ordered)
+                Ok(event.stop)
             });
-            if !matches!(seen, Ok(false)) {
+            if !matches!(stopped, Ok(false)) {
                 return;
             }
         }
     }
 
-    /// How long a wait may be. One that does not see an exit looks for itself now and then.
-    fn patience(&self, blind: bool) -> Option<Timespec> {
+    /// How long a poll may wait. Without a pidfd it ends now and then to ask for the exit status.
+    fn timeout(&self, has_no_exit_fd: bool) -> Option<Timespec> {
         let left = match self.kill_state {
-            KillState::Asked { until } => Some(until.saturating_duration_since(Instant::now())),
-            KillState::Free | KillState::Killed => None,
+            KillState::Terminated { deadline } => {
+                Some(deadline.saturating_duration_since(Instant::now()))
+            }
+            KillState::Running | KillState::Killed => None,
         };
-        let tick = blind.then_some(EXIT_TICK);
+        let tick = has_no_exit_fd.then_some(EXIT_TICK);
         let within = left.into_iter().chain(tick).min()?;
-        // One too long for the system is no limit.
+        // A time that is too long for the kernel is no limit.
         Timespec::try_from(within).ok()
     }
 
-    /// Waits for anything to do.
+    /// Waits for `stop`, for bytes on the standard error, for the exit, or for the end of the grace.
     fn poll(&self, running: bool) -> Result<ReaperEvent, Error> {
-        // It stays woken: one that was followed is not looked at again.
-        let order = match self.kill_state {
-            KillState::Asked { .. } | KillState::Killed if running => None,
-            _ => Some(self.shared.order.fd()?),
+        // `stop` stays readable. Once the child was signalled it is left out, or every poll would
+        // return at once.
+        let stop = match self.kill_state {
+            KillState::Terminated { .. } | KillState::Killed if running => None,
+            _ => Some(self.shared.stop.fd()?),
         };
         let exit = self.pidfd.as_ref().map(AsFd::as_fd);
-        let watched: [Option<BorrowedFd<'_>>; 3] = [order, self.stderr.fd(), exit];
-        let mut fds: Vec<PollFd<'_>> = watched
+        let polled: [Option<BorrowedFd<'_>>; 3] = [stop, self.stderr.fd(), exit];
+        let mut fds: Vec<PollFd<'_>> = polled
             .iter()
             .flatten()
             .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
             .collect();
-        let blind = running && self.pidfd.is_none();
-        let timeout = self.patience(blind);
+        let has_no_exit_fd = running && self.pidfd.is_none();
+        let timeout = self.timeout(has_no_exit_fd);
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
-            // Nothing is ready then, which is looked at anew.
+            // Then nothing is known to be ready, and the caller polls again.
             Err(rustix::io::Errno::INTR) => fds.iter_mut().for_each(PollFd::clear_revents),
             Err(error) => return Err(io::Error::from(error).into()),
         }
         let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
         let mut is_ready = |fd: Option<BorrowedFd<'_>>| fd.is_some() && ready.next() == Some(true);
-        let [ordered, said, exited] = watched.map(&mut is_ready);
+        let [stop, stderr, exited] = polled.map(&mut is_ready);
         Ok(ReaperEvent {
-            ordered,
-            said,
-            exited: exited || blind,
+            stop,
+            stderr,
+            exited: exited || has_no_exit_fd,
         })
     }
 }
@@ -243,7 +251,7 @@ impl Reaper {
 fn open_pidfd(child: &Child) -> Option<OwnedFd> {
     use rustix::process::{PidfdFlags, pidfd_open};
 
-    // An old kernel has none.
+    // Linux has had it since 5.3.
     pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!         received, sent                 sent                  finish
-//!   Open ----------------- end(tail) --> Draining(tail) -----------------> Finished(tail)
+//!   Open ----------------- end(kind) --> Draining(kind) -----------------> Finished(kind)
 //!     |                                      |           (nothing is held)
 //!     +----------- break_off --> Failed <----+
 //! ```
@@ -27,7 +27,7 @@ enum Phase {
     Open,
     /// Nothing more is read; what is held still goes out.
     Draining(EndKind),
-    /// Everything that was read went out, and the tail behind it.
+    /// Everything that was read went out, and the end behind it.
     Finished(EndKind),
     /// Nothing goes out any more; what is held is given back.
     Failed,
@@ -49,20 +49,20 @@ enum Phase {
 /// # Examples
 ///
 /// ```
-/// use highwater::state::{Marks, RelayState, Tail};
+/// use highwater::state::{EndKind, Marks, RelayState};
 ///
-/// let mut way = RelayState::new(Marks::new(4, 0)?);
-/// way.room().copy_from_slice(b"ping");
-/// way.received(4);
-/// assert!(!way.wants_read()); // the mark is reached
+/// let mut direction = RelayState::new(Marks::new(4, 0)?);
+/// direction.room().copy_from_slice(b"ping");
+/// direction.received(4);
+/// assert!(!direction.wants_read()); // the mark is reached
 ///
-/// way.end(Tail::End);
-/// assert_eq!(way.due(), None); // not before everything went out
-/// assert_eq!(way.held(), [&b"ping"[..], b""]);
-/// way.sent(4);
-/// assert_eq!(way.due(), Some(Tail::End));
-/// way.finish();
-/// assert!(way.is_over());
+/// direction.end(EndKind::End);
+/// assert_eq!(direction.due(), None); // not before everything went out
+/// assert_eq!(direction.held(), [&b"ping"[..], b""]);
+/// direction.sent(4);
+/// assert_eq!(direction.due(), Some(EndKind::End));
+/// direction.finish();
+/// assert!(direction.is_over());
 /// # Ok::<(), highwater::state::InvalidMarks>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -199,32 +199,32 @@ impl RelayState {
         self.check();
     }
 
-    /// Nothing more is read; `tail` goes out behind what is held. The first tail stays.
-    pub fn end(&mut self, tail: EndKind) {
+    /// Nothing more is read; the end of this kind goes out behind what is held. The first one stays.
+    pub fn end(&mut self, kind: EndKind) {
         if self.phase == Phase::Open {
-            self.phase = Phase::Draining(tail);
+            self.phase = Phase::Draining(kind);
         }
         self.check();
     }
 
-    /// The tail that is to be passed on now, because everything before it went out.
+    /// The end that is to be passed on now, because everything before it went out.
     #[must_use]
     pub fn due(&self) -> Option<EndKind> {
         match self.phase {
-            Phase::Draining(tail) if self.len == 0 => Some(tail),
+            Phase::Draining(kind) if self.len == 0 => Some(kind),
             _ => None,
         }
     }
 
-    /// The tail that was [due](Self::due) is passed on.
+    /// The end that was [due](Self::due) was passed on.
     ///
     /// # Panics
     ///
     /// If none was due.
     pub fn finish(&mut self) {
         assert!(self.due().is_some(), "finished before its end");
-        if let Phase::Draining(tail) = self.phase {
-            self.phase = Phase::Finished(tail);
+        if let Phase::Draining(kind) = self.phase {
+            self.phase = Phase::Finished(kind);
         }
         self.check();
     }

@@ -7,7 +7,7 @@
 pub(crate) use parking_lot::{
     Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
 };
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "net", not(loom)))]
 pub(crate) use std::sync::atomic::AtomicU64;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,7 @@ pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, TryMutex, TryMute
 pub(crate) struct Padded<T>(pub(crate) T);
 
 /// Starts a thread.
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "net", not(loom)))]
 pub(crate) fn start(
     name: &str,
     stack_bytes: usize,
@@ -70,7 +70,7 @@ pub(crate) fn other_threads(_counts: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Returns whether a thread has ended, so that to join it does not wait.
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "net", not(loom)))]
 fn has_ended(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }
@@ -82,7 +82,7 @@ fn has_ended(_thread: &JoinHandle<()>) -> bool {
 }
 
 /// Takes the threads that have ended.
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "net", loom)))]
 pub(crate) fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
     let (mut ended, mut at) = (Vec::new(), 0);
     while at < threads.len() {

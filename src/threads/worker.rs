@@ -41,7 +41,7 @@ impl<R> Worker<R> {
     }
 
     /// Returns whether the thread has ended, or never was.
-    #[cfg(all(unix, not(loom)))]
+    #[cfg(all(unix, feature = "net", not(loom)))]
     pub(crate) fn is_finished(&self) -> bool {
         match self {
             Self::Idle { .. } => false,

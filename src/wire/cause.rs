@@ -11,7 +11,7 @@ pub(super) const BYTES_MIN: usize = 4;
 /// The longest text, in bytes. A longer one is cut where a character ends.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// How many causes are told, the nearest first.
+/// How many causes are sent, the nearest first.
 const SOURCES_MAX: usize = 8;
 
 const HAS_OFFSET: u8 = 1;
@@ -64,7 +64,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.put_slice(text.as_bytes());
 }
 
-/// Reads an error, or says in a few words why it is none.
+/// Reads an error, or returns why the bytes are not one.
 pub(super) fn decode(mut body: Bytes) -> Result<Error, &'static str> {
     let codes = (get_u8(&mut body)?, get_u8(&mut body)?);
     let flags = get_u8(&mut body)?;

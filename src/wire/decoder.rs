@@ -1,4 +1,4 @@
-//! Frames out of bytes, however those are cut.
+//! Decoding frames out of bytes, however these are cut into chunks.
 
 use bytes::{Buf, Bytes};
 
@@ -7,8 +7,8 @@ use super::frame::{Frame, FrameKind, HEAD_BYTES, HELLO_BYTES, MAGIC, Role, VERSI
 use super::refusal;
 use crate::error::{Error, ErrorKind};
 
-/// Reads what one side of a wire says. It does no I/O, and knows no more than the format: what may
-/// be said when is for [`Sending`](super::Sending) and [`Receiving`](super::Receiving).
+/// Decodes the frames that one side of a wire sends. It does no I/O, and checks the format only:
+/// [`Sending`](super::Sending) and [`Receiving`](super::Receiving) check which frame may come when.
 ///
 /// # Invariants
 ///
@@ -19,26 +19,26 @@ use crate::error::{Error, ErrorKind};
 ///
 /// ```
 /// use highwater::Bytes;
-/// use highwater::wire::{Decoder, Frame, Role};
+/// use highwater::wire::{Frame, FrameDecoder, Role};
 ///
-/// let mut said = Vec::new();
-/// Frame::Hello(Role::Reader).encode(&mut said);
-/// Frame::Credit(65_536).encode(&mut said);
+/// let mut sent = Vec::new();
+/// Frame::Hello(Role::Reader).encode(&mut sent);
+/// Frame::Credit(65_536).encode(&mut sent);
 ///
-/// let mut decoder = Decoder::new();
-/// let mut input = Bytes::from(said);
+/// let mut decoder = FrameDecoder::new();
+/// let mut input = Bytes::from(sent);
 /// assert!(matches!(decoder.decode(&mut input)?, Some(Frame::Hello(Role::Reader))));
 /// assert!(matches!(decoder.decode(&mut input)?, Some(Frame::Credit(65_536))));
-/// assert!(decoder.decode(&mut input)?.is_none()); // more has to come
+/// assert!(decoder.decode(&mut input)?.is_none()); // no more frames yet
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct FrameDecoder {
     phase: Phase,
     held: Vec<u8>,
-    /// Where in what came in the frame begins that is being read.
+    /// The offset of the frame that is being decoded.
     begins: u64,
-    /// How much has come in.
+    /// How many bytes were taken.
     offset: u64,
 }
 
@@ -52,7 +52,7 @@ enum Phase {
 }
 
 impl FrameDecoder {
-    /// Makes one that nothing has come to.
+    /// A decoder at the start of a connection.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -63,26 +63,26 @@ impl FrameDecoder {
         }
     }
 
-    /// How many bytes it has taken in all.
+    /// How many bytes it has taken.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Where the frame begins that was read last, or is being read.
+    /// The offset of the frame that was decoded last, or is being decoded.
     #[must_use]
     pub const fn begins(&self) -> u64 {
         self.begins
     }
 
-    /// Takes the next frame off the front of `input`, or all of it if more has to come.
+    /// Takes the next frame off the front of `input`, or all of `input` if the frame is not complete.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for what is not in the
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for bytes that break the
     /// format, [`Unsupported`](std::io::ErrorKind::Unsupported) for another version of it, and
-    /// [`ErrorKind::LimitExceeded`] for a frame that is too long; each with the byte where that
-    /// begins. There is no way on after one.
+    /// [`ErrorKind::LimitExceeded`] for a frame that is too long; each with the
+    /// offset of the byte. After an error the decoder must not be used again.
     pub fn decode(&mut self, input: &mut Bytes) -> Result<Option<Frame>, Error> {
         loop {
             match self.phase {
@@ -92,7 +92,7 @@ impl FrameDecoder {
                     }
                     self.check_magic()?;
                     let role = self.read_hello()?;
-                    self.turn(Phase::Head);
+                    self.enter(Phase::Head);
                     return Ok(Some(Frame::Hello(role)));
                 }
                 Phase::Head => {
@@ -104,12 +104,12 @@ impl FrameDecoder {
                     }
                     let (kind, len) = self.read_head()?;
                     if kind == FrameKind::Data {
-                        self.turn(Phase::Data(len));
+                        self.enter(Phase::Data(len));
                         return Ok(Some(Frame::Data(u32::try_from(len).unwrap_or(0))));
                     }
-                    self.turn(Phase::Body(kind, len));
+                    self.enter(Phase::Body(kind, len));
                 }
-                Phase::Data(0) => self.turn(Phase::Head),
+                Phase::Data(0) => self.enter(Phase::Head),
                 Phase::Data(left) => {
                     let piece = input.split_to(left.min(input.len()));
                     self.offset += piece.len() as u64;
@@ -121,19 +121,19 @@ impl FrameDecoder {
                         return Ok(None);
                     }
                     let frame = self.read_body(kind)?;
-                    self.turn(Phase::Head);
+                    self.enter(Phase::Head);
                     return Ok(Some(frame));
                 }
             }
         }
     }
 
-    fn turn(&mut self, phase: Phase) {
+    fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.held.clear();
     }
 
-    /// Holds so much in all, or as much of it as there is. Says how much that is.
+    /// Fills `held` up to `len` bytes, as far as there are any. Returns how many it holds.
     fn hold(&mut self, input: &mut Bytes, len: usize) -> usize {
         let missing = (len - self.held.len()).min(input.len());
         self.held.extend_from_slice(&input[..missing]);
@@ -142,7 +142,7 @@ impl FrameDecoder {
         self.held.len()
     }
 
-    /// Refuses a stranger with his first wrong byte: he may wait for an answer behind it.
+    /// Refuses the first wrong byte at once: a peer of another protocol may wait for a reply behind it.
     fn check_magic(&self) -> Result<(), Error> {
         let wrong = self.held.iter().zip(&MAGIC).position(|(a, b)| a != b);
         match wrong {
@@ -154,9 +154,9 @@ impl FrameDecoder {
     fn read_hello(&self) -> Result<Role, Error> {
         let (version, role) = (self.held[MAGIC.len()], self.held[MAGIC.len() + 1]);
         if version != VERSION {
-            let says = format!("version {version} of the format, which is {VERSION} here");
+            let message = format!("version {version} of the format, which is {VERSION} here");
             let kind = ErrorKind::Io(std::io::ErrorKind::Unsupported);
-            return Err(Error::new(kind, says).at(MAGIC.len() as u64));
+            return Err(Error::new(kind, message).at(MAGIC.len() as u64));
         }
         let at = MAGIC.len() as u64 + 1;
         Role::of_code(role).ok_or_else(|| refusal("a role that is not known", at))
@@ -167,18 +167,18 @@ impl FrameDecoder {
             return Err(refusal("a head that is not four bytes", self.begins));
         };
         let Some(kind) = FrameKind::of_code(code) else {
-            let says = format!("a frame of a kind that is not known: {code}");
-            return Err(refusal(says, self.begins));
+            let message = format!("a frame of a kind that is not known: {code}");
+            return Err(refusal(message, self.begins));
         };
         let len = u32::from_be_bytes([0, high, middle, low]) as usize;
         let (least, most) = kind.lengths();
         if len > most {
-            let says = format!("a frame of {len} bytes, which may have {most}: {kind:?}");
-            return Err(Error::new(ErrorKind::LimitExceeded, says).at(self.begins));
+            let message = format!("a frame of {len} bytes, which may have {most}: {kind:?}");
+            return Err(Error::new(ErrorKind::LimitExceeded, message).at(self.begins));
         }
         if len < least {
-            let says = format!("a frame of {len} bytes, which has {least} at least: {kind:?}");
-            return Err(refusal(says, self.begins));
+            let message = format!("a frame of {len} bytes, which has {least} at least: {kind:?}");
+            return Err(refusal(message, self.begins));
         }
         Ok((kind, len))
     }
@@ -186,7 +186,7 @@ impl FrameDecoder {
     fn read_body(&self, kind: FrameKind) -> Result<Frame, Error> {
         let error = || {
             let body = Bytes::copy_from_slice(&self.held);
-            cause::decode(body).map_err(|says| refusal(says, self.begins))
+            cause::decode(body).map_err(|message| refusal(message, self.begins))
         };
         Ok(match kind {
             FrameKind::Data => Frame::Data(0),

@@ -1,34 +1,34 @@
-//! What is said on a wire, and how it is written.
+//! The frames of a wire, and their bytes.
 
 use bytes::{BufMut, Bytes};
 
 use super::cause;
 use crate::error::Error;
 
-/// The version of the format that this library speaks.
+/// The version of the format that this crate implements.
 pub const VERSION: u8 = 1;
 
-/// The most bytes of data in one frame.
+/// The largest number of bytes of data in one frame.
 pub const DATA_BYTES_MAX: usize = 64 * 1024;
 
-/// The most bytes of an error in one frame. What an error says is cut to fit.
+/// The largest number of bytes of an error in one frame. Longer texts are cut.
 pub const CAUSE_BYTES_MAX: usize = 16 * 1024;
 
-/// The most credit that a writer may have.
+/// The largest credit that a writer may have, in bytes.
 pub const CREDIT_MAX: u32 = 1 << 31;
 
-/// The first bytes of either side, before its version and its role. The first is no text.
+/// The first bytes of either side, before its version and its role. The first is not ASCII.
 pub(super) const MAGIC: [u8; 6] = *b"\x8Ahwire";
 
 pub(super) const HELLO_BYTES: usize = MAGIC.len() + 2;
 pub(super) const HEAD_BYTES: usize = 4;
 
-/// What one side of a wire does.
+/// The role of one side of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It sends data.
+    /// Sends data.
     Writer,
-    /// It takes data.
+    /// Receives data, and sends credit.
     Reader,
 }
 
@@ -49,25 +49,25 @@ impl Role {
     }
 }
 
-/// One thing that is said on a wire.
+/// One frame of a wire, or a piece of its data.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Frame {
     /// The first of either side.
     Hello(Role),
-    /// So many bytes of data follow.
+    /// The head of a data frame: this number of bytes follows.
     Data(u32),
-    /// Some of the data that was announced: a piece, as it has come.
+    /// A piece of the data that the head has announced, as it was received.
     Body(Bytes),
-    /// That was all: no data follows.
+    /// The end: no data follows.
     End,
-    /// No data follows, because of this.
+    /// The writer has failed with this error: no data follows.
     Fail(Error),
-    /// So many bytes more may be sent.
+    /// The writer may send this number of bytes more.
     Credit(u32),
-    /// Everything was read, behind the end.
+    /// The reader has read everything up to the end.
     Done,
-    /// The reader has gone away, because of this.
+    /// The reader goes away with this cause.
     Closed(Error),
 }
 
@@ -95,7 +95,7 @@ impl FrameKind {
         })
     }
 
-    /// How long what is behind the head may be: the least, and the most.
+    /// The smallest and the largest length of a frame of this kind, without the head.
     pub(super) const fn lengths(self) -> (usize, usize) {
         match self {
             Self::Data => (1, DATA_BYTES_MAX),
@@ -107,10 +107,9 @@ impl FrameKind {
 }
 
 impl Frame {
-    /// Writes the frame behind what is in `out`. Of [`Data`](Self::Data) that is the head alone,
-    /// which the data has to follow.
+    /// Appends the frame to `out`. Of [`Data`](Self::Data) only the head is written; the data must follow.
     ///
-    /// An error that says more than there is room for is cut.
+    /// The texts of an error that is longer than its frame may be are cut.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Hello(role) => {
@@ -139,7 +138,7 @@ fn put_head(out: &mut Vec<u8>, kind: FrameKind, len: u32) {
 
 fn put_cause(out: &mut Vec<u8>, kind: FrameKind, error: &Error) {
     let body = cause::encode(error);
-    // It is cut to far less than what three bytes can say.
+    // An error is cut to far less than the largest number of three bytes.
     put_head(out, kind, u32::try_from(body.len()).unwrap_or(0));
     out.put_slice(&body);
 }

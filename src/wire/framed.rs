@@ -1,4 +1,4 @@
-//! One side's connection: frames in, frames out, and a wait that can be ended.
+//! The connection of one side: frames in, frames out, and a wait that another thread can end.
 
 use std::io::{self, IoSlice};
 
@@ -14,11 +14,11 @@ use crate::stage::buffer_pool::Pool;
 use crate::stage::source::{read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
 
-/// A socket with what has come in and was not read, and what is said and was not sent.
+/// A socket with bytes that were received and not decoded, and frames that are queued and not sent.
 ///
 /// # Invariants
 ///
-/// `out` is a hello and a few frames that are no data: there is never more to be said at once.
+/// `out` is at most a hello and a few frames without data, so it is never long.
 #[derive(Debug)]
 pub(super) struct Framed {
     socket: Socket,
@@ -29,25 +29,25 @@ pub(super) struct Framed {
     pool: Pool,
 }
 
-/// What a look at the socket has brought.
-pub(super) enum Came {
+/// The result of a receive that does not block.
+pub(super) enum Received {
     Bytes,
     Nothing,
-    /// The peer has ended, or is gone because of this.
+    /// The peer has ended, or the connection has failed with this error.
     End(Option<io::Error>),
 }
 
-/// How many slices one system call is given.
+/// How many slices one system call takes.
 const SLICES: usize = 64;
 
-/// How often one who leaves at once looks for what has come in.
-const LOOKS_MAX: usize = 64;
+/// How many receives are made before a close that does not wait.
+const RECEIVES_MAX: usize = 64;
 
 impl Framed {
-    /// Says hello, with the first that is sent. At most `read_bytes` are read at once.
+    /// Queues the hello, which is sent with the first frame. One receive returns at most `read_bytes`.
     pub(super) fn new(socket: Socket, role: Role, read_bytes: usize) -> Self {
-        // What ends a frame is a small segment, and so is credit. Held back until the last one is
-        // confirmed, which the peer's system puts off for 40 ms, each would cost that.
+        // The end of a frame is a small segment, and so is credit. Nagle's algorithm would hold each
+        // back until the last segment is acknowledged, which the peer's kernel delays by 40 ms.
         socket.send_at_once();
         let mut out = Vec::new();
         Frame::Hello(role).encode(&mut out);
@@ -61,46 +61,46 @@ impl Framed {
         }
     }
 
-    /// Reads no more than so many bytes at once.
+    /// Sets the largest number of bytes that one receive returns.
     pub(super) fn set_read_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }
 
-    /// Takes the next frame out of what has come in.
+    /// Decodes the next frame of what was received.
     pub(super) fn decode(&mut self) -> Result<Option<Frame>, Error> {
         self.decoder.decode(&mut self.input)
     }
 
-    /// Where the frame began that was read last.
+    /// The offset of the frame that was decoded last.
     pub(super) const fn begins(&self) -> u64 {
         self.decoder.begins()
     }
 
-    /// Looks whether more has come in, once all is read that had. Does not wait.
-    pub(super) fn fill(&mut self) -> Came {
+    /// Receives what is there, once everything received before is decoded. Does not block.
+    pub(super) fn receive(&mut self) -> Received {
         match read_chunk(&self.pool, |room| self.socket.try_recv(room)) {
             Ok(Some(bytes)) => {
                 self.input = bytes;
-                Came::Bytes
+                Received::Bytes
             }
-            Ok(None) => Came::End(None),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Came::Nothing,
-            Err(error) => Came::End(Some(error)),
+            Ok(None) => Received::End(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
+            Err(error) => Received::End(Some(error)),
         }
     }
 
-    /// Says something, once it is [sent](Self::send).
-    pub(super) fn say(&mut self, frame: &Frame) {
+    /// Queues a frame, to be [sent](Self::send).
+    pub(super) fn queue(&mut self, frame: &Frame) {
         frame.encode(&mut self.out);
     }
 
-    /// Says whether something was said that was not sent.
+    /// Whether frames are queued and not sent.
     pub(super) fn has_unsent(&self) -> bool {
         !self.out.is_empty()
     }
 
-    /// Sends what was said, and behind it the first `body` bytes of a batch, as far as the kernel
-    /// takes them now. Says how much of the batch was sent.
+    /// Sends the queued frames, and behind them the first `body` bytes of a batch, as far as the kernel
+    /// takes them now. Returns how many bytes of the batch were sent.
     pub(super) fn send(&mut self, batch: &Batch<Bytes>, body: usize) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         slices[0] = IoSlice::new(&self.out);
@@ -116,49 +116,49 @@ impl Framed {
             used += 1;
         }
         let sent = self.socket.try_send(&slices[..used])?;
-        let said = sent.min(self.out.len());
-        self.out.drain(..said);
-        Ok(sent - said)
+        let queued = sent.min(self.out.len());
+        self.out.drain(..queued);
+        Ok(sent - queued)
     }
 
-    /// Sends what was said, as far as the kernel takes it now.
+    /// Sends the queued frames, as far as the kernel takes them now.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while self.has_unsent() {
             match self.send(&Batch::new(), 0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                outcome => outcome?,
+                result => result?,
             };
         }
         Ok(())
     }
 
-    /// Waits until more comes in, or, if `unsent`, until the kernel takes more.
+    /// Waits until more bytes come, or, if `unsent`, until the kernel takes more.
     ///
-    /// The wait ends then, with a wake, or when nothing has moved for the idle time of the socket.
+    /// The wait ends with that, with a wake, or after the idle timeout of the socket.
     pub(super) fn wait(&self, unsent: bool) -> Result<(), Error> {
         let ready = if unsent { Ready::Either } else { Ready::ToRead };
         self.socket.wait(&self.waker, ready)
     }
 
-    /// Sends what was said, ends, and drops what has come in: a socket that is closed with
-    /// something to read in it is reset, and what was said last can be lost.
+    /// Sends the queued frames, closes the writing half, and drops what was received: the kernel resets
+    /// a connection that is closed with bytes to read, and the last frame can be lost.
     ///
-    /// With `patience` it waits for that, and for the peer to end. The wait ends then, with a wake,
-    /// or when nothing has moved for the idle time.
-    pub(super) fn leave(&mut self, patience: bool) -> Result<(), Error> {
+    /// With `wait` it waits until everything is sent and the peer has ended. The wait ends with that, with
+    /// a wake, or after the idle timeout.
+    pub(super) fn close(&mut self, wait: bool) -> Result<(), Error> {
         let mut ended = false;
-        // A peer that never stops must not keep one here who has no patience.
-        let mut looks = 0;
-        while patience || looks < LOOKS_MAX {
+        // Bounded: a peer that never stops sending must not keep a caller that does not wait.
+        let mut receives = 0;
+        while wait || receives < RECEIVES_MAX {
             self.flush()?;
             if !self.has_unsent() && !ended {
                 self.socket.end()?;
                 ended = true;
             }
-            match self.fill() {
-                Came::Bytes => looks += 1,
-                Came::Nothing if patience => self.wait(self.has_unsent())?,
-                Came::Nothing | Came::End(_) => break,
+            match self.receive() {
+                Received::Bytes => receives += 1,
+                Received::Nothing if wait => self.wait(self.has_unsent())?,
+                Received::Nothing | Received::End(_) => break,
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The numbers that kinds of errors have on a wire. They never change; new ones may be added.
+//! The numbers of error kinds on a wire. They never change; new ones may be added.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 /// The kind of [`Error::enough`](crate::Error::enough), which is no failure.
 pub(super) const ENOUGH: u8 = 0;
 
-/// The kind of an error of the system, which a second number tells apart.
+/// The kind of an error of the operating system. A second number is its `io::ErrorKind`.
 const IO: u8 = 1;
 
 const KINDS: [(u8, ErrorKind); 11] = [
@@ -26,7 +26,7 @@ const KINDS: [(u8, ErrorKind); 11] = [
     (12, ErrorKind::Deadlock),
 ];
 
-/// 0 is any other.
+/// 0 is every other.
 const IO_KINDS: [(u8, io::ErrorKind); 37] = {
     use io::ErrorKind as Io;
     [
@@ -73,7 +73,7 @@ const IO_KINDS: [(u8, io::ErrorKind); 37] = {
 
 const INVALID_FILENAME: u8 = 33;
 
-/// `InvalidFilename`, which the oldest Rust that builds this makes, and has no name for.
+/// `InvalidFilename`: the oldest supported Rust returns it, but has no stable name for it.
 fn invalid_filename() -> io::ErrorKind {
     io::Error::from(Errno::NAMETOOLONG).kind()
 }
@@ -90,7 +90,7 @@ pub(super) fn codes(kind: ErrorKind) -> (u8, u8) {
     known.map_or_else(|| codes(ErrorKind::Failed), |(code, _)| (*code, 0))
 }
 
-/// The kind of two numbers. One that is not known here is that of somebody's own error.
+/// The kind of two numbers. An unknown one is `Failed`, or `Other` of `Io`.
 pub(super) fn kind(code: u8, io: u8) -> ErrorKind {
     if code == IO {
         if io == INVALID_FILENAME {

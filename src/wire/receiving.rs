@@ -1,26 +1,26 @@
-//! What a reader on a wire may say, and what it may be told.
+//! The rules of a reader: which frames it may send, and which it may receive.
 
 use super::frame::{CREDIT_MAX, DATA_BYTES_MAX, Frame, Role};
 use super::refusal;
 use crate::channel::mark::{HighWaterMark, InBytes};
 use crate::error::{Error, ErrorKind};
 
-/// The rules of the reading side. No I/O, lock, thread or clock.
+/// The rules of the reading side, without I/O, lock, thread or clock.
 ///
-/// Credit is given up to the high-water mark, and given again when what is on its way is down at
-/// the low one, and not for each chunk that is taken.
+/// Credit is granted up to the high-water mark, and again when the bytes in flight are at the low-water
+/// mark, and not for each chunk that is taken.
 ///
 /// # Invariants
 ///
-/// Until the end, `owed` (what the writer may still send), what has come and was not taken, and
-/// `taken` are together `high`. So what is on its way is never more than that, wherever it is.
+/// Until the end, `owed` (what the writer may still send), the bytes received and not taken, and `taken`
+/// add up to `high`. So the bytes in flight are never more than that, wherever they are.
 #[derive(Debug)]
 pub struct Receiving {
     high: u32,
-    /// How much is taken before credit is given again.
+    /// How many bytes are taken before credit is granted again.
     step: u32,
     owed: u32,
-    /// What was taken and not given as credit yet.
+    /// Bytes that were taken and not granted again yet.
     taken: u32,
     received: u64,
     phase: Phase,
@@ -34,7 +34,7 @@ enum Phase {
 }
 
 impl Receiving {
-    /// Makes one that gives credit up to `mark`. One of 0 has room for one frame.
+    /// Rules that grant credit up to `mark`. A mark of 0 has room for one frame.
     #[must_use]
     pub fn new(mark: HighWaterMark<InBytes>) -> Self {
         let bytes = |bytes: usize| u32::try_from(bytes).map_or(CREDIT_MAX, |at| at.min(CREDIT_MAX));
@@ -44,7 +44,7 @@ impl Receiving {
         };
         Self {
             high,
-            // Both can be more than there is credit for, and then be alike.
+            // Both marks can be above the largest credit, and are equal then.
             step: (high - low).max(1),
             owed: 0,
             taken: high,
@@ -59,26 +59,26 @@ impl Receiving {
         self.owed
     }
 
-    /// The most that is on its way.
+    /// The largest number of bytes in flight.
     #[must_use]
     pub const fn high_water_mark(&self) -> u32 {
         self.high
     }
 
-    /// How many bytes have come.
+    /// How many bytes of data were received.
     #[must_use]
     pub const fn received(&self) -> u64 {
         self.received
     }
 
-    /// So many bytes were taken by whoever reads.
+    /// Counts bytes that the reader has taken.
     pub fn take(&mut self, bytes: usize) {
         let there = self.high - self.owed - self.taken;
         self.taken += u32::try_from(bytes).unwrap_or(there).min(there);
     }
 
-    /// The credit to be given now, if there is any worth a frame.
-    #[must_use = "the writer has to be told"]
+    /// The credit to send now, if there is enough for a frame.
+    #[must_use = "the credit must be sent to the writer"]
     pub fn grant(&mut self) -> Option<u32> {
         if self.taken < self.step || !matches!(self.phase, Phase::Open) {
             return None;
@@ -88,13 +88,13 @@ impl Receiving {
         Some(granted)
     }
 
-    /// Says whether the end has come.
+    /// Whether the end was received.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// Why the writer has failed, if it has said so.
+    /// The error of the writer, if it has sent one.
     #[must_use]
     pub const fn failed(&self) -> Option<&Error> {
         match &self.phase {
@@ -103,21 +103,21 @@ impl Receiving {
         }
     }
 
-    /// Hears what the writer says, in a frame that began at a byte of what came in.
+    /// Handles a frame of the writer, which began at the byte `at` of what was received.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LimitExceeded`] for more data than there was credit for, which is known before
-    /// any of it has come; [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for
-    /// what a writer may not say, or not now.
-    pub fn hear(&mut self, frame: &Frame, at: u64) -> Result<(), Error> {
+    /// [`ErrorKind::LimitExceeded`] for more data than there was credit for, before any of it is received;
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for a frame that a writer may
+    /// not send, or not in this state.
+    pub fn on_frame(&mut self, frame: &Frame, at: u64) -> Result<(), Error> {
         match (frame, &self.phase) {
             (Frame::Hello(Role::Writer), Phase::Open) => {}
             (Frame::Hello(Role::Reader), _) => return Err(refusal("both sides only read", at)),
             (Frame::Data(bytes), Phase::Open) => {
                 let Some(owed) = self.owed.checked_sub(*bytes) else {
-                    let says = format!("{bytes} bytes of data, with a credit of {}", self.owed);
-                    return Err(Error::new(ErrorKind::LimitExceeded, says).at(at));
+                    let message = format!("{bytes} bytes of data, with a credit of {}", self.owed);
+                    return Err(Error::new(ErrorKind::LimitExceeded, message).at(at));
                 };
                 self.owed = owed;
             }

@@ -1,10 +1,10 @@
-//! What a writer on a wire may say, and what it may be told.
+//! The rules of a writer: which frames it may send, and which it may receive.
 
 use super::frame::{CREDIT_MAX, DATA_BYTES_MAX, Frame, Role};
 use super::refusal;
 use crate::error::{Error, ErrorKind};
 
-/// The rules of the writing side. No I/O, lock, thread or clock.
+/// The rules of the writing side, without I/O, lock, thread or clock.
 ///
 /// ```text
 ///          end            Done
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// # Invariants
 ///
-/// What was [spent](Self::spend) is never more than what was granted.
+/// The credit that was [spent](Self::spend) is never more than the credit that was granted.
 #[derive(Debug, Default)]
 pub struct Sending {
     credit: u32,
@@ -26,30 +26,30 @@ pub struct Sending {
 enum Phase {
     #[default]
     Open,
-    /// The end was said, and the reader has not said that it was read.
+    /// The end was sent, and the reader has not read it yet.
     Ended,
     /// Everything was read.
     Finished,
-    /// The reader has gone away, because of this.
+    /// The reader is gone, with this cause.
     Gone(Error),
 }
 
 impl Sending {
-    /// Makes one that has no credit.
+    /// Rules of a writer without credit.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many bytes may be sent.
+    /// How many bytes may be sent now.
     #[must_use]
     pub const fn credit(&self) -> u32 {
         self.credit
     }
 
-    /// Takes credit for one frame of data, of `wanted` bytes or as many as may be sent now. 0 is
-    /// none: the writer has to wait.
-    #[must_use = "what is spent has to be sent"]
+    /// Takes credit for one frame of data: of `wanted` bytes, or of as many as may be sent now. With 0 the
+    /// writer must wait.
+    #[must_use = "the bytes whose credit is spent must be sent"]
     pub fn spend(&mut self, wanted: usize) -> u32 {
         if !matches!(self.phase, Phase::Open) {
             return 0;
@@ -60,26 +60,26 @@ impl Sending {
         spent
     }
 
-    /// The end is said.
+    /// The end is sent.
     pub fn end(&mut self) {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Ended;
         }
     }
 
-    /// Says whether nothing was said yet that is the last.
+    /// Whether the last frame was not sent yet.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Says whether everything was read.
+    /// Whether the reader has read everything.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished)
     }
 
-    /// Why the reader has gone away, if it has said so.
+    /// Why the reader is gone, if it has sent the cause.
     #[must_use]
     pub const fn closed(&self) -> Option<&Error> {
         match &self.phase {
@@ -88,13 +88,13 @@ impl Sending {
         }
     }
 
-    /// Hears what the reader says, in a frame that began at a byte of what came in.
+    /// Handles a frame of the reader, which began at the byte `at` of what was received.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for what a reader may
-    /// not say, or not now; [`ErrorKind::LimitExceeded`] for more credit than [`CREDIT_MAX`].
-    pub fn hear(&mut self, frame: Frame, at: u64) -> Result<(), Error> {
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData) of [`ErrorKind::Io`] for a frame that a reader may
+    /// not send, or not in this state; [`ErrorKind::LimitExceeded`] for more credit than [`CREDIT_MAX`].
+    pub fn on_frame(&mut self, frame: Frame, at: u64) -> Result<(), Error> {
         match (frame, &self.phase) {
             (Frame::Hello(Role::Reader), Phase::Open | Phase::Ended) => {}
             (Frame::Hello(Role::Writer), _) => {
@@ -104,8 +104,8 @@ impl Sending {
             (Frame::Credit(more), Phase::Open | Phase::Ended) => {
                 let credit = self.credit.checked_add(more);
                 let Some(credit) = credit.filter(|credit| *credit <= CREDIT_MAX) else {
-                    let says = format!("a credit of more than {CREDIT_MAX} bytes");
-                    return Err(Error::new(ErrorKind::LimitExceeded, says).at(at));
+                    let message = format!("a credit of more than {CREDIT_MAX} bytes");
+                    return Err(Error::new(ErrorKind::LimitExceeded, message).at(at));
                 };
                 self.credit = credit;
             }

@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::frame::{DATA_BYTES_MAX, Frame, Role};
-use super::framed::{Came, Framed};
+use super::framed::{Framed, Received};
 use super::sending::Sending;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
@@ -14,33 +14,33 @@ use crate::net::socket::Socket;
 use crate::stage::sink::Sink;
 use crate::state::batch::Batch;
 
-/// A socket as a sink whose reader is a [`WireSource`](super::WireSource), in this process or in
+/// A socket as a [`Sink`] whose reader is a [`WireSource`](super::WireSource), in this process or in
 /// another.
 ///
-/// A write waits for credit, which the reader gives as it takes what has come, and for room in the
-/// kernel. Finishing waits until the reader has read everything. Both waits end as well with the
-/// connection, with a cancel, or when nothing has moved for the idle time of the socket. What was
-/// written counts as confirmed once the kernel has it; that it was read is what `finish` tells.
+/// A write waits for credit, which the reader grants as it takes bytes, and for room in the kernel.
+/// [`finish`](Sink::finish) waits until the reader has read everything. Both waits end with an error when
+/// the connection closes, with a cancel, or after the idle timeout of the socket. Bytes are confirmed once
+/// the kernel has taken them; only `finish` confirms that they were read.
 ///
-/// Whatever breaks the stream off here is told to the reader, behind what was sent. What `fail` has
-/// told is waited for until the reader has it all and closes, as a finish is. What tears the stream
-/// down at once is not: a writer that is stopped in the middle of a frame, or with its socket full,
-/// just closes the connection, which the reader does not mistake for an end.
+/// The reader gets the error that ended the stream on this side, behind the data. [`fail`](Sink::fail)
+/// waits until the reader has read it and has closed, as `finish` does. An abort does not wait: a writer
+/// that is stopped within a frame, or whose socket is full, closes the connection, which the reader takes
+/// for a premature close and not for an end.
 #[derive(Debug)]
 pub struct WireSink {
     framed: Framed,
     state: Sending,
-    /// How much is still to be sent of the frame whose head was said.
+    /// How many bytes are still to be sent of the data frame whose head is queued or sent.
     body: usize,
     /// A write or the finish has failed.
     broken: bool,
 }
 
-/// What a reader says is short.
+/// The frames of a reader are short.
 const READ_BYTES: usize = 1024;
 
 impl WireSink {
-    /// Writes to `socket`, which nobody has written to or read from.
+    /// Writes to `socket`, which must not have been written to or read from.
     #[must_use]
     pub fn new(socket: Socket) -> Self {
         Self {
@@ -51,53 +51,53 @@ impl WireSink {
         }
     }
 
-    /// How many bytes the reader has room for.
+    /// The credit: how many bytes the writer may send now.
     #[must_use]
     pub const fn credit(&self) -> u32 {
         self.state.credit()
     }
 
-    /// Hears everything that the reader has said. Does not wait.
-    fn hear(&mut self) -> Result<(), Error> {
+    /// Handles the frames that the reader has sent. Does not block.
+    fn read_frames(&mut self) -> Result<(), Error> {
         loop {
             while let Some(frame) = self.framed.decode()? {
-                self.state.hear(frame, self.framed.begins())?;
+                self.state.on_frame(frame, self.framed.begins())?;
             }
             if self.state.is_finished() {
                 return Ok(());
             }
-            // A copy stays here: it is the reader's error, and nothing is to be added to it.
+            // A clone stays here, so that no stage adds its name to the error of the reader.
             if let Some(cause) = self.state.closed() {
                 return Err(cause.clone());
             }
-            match self.framed.fill() {
-                Came::Bytes => {}
-                Came::Nothing => return Ok(()),
-                Came::End(cause) => return Err(gone(cause)),
+            match self.framed.receive() {
+                Received::Bytes => {}
+                Received::Nothing => return Ok(()),
+                Received::End(cause) => return Err(gone(cause)),
             }
         }
     }
 
-    /// Waits until the reader says something, or there is room for what is unsent.
+    /// Waits until the reader sends a frame, or the kernel has room for what is unsent.
     fn wait(&mut self) -> Result<(), Error> {
         let unsent = self.body > 0 || self.framed.has_unsent();
         self.framed.wait(unsent)?;
-        self.hear()
+        self.read_frames()
     }
 
-    /// What is to be told when a send has failed: the reader may have said why before it went.
+    /// The error for a failed send: the cause that the reader has sent before it went away, if it has.
     fn lost(&mut self, error: io::Error) -> Error {
-        match self.hear() {
+        match self.read_frames() {
             Err(cause) if self.state.closed().is_some() => cause,
             _ => gone(Some(error)),
         }
     }
 
     fn try_write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        self.hear()?;
+        self.read_frames()?;
         loop {
             if self.body == 0 && !self.begin_frame(batch) {
-                // What has no bytes and weighs something is written by passing it over.
+                // A batch of empty chunks: there is nothing to send.
                 batch.advance(0);
                 return Ok(());
             }
@@ -109,7 +109,7 @@ impl WireSink {
                 Ok(sent) => {
                     batch.advance(sent);
                     self.body -= sent;
-                    // At the end of a frame, so that a failure that is told finds no half of one.
+                    // Only at the end of a frame, so that a `fail` can follow as a frame.
                     if sent > 0 && self.body == 0 {
                         return Ok(());
                     }
@@ -120,8 +120,8 @@ impl WireSink {
         }
     }
 
-    /// Begins a frame with as much of the batch as there is credit for. Says whether there is
-    /// anything in it.
+    /// Begins a data frame with as many bytes of the batch as there is credit for. Returns whether the
+    /// batch has any bytes.
     fn begin_frame(&mut self, batch: &Batch<Bytes>) -> bool {
         let mut wanted = 0;
         for chunk in batch.iter() {
@@ -132,67 +132,67 @@ impl WireSink {
         }
         let spent = self.state.spend(wanted);
         if spent > 0 {
-            self.framed.say(&Frame::Data(spent));
+            self.framed.queue(&Frame::Data(spent));
             self.body = spent as usize;
         }
         wanted > 0
     }
 
     fn try_finish(&mut self) -> Result<(), Error> {
-        match self.hear() {
+        match self.read_frames() {
             Err(error) if !error.is_enough() => return Err(error),
-            // It needs no more, so nothing has to arrive.
-            Err(_) => return self.framed.leave(false),
+            // The reader needs no more, so nothing has to arrive.
+            Err(_) => return self.framed.close(false),
             Ok(()) => {}
         }
         self.state.end();
-        self.framed.say(&Frame::End);
+        self.framed.queue(&Frame::End);
         while !self.state.is_finished() {
             if let Err(error) = self.framed.flush() {
                 return Err(self.lost(error));
             }
             match self.wait() {
                 Err(error) if error.is_enough() => break,
-                outcome => outcome?,
+                result => result?,
             }
         }
-        // It has read everything: what the socket says to the end is no matter any more.
-        let _ = self.framed.leave(false);
+        // The reader has read everything: an error of the close does not matter.
+        let _ = self.framed.close(false);
         Ok(())
     }
 }
 
-/// A connection whose reader is gone and has not said why.
+/// The error for a reader that is gone and has sent no cause.
 fn gone(cause: Option<io::Error>) -> Error {
-    let says = "the reader went away before the end of the stream";
+    let message = "the reader went away before the end of the stream";
     match cause {
-        Some(cause) => Error::caused(ErrorKind::Closed, says, cause.into()),
-        None => Error::new(ErrorKind::Closed, says),
+        Some(cause) => Error::caused(ErrorKind::Closed, message, cause.into()),
+        None => Error::new(ErrorKind::Closed, message),
     }
 }
 
 impl Sink<Bytes> for WireSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
-        let outcome = self.try_write(batch);
-        self.broken = outcome.is_err();
-        outcome
+        let written = self.try_write(batch);
+        self.broken = written.is_err();
+        written
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        let outcome = self.try_finish();
-        self.broken = outcome.is_err();
-        outcome
+        let finished = self.try_finish();
+        self.broken = finished.is_err();
+        finished
     }
 
     fn fail(&mut self, cause: &Error) {
         if !self.state.is_open() || self.body > 0 {
-            // The reader is gone or has all there is, or waits for the rest of a frame.
+            // The reader is gone, or has the end, or waits for the rest of a frame.
             return;
         }
-        self.framed.say(&Frame::Fail(cause.clone()));
-        // Behind the data, until the reader has it all; but one that does not keep to the rules, or
-        // takes nothing, is not waited for again.
-        let _ = self.framed.leave(!self.broken);
+        self.framed.queue(&Frame::Fail(cause.clone()));
+        // Waits until the reader has read it; but not if a write or the finish has failed before: then
+        // the reader breaks the rules, or takes no bytes.
+        let _ = self.framed.close(!self.broken);
     }
 
     fn interrupt(&self) -> Option<Interrupt> {

@@ -6,7 +6,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{DATA_BYTES_MAX, Frame, Role};
-use super::framed::{Came, Framed};
+use super::framed::{Framed, Received};
 use super::receiving::Receiving;
 use crate::cancel::Interrupt;
 use crate::channel::mark::{HighWaterMark, InBytes, READ_BYTES};
@@ -14,49 +14,47 @@ use crate::error::{Error, ErrorKind};
 use crate::net::socket::Socket;
 use crate::stage::source::Source;
 
-/// A socket as a source whose writer is a [`WireSink`](super::WireSink), in this process or in
+/// A socket as a [`Source`] whose writer is a [`WireSink`](super::WireSink), in this process or in
 /// another.
 ///
-/// Its mark is what may be on its way from the writer to here, wherever that is: in the writer's
-/// hands, in either kernel or in this process. What is handed to its stream is on its way no more,
-/// and counts against the mark of that.
+/// Its mark bounds the bytes in flight, wherever they are: sent by the writer, in either kernel, or
+/// received here and not read. Bytes that were read count against the mark of the stream that reads.
 ///
-/// A read waits for data, the end or a failure of the writer. The wait ends as well with the
-/// connection, with a cancel, or when nothing has come for the idle time of the socket. A
-/// connection that closes before the end is
-/// [`PrematureClose`](ErrorKind::PrematureClose).
+/// A read waits for data, for the end, or for a failure of the writer. The wait ends with an error when
+/// the connection closes, with a cancel, or after the idle timeout of the socket. A connection that closes
+/// before the end is a [`PrematureClose`](ErrorKind::PrematureClose).
 ///
-/// Its stream tells it when everything was read, and it tells the writer, whose `finish` waits for
-/// that; or why not, and that is the writer's error. In a pipeline it is the next stage that reads,
-/// and if that is the sink, everything was written and finished there. One that is
-/// [read](Source::read) by hand says so when it is dropped, after its end.
+/// When everything was read, the source sends that to the writer, whose `finish` waits for it; if reading
+/// has failed, it sends the cause, which becomes the error of the writer. In a pipeline, everything was
+/// read when the next stage has taken it; if that is the sink, when the sink has finished. A source that is
+/// [read](Source::read) by hand sends it when it is dropped, after its end.
 ///
-/// A reader that goes away says why without waiting for the writer to hear it. Where the network
-/// loses that, the writer learns only that its reader is gone.
+/// A reader that goes away sends the cause and does not wait until the writer has received it. If the
+/// network loses it, the writer finds only that the reader is gone.
 #[derive(Debug)]
 pub struct WireSource {
     framed: Framed,
     state: Receiving,
-    /// Data that came behind what was handed out last.
+    /// A piece of data behind the chunk that was returned last.
     next: Option<Bytes>,
-    /// What is wrong with what came behind it.
+    /// The error of a frame behind it.
     wrong: Option<Error>,
-    /// What kept the writer from being told something. The system tells of a reset once.
+    /// The error of a failed send. The kernel reports a reset once.
     lost: Option<io::Error>,
-    /// The writer was told how it has ended.
-    told: bool,
+    /// The last frame was sent.
+    closed: bool,
 }
 
-/// Pieces that are smaller are copied into one: a peer that sends single bytes shall not cost a
-/// chunk for each.
+/// Smaller pieces are copied into one chunk: a peer that sends single bytes must not cost a chunk for
+/// each.
 const PIECE_BYTES: usize = 4096;
 
-/// What stands around the data in one read of small frames.
+/// Room for the heads of frames in one receive.
 const HEAD_ROOM: usize = 64;
 
 impl WireSource {
-    /// Reads from `socket`, which nobody has written to or read from. The writer may send up to
-    /// `mark` ahead of what is taken here, and one frame if that is 0.
+    /// Reads from `socket`, which must not have been written to or read from. The writer may send up to
+    /// `mark` ahead of what is read here, or one frame if that is 0.
     #[must_use]
     pub fn new(socket: Socket, mark: HighWaterMark<InBytes>) -> Self {
         let high = mark.high_water_mark();
@@ -68,17 +66,17 @@ impl WireSource {
             next: None,
             wrong: None,
             lost: None,
-            told: false,
+            closed: false,
         }
     }
 
-    /// How many bytes have come.
+    /// How many bytes of data were received.
     #[must_use]
     pub const fn received(&self) -> u64 {
         self.state.received()
     }
 
-    /// Takes data out of what has come in: a large piece as it is, small ones as one.
+    /// Takes data out of what was received: a large piece as it is, small ones as one chunk.
     fn gather(&mut self) -> Option<Bytes> {
         let mut small = BytesMut::new();
         while let Some(piece) = self.next_piece() {
@@ -113,24 +111,24 @@ impl WireSource {
     fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
         let frame = self.framed.decode()?;
         if let Some(frame) = &frame {
-            self.state.hear(frame, self.framed.begins())?;
+            self.state.on_frame(frame, self.framed.begins())?;
         }
         Ok(frame)
     }
 
-    /// Tells the writer how it has ended.
-    fn tell(&mut self, frame: &Frame) {
-        if !self.told && self.state.failed().is_none() {
-            self.told = true;
-            self.framed.say(frame);
-            // Whoever does not hear it has gone away himself. It is so short that there is room
-            // for it, whatever the writer does not read.
-            let _ = self.framed.leave(false);
+    /// Sends the last frame: the writer learns how the reading has ended.
+    fn send_last(&mut self, frame: &Frame) {
+        if !self.closed && self.state.failed().is_none() {
+            self.closed = true;
+            self.framed.queue(frame);
+            // It is so short that the kernel has room for it, even if the writer reads nothing. If it
+            // cannot be sent, the writer is gone.
+            let _ = self.framed.close(false);
         }
     }
 }
 
-/// A connection whose writer is gone and has said neither that it has ended, nor why not.
+/// The error for a writer that is gone and has sent neither an end nor a failure.
 fn premature(cause: Option<io::Error>) -> Error {
     match cause {
         Some(cause) => Error::caused(
@@ -145,12 +143,12 @@ fn premature(cause: Option<io::Error>) -> Error {
 impl Source<Bytes> for WireSource {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            // That it is asked for more is how the stream says that there was room for the last: so
-            // credit for that is given here, and not when it is handed out.
+            // The next read shows that the stream had room for the last chunk, so credit for that chunk is
+            // granted here, and not when it is returned.
             if let Some(credit) = self.state.grant() {
-                self.framed.say(&Frame::Credit(credit));
+                self.framed.queue(&Frame::Credit(credit));
             }
-            // A writer that is gone may have said something before, which is still to be read.
+            // A writer that is gone may have sent frames before, which are still to be read.
             if let Err(error) = self.framed.flush() {
                 self.lost = Some(error);
             }
@@ -161,17 +159,17 @@ impl Source<Bytes> for WireSource {
             if let Some(error) = self.wrong.take() {
                 return Err(error);
             }
-            // A copy stays here: it is the writer's error, and nothing is to be added to it.
+            // A clone stays here, so that no stage adds its name to the error of the writer.
             if let Some(cause) = self.state.failed() {
                 return Err(cause.clone());
             }
             if self.state.is_ended() {
                 return Ok(None);
             }
-            match self.framed.fill() {
-                Came::Bytes => {}
-                Came::Nothing => self.framed.wait(self.framed.has_unsent())?,
-                Came::End(cause) => return Err(premature(cause.or_else(|| self.lost.take()))),
+            match self.framed.receive() {
+                Received::Bytes => {}
+                Received::Nothing => self.framed.wait(self.framed.has_unsent())?,
+                Received::End(cause) => return Err(premature(cause.or_else(|| self.lost.take()))),
             }
         }
     }
@@ -181,11 +179,11 @@ impl Source<Bytes> for WireSource {
     }
 
     fn finish(&mut self) {
-        self.tell(&Frame::Done);
+        self.send_last(&Frame::Done);
     }
 
     fn fail(&mut self, cause: &Error) {
-        self.tell(&Frame::Closed(cause.clone()));
+        self.send_last(&Frame::Closed(cause.clone()));
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
@@ -204,7 +202,7 @@ impl Source<Bytes> for WireSource {
 impl Drop for WireSource {
     fn drop(&mut self) {
         if self.state.is_ended() {
-            self.tell(&Frame::Done);
+            self.send_last(&Frame::Done);
         }
     }
 }

@@ -80,8 +80,8 @@ fn a_file_that_is_left_over_is_told_from_one_that_is_in_use() {
     let bold = listen.clone().replace_stale();
 
     let owner = UnixListener::bind(&path).unwrap();
-    says(&listen.open().unwrap_err(), IN_USE, "somebody listens");
-    says(&bold.open().unwrap_err(), IN_USE, "somebody listens");
+    says(&listen.open().unwrap_err(), IN_USE, "a socket listens");
+    says(&bold.open().unwrap_err(), IN_USE, "a socket listens");
     owner.set_nonblocking(true).unwrap();
     let nobody = owner.accept().unwrap_err();
     assert_eq!(
@@ -99,7 +99,7 @@ fn a_file_that_is_left_over_is_told_from_one_that_is_in_use() {
     assert!(!path.exists());
 
     std::fs::write(&path, b"mine").unwrap();
-    says(&bold.open().unwrap_err(), IN_USE, "no socket");
+    says(&bold.open().unwrap_err(), IN_USE, "not a socket");
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
 }
 

@@ -118,7 +118,7 @@ impl Other {
                 announced,
                 left,
             } => {
-                state.hear(frame, at)?;
+                state.on_frame(frame, at)?;
                 match frame {
                     Frame::Data(bytes) => {
                         *announced += u64::from(*bytes);
@@ -145,7 +145,7 @@ impl Other {
                 spent,
                 heard,
             } => {
-                state.hear(frame.clone(), at)?;
+                state.on_frame(frame.clone(), at)?;
                 if let Frame::Credit(bytes) = frame {
                     *granted += u64::from(*bytes);
                     *spent += u64::from(state.spend(*bytes as usize / 2));

@@ -125,7 +125,9 @@ fn credit_is_given_again_at_the_low_mark_and_not_for_each_chunk() {
     let mut grants = 0;
     for round in 0..100 {
         let frame = [Frame::Data(10), Frame::Body(Bytes::from_static(&[0; 10]))];
-        frame.iter().for_each(|frame| state.hear(frame, 0).unwrap());
+        frame
+            .iter()
+            .for_each(|frame| state.on_frame(frame, 0).unwrap());
         assert!(state.owed() >= 50 - 10, "round {round}: a writer starves");
         state.take(10);
         if let Some(credit) = state.grant() {
@@ -142,7 +144,7 @@ fn a_mark_of_nothing_has_room_for_one_frame_and_the_next_when_it_is_taken() {
     let mut state = Receiving::new(HighWaterMark::bytes(0));
     let frame = u32::try_from(DATA_BYTES_MAX).unwrap();
     assert_eq!(state.grant(), Some(frame));
-    state.hear(&Frame::Data(frame), 0).unwrap();
+    state.on_frame(&Frame::Data(frame), 0).unwrap();
     state.take(DATA_BYTES_MAX - 1);
     assert_eq!(state.grant(), None);
     state.take(DATA_BYTES_MAX); // and no more than has come
@@ -153,7 +155,7 @@ fn a_mark_of_nothing_has_room_for_one_frame_and_the_next_when_it_is_taken() {
 fn an_oversized_chunk_is_cut_by_credit_and_by_the_frame() {
     let mut state = Sending::new();
     assert_eq!(state.spend(1_000), 0);
-    state.hear(Frame::Credit(100_000), 0).unwrap();
+    state.on_frame(Frame::Credit(100_000), 0).unwrap();
     assert_eq!(state.spend(1_000_000), 65_536);
     assert_eq!(state.spend(1_000_000), 100_000 - 65_536);
     assert_eq!((state.spend(1), state.credit()), (0, 0));

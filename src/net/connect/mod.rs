@@ -1,4 +1,4 @@
-//! Connects to the first address of a host that answers.
+//! Connecting to the first address of a host that accepts.
 
 mod race;
 
@@ -19,11 +19,11 @@ use crate::os::wait::CancellableWait;
 
 use race::Race;
 
-/// A connection that is about to be made.
+/// Builder for a connection: Node's `net.connect`.
 ///
-/// A host may have several addresses. They are tried as RFC 8305 has it, "happy eyeballs": the
-/// families take turns, the next address is tried when the last one has failed or has not answered
-/// for [a while](Self::attempt_delay), and the first that answers is taken.
+/// A host may have several addresses. They are tried as RFC 8305, "Happy Eyeballs", recommends: IPv6
+/// and IPv4 take turns, the next address is tried when the last one has failed or has not accepted
+/// within the [attempt delay](Self::attempt_delay), and the first that accepts is used.
 ///
 /// # Examples
 ///
@@ -59,15 +59,15 @@ pub struct Connect {
     token: Option<CancelToken>,
 }
 
-/// How long an address may keep the next one waiting: what RFC 8305 recommends.
+/// How long the next address waits for the last one: what RFC 8305, section 8, recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// How soon, and how often in the end, a Unix socket is asked again that had too many waiting.
+/// How soon a Unix socket whose backlog is full is tried again. The time doubles up to the second value.
 const FULL_TICK_MIN: Duration = Duration::from_millis(1);
 const FULL_TICK_MAX: Duration = Duration::from_millis(20);
 
 impl Connect {
-    /// Prepares to connect to `address`.
+    /// Prepares to connect to `address`. [`open`](Self::open) connects.
     pub const fn to(address: Address) -> Self {
         Self {
             address,
@@ -81,76 +81,89 @@ impl Connect {
         }
     }
 
-    /// Gives up after so long, be it in looking up the host or in trying its addresses. Without, it
-    /// tries for as long as the system does.
+    /// Limits the whole connect, from resolving the host to the last address. By default the limits of
+    /// the operating system hold.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.within = Some(timeout);
         self
     }
 
-    /// Gives up one address after so long, and goes on with the next.
+    /// Limits the attempt at one address. The next address is tried then.
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_within = Some(timeout);
         self
     }
 
-    /// Tries the next address when none has answered for so long, in place of 250 ms. The ones
-    /// before are not given up for that.
+    /// Sets how long the next address waits for the last one. The default is 250 ms. Attempts that were
+    /// started before go on.
+    #[doc(alias = "autoSelectFamilyAttemptTimeout")]
     pub const fn attempt_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Tries these addresses, and does not look up the host: for names that are looked up by other
-    /// means than those of the system.
+    /// Tries these addresses and does not resolve the host: for a resolver other than that of the
+    /// operating system.
+    #[doc(alias = "lookup")]
     pub fn known_addrs(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.known = addrs.into_iter().collect();
         self
     }
 
-    /// Connects from this address; port 0 takes one that is free. Addresses of the host that are of
-    /// another family are not tried.
+    /// Binds the socket to this local address; port 0 takes a free one. Addresses of the host that are
+    /// of another family are not tried.
     #[doc(alias = "localAddress")]
     pub const fn local_addr(mut self, addr: SocketAddr) -> Self {
         self.local = Some(addr);
         self
     }
 
-    /// Tells the socket these options, in place of those before.
+    /// Sets the options of the socket, in place of those before.
     pub fn options(mut self, options: &SocketOptions) -> Self {
         self.options = options.clone();
         self
     }
 
-    /// Fails a read or a write when no byte has moved for so long. Without, it waits for ever.
+    /// Sets [`SocketOptions::idle_timeout`]: a read or a write fails when no byte has moved for this
+    /// time. By default it waits for ever.
+    #[doc(alias = "setTimeout")]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options = self.options.idle_timeout(timeout);
         self
     }
 
-    /// Lets small segments wait for the answer to the last one (Nagle's algorithm). They do not
-    /// by default: what is written has been merged already.
+    /// Turns Nagle's algorithm on: a small segment waits until the last one is acknowledged. See
+    /// [`SocketOptions::no_delay`].
     pub fn delay(mut self) -> Self {
         self.options = self.options.no_delay(false);
         self
     }
 
-    /// Ends the connecting when `token` is used.
+    /// Ends a blocked [`open`](Self::open) when `token` is used.
+    #[doc(alias = "AbortSignal")]
     pub fn cancel_with(mut self, token: &CancelToken) -> Self {
         self.token = Some(token.clone());
         self
     }
 
-    /// Connects, to the first address of the host that answers.
+    /// Connects to the first address of the host that accepts.
     ///
-    /// The wait ends with an answer, with a timeout, or with a cancel; so does that for the name of
-    /// the host to be looked up. No call can break off a lookup: one that is not waited for any
-    /// more is left to end by itself, on a thread of its own.
+    /// The wait ends when an address accepts or all have failed, with the timeout, or with a cancel.
+    /// That includes the time to resolve the host. Nothing can end a call of the resolver itself: if
+    /// the wait ends first, the call goes on, on a detached thread of its own.
     ///
     /// # Errors
     ///
-    /// That of the address that failed first. With several, the message has each of them and its
-    /// reason, and the others are attached to it.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io), such as `ConnectionRefused`: that of the address that
+    ///   failed first. With several addresses the message has each and its reason, and
+    ///   [`others`](Error::others) has the other errors.
+    /// - [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) after the timeout,
+    ///   [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) after a cancel.
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if an option or the local address
+    ///   does not suit the address.
+    ///
+    /// The error names the address.
+    #[doc(alias = "connect")]
     pub fn open(&self) -> Result<Socket, Error> {
         let waiter = CancellableWait::new(self.token.as_ref());
         self.try_open(&waiter)
@@ -173,7 +186,7 @@ impl Connect {
         Ok(Socket::new(socket, name, self.options.limits()))
     }
 
-    /// A Unix socket lets in at once, or has too many waiting. Nothing tells when it has not.
+    /// A Unix socket accepts at once, or its backlog is full. No descriptor reports when it is not.
     fn open_unix(
         &self,
         addr: &SockAddr,
@@ -197,15 +210,15 @@ impl Connect {
                         .rest(left.map_or(tick, |left| left.min(tick)))?;
                     tick = FULL_TICK_MAX.min(tick * 2);
                 }
-                outcome => {
-                    outcome?;
+                result => {
+                    result?;
                     return Ok(socket);
                 }
             }
         }
     }
 
-    /// The addresses that can be reached from the local one.
+    /// The addresses of the family of the local one.
     fn suitable(&self, mut found: Vec<Resolved>) -> Result<Vec<Resolved>, Error> {
         if let Some(local) = self.local {
             found.retain(|(domain, _)| *domain == Domain::for_address(local));
@@ -216,11 +229,11 @@ impl Connect {
         Ok(found)
     }
 
-    /// Makes the socket of one attempt.
+    /// The socket of one attempt.
     fn socket(&self, domain: Domain) -> Result<socket2::Socket, Error> {
         let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
-        // Before it is connected: the window of the connection depends on it.
+        // Before the connect: the receive buffer decides the window of the connection.
         self.options.apply(&socket, domain)?;
         if let Some(local) = self.local {
             let bound = socket.bind(&local.into()).map_err(Error::from);
@@ -230,7 +243,7 @@ impl Connect {
     }
 }
 
-/// Says whether a Unix socket has more waiting to be let in than it keeps.
+/// Whether the backlog of a Unix socket is full.
 fn is_full(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::AGAIN)
 }

@@ -33,8 +33,8 @@ struct ConnectAttempt {
 }
 
 impl ConnectAttempt {
-    /// Closes a connection that may have been let in by now. A plain close would look to the peer
-    /// like an empty stream.
+    /// Closes a connection that may have been accepted by now, with a reset: to the peer a plain close
+    /// would look like an empty stream.
     fn lose(self) {
         // It fails on a socket that is not connected at all.
         let _ = self.socket.set_linger(Some(Duration::ZERO));
@@ -65,7 +65,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Goes on until one has won, all have failed, or the time is up.
+    /// Runs until one attempt has won, all have failed, the deadline, or a cancel.
     pub(super) fn run(&mut self) -> Result<Socket, Error> {
         loop {
             let next = self.next.is_some_and(|next| next <= Instant::now());
@@ -94,7 +94,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Begins an attempt. One to an address of this machine may be through at once.
+    /// Begins an attempt. A connect to this machine may succeed at once.
     fn start(&mut self, domain: Domain, addr: SockAddr) -> Option<Socket> {
         let now = Instant::now();
         let socket = match self.connect.socket(domain) {
@@ -123,7 +123,7 @@ impl<'a> Race<'a> {
         None
     }
 
-    /// Waits for something to happen to the attempts, and gives the one that has won.
+    /// Waits until an attempt succeeds or fails, and returns one that has succeeded.
     fn wait(&mut self) -> Result<Option<Socket>, Error> {
         let next = self.next.filter(|_| !self.waiting.is_empty());
         let deadlines = self.running.iter().filter_map(|attempt| attempt.deadline);
@@ -131,7 +131,7 @@ impl<'a> Race<'a> {
         let fds: Vec<BorrowedFd<'_>> = self.running.iter().map(|it| it.socket.as_fd()).collect();
         let ready = self.waiter.waker.wait_any(&fds, until)?;
         let mut won: Option<ConnectAttempt> = None;
-        // From behind: of two that are through it is the one that began first.
+        // Backwards, so that the indices stay valid and the earliest of several winners is kept.
         for index in ready.into_iter().rev() {
             let attempt = self.running.remove(index);
             match attempt.socket.take_error() {
@@ -146,13 +146,13 @@ impl<'a> Race<'a> {
         Ok(won.map(|won| won.socket))
     }
 
-    /// Notes why an address is not to be had. The next need not wait any longer.
+    /// Notes the error of an address. The next address is tried at once.
     fn fail(&mut self, addr: SockAddr, error: Error) {
         self.failed.push((addr, error));
         self.next = Some(Instant::now());
     }
 
-    /// Ends the attempts whose time is up.
+    /// Ends the attempts that are late.
     fn give_up(&mut self, is_late: impl Fn(&ConnectAttempt) -> bool) {
         let (late, running) = self.running.drain(..).partition(is_late);
         self.running = running;
@@ -163,7 +163,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// The first cause, which says of each address why it is not to be had.
+    /// The first error. Its message has every address with its reason.
     fn lost(&mut self, late: Option<Error>) -> Error {
         let failed = std::mem::take(&mut self.failed);
         let reasons: Vec<String> = failed.iter().map(reason).collect();
@@ -187,7 +187,7 @@ impl<'a> Race<'a> {
     }
 }
 
-/// An address that failed, and why.
+/// An address that failed, with its reason.
 fn reason((addr, error): &(SockAddr, Error)) -> String {
     let addr = named(addr);
     match error.io_error() {
@@ -209,7 +209,7 @@ fn is_in_progress(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::INPROGRESS)
 }
 
-/// Lets the families take turns, beginning with that of the first.
+/// Orders the addresses so that the families take turns, as RFC 8305, section 4, recommends.
 fn alternate(found: Vec<Resolved>) -> VecDeque<Resolved> {
     let Some((family, _)) = found.first() else {
         return VecDeque::new();

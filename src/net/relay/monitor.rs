@@ -1,9 +1,9 @@
-//! What a relay has moved so far, seen from any thread.
+//! Counting what a relay has moved, from any thread.
 
 use crate::net::socket::Socket;
 use crate::os::byte_counts::SocketMonitor;
 
-/// What a relay has moved so far.
+/// How many bytes a relay has moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelayCounts {
@@ -14,29 +14,29 @@ pub struct RelayCounts {
 }
 
 impl RelayCounts {
-    /// How many bytes were confirmed, both ways together.
+    /// How many bytes were confirmed, in both directions together.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.a_to_b.confirmed + self.b_to_a.confirmed
     }
 }
 
-/// What one direction of a relay has moved so far.
+/// How many bytes one direction of a relay has moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectionCounts {
     /// How many bytes were read.
     pub read: u64,
-    /// How many of them the other side has confirmed: its system has taken them.
+    /// How many of them were confirmed: the kernel has taken them for the other side.
     pub confirmed: u64,
 }
 
-/// Tells, from any thread, what a [`Relay`](super::Relay) is doing, and afterwards what it has
-/// done. A clone tells of the same relay.
+/// Counts the bytes of a [`Relay`](super::Relay), from any thread, while it runs and afterwards. A clone
+/// counts the same relay.
 #[derive(Clone, Debug)]
 pub struct RelayMonitor {
     sides: [SocketMonitor; 2],
-    /// What the sockets had moved before.
+    /// What the sockets had moved before the relay.
     before: RelayCounts,
 }
 
@@ -50,13 +50,14 @@ impl RelayMonitor {
         monitor
     }
 
-    /// What it has moved so far. Each count is exact; they are not all of the same moment, but what
-    /// was read is never less than what was confirmed.
+    /// The counts so far. Each is exact. They are not all taken at the same moment, but `read` is never
+    /// less than `confirmed`.
     #[must_use]
     pub fn snapshot(&self) -> RelayCounts {
         let [a, b] = &self.sides;
-        let way = |from: &SocketMonitor, to: &SocketMonitor, before: DirectionCounts| {
-            // In this order, for it is read before it is written.
+        let direction = |from: &SocketMonitor, to: &SocketMonitor, before: DirectionCounts| {
+            // The writes are looked at first: a byte is read before it is written, so `read` is never
+            // less than `confirmed`.
             let confirmed = to.bytes_written() - before.confirmed;
             DirectionCounts {
                 read: from.bytes_read() - before.read,
@@ -64,8 +65,8 @@ impl RelayMonitor {
             }
         };
         RelayCounts {
-            a_to_b: way(a, b, self.before.a_to_b),
-            b_to_a: way(b, a, self.before.b_to_a),
+            a_to_b: direction(a, b, self.before.a_to_b),
+            b_to_a: direction(b, a, self.before.b_to_a),
         }
     }
 }

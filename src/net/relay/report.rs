@@ -1,4 +1,4 @@
-//! What a relay has moved, and how each direction has ended.
+//! The report of a relay: what each direction has moved, and how it has ended.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::pipeline::report::{Amount, Seconds};
 
-/// What a relay has done. Its [`Display`](fmt::Display) is a line for each direction, for people.
+/// The report of a relay. Its [`Display`](fmt::Display) is a line for each direction, for people.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Relayed {
@@ -16,22 +16,22 @@ pub struct Relayed {
     pub a_to_b: Direction,
     /// From the second socket to the first.
     pub b_to_a: Direction,
-    /// For how long it ran.
+    /// How long the relay ran.
     pub elapsed: Duration,
 }
 
-/// What one direction of a relay has done.
+/// The report of one direction of a relay.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Direction {
-    /// The socket that was read.
+    /// The name of the socket that was read.
     pub from: String,
-    /// The socket that was written to.
+    /// The name of the socket that was written to.
     pub to: String,
     /// How many bytes were read.
     pub read: u64,
-    /// How many of them the other side has confirmed: its system has taken them. After a failure
-    /// the peer need not have got all of those, as with every socket.
+    /// How many of them were confirmed: the kernel has taken them for the other side. After a failure
+    /// the peer may not have received all of these, as with every socket.
     pub confirmed: u64,
     /// How it ended.
     pub ended: DirectionEnd,
@@ -41,27 +41,28 @@ pub struct Direction {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DirectionEnd {
-    /// Everything up to the end went out, and the end was passed on.
+    /// Everything up to the end was written, and the end was passed on.
     End,
-    /// A token's `stop` closed the tap. What had been read went out, and the end was passed on.
+    /// The token was stopped. What had been read was written, and the end was passed on.
     Stopped,
-    /// The side that was read failed, as with a reset. What had been read went out, unless that
-    /// could not be waited for; then the other side was reset.
+    /// The side that was read failed, such as by a reset. What had been read was written, if the other
+    /// side took it in time, and then the other side was reset.
     ReadFailed(Error),
     /// The side that was written to took no more.
     WriteFailed(Error),
-    /// It went well, and was broken off with the rest.
+    /// It had not failed, and was ended with the rest.
     BrokenOff,
 }
 
 impl Relayed {
-    /// How many bytes were confirmed, both ways together.
+    /// How many bytes were confirmed, in both directions together.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.a_to_b.confirmed + self.b_to_a.confirmed
     }
 
-    /// Says whether a token's `stop` has ended it before the end of both sides.
+    /// Whether [`CancelToken::stop`](crate::CancelToken::stop) has ended the relay before the end of both
+    /// sides.
     #[must_use]
     pub const fn was_stopped(&self) -> bool {
         matches!(self.a_to_b.ended, DirectionEnd::Stopped)
@@ -107,18 +108,18 @@ impl fmt::Display for DirectionEnd {
     }
 }
 
-/// Why a relay failed, how far it had come, and what it still held.
+/// Why a relay failed, its report, and the bytes that it still held.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RelayFailure {
     /// The first cause.
     pub error: Error,
-    /// What was done by then. In each direction, what was read is what was confirmed and what is
+    /// The report up to the failure. In each direction, what was read is what was confirmed plus what is
     /// undelivered.
     pub report: Relayed,
-    /// What was read from the first socket and not taken by the second, to the byte.
+    /// The bytes that were read from the first socket and not taken by the second.
     pub undelivered_to_b: Bytes,
-    /// What was read from the second socket and not taken by the first, to the byte.
+    /// The bytes that were read from the second socket and not taken by the first.
     pub undelivered_to_a: Bytes,
 }
 

@@ -8,28 +8,30 @@ use rustix::io::Errno;
 
 use super::Relay;
 use super::report::{Direction, DirectionEnd, RelayFailure, Relayed};
-use super::wait::{Interest, Order, Orders, Readiness, WakeReason, wait};
+use super::wait::{Interest, Readiness, WakeReason, wait};
 use crate::channel::mark::BYTE;
 use crate::error::Error;
 use crate::net::socket::Socket;
+use crate::os::wait::{CancelRequest, CancellableWait};
 use crate::pipeline::report::Teller;
 use crate::stage::rate::RateLimit;
 use crate::state::{EndKind, RelayState};
 use crate::threads::worker::guard;
 
-/// After how long a direction in which nothing moves lets go of its memory.
+/// How long a direction keeps its memory while nothing moves.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// A relay that runs. Direction `i` goes from side `i` to the other one.
 pub(super) struct RelayRun {
     sides: [RelaySide; 2],
-    ways: [Way; 2],
-    orders: Option<Orders>,
+    directions: [RelayDirection; 2],
+    /// None without a token, so that its descriptor is not made.
+    cancel: Option<CancellableWait>,
     idle: Option<Duration>,
     idle_at: Option<Instant>,
     deadline: Option<Instant>,
     began: Instant,
-    /// Whether a byte was moved since the last wait.
+    /// A byte was moved since the last wait.
     moved: bool,
     progress: Teller,
     /// The first cause.
@@ -38,17 +40,17 @@ pub(super) struct RelayRun {
 
 struct RelaySide {
     socket: Socket,
-    /// Whether it has told that it hung up.
-    told: bool,
-    /// Whether its connection has failed, so that an end that is read is none.
+    /// A poll has reported that it hung up, and that was handled.
+    hung_up: bool,
+    /// Its connection has failed, so that an end that is read there is a failure too.
     lost: bool,
 }
 
-struct Way {
+struct RelayDirection {
     state: RelayState,
-    /// How fast it may be read, if there is a limit.
+    /// The limit on what is read, if there is one.
     limit: Option<RateLimit>,
-    /// How it ends, as soon as that is known.
+    /// How it ends, once that is decided.
     end: Option<DirectionEnd>,
 }
 
@@ -70,16 +72,19 @@ impl RelayRun {
                 socket.send_at_once();
                 RelaySide {
                     socket,
-                    told: false,
+                    hung_up: false,
                     lost: false,
                 }
             }),
-            ways: [0, 1].map(|_| Way {
+            directions: [0, 1].map(|_| RelayDirection {
                 state: RelayState::new(marks),
                 limit: per_second.map(|rate| RateLimit::new(rate, began)),
                 end: None,
             }),
-            orders: relay.token.map(Orders::new),
+            cancel: relay
+                .token
+                .as_ref()
+                .map(|token| CancellableWait::new(Some(token))),
             idle,
             // A time that cannot be represented is no limit.
             idle_at: idle.and_then(|idle| began.checked_add(idle)),
@@ -97,32 +102,36 @@ impl RelayRun {
 
     #[expect(clippy::result_large_err)]
     pub(super) fn run(mut self) -> Result<Relayed, RelayFailure> {
-        while !self.ways.iter().all(|way| way.state.is_over()) {
-            if let Err(error) = self.turn() {
+        while !self
+            .directions
+            .iter()
+            .all(|direction| direction.state.is_over())
+        {
+            if let Err(error) = self.step() {
                 self.break_off(error);
             }
         }
-        let told = guard(|| {
+        let reported = guard(|| {
             self.progress.end();
             Ok(())
         });
-        if let Err(error) = told {
+        if let Err(error) = reported {
             self.note(&error);
         }
         self.finish()
     }
 
-    /// Waits for something, and does it.
-    fn turn(&mut self) -> Result<(), Error> {
+    /// Waits for one event, and handles it.
+    fn step(&mut self) -> Result<(), Error> {
         match self.wait()? {
             WakeReason::Late => self.late(),
-            WakeReason::Token => self.obey(),
+            WakeReason::Token => self.cancelled(),
             WakeReason::Ready(ready) => {
                 for (side, ready) in ready.into_iter().enumerate() {
-                    self.look_after(side, ready);
+                    self.check_side(side, ready);
                 }
-                for way in 0..2 {
-                    self.advance(way, ready[way].read, ready[1 - way].write)?;
+                for direction in 0..2 {
+                    self.advance(direction, ready[direction].read, ready[1 - direction].write)?;
                 }
                 Ok(())
             }
@@ -131,28 +140,32 @@ impl RelayRun {
 
     fn interest(&self, side: usize) -> Interest {
         Interest {
-            read: self.ways[side].may_read(),
-            write: self.ways[1 - side].state.wants_write(),
+            read: self.directions[side].may_read(),
+            write: self.directions[1 - side].state.wants_write(),
         }
     }
 
     fn wait(&mut self) -> Result<WakeReason, Error> {
         let limit = self.limit()?;
-        let can_rest = self.ways.iter().any(Way::can_rest);
+        let can_rest = self.directions.iter().any(RelayDirection::can_rest);
         let quiet = can_rest.then_some(QUIET);
-        let held = self.ways.iter().filter_map(Way::held).min();
+        let held = self
+            .directions
+            .iter()
+            .filter_map(RelayDirection::held)
+            .min();
         let within = [limit, quiet, held].into_iter().flatten().min();
         let [a, b] = &self.sides;
         wait(
             [&a.socket, &b.socket],
             [self.interest(0), self.interest(1)],
-            [a.told, b.told],
-            self.orders.as_ref(),
+            [a.hung_up, b.hung_up],
+            self.cancel.as_ref(),
             within,
         )
     }
 
-    /// For how long it may wait. The clock is read only if there is a limit.
+    /// How long it may wait. The clock is read only if there is a limit.
     fn limit(&mut self) -> Result<Option<Duration>, Error> {
         if self.deadline.is_none() && self.idle.is_none() {
             return Ok(None);
@@ -164,7 +177,7 @@ impl RelayRun {
         }
         let waited_for = match (self.deadline, self.idle_at) {
             (Some(at), _) if at <= now => "the end of both sides",
-            (_, Some(at)) if at <= now => "a byte to move either way",
+            (_, Some(at)) if at <= now => "a byte to move either direction",
             (deadline, idle) => {
                 let next = deadline.into_iter().chain(idle).min();
                 return Ok(next.map(|at| at.saturating_duration_since(now)));
@@ -179,21 +192,26 @@ impl RelayRun {
         error.during("relay between", &pair)
     }
 
-    /// Nothing has moved for a while, or the time has come to read again.
+    /// Nothing has moved for a while, or a rate limit allows the next read.
     fn late(&mut self) -> Result<(), Error> {
-        for way in self.ways.iter_mut().filter(|way| way.can_rest()) {
-            way.state.rest();
+        for direction in self
+            .directions
+            .iter_mut()
+            .filter(|direction| direction.can_rest())
+        {
+            direction.state.rest();
         }
         self.limit().map(drop)
     }
 
-    fn obey(&mut self) -> Result<(), Error> {
-        match self.orders.as_ref().map(Orders::hear) {
-            Some(Order::Abort(cause)) => Err(cause),
-            Some(Order::Stop) => {
-                for way in 0..2 {
-                    self.end(way, EndKind::End, DirectionEnd::Stopped);
-                    self.pass_on(way);
+    fn cancelled(&mut self) -> Result<(), Error> {
+        let cancel = self.cancel.as_ref();
+        match cancel.and_then(CancellableWait::take_request) {
+            Some(CancelRequest::Abort(cause)) => Err(cause),
+            Some(CancelRequest::Stop) => {
+                for direction in 0..2 {
+                    self.end(direction, EndKind::End, DirectionEnd::Stopped);
+                    self.pass_on(direction);
                 }
                 Ok(())
             }
@@ -201,12 +219,12 @@ impl RelayRun {
         }
     }
 
-    /// A side on which nothing is waited for may have failed all the same.
-    fn look_after(&mut self, side: usize, ready: Readiness) {
+    /// Handles the failure of a side of which nothing is wanted.
+    fn check_side(&mut self, side: usize, ready: Readiness) {
         if !ready.hung || !self.interest(side).is_none() {
             return;
         }
-        self.sides[side].told = true;
+        self.sides[side].hung_up = true;
         if let Some(error) = self.sides[side].socket.take_error() {
             self.sides[side].lost = true;
             self.write_failed(1 - side, error);
@@ -214,41 +232,41 @@ impl RelayRun {
     }
 
     /// Moves one direction as far as it goes without a wait.
-    fn advance(&mut self, way: usize, readable: bool, writable: bool) -> Result<(), Error> {
-        // The system had no room for what is held, unless it says so: that need not be tried.
-        let try_write = writable || self.ways[way].state.is_empty();
-        if readable && self.ways[way].may_read() {
-            self.read(way);
+    fn advance(&mut self, direction: usize, readable: bool, writable: bool) -> Result<(), Error> {
+        // What is held was refused by the kernel, so it is tried again only when that has room.
+        let try_write = writable || self.directions[direction].state.is_empty();
+        if readable && self.directions[direction].may_read() {
+            self.read(direction);
         }
-        if try_write && self.ways[way].state.wants_write() {
-            self.write(way)?;
+        if try_write && self.directions[direction].state.wants_write() {
+            self.write(direction)?;
         }
-        self.pass_on(way);
+        self.pass_on(direction);
         Ok(())
     }
 
-    fn read(&mut self, way: usize) {
-        let side = &self.sides[way];
-        match side.socket.try_recv(self.ways[way].room()) {
+    fn read(&mut self, direction: usize) {
+        let side = &self.sides[direction];
+        match side.socket.try_recv(self.directions[direction].room()) {
             Ok(0) if side.lost => {
-                self.read_failed(way, Errno::CONNRESET.into());
+                self.read_failed(direction, Errno::CONNRESET.into());
             }
-            Ok(0) => self.end(way, EndKind::End, DirectionEnd::End),
+            Ok(0) => self.end(direction, EndKind::End, DirectionEnd::End),
             Ok(bytes) => {
-                self.ways[way].received(bytes);
+                self.directions[direction].received(bytes);
                 self.moved = true;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => self.read_failed(way, error),
+            Err(error) => self.read_failed(direction, error),
         }
     }
 
-    fn write(&mut self, way: usize) -> Result<(), Error> {
-        let held = self.ways[way].state.held().map(IoSlice::new);
+    fn write(&mut self, direction: usize) -> Result<(), Error> {
+        let held = self.directions[direction].state.held().map(IoSlice::new);
         let pieces = if held[1].is_empty() { 1 } else { 2 };
-        match self.sides[1 - way].socket.try_send(&held[..pieces]) {
+        match self.sides[1 - direction].socket.try_send(&held[..pieces]) {
             Ok(bytes) => {
-                self.ways[way].state.sent(bytes);
+                self.directions[direction].state.sent(bytes);
                 self.moved |= bytes > 0;
                 guard(|| {
                     self.progress.tell(bytes);
@@ -257,79 +275,79 @@ impl RelayRun {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => {
-                // A broken pipe is a peer that has closed in peace: what it said before is whole.
-                self.sides[1 - way].lost |= error.kind() != io::ErrorKind::BrokenPipe;
-                self.write_failed(way, error);
+                // A broken pipe is a peer that has closed without a failure: what it sent is whole.
+                self.sides[1 - direction].lost |= error.kind() != io::ErrorKind::BrokenPipe;
+                self.write_failed(direction, error);
                 Ok(())
             }
         }
     }
 
     /// Passes on the end of a direction, once everything before it went out.
-    fn pass_on(&mut self, way: usize) {
-        let passed = match self.ways[way].state.due() {
+    fn pass_on(&mut self, direction: usize) {
+        let passed = match self.directions[direction].state.due() {
             None => return,
-            // Closing the side does it, which cannot be far: its other direction is over.
+            // Closing the side resets it, and its other direction is over, so that is soon.
             Some(EndKind::Reset) => Ok(()),
-            Some(EndKind::End) => self.sides[1 - way].socket.end(),
+            Some(EndKind::End) => self.sides[1 - direction].socket.end(),
         };
         match passed {
-            Ok(()) => self.ways[way].state.finish(),
+            Ok(()) => self.directions[direction].state.finish(),
             Err(error) => {
-                self.sides[1 - way].lost = true;
-                self.write_failed(way, error);
+                self.sides[1 - direction].lost = true;
+                self.write_failed(direction, error);
             }
         }
     }
 
-    /// Nothing more is read. How it ended first stays.
-    fn end(&mut self, way: usize, tail: EndKind, end: DirectionEnd) {
-        if self.ways[way].state.is_open() {
-            self.ways[way].state.end(tail);
-            self.ways[way].end = Some(end);
+    /// Reads no more. The first end stays.
+    fn end(&mut self, direction: usize, kind: EndKind, end: DirectionEnd) {
+        if self.directions[direction].state.is_open() {
+            self.directions[direction].state.end(kind);
+            self.directions[direction].end = Some(end);
         }
     }
 
-    /// The side that is read is gone, and so is the way back to it.
-    fn read_failed(&mut self, way: usize, error: io::Error) {
-        let from = &self.sides[way];
+    /// The side that is read has failed, and with it the direction that writes to it.
+    fn read_failed(&mut self, direction: usize, error: io::Error) {
+        let from = &self.sides[direction];
         let error = Error::from(error).during("read from", from.socket.name());
-        let error = error.at(self.ways[way].state.read());
+        let error = error.at(self.directions[direction].state.read());
         self.note(&error);
-        self.sides[way].lost = true;
-        self.end(way, EndKind::Reset, DirectionEnd::ReadFailed(error));
-        self.give_up(1 - way, DirectionEnd::BrokenOff);
+        self.sides[direction].lost = true;
+        self.end(direction, EndKind::Reset, DirectionEnd::ReadFailed(error));
+        self.give_up(1 - direction, DirectionEnd::BrokenOff);
     }
 
-    /// The side that is written to takes no more. What it says is still passed on.
-    fn write_failed(&mut self, way: usize, error: io::Error) {
-        if self.ways[way].state.is_over() {
+    /// The side that is written to takes no more. What is read from it is still passed on.
+    fn write_failed(&mut self, direction: usize, error: io::Error) {
+        if self.directions[direction].state.is_over() {
             return;
         }
-        let to = &self.sides[1 - way];
+        let to = &self.sides[1 - direction];
         let error = Error::from(error).during("write to", to.socket.name());
-        let error = error.at(self.ways[way].state.confirmed());
+        let error = error.at(self.directions[direction].state.confirmed());
         self.note(&error);
-        self.give_up(way, DirectionEnd::WriteFailed(error));
+        self.give_up(direction, DirectionEnd::WriteFailed(error));
     }
 
-    /// Ends everything now.
+    /// Ends both directions now.
     fn break_off(&mut self, error: Error) {
         self.note(&error);
-        for way in 0..2 {
-            self.give_up(way, DirectionEnd::BrokenOff);
+        for direction in 0..2 {
+            self.give_up(direction, DirectionEnd::BrokenOff);
         }
     }
 
-    fn give_up(&mut self, way: usize, end: DirectionEnd) {
-        let way = &mut self.ways[way];
-        if way.state.is_over() {
+    fn give_up(&mut self, direction: usize, end: DirectionEnd) {
+        let direction = &mut self.directions[direction];
+        if direction.state.is_over() {
             return;
         }
-        way.state.break_off();
-        // Why nothing more could be read is what matters, if it was that.
-        if !matches!(way.end, Some(DirectionEnd::ReadFailed(_))) {
-            way.end = Some(end);
+        direction.state.break_off();
+        // A failed read is the cause, and what follows from it is not.
+        if !matches!(direction.end, Some(DirectionEnd::ReadFailed(_))) {
+            direction.end = Some(end);
         }
     }
 
@@ -340,33 +358,35 @@ impl RelayRun {
         }
     }
 
-    /// Closes both sides, and says what came of it.
+    /// Closes both sides, and returns the report or the failure.
     #[expect(clippy::result_large_err)]
     fn finish(self) -> Result<Relayed, RelayFailure> {
-        let leg = |way: usize| {
-            let Way { state, end, .. } = &self.ways[way];
+        let report_of = |direction: usize| {
+            let RelayDirection { state, end, .. } = &self.directions[direction];
             Direction {
-                from: self.sides[way].socket.name().to_owned(),
-                to: self.sides[1 - way].socket.name().to_owned(),
+                from: self.sides[direction].socket.name().to_owned(),
+                to: self.sides[1 - direction].socket.name().to_owned(),
                 read: state.read(),
                 confirmed: state.confirmed(),
                 ended: end.clone().unwrap_or(DirectionEnd::BrokenOff),
             }
         };
         let report = Relayed {
-            a_to_b: leg(0),
-            b_to_a: leg(1),
+            a_to_b: report_of(0),
+            b_to_a: report_of(1),
             elapsed: self.began.elapsed(),
         };
         for side in 0..2 {
-            if !self.ways[1 - side].state.has_ended() {
+            if !self.directions[1 - side].state.has_ended() {
                 self.sides[side].socket.reset_on_close();
             }
         }
         let Some(error) = self.error else {
             return Ok(report);
         };
-        let [to_b, to_a] = self.ways.map(|way| way.state.into_undelivered());
+        let [to_b, to_a] = self
+            .directions
+            .map(|direction| direction.state.into_undelivered());
         Err(RelayFailure {
             error,
             report,
@@ -376,21 +396,21 @@ impl RelayRun {
     }
 }
 
-impl Way {
-    /// Says whether there is room for more, and it is time for it.
+impl RelayDirection {
+    /// Whether there is room for more, and no rate limit forbids it now.
     fn may_read(&self) -> bool {
         self.state.wants_read() && self.held().is_none()
     }
 
-    /// For how long a limit keeps it from reading what there is room for. The clock is read only if
-    /// there is one.
+    /// How long a rate limit forbids to read what there is room for. The clock is read only if there
+    /// is a limit.
     fn held(&self) -> Option<Duration> {
         let limit = self.limit.as_ref()?;
         let held = self.state.wants_read().then(|| limit.wait(Instant::now()));
         held.flatten()
     }
 
-    /// Where to read to.
+    /// The memory for the next read.
     fn room(&mut self) -> &mut [u8] {
         let room = self.state.room();
         match &self.limit {
@@ -409,7 +429,7 @@ impl Way {
         }
     }
 
-    /// Says whether its memory is of no use. One that a limit holds needs it again soon.
+    /// Whether its memory can be freed. A direction that a rate limit holds needs it again soon.
     fn can_rest(&self) -> bool {
         self.state.can_rest() && self.held().is_none()
     }

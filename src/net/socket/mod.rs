@@ -38,24 +38,47 @@ use crate::stage::sink::{Attempt, Direct, Sink, retry, write_vectored};
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
 
-/// A connected socket.
+/// A connected TCP or Unix socket: Node's `net.Socket`.
 ///
-/// As the source of a pipeline it is read to the end; as a sink, finishing it closes its writing
-/// half, so that the peer sees the end while it may still send. [`split`](Self::split) gives both
-/// halves.
+/// As the source of a pipeline it is read to the end. As a sink, finishing it closes its writing half:
+/// the peer sees the end, and may still send. [`split`](Self::split) gives both halves, and
+/// [`writable`](Self::writable) and [`duplex`](Self::duplex) give streams that are used by hand.
 ///
-/// From one socket to another, or to a file, a pipeline has the kernel move the bytes (`splice`) if
-/// no call on a socket blocks: those that are made here do not, and a
-/// [`TcpStream`](std::net::TcpStream) does not after
+/// Between two sockets, and from a socket to a file, the kernel moves the bytes of a pipeline (`splice`)
+/// if calls on the sockets do not block. That holds for sockets that this module has made, and for a
+/// [`TcpStream`](std::net::TcpStream) after
 /// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+/// use highwater::{net, pipeline};
+///
+/// let listener = net::listen("127.0.0.1:0")?;
+/// let address = listener.local_addr()?.to_string();
+/// let echo = thread::spawn(move || {
+///     let (source, sink) = listener.accept()?.split();
+///     pipeline(source).to(sink).run() // back to the client
+/// });
+///
+/// let (source, sink) = net::connect(address).open()?.split();
+/// pipeline(&b"ping"[..]).to(sink).run()?; // closes the writing half only
+/// let (_, reply) = pipeline(source).to(Vec::new()).run_into()?;
+/// assert_eq!(reply.into_inner(), b"ping");
+/// echo.join().unwrap()?;
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[derive(Debug)]
+#[doc(alias = "setNoDelay")]
+#[doc(alias = "setKeepAlive")]
 pub struct Socket {
     shared: Arc<SharedSocket>,
     limits: Timeouts,
 }
 
 impl Socket {
-    /// Takes a socket that was told its options before.
+    /// Takes a socket whose options are set.
     pub(crate) fn new(socket: socket2::Socket, name: String, limits: Timeouts) -> Self {
         Self {
             shared: Arc::new(SharedSocket::new(socket, name)),
@@ -63,19 +86,37 @@ impl Socket {
         }
     }
 
-    /// What it is connected to, as errors and reports call it.
+    /// The address of the peer as errors and reports name it, such as `tcp://127.0.0.1:80`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.shared.name()
     }
 
-    /// Tells a socket that is connected already its options: those that are not set stay as the
-    /// system has them, save for [`no_delay`](SocketOptions::no_delay), and a
-    /// [lifetime](SocketOptions::lifetime) begins now. Timeouts that were set before are replaced.
+    /// Sets the options of a connected socket. Options that are not set keep their value, except
+    /// [`no_delay`](SocketOptions::no_delay). The timeouts are all replaced, and a
+    /// [lifetime](SocketOptions::lifetime) begins now.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], or what the system says, with the name of the option.
+    /// [`ErrorKind::InvalidInput`] if a value makes no sense or does not suit the socket, and
+    /// [`ErrorKind::Io`] if the operating system refuses it. The error names the option.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use highwater::{ErrorKind, Source, net::{self, SocketOptions}};
+    ///
+    /// let listener = net::listen("127.0.0.1:0")?;
+    /// let mut socket = net::connect(listener.local_addr()?.to_string()).open()?;
+    /// socket.set_options(&SocketOptions::new().read_timeout(Duration::from_millis(1)))?;
+    /// let silent = socket.split().0.read().unwrap_err();
+    /// assert_eq!(silent.kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[doc(alias = "setNoDelay")]
+    #[doc(alias = "setKeepAlive")]
+    #[doc(alias = "setTimeout")]
     pub fn set_options(&mut self, options: &SocketOptions) -> Result<(), Error> {
         let socket = self.shared.socket();
         domain_of(socket)
@@ -89,105 +130,110 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a Unix socket, and what the system says of a socket that is
-    /// connected no more.
+    /// [`ErrorKind::InvalidInput`] for a Unix socket, and [`ErrorKind::Io`] with `NotConnected` once the
+    /// connection is gone.
+    #[doc(alias = "remoteAddress")]
     pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
         of_tcp(&self.shared.socket().peer_addr()?)
     }
 
-    /// The address on this side.
+    /// The local address.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for a Unix socket.
+    #[doc(alias = "localAddress")]
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         of_tcp(&self.shared.socket().local_addr()?)
     }
 
-    /// Looks at how many bytes have come and gone, from any thread, also after the socket.
+    /// A monitor that counts the bytes read and written, from any thread, also after the socket is closed.
     #[must_use]
     pub fn monitor(&self) -> SocketMonitor {
         self.shared.monitor()
     }
 
-    /// Closes a half, or both, and keeps the socket: what is read from then on, once what has come
-    /// was read, is the end; and the peer sees the end of what was written.
+    /// Closes one half or both halves of the connection, and keeps the socket. After a shutdown of the
+    /// writing half the peer reads the end. After one of the reading half, reads return what has come
+    /// and then the end.
     ///
     /// # Errors
     ///
-    /// What the system says, such as that the socket is connected no more.
+    /// [`ErrorKind::Io`] with `NotConnected` once the connection is gone.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
         let shut = self.shared.socket().shutdown(how).map_err(Error::from);
         shut.map_err(|error| error.during("shut down", self.shared.name()))
     }
 
-    /// Closes the socket with a reset: the peer is told that it is broken off, and what it has not
-    /// read is lost. A Unix socket has no reset: there the peer sees an end.
+    /// Closes the socket with a reset (`RST`): the reads and writes of the peer fail, and bytes that it
+    /// has not read are lost. A Unix socket has no reset: there the peer reads an end.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`ErrorKind::Io`] if the operating system refuses the option.
     #[doc(alias = "resetAndDestroy")]
+    #[doc(alias = "destroy")]
     pub fn reset(self) -> Result<(), Error> {
-        let told = self.shared.reset_on_close();
-        told.map_err(|error| Error::from(error).during("reset", self.shared.name()))
+        let reset = self.shared.reset_on_close();
+        reset.map_err(|error| Error::from(error).during("reset", self.shared.name()))
     }
 
-    /// Sends what the kernel takes now. Does not wait.
+    /// Sends what the kernel takes now. Does not block.
     pub(crate) fn try_send(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         retry(|| self.shared.send(slices))
     }
 
-    /// Sends what the kernel takes now, of which more follows at once: a small piece then goes out
-    /// with that, and not in a segment of its own. Does not wait.
+    /// The same when more bytes follow at once: a small piece is sent with them, and not in a segment of
+    /// its own.
     #[cfg(feature = "http")]
     pub(crate) fn try_send_more(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         retry(|| self.shared.send_more(slices))
     }
 
-    /// Sends of a part of a file what the kernel takes now; see [`FileSend::try_slice`].
+    /// Sends as much of a part of a file as the kernel takes now; see [`FileSend::try_slice`].
     #[cfg(feature = "http")]
     pub(crate) fn try_send_file(&self, part: &mut FileSend<'_>) -> Result<Attempt, CopyFailure> {
         part.try_slice(&self.shared)
     }
 
-    /// Reads what is there. Does not wait.
+    /// Reads what is there. Does not block.
     pub(crate) fn try_recv(&self, room: &mut [u8]) -> io::Result<usize> {
         retry(|| self.shared.receive(room))
     }
 
-    /// Waits until it is ready, within its limits.
+    /// Waits until it is ready, within its timeouts.
+    #[cfg(feature = "wire")]
     pub(crate) fn wait(&self, waker: &Waker, ready: Ready) -> Result<(), Error> {
         self.limits.wait(waker, &*self.shared, ready)
     }
 
-    /// What has broken the connection, if nobody was told so far.
+    /// The error that has broken the connection, if no call has returned it yet.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        self.shared.ask().map(io::Error::from)
+        self.shared.take_error().map(io::Error::from)
     }
 
-    /// Makes the close a reset, where there is one.
+    /// Makes the close a reset, where the socket has one.
     pub(crate) fn reset_on_close(&self) {
-        // Where the option is not known there is no more to be done.
+        // A Unix socket does not have the option.
         let _ = self.shared.reset_on_close();
     }
 
-    /// How long it may go without moving a byte.
+    /// The shorter of its two idle timeouts.
     pub(crate) fn idle(&self) -> Option<Duration> {
         self.limits.idle()
     }
 
-    /// Ends what is written.
+    /// Closes the writing half.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.shared.end()
     }
 
-    /// Sends small segments at once, where there is such an option.
+    /// Turns Nagle's algorithm off, where the socket has it.
     pub(crate) fn send_at_once(&self) {
         let _ = self.shared.socket().set_tcp_nodelay(true);
     }
 
-    /// The same connection, for somebody else.
+    /// A second handle of the same connection.
     #[cfg(feature = "http")]
     pub(crate) fn share(&self) -> Self {
         Self {
@@ -196,13 +242,13 @@ impl Socket {
         }
     }
 
-    /// Resets the connection if it is dropped before it was told not to.
+    /// A guard that resets the connection if it is dropped before it is disarmed.
     pub(crate) fn reset_on_drop(&self) -> ResetOnDrop {
         ResetOnDrop(Some(Arc::clone(&self.shared)))
     }
 
-    /// Takes the two halves apart, to be used by two streams at the same time. The socket is closed
-    /// when both are gone.
+    /// Splits the socket into its two halves, which two threads may use at the same time. The socket is
+    /// closed when both are dropped.
     #[must_use]
     pub fn split(self) -> (SocketSource, SocketSink) {
         let source = SocketSource::new(Arc::clone(&self.shared), self.limits);
@@ -210,8 +256,8 @@ impl Socket {
     }
 }
 
-/// For what is not offered here, such as an option that one system has. To read or to write by it
-/// what a stream of ours reads or writes as well mixes up both.
+/// For calls that this crate does not offer, such as an option that only one operating system has. Do not
+/// read or write by it while a stream uses the socket: the bytes of both would be mixed.
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.as_fd()
@@ -226,12 +272,12 @@ pub(crate) fn of_tcp(addr: &SockAddr) -> Result<SocketAddr, Error> {
     })
 }
 
-/// Resets a connection that nobody has taken up: a close would look like an empty stream.
+/// Resets a connection that no handler has taken: a plain close would look like an empty stream.
 #[derive(Debug)]
 pub(crate) struct ResetOnDrop(Option<Arc<SharedSocket>>);
 
 impl ResetOnDrop {
-    /// Leaves the connection to whoever has it now.
+    /// Leaves the connection as it is.
     pub(crate) fn disarm(mut self) {
         self.0 = None;
     }
@@ -240,13 +286,16 @@ impl ResetOnDrop {
 impl Drop for ResetOnDrop {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
-            // Where the option is not known there is no more to be done.
+            // A Unix socket does not have the option.
             let _ = shared.reset_on_close();
         }
     }
 }
 
-/// The reading half of a [`Socket`].
+/// The reading half of a [`Socket`] as a [`Source`].
+///
+/// A read waits for bytes or for the end. A cancel, the [read timeout](SocketOptions::read_timeout) and
+/// the end of the [lifetime](SocketOptions::lifetime) end the wait with an error.
 #[derive(Debug)]
 pub struct SocketSource {
     shared: Arc<SharedSocket>,
@@ -265,8 +314,10 @@ impl SocketSource {
         }
     }
 
-    /// Reads at most so many bytes at once, in place of [`READ_BYTES`], and never more than 1 MiB.
+    /// Sets the largest number of bytes that one read returns, up to 1 MiB. The default is
+    /// [`READ_BYTES`].
     #[must_use]
+    #[doc(alias = "highWaterMark")]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.pool = read_pool(bytes);
         self
@@ -283,13 +334,13 @@ impl Source<Bytes> for SocketSource {
         } = self;
         limits.check()?;
         loop {
-            // Without a buffer in hand: a connection that sleeps shall not hold one.
+            // An empty buffer goes back to the pool before the wait: an idle connection holds none.
             let got = read_chunk(pool, |room| shared.receive(room));
             match got {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     limits.wait(waker, &**shared, Ready::ToRead)?;
                 }
-                outcome => return Ok(outcome?),
+                result => return Ok(result?),
             }
         }
     }
@@ -313,11 +364,16 @@ impl Source<Bytes> for SocketSource {
     }
 }
 
-/// The writing half of a [`Socket`].
+/// The writing half of a [`Socket`] as a [`Sink`].
 ///
-/// Dropped before it was finished it resets a TCP connection, so that the peer cannot take what it
-/// has got for everything. A Unix socket has no reset: there the peer sees an end, and has to know
-/// by other means, such as a length, that it came too early.
+/// [`finish`](Sink::finish) closes the writing half: the peer reads the end. A sink that is dropped
+/// before that resets a TCP connection, so that the peer cannot take what it has read for the whole. A
+/// Unix socket has no reset: there the peer reads an end, and must know by other means, such as a
+/// length, that it came too early.
+///
+/// A write waits until the kernel takes at least one byte. A cancel, the
+/// [write timeout](SocketOptions::write_timeout) and the end of the
+/// [lifetime](SocketOptions::lifetime) end the wait with an error.
 #[derive(Debug)]
 pub struct SocketSink {
     shared: Arc<SharedSocket>,
@@ -336,24 +392,27 @@ impl SocketSink {
         }
     }
 
-    /// Finishes only when the peer has ended as well, or has said nothing for `silence`; what it
-    /// says is dropped, however much that is. For a sink whose other half nobody reads. A cancel ends
-    /// the wait, and so does, well, the end of a [lifetime](SocketOptions::lifetime).
+    /// Makes [`finish`](Sink::finish) wait until the peer has ended too, or has sent no byte for
+    /// `silence`. Bytes that the peer sends meanwhile are dropped, however many. For a sink whose other
+    /// half is not read. A cancel ends the wait with an error, the end of the
+    /// [lifetime](SocketOptions::lifetime) ends it without one.
     ///
-    /// Without, a socket that is closed while there is something to read in it is reset by the
-    /// system, and what the peer was sent last is lost, although it was sent well.
+    /// Without it the kernel resets a connection that is closed while there are bytes to read, and the
+    /// peer may lose the last bytes that it was sent.
     #[must_use]
     pub const fn linger(mut self, silence: Duration) -> Self {
         self.limits.linger = Some(silence);
         self
     }
 
-    /// Waits for the end of the peer.
-    fn see_off(&self, silence: Duration) -> Result<(), Error> {
+    /// Reads and drops until the peer has ended. The wait ends with that, after `silence`, with the
+    /// lifetime, or with a wake.
+    fn drain_peer(&self, silence: Duration) -> Result<(), Error> {
         let mut dropped = [0; 16 << 10];
         let mut read = || self.shared.receive(&mut dropped);
         loop {
-            // Or one that sends as fast as it is read would never be waited for, nor left.
+            // In each turn: a peer that sends as fast as it is read never makes this wait, and the wait
+            // is what a wake or the lifetime would end.
             self.waker.check()?;
             if self.limits.left() == Some(Duration::ZERO) {
                 return Ok(());
@@ -366,7 +425,7 @@ impl SocketSink {
                     let waited = self.waker.wait(&*self.shared, Ready::ToRead, Some(within));
                     match waited {
                         Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
-                        outcome => outcome?,
+                        result => result?,
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -388,7 +447,7 @@ impl Sink<Bytes> for SocketSink {
         self.shared.end()?;
         self.finished = true;
         let linger = self.limits.linger;
-        linger.map_or(Ok(()), |silence| self.see_off(silence))
+        linger.map_or(Ok(()), |silence| self.drain_peer(silence))
     }
 
     fn direct(&mut self) -> Option<&mut dyn Direct<Bytes>> {
@@ -415,8 +474,8 @@ impl Direct<Bytes> for SocketSink {
         self.limits.check()?;
         match write_vectored(batch, |slices| self.shared.send(slices)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Attempt::WouldBlock),
-            outcome => {
-                batch.advance(outcome?);
+            result => {
+                batch.advance(result?);
                 Ok(Attempt::Done)
             }
         }
@@ -433,8 +492,7 @@ impl Direct<Bytes> for SocketSink {
 impl Drop for SocketSink {
     fn drop(&mut self) {
         if !self.finished {
-            // A close would look like the end. Where the option is not known there is no more
-            // to be done.
+            // A plain close would look like the end. A Unix socket does not have the option.
             let _ = self.shared.reset_on_close();
         }
     }

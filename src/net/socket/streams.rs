@@ -1,4 +1,4 @@
-//! A socket as a stream that is used by hand: written, or read and written.
+//! A socket as a stream that is used by hand: a `Writable` or a `Duplex`.
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use crate::stream::into::{IntoSink, IntoSource};
 use crate::stream::readable::Readable;
 use crate::stream::writable::Writable;
 
-/// Streams that are used by hand, and not in a pipeline.
+/// Streams that are used by hand, without a pipeline.
 impl Socket {
-    /// Makes a stream that is written to the socket.
+    /// Makes a [`Writable`] that writes to the socket.
     ///
-    /// What is written goes to the system at once, from the thread that writes. Only what the system
-    /// does not take without blocking is queued, and only for that a thread is started, which ends
-    /// when it has had nothing to do for a second. So the peer that keeps up costs no thread.
-    /// [`finish`](Writable::finish) closes the writing half, and gives the socket back.
+    /// A write hands its bytes to the kernel at once, on the thread that writes. Only bytes that the
+    /// kernel does not take without blocking are queued. A thread is started for them, which ends when
+    /// it has had nothing to do for a second. So a peer that keeps up costs no thread.
+    /// [`finish`](Writable::finish) waits until everything is written, closes the writing half, and
+    /// returns the socket.
     ///
     /// # Examples
     ///
@@ -35,14 +36,16 @@ impl Socket {
     /// if out.write("hello".into())?.reached() {
     ///     out.wait_drain()?;
     /// }
-    /// let socket = out.finish()?; // the peer sees the end, and may still answer
-    /// let mut heard = String::new();
-    /// peer.read_to_string(&mut heard)?;
-    /// assert_eq!(heard, "hello");
+    /// let socket = out.finish()?; // the peer reads the end, and may still send
+    /// let mut received = String::new();
+    /// peer.read_to_string(&mut received)?;
+    /// assert_eq!(received, "hello");
     /// assert!(socket.name().starts_with("tcp://127.0.0.1:"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
+    #[doc(alias = "end")]
+    #[doc(alias = "write")]
     pub fn writable(self, mark: HighWaterMark<InBytes>) -> Writable<Bytes, Self> {
         let again = |sink: SocketSink| Self {
             shared: Arc::clone(&sink.shared),
@@ -51,8 +54,8 @@ impl Socket {
         Writable::spawn(self.into_sink(), &mark, again)
     }
 
-    /// Makes a stream that is read from the socket, on a thread of its own, and written to it, as
-    /// [`writable`](Self::writable) does. Each half may hold what `mark` says.
+    /// Makes a [`Duplex`] over the socket: a thread reads ahead from it, and writes go as
+    /// [`writable`](Self::writable) describes. Each half buffers up to `mark`.
     ///
     /// # Examples
     ///
@@ -64,8 +67,8 @@ impl Socket {
     /// let address = listener.local_addr()?.to_string();
     /// let server = thread::spawn(move || {
     ///     let mut peer = listener.accept()?.duplex(HighWaterMark::default());
-    ///     while let Some(asked) = peer.next().transpose()? {
-    ///         peer.write(asked).map_err(|refused| refused.into_parts().1)?; // an echo
+    ///     while let Some(chunk) = peer.next().transpose()? {
+    ///         peer.write(chunk).map_err(|refused| refused.into_parts().1)?; // an echo
     ///     }
     ///     peer.split().1.finish().map(drop)
     /// });

@@ -1,4 +1,4 @@
-//! The copies themselves: one call a step, and one pipe at most.
+//! The copies: one system call a step, and at most one pipe.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -23,12 +23,12 @@ fn wait(from: &mut ReadEnd, to: &mut End, side: CopySide) -> Result<(), Error> {
     }
 }
 
-/// From a file, in one call a step: to a file, or to a socket that does not block.
+/// From a file to a file, or to a socket that does not block.
 pub(super) struct OfFile {
     pub(super) from: ReadEnd,
     pub(super) to: End,
     call: KernelCall,
-    /// Copies to the one from the other so many bytes at most.
+    /// Copies to the first from the second, at most this number of bytes.
     copy: fn(BorrowedFd<'_>, BorrowedFd<'_>, usize) -> rustix::io::Result<usize>,
 }
 
@@ -93,7 +93,7 @@ impl SliceCopier<Bytes> for Splice {
         if most == 0 {
             return Ok(CopyStep::End);
         }
-        if self.from.is_to_be_asked() {
+        if self.from.must_wait() {
             return Ok(CopyStep::Wait(CopySide::Source));
         }
         let Self { from, to } = self;
@@ -116,7 +116,7 @@ impl SliceCopier<Bytes> for Splice {
 /// # Invariants
 ///
 /// There are `held` bytes in the pipe, and `held <= room`. The pipe is filled only when it is
-/// empty: so a slow sink holds its source up, and what is read is at most a slice ahead.
+/// empty. So a slow sink blocks its source, and the source is at most a slice ahead.
 pub(super) struct SpliceThrough {
     from: ReadEnd,
     to: End,
@@ -127,15 +127,15 @@ pub(super) struct SpliceThrough {
     room: usize,
 }
 
-/// As much as anybody may give a pipe, unless the system says otherwise.
+/// The largest pipe that a user without privileges may make, by the default of Linux.
 const PIPE_MAX: usize = 1024 * 1024;
 
 impl SpliceThrough {
-    /// Makes the pipe. It holds no more than `room` bytes, and fewer if the system gives it less.
+    /// Makes the pipe. It holds at most `room` bytes, and fewer if the kernel refuses that size.
     pub(super) fn new(from: ReadEnd, to: End, room: usize) -> Result<Self, Errno> {
         let (drained, filled) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let room = room.min(PIPE_MAX);
-        // One that stays small is slower, and no less right.
+        // A pipe that stays small is slower, and as correct.
         let _ = fcntl_setpipe_size(&filled, room);
         Ok(Self {
             from,
@@ -157,7 +157,7 @@ impl SliceCopier<Bytes> for SpliceThrough {
     fn step(&mut self, most: usize) -> Result<CopyStep, CopyFailure> {
         check(&self.from, &self.to)?;
         if self.held == 0 {
-            if self.from.is_to_be_asked() {
+            if self.from.must_wait() {
                 return Ok(CopyStep::Wait(CopySide::Source));
             }
             let most = most.min(self.room);
@@ -179,7 +179,7 @@ impl SliceCopier<Bytes> for SpliceThrough {
             .to
             .write(|to| splice(pipe, None, to, None, held, SpliceFlags::NONBLOCK));
         match moved {
-            // Of something: whatever that means, it is no way to go on.
+            // The pipe holds bytes, so 0 is an error.
             Ok(0) => failed(None, Some(&self.to), Errno::IO),
             Ok(moved) => {
                 self.held -= moved;

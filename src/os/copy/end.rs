@@ -1,4 +1,4 @@
-//! The ends of a copy, and which call goes from what to what.
+//! The two ends of a copy: how each is waited for, and what its errors mean.
 
 use std::fs::File;
 use std::io;
@@ -6,23 +6,22 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
 
-use super::copies::{OfFile, Splice, SpliceThrough};
 use crate::error::Error;
+#[cfg(feature = "net")]
 use crate::os::shared_socket::SharedSocket;
 use crate::os::stall::WriteStall;
 use crate::os::timeouts::Timeouts;
 use crate::os::{Polled, Ready, Waker};
 use crate::stage::copy_path::BufferedReason;
-use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep, ZeroCopy};
+use crate::stage::offer::{CopyFailure, CopySide, CopySource, CopyStep};
 
-/// A call, given the descriptor that it is made on. It does not wait for a peer.
+/// A system call on a descriptor. It does not wait for a peer.
 pub(crate) type CopyCall<'a> = dyn FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize> + 'a;
 
-/// What a copy is made on.
+/// A descriptor that a copy reads from or writes to.
 pub(crate) trait Descriptor: AsFd + Send + Sync {
     /// Makes a call that reads from it.
     fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
@@ -35,7 +34,8 @@ pub(crate) trait Descriptor: AsFd + Send + Sync {
     }
 }
 
-/// What it moves is counted, and what breaks it is told to both halves.
+/// Counts what is moved, and keeps an error of the connection for the other half.
+#[cfg(feature = "net")]
 impl Descriptor for SharedSocket {
     fn reading(&self, call: &mut CopyCall<'_>) -> rustix::io::Result<usize> {
         self.receiving(|| call(self.as_fd()))
@@ -52,7 +52,7 @@ impl Descriptor for File {}
 /// An end of a pipe.
 impl Descriptor for OwnedFd {}
 
-/// What a descriptor is.
+/// The kind of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DescriptorKind {
     File,
@@ -64,15 +64,15 @@ pub(super) enum DescriptorKind {
 pub(crate) struct End {
     fd: Arc<dyn Descriptor>,
     pub(super) kind: DescriptorKind,
-    /// A regular file has none, and is waited for in the call.
+    /// `None` for a regular file, whose calls block.
     waker: Option<Waker>,
     limits: Timeouts,
     stall: WriteStall,
 }
 
 impl End {
-    /// A regular file or a pipe, with how it waits; none if it is anything else. Its other
-    /// owner does not use it for as long as the copy is made.
+    /// A regular file or a pipe, with how to wait on it; `None` for anything else. The other owner of the
+    /// descriptor does not use it while the copy runs.
     pub(crate) fn file<D: Descriptor + 'static>(
         fd: &Arc<D>,
         polled: Option<&Polled>,
@@ -92,6 +92,7 @@ impl End {
         })
     }
 
+    #[cfg(feature = "net")]
     pub(crate) fn socket(connection: &Arc<SharedSocket>, waker: &Waker, limits: Timeouts) -> Self {
         Self {
             fd: Arc::<SharedSocket>::clone(connection),
@@ -114,12 +115,12 @@ impl End {
         }
     }
 
-    /// Says whether a call on it may wait for a peer, whatever flags it has. A pipe does not.
-    fn blocks(&self) -> bool {
+    /// Whether a call on it may wait for a peer, whatever its own flags are. A call on a pipe does not.
+    pub(super) fn blocks(&self) -> bool {
         self.kind == DescriptorKind::Socket && blocks(&*self.fd)
     }
 
-    /// Makes a call that writes to it, and again what a signal has interrupted.
+    /// Makes a call that writes to it, and repeats it after a signal.
     pub(super) fn write(
         &mut self,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
@@ -135,28 +136,29 @@ impl End {
 /// The end that is read.
 pub(crate) struct ReadEnd {
     pub(super) end: End,
-    /// Nobody changes what was read of it before it has arrived.
-    stable: bool,
-    /// What is left of the range that was asked for, which a buffered read goes on from.
+    /// The caller has promised that the file does not change before its bytes have arrived.
+    pub(super) stable: bool,
+    /// How many bytes are left of the range. A buffered read goes on from there.
     left: Option<Arc<AtomicU64>>,
-    /// Something was moved.
+    /// A byte was moved.
     moved: bool,
-    /// It has to be waited for before each call, and was.
+    /// It was waited for since the last call.
     pub(super) ready: bool,
-    asks: bool,
+    /// It must be waited for before each call.
+    waits_first: bool,
 }
 
 impl ReadEnd {
     pub(crate) fn new(end: End) -> Self {
-        // A FIFO that nobody writes to yet looks as if it had ended.
-        let asks = end.kind == DescriptorKind::Pipe;
+        // A FIFO that has no writer yet reads as if it had ended.
+        let waits_first = end.kind == DescriptorKind::Pipe;
         Self {
             end,
             stable: false,
             left: None,
             moved: false,
             ready: false,
-            asks,
+            waits_first,
         }
     }
 
@@ -187,12 +189,12 @@ impl ReadEnd {
         Ok(())
     }
 
-    /// Says whether it has to be waited for before the next call.
-    pub(super) fn is_to_be_asked(&mut self) -> bool {
-        self.asks && !self.ready
+    /// Whether it must be waited for before the next call.
+    pub(super) const fn must_wait(&self) -> bool {
+        self.waits_first && !self.ready
     }
 
-    /// Makes a call that reads from it, and again what a signal has interrupted.
+    /// Makes a call that reads from it, and repeats it after a signal.
     pub(super) fn read(
         &mut self,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
@@ -212,14 +214,14 @@ impl ReadEnd {
         }
     }
 
-    /// A call has read nothing, of something that was asked for.
+    /// The result of a call that has read no byte, although some were wanted.
     pub(super) fn ended(&self) -> Result<CopyStep, CopyFailure> {
         if self.end.kind == DescriptorKind::File && !self.moved {
-            // Those of /proc say that they are empty, and are not.
+            // Files in /proc have the length 0, and are not empty.
             return Ok(CopyStep::Refused(BufferedReason::Empty));
         }
         match &self.left {
-            // It was there when it was asked for.
+            // The range was within the file when it was set.
             Some(_) => Err(CopyFailure {
                 side: CopySide::Source,
                 error: io::Error::from(io::ErrorKind::UnexpectedEof).into(),
@@ -229,47 +231,26 @@ impl ReadEnd {
     }
 }
 
-/// Says whether a call on a socket waits, whatever flags it has.
+/// Whether a call on a socket may block, whatever its own flags are.
 pub(super) fn blocks(socket: impl AsFd) -> bool {
     fcntl_getfl(socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
 }
 
-/// Says no when the life of one of the two is over.
+/// Fails when the lifetime of one of the two is over.
 pub(super) fn check(from: &ReadEnd, to: &End) -> Result<(), CopyFailure> {
     let broken = |side| move |error| CopyFailure { side, error };
     from.end.limits.check().map_err(broken(CopySide::Source))?;
     to.limits.check().map_err(broken(CopySide::Sink))
 }
 
-/// Puts an offer together with what takes it.
-pub(crate) fn pair(offer: CopySource, to: Option<End>) -> Result<ZeroCopy<Bytes>, BufferedReason> {
-    let room = offer.room();
-    let from: ReadEnd = offer.into_end().ok_or(BufferedReason::Source)?;
-    let to = to.ok_or(BufferedReason::Sink)?;
-    // It may be another's too, and is not told to do otherwise.
-    if from.end.blocks() || to.blocks() {
-        return Err(BufferedReason::Blocks);
-    }
-    Ok(ZeroCopy(match (from.end.kind, to.kind) {
-        (DescriptorKind::File, DescriptorKind::File) => Box::new(OfFile::to_file(from, to)),
-        (DescriptorKind::File, _) if !from.stable => return Err(BufferedReason::MayChange),
-        (DescriptorKind::File, DescriptorKind::Socket) => Box::new(OfFile::to_socket(from, to)),
-        (DescriptorKind::Socket, DescriptorKind::File | DescriptorKind::Socket) => {
-            let through = SpliceThrough::new(from, to, room);
-            Box::new(through.map_err(|errno| BufferedReason::Refused(errno.raw_os_error()))?)
-        }
-        (DescriptorKind::Pipe, _) | (_, DescriptorKind::Pipe) => Box::new(Splice { from, to }),
-    }))
-}
-
-/// What an error of a call between these two means.
+/// What the error of a call between these two means.
 pub(super) fn failed(
     from: Option<&ReadEnd>,
     to: Option<&End>,
     errno: Errno,
 ) -> Result<CopyStep, CopyFailure> {
     let side = match errno {
-        // Whoever has to be asked was.
+        // A source that must be waited for was, so it is the sink that is full.
         Errno::AGAIN if to.is_some() => return Ok(CopyStep::Wait(CopySide::Sink)),
         Errno::AGAIN => return Ok(CopyStep::Wait(CopySide::Source)),
         Errno::PIPE if to.is_some_and(|to| to.kind == DescriptorKind::Socket) => CopySide::Sink,
@@ -280,8 +261,8 @@ pub(super) fn failed(
                 CopySide::Sink
             }
         }
-        // Anything else a read or a write meets again, and knows what to say of it: such as that a
-        // pipe has lost its reader, which is no failure if there was nothing more to write.
+        // Any other error is met again by a buffered read or write, which handles it: such as a pipe that
+        // has lost its reader, which is not a failure if there was nothing more to write.
         errno => {
             return Ok(CopyStep::Refused(BufferedReason::Refused(
                 errno.raw_os_error(),
@@ -294,7 +275,7 @@ pub(super) fn failed(
     })
 }
 
-/// Says whether it is a connection that has failed, which tells of it only once.
+/// Whether it is an error of the connection, which the kernel reports only once.
 pub(super) fn is_of_a_connection(errno: Errno) -> bool {
     [
         Errno::CONNRESET,

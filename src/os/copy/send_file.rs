@@ -1,4 +1,4 @@
-//! A part of a file to a connection, for whoever drives that connection by himself.
+//! Sending a part of a file to a socket, in steps that do not block.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -11,37 +11,37 @@ use crate::stage::copy_path::BufferedReason;
 use crate::stage::offer::{CopyFailure, CopySide};
 use crate::stage::sink::{Attempt, retry};
 
-/// A part of a regular file, on its way to a connection.
+/// A part of a regular file that is being sent to a socket.
 ///
-/// The kernel sends it where it can, and a change of the file meanwhile may then arrive too. Where
-/// it cannot, the rest is read and sent. The position of the file is neither used nor moved.
+/// The kernel sends it where it can (`sendfile`); if the file is changed meanwhile, the change may arrive.
+/// Where it cannot, the rest is read and sent. The position of the file is neither used nor changed.
 ///
 /// # Invariants
 ///
-/// 1. What is before `at` was sent, and nothing from there on: `start <= at <= end`.
-/// 2. `read[from..]` is what the file has at `at`, as far as it was read ahead.
+/// 1. The bytes before `at` were sent, and none from there on: `start <= at <= end`.
+/// 2. `read[from..]` are the bytes of the file at `at`, as far as they were read ahead.
 #[derive(Debug)]
 pub(crate) struct FileSend<'a> {
     file: &'a File,
     start: u64,
     at: u64,
     end: u64,
-    /// Why the kernel sends it no more, and from where on.
+    /// Why the kernel no longer sends it, and from which byte on.
     refused: Option<(BufferedReason, u64)>,
     read: Vec<u8>,
     from: usize,
 }
 
-/// How much the kernel is to send at once: between two slices others are heard.
+/// How many bytes the kernel sends at once: between two slices a cancel and a timeout are checked.
 const SLICE_BYTES: usize = 1024 * 1024;
 
-/// How much is read at once, where the kernel does not send.
+/// How many bytes are read at once where the kernel does not send.
 const READ_BYTES: usize = 128 * 1024;
 
-/// What came of a call that the kernel may refuse.
+/// The result of a call that the kernel may refuse.
 #[cfg_attr(
     not(target_os = "linux"),
-    allow(dead_code, reason = "other systems are not asked")
+    allow(dead_code, reason = "only Linux has it")
 )]
 enum SendOutcome {
     Bytes(usize),
@@ -61,23 +61,23 @@ impl<'a> FileSend<'a> {
         }
     }
 
-    /// How many bytes the connection has taken, also after a failure.
+    /// How many bytes the socket has taken, also after a failure.
     pub(crate) const fn sent(&self) -> u64 {
         self.at - self.start
     }
 
-    /// How many bytes it has not taken yet.
+    /// How many bytes the socket has not taken yet.
     pub(crate) const fn left(&self) -> u64 {
         self.end.saturating_sub(self.at)
     }
 
-    /// Sends what the connection takes now, up to a slice. Does not wait for the peer; a read of the
-    /// file is waited for.
+    /// Sends what the socket takes now, up to a slice. Does not wait for the peer; a read of the file may
+    /// wait for the disk.
     ///
     /// # Errors
     ///
-    /// That of the file, or of the connection. [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) is a
-    /// file that has become shorter than the range: what it had was sent.
+    /// That of the file or of the socket. [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file has
+    /// become shorter than the range: the bytes that it had were sent.
     pub(crate) fn try_slice(&mut self, to: &SharedSocket) -> Result<Attempt, CopyFailure> {
         match self.slice(to) {
             Ok(()) => Ok(Attempt::Done),
@@ -126,7 +126,7 @@ impl<'a> FileSend<'a> {
 
 /// Why a slice was not sent.
 enum SendFailure {
-    /// The connection takes nothing for now.
+    /// The socket takes no byte now.
     Full,
     At(CopySide, io::Error),
 }
@@ -151,18 +151,18 @@ fn send_in_kernel(file: &File, at: u64, most: usize, to: &SharedSocket) -> io::R
 
     use super::end::{blocks, is_of_a_connection};
 
-    // It may be another's too, and is not told to do otherwise.
+    // `O_NONBLOCK` is shared with every process that has inherited the descriptor, so it is not set here.
     if blocks(to) {
         return Ok(SendOutcome::Refused(BufferedReason::Blocks));
     }
     let mut at = at;
     match retry_on_intr(|| to.sending(|| sendfile(to, file, Some(&mut at), most))) {
-        // The end of the file; but of some files only a read can tell.
+        // The end of the file; but for some files, such as in /proc, only a read finds the end.
         Ok(0) => Ok(SendOutcome::Refused(BufferedReason::Empty)),
         Ok(sent) => Ok(SendOutcome::Bytes(sent)),
         Err(errno @ (Errno::AGAIN | Errno::PIPE)) => Err(errno.into()),
         Err(errno) if is_of_a_connection(errno) => Err(errno.into()),
-        // Anything else a read or a send meets again, and knows what to say of it.
+        // Any other error is met again by a read or a send, which returns it.
         Err(errno) => Ok(SendOutcome::Refused(BufferedReason::Refused(
             errno.raw_os_error(),
         ))),
@@ -206,7 +206,7 @@ mod tests {
         file
     }
 
-    /// Which way it went so far.
+    /// How it was sent so far.
     fn path_of(send: &FileSend<'_>) -> CopyPath {
         let call = KernelCall::Sendfile;
         match send.refused {
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Sends all of it, as who drives a connection does.
+    /// Sends all of it, as a server does.
     fn run(
         send: &mut FileSend<'_>,
         to: &SharedSocket,

@@ -1,4 +1,4 @@
-//! What makes a call on a descriptor that is not ours alone come back at once.
+//! Calls that do not block on a descriptor that other processes may share.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, IsTerminal};
@@ -20,33 +20,33 @@ use crate::stage::sink::write_vectored;
 use crate::stage::source::read_chunk;
 use crate::state::batch::Batch;
 
-/// How what is no regular file is opened by path: no call on it blocks, the opening included, and a
-/// terminal does not become that of the process.
+/// The flags with which anything but a regular file is opened by path: no call on it blocks, including the
+/// open, and a terminal does not become the controlling terminal of the process.
 pub(crate) const NONBLOCK: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
 
-/// What a pipe that is ready to be written takes without blocking: `PIPE_BUF`.
+/// How many bytes a pipe that is writable takes without blocking: `PIPE_BUF`.
 #[cfg(target_os = "linux")]
 const PIPE_BYTES: usize = 4096;
 #[cfg(not(target_os = "linux"))]
 const PIPE_BYTES: usize = 512;
 
-/// What a terminal that is ready takes whole: an end of line may become two, and it may have room
-/// for just these.
+/// How many bytes a terminal that is writable takes whole: a line end may become two bytes, and there may
+/// be room for just these.
 const TERMINAL_BYTES: usize = 1;
 
-/// What the master of a pseudo-terminal that is ready takes whole: there nothing becomes more, and
-/// room comes in pieces of this size.
+/// How many bytes the master of a pseudo-terminal that is writable takes whole: no byte becomes two there,
+/// and room comes in pieces of this size.
 pub(super) const MASTER_BYTES: usize = 256;
 
-/// What is written at once to a device of which nothing is known but that it is ready.
+/// How many bytes are written at once to another device that is writable.
 const DEVICE_BYTES: usize = 4096;
 
-/// How long it is rested when what is ready by its own account is not, twice in a row.
+/// How long to wait after poll has reported a descriptor as ready twice, and it was not.
 const UNREADY_TICK: Duration = Duration::from_millis(5);
 
 /// How a descriptor is read or written without blocking, and what ends its waits.
 ///
-/// It does not have the descriptor, that each call is given.
+/// It does not own the descriptor: each call is given it.
 #[derive(Debug)]
 pub(crate) struct Polled {
     how: How,
@@ -54,22 +54,22 @@ pub(crate) struct Polled {
     idle: Option<Duration>,
 }
 
-/// See the table above.
+/// See the table in the docs of the parent module.
 #[derive(Debug)]
 enum How {
-    /// It was told not to block, and is ours alone.
+    /// `O_NONBLOCK` is set, and the description is ours alone.
     NonBlocking,
-    /// The same, opened once more in place of what each call is given.
+    /// The same, on a descriptor that was opened anew and is used in place of the one each call is given.
     Again(OwnedFd),
     Socket,
-    /// Each call says that it shall not wait.
+    /// `RWF_NOWAIT` in each call.
     #[cfg(target_os = "linux")]
     NoWait(Kind),
-    /// Nothing says so. So it is polled before, and little is written at once.
+    /// No flag keeps a call from blocking: poll before each, and write at most this number of bytes.
     Little(usize),
 }
 
-/// What is to be known of a descriptor where a call cannot say that it shall not wait.
+/// The kind of a descriptor, for the case that `RWF_NOWAIT` is not supported.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Pipe,
@@ -77,8 +77,8 @@ enum Kind {
 }
 
 impl Polled {
-    /// How to use a descriptor that was handed in, and that others may use too. None for what is
-    /// not polled.
+    /// How to use a descriptor that was handed in, and that other processes may share. `None` for a file
+    /// on a disk.
     pub(crate) fn of(fd: impl AsFd, ready: Ready) -> io::Result<Option<Self>> {
         let fd = fd.as_fd();
         let stat = fstat(fd)?;
@@ -99,8 +99,8 @@ impl Polled {
         }))
     }
 
-    /// The same for what we have opened by path with [`NONBLOCK`], unless that was a name of a
-    /// descriptor that was there before.
+    /// The same for a path that was opened here with [`NONBLOCK`]. Some paths, such as `/dev/stdin`, name
+    /// a descriptor that was open before: then the flag is not set.
     pub(crate) fn opened(fd: impl AsFd, ready: Ready) -> io::Result<Option<Self>> {
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
         let is_ours = fcntl_getfl(&fd)?.contains(OFlags::NONBLOCK);
@@ -110,7 +110,7 @@ impl Polled {
         Self::of(fd, ready)
     }
 
-    /// For what does not block, and is ours alone.
+    /// For a descriptor with `O_NONBLOCK` whose description is ours alone.
     pub(crate) const fn non_blocking(waker: Waker) -> Self {
         Self {
             how: How::NonBlocking,
@@ -119,12 +119,12 @@ impl Polled {
         }
     }
 
-    /// Waits no longer than that for each read or write to be possible.
+    /// A read or a write fails after this time without progress.
     pub(crate) const fn set_idle_timeout(&mut self, timeout: Duration) {
         self.idle = Some(timeout);
     }
 
-    /// Closes what was opened once more.
+    /// Closes the descriptor that was opened anew, if there is one.
     pub(crate) fn let_go(&mut self) {
         self.how = How::NonBlocking;
     }
@@ -133,7 +133,8 @@ impl Polled {
         self.idle
     }
 
-    /// Waits with this waker, which its owner has other uses for.
+    /// Waits with this waker, which also ends other waits of its owner.
+    #[cfg(feature = "process")]
     pub(crate) fn set_waker(&mut self, waker: Waker) {
         self.waker = waker;
     }
@@ -146,14 +147,14 @@ impl Polled {
         self.waker.interrupt()
     }
 
-    /// Waits until it is ready, or has failed, which the call that follows will tell.
+    /// Waits until the descriptor is ready, or has failed: the call that follows returns the failure.
     ///
-    /// The wait ends then, with a wake, or the idle timeout.
+    /// The wait ends with that, with a wake, or after the idle timeout.
     pub(crate) fn wait(&self, fd: BorrowedFd<'_>, ready: Ready) -> Result<(), Error> {
         self.waker.wait(fd, ready, self.idle)
     }
 
-    /// Reads what is there. `WouldBlock`, if that is nothing.
+    /// Reads what is there. `WouldBlock` if there is nothing.
     pub(crate) fn try_read(&mut self, fd: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
         Ok(match &self.how {
             How::NonBlocking | How::Little(_) => rustix::io::read(fd, room)?,
@@ -175,7 +176,7 @@ impl Polled {
         })
     }
 
-    /// Writes what is taken now. `WouldBlock`, if that is nothing.
+    /// Writes what is taken now. `WouldBlock` if nothing is.
     fn try_write(&mut self, fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(match &self.how {
             How::NonBlocking => rustix::io::writev(fd, slices)?,
@@ -213,19 +214,19 @@ impl Polled {
     ) -> Result<Option<Bytes>, Error> {
         let mut waited = WaitClock::default();
         loop {
-            // Before the read, and not after one in vain: a FIFO without a writer reads as
-            // if it had ended. And without a buffer in hand.
+            // Before the read, and not after one in vain: a FIFO without a writer reads as if it had
+            // ended. And before a buffer is taken from the pool.
             waited.wait(self, fd, Ready::ToRead)?;
             match read_chunk(pool, |room| self.try_read(fd, room)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Ok(outcome?),
+                result => return Ok(result?),
             }
         }
     }
 
-    /// Writes what is taken of the front of a batch, at least something, and takes that off.
+    /// Writes at least one byte of the front of a batch, and removes what was written.
     ///
-    /// The wait ends with room, a failure, a wake, or the idle timeout.
+    /// The wait ends with room, a failure, a wake, or after the idle timeout.
     pub(crate) fn write(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -240,8 +241,8 @@ impl Polled {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     waited.wait(self, fd, Ready::ToWrite)?;
                 }
-                outcome => {
-                    batch.advance(outcome?);
+                result => {
+                    batch.advance(result?);
                     return Ok(());
                 }
             }
@@ -249,7 +250,7 @@ impl Polled {
     }
 }
 
-/// Says whether poll tells something about such a thing.
+/// Whether poll reports the readiness of this kind of file.
 const fn is_polled(kind: FileType) -> bool {
     !matches!(
         kind,
@@ -257,8 +258,8 @@ const fn is_polled(kind: FileType) -> bool {
     )
 }
 
-/// Says whether it is a file by name alone, such as `/proc/kmsg`: what is read there is made by the
-/// kernel meanwhile, and may have to be waited for.
+/// Whether the kernel makes the content of this file while it is read, as of `/proc/kmsg`, so that a read
+/// may block.
 #[cfg(target_os = "linux")]
 fn is_of_the_kernel(fd: BorrowedFd<'_>, stat: &Stat, ready: Ready) -> bool {
     use rustix::fs::{FsWord, PROC_SUPER_MAGIC, fstatfs};
@@ -267,7 +268,7 @@ fn is_of_the_kernel(fd: BorrowedFd<'_>, stat: &Stat, ready: Ready) -> bool {
     const TRACEFS_MAGIC: FsWord = 0x7472_6163;
 
     let made = [PROC_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC];
-    // On a disk there is no need to ask.
+    // A file with a length is on a disk, and needs no system call.
     stat.st_size == 0
         && matches!(ready, Ready::ToRead)
         && fstatfs(fd).is_ok_and(|found| made.contains(&found.f_type))
@@ -280,8 +281,8 @@ fn is_of_the_kernel(_: BorrowedFd<'_>, _: &Stat, _: Ready) -> bool {
 
 /// The waits of one read or write.
 ///
-/// What is polled is always the descriptor itself: of a FIFO that was opened once more after its
-/// writers had gone, poll does not tell the end.
+/// Poll is always called on the original descriptor: on a FIFO that was opened anew after its writers had
+/// gone, poll does not report the end.
 #[derive(Debug, Default)]
 struct WaitClock {
     times: u32,
@@ -300,7 +301,7 @@ impl WaitClock {
                 .idle
                 .and_then(|idle| Instant::now().checked_add(idle));
         } else if self.times > 1 {
-            // There are devices that cannot be polled, and are ready always.
+            // Some devices cannot be polled, and are always reported as ready.
             polled.waker.rest(UNREADY_TICK)?;
         }
         self.times += 1;
@@ -308,15 +309,15 @@ impl WaitClock {
             .deadline
             .map(|at| at.saturating_duration_since(Instant::now()));
         match polled.waker.wait(fd, ready, left) {
-            // A socket is ready when a third of its buffer is free, and a slow peer may have taken
-            // less than that by then. So it is tried once more.
+            // As in `WriteStall`: a slow peer may have taken less than a third of the buffer, which poll
+            // does not report. So the write is tried once more.
             Err(error)
                 if matches!(polled.how, How::Socket) && error.kind() == ErrorKind::TimedOut =>
             {
                 self.late = Some(error);
                 Ok(())
             }
-            outcome => outcome,
+            result => result,
         }
     }
 }
@@ -332,11 +333,11 @@ impl How {
         Self::without(kind, fd, ready)
     }
 
-    /// How to go on where a call cannot say that it shall not wait.
+    /// How to use a descriptor that does not support `RWF_NOWAIT`.
     fn without(kind: Kind, fd: BorrowedFd<'_>, ready: Ready) -> Self {
         match kind {
             Kind::Pipe => again(fd, ready).map_or(Self::Little(PIPE_BYTES), Self::Again),
-            // To open one once more may have consequences.
+            // To open a device anew may have side effects.
             Kind::Device => Self::Little(DEVICE_BYTES),
         }
     }
@@ -344,32 +345,33 @@ impl How {
 
 fn of_terminal(fd: BorrowedFd<'_>, stat: &Stat, ready: Ready) -> How {
     if is_master(stat) {
-        // To open that once more makes another terminal.
+        // To open `/dev/ptmx` anew makes another terminal.
         return How::Little(MASTER_BYTES);
     }
     again(fd, ready).map_or(How::Little(TERMINAL_BYTES), How::Again)
 }
 
-/// Says whether it is `/dev/ptmx`: the 2 of the 5 on Linux.
+/// Whether it is `/dev/ptmx`: major 5, minor 2 on Linux.
 #[cfg(target_os = "linux")]
 fn is_master(stat: &Stat) -> bool {
     let number = stat.st_rdev;
     (rustix::fs::major(number), rustix::fs::minor(number)) == (5, 2)
 }
 
-/// Elsewhere one that has no name is not opened again either.
+/// Elsewhere a master has no name, and so is not opened anew either.
 #[cfg(not(target_os = "linux"))]
 fn is_master(_: &Stat) -> bool {
     false
 }
 
-/// Opens a pipe or a terminal once more, to not block, in this process only: the other
-/// processes that share it notice nothing. That may be refused, as when it is that of another user.
+/// Opens a pipe or a terminal anew with `O_NONBLOCK`. The new description is ours alone, so the flags of the
+/// other processes do not change. It fails if the file belongs to another user, for example.
 fn again(fd: BorrowedFd<'_>, ready: Ready) -> Option<OwnedFd> {
     let mut options = OpenOptions::new();
     match ready {
         Ready::ToRead => options.read(true),
         Ready::ToWrite => options.write(true),
+        #[cfg(any(feature = "http", feature = "wire"))]
         Ready::Either => options.read(true).write(true),
     };
     let opened: File = options.custom_flags(NONBLOCK).open(name_of(fd)?).ok()?;
@@ -384,18 +386,18 @@ fn name_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())))
 }
 
-/// Of a pipe there is none.
+/// A pipe has no name.
 #[cfg(not(target_os = "linux"))]
 fn name_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
     let name = rustix::termios::ttyname(fd, Vec::new()).ok()?;
     Some(PathBuf::from(name.into_string().ok()?))
 }
 
-/// The timeout that a socket was given for such calls, which it keeps.
+/// The timeout that is set on the socket itself (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
 fn socket_idle(fd: BorrowedFd<'_>, ready: Ready) -> Option<Duration> {
     let which = match ready {
         Ready::ToRead => Timeout::Recv,
-        Ready::ToWrite | Ready::Either => Timeout::Send,
+        _ => Timeout::Send,
     };
     socket_timeout(fd, which).ok().flatten()
 }
@@ -405,12 +407,12 @@ const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 #[cfg(target_vendor = "apple")]
 const SEND: SendFlags = SendFlags::DONTWAIT;
 
-/// At the place where the descriptor stands, if it has any.
+/// The offset of `preadv2` that stands for the current position.
 #[cfg(target_os = "linux")]
 const HERE: u64 = u64::MAX;
 
-/// Says whether the system does not know a call that does not wait, for this descriptor. If it
-/// means something else, the call that is made instead says so too.
+/// Whether the kernel does not support `RWF_NOWAIT` for this descriptor. If the error has another cause,
+/// the call that is made instead returns it too.
 #[cfg(target_os = "linux")]
 fn is_unknown(errno: rustix::io::Errno) -> bool {
     use rustix::io::Errno;

@@ -1,4 +1,4 @@
-//! Where no call can say that it shall not wait: what was polled takes little, and takes it at once.
+//! Without `RWF_NOWAIT`: a descriptor that poll reports as writable takes a few bytes at once.
 
 use std::thread;
 
@@ -39,7 +39,7 @@ fn batch(bytes: &[u8]) -> Batch<Bytes> {
     batch
 }
 
-/// Writes until nothing more is taken, which has to be told, and says how much was.
+/// Writes until a write would block, and returns how many bytes were written.
 fn fill(polled: &mut Polled, fd: &OwnedFd, bytes: &[u8]) -> usize {
     let mut batch = batch(bytes);
     let error = loop {

@@ -19,7 +19,7 @@ impl Amount {
     }
 
     /// In bytes.
-    #[cfg_attr(any(not(unix), loom), allow(dead_code))]
+    #[cfg(any(test, all(unix, feature = "net", not(loom))))]
     pub(crate) const fn bytes(number: u64) -> Self {
         Self::of(number, BYTE)
     }
