@@ -121,19 +121,23 @@
 //! | answered by `send` or `send_file` | what was given to it; of a file nothing |
 //! | answered by `writable` | its high-water mark and a chunk; a thread from when the client is slower than the handler |
 
+#[cfg(feature = "testing")]
 pub mod proto;
+#[cfg(not(feature = "testing"))]
+mod proto;
 
-mod blame;
 mod server;
 
+#[cfg(feature = "files")]
 pub mod files;
 
 #[doc(no_inline)]
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
-pub use proto::Limits;
+pub use proto::{Limits, Rejection, RejectionKind};
 pub use server::Server;
 pub use server::request::{Parts, Request};
 pub use server::request_body::Body;
-pub use server::response::{Response, Sent};
+pub use server::response::Response;
+pub use server::response_body::Sent;
 pub use server::trailers::Trailers;

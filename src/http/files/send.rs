@@ -14,7 +14,8 @@ use super::plan::Content;
 use crate::channel::mark::{HighWaterMark, READ_BYTES};
 use crate::error::{Error, ErrorKind};
 use crate::http::server::request::Request;
-use crate::http::server::response::{Response, Sent};
+use crate::http::server::response::Response;
+use crate::http::server::response_body::Sent;
 use crate::stage::source::{read_chunk, read_pool};
 use crate::stream::writable::Writable;
 
