@@ -26,12 +26,9 @@ use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use highwater::http::files::conditional::{Validators, Verdict, judge};
-use highwater::http::files::etag::Stamp;
-use highwater::http::files::path::Relative;
-use highwater::http::files::plan::Plan;
+use highwater::http::files::{Prepared, RequestPath, check_conditions};
 use highwater::http::{HeaderMap, Limits, Method, Request, Response, Server, StatusCode, header};
 use highwater::{Error, ErrorKind, net, pipeline};
 use rustix::io::Errno;
@@ -164,8 +161,8 @@ type Refused = (StatusCode, &'static str);
 impl Inbox {
     fn answer(&self, request: Request, mut response: Response) -> Result<Answered, Error> {
         if request.method() != Method::PUT {
-            let plan = Plan::of_method(request.method(), "OPTIONS, PUT");
-            return web::send(plan, request.method(), response);
+            let prepared = Prepared::unsupported_method(request.method(), "OPTIONS, PUT");
+            return web::send(prepared, request.method(), response);
         }
         response.header("content-type", "text/plain; charset=utf-8")?;
         let name = match name_of(&request) {
@@ -214,8 +211,8 @@ impl Inbox {
 
 /// The name of the file that is put, which lies in the folder itself.
 fn name_of(request: &Request) -> Result<OsString, Refused> {
-    let name = Relative::decode(request.path()).ok().filter(|path| {
-        let is_one = !path.is_folder() && path.as_path().components().count() == 1;
+    let name = RequestPath::decode(request.path()).ok().filter(|path| {
+        let is_one = !path.is_directory() && path.as_path().components().count() == 1;
         is_one && !path.as_bytes().starts_with(b".")
     });
     let Some(name) = name else {
@@ -242,22 +239,10 @@ fn judged(headers: &HeaderMap, found: Option<&Metadata>) -> Result<(), Refused> 
         let said = "something that is no file has that name: take another one\n";
         return Err((StatusCode::CONFLICT, said));
     }
-    let verdict = match found {
-        Some(found) => {
-            let validators = Validators::of(&Stamp::from(found), None, SystemTime::now());
-            judge(&Method::PUT, headers, &validators)
-        }
-        // Nothing has a tag, and has never changed.
-        None if headers.contains_key(header::IF_MATCH) => Verdict::Failed,
-        None => Verdict::Proceed,
-    };
-    match verdict {
-        Verdict::Failed => {
-            let said = "the file is not, or no longer, as the conditions of the request have it\n";
-            Err((StatusCode::PRECONDITION_FAILED, said))
-        }
-        Verdict::Proceed | Verdict::NotModified => Ok(()),
-    }
+    check_conditions(&Method::PUT, headers, found).map_err(|status| {
+        let said = "the file is not, or no longer, as the conditions of the request have it\n";
+        (status, said)
+    })
 }
 
 /// What a client is told of a failure that it can do something about.

@@ -54,15 +54,14 @@ pub(crate) fn run(
 
 /// Sends what was prepared.
 pub(crate) fn send(
-    prepared: impl Into<Prepared>,
+    prepared: Prepared,
     method: &Method,
     response: Response,
 ) -> Result<Answered, Error> {
-    let prepared = prepared.into();
-    let status = prepared.plan.status;
+    let status = prepared.status();
     let bytes = match *method {
         Method::HEAD => 0,
-        _ => prepared.plan.body.len(),
+        _ => prepared.body_len(),
     };
     prepared.send(response)?;
     Ok(Answered { status, bytes })

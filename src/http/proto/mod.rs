@@ -37,7 +37,12 @@
 
 #![cfg_attr(
     not(feature = "testing"),
-    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+    allow(
+        unreachable_pub,
+        unused_imports,
+        dead_code,
+        reason = "public for tests alone"
+    )
 )]
 
 mod body;

@@ -1,6 +1,6 @@
 //! The target of a request in its four forms, and the host.
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr; // Of `core`: an address needs no network.
 
 use bytes::Bytes;
 use http::{Method, Uri};

@@ -97,7 +97,7 @@ pub(in crate::http) struct About {
 
 /// How the body of a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
+enum BodyTiming {
     AtOnce,
     /// While it is written, the body of the request may be read.
     AsWritten,
@@ -225,7 +225,7 @@ impl Response {
     ///   fails, and the cause of an abort of the server. The connection is closed then.
     pub fn send(mut self, body: impl Into<Bytes>) -> Result<(), Error> {
         let body = body.into();
-        let (mut writer, plan) = self.begin(self.agreed(body.len() as u64)?, Sending::AtOnce)?;
+        let (mut writer, plan) = self.begin(self.agreed(body.len() as u64)?, BodyTiming::AtOnce)?;
         writer.send_with_head(if plan.is_sent() { &body } else { &[] })?;
         writer.finish(self.about.keep_alive);
         Ok(())
@@ -244,7 +244,7 @@ impl Response {
     ///   part for all.
     pub fn send_file(mut self, file: &File, range: Range<u64>) -> Result<(), Error> {
         let length = range.end.saturating_sub(range.start);
-        let (mut writer, plan) = self.begin(self.agreed(length)?, Sending::AtOnce)?;
+        let (mut writer, plan) = self.begin(self.agreed(length)?, BodyTiming::AtOnce)?;
         if plan.is_sent() {
             file::send(&mut writer, file, range)?;
         } else {
@@ -270,7 +270,7 @@ impl Response {
     /// length. Both fail with [`ErrorKind::TimedOut`] if the client takes too little.
     #[must_use]
     pub fn writable(mut self, mark: HighWaterMark<InBytes>) -> Writable<Bytes, Sent> {
-        let sink = match self.begin(self.length, Sending::AsWritten) {
+        let sink = match self.begin(self.length, BodyTiming::AsWritten) {
             Ok((writer, plan)) => {
                 let encoder = BodyEncoder::of(plan, self.status);
                 BodySink::new(writer, encoder, self.about.keep_alive, self.trailers.take())
@@ -372,7 +372,7 @@ impl Response {
     fn begin(
         &mut self,
         length: Option<u64>,
-        sending: Sending,
+        sending: BodyTiming,
     ) -> Result<(ResponseWriter, BodyPlan), Error> {
         let Self {
             status,
@@ -392,7 +392,8 @@ impl Response {
         about.keep_alive &= !plan.closes() && !writer.conn.is_stopping();
         if about.has_body && about.keep_alive {
             // Of a body that a handler can still read nothing is known; what is left is skipped later.
-            let is_read_on = sending == Sending::AsWritten && writer.conn.exchange.is_body_held();
+            let is_read_on =
+                sending == BodyTiming::AsWritten && writer.conn.exchange.is_body_held();
             about.keep_alive = is_read_on || writer.conn.can_be_kept();
         }
         if about.expects_continue && writer.conn.exchange.begin_response() {
