@@ -5,6 +5,7 @@ mod effort;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use highwater::Bytes;
 use highwater::http::proto::{
     BodyDecoder, BodyFraming, BodyPlan, Decoded, HeadParser, Limits, encode_chunk_head, encode_head,
 };
@@ -83,7 +84,7 @@ fn main() -> ExitCode {
     println!("\na chunked body of 1 MiB");
     println!("{:24}{:>12}{:>20}", "", "decoded", "encoded");
     for (name, size) in [("chunks of 64 B", 64), ("chunks of 16 KiB", 16 << 10)] {
-        let body = chunked(size);
+        let body = Bytes::from(chunked(size));
         effort.row(
             name,
             500,
@@ -110,7 +111,7 @@ fn read_headers(head: &[u8], times: u64) {
     for _ in 0..times {
         let read = parser.push(black_box(head)).expect("it is in order");
         let (head, _) = read.expect("it is whole");
-        black_box(head.headers());
+        black_box(head.to_headers());
     }
 }
 
@@ -188,18 +189,18 @@ fn chunked(size: usize) -> Vec<u8> {
     body
 }
 
-fn decode(body: &[u8]) {
+fn decode(body: &Bytes) {
     let limits = Limits::default().body();
     let mut decoder = BodyDecoder::new(BodyFraming::Chunked, limits).expect("it is in order");
-    let mut rest = body;
+    let mut rest = body.clone();
     loop {
-        match decoder.decode(black_box(rest)).expect("it is in order") {
-            Decoded::Data { data, consumed } => {
-                black_box(data);
-                rest = &rest[consumed..];
-            }
-            Decoded::More { .. } => panic!("the body is whole"),
-            Decoded::End { .. } => return,
+        match decoder
+            .decode(black_box(&mut rest))
+            .expect("it is in order")
+        {
+            Decoded::Data(data) => drop(black_box(data)),
+            Decoded::More => panic!("the body is whole"),
+            Decoded::End => return,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use highwater::http::files::plan::Plan;
+use highwater::http::files::Prepared;
 use highwater::http::{Limits, Method, Request, Response, Sent, StatusCode};
 use highwater::{
     BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast,
@@ -131,12 +131,12 @@ impl Stage {
             (&Method::GET | &Method::HEAD, "/events") => self.listen(&request, response),
             (&Method::POST, "/events") => self.post(request, response),
             (_, "/") => {
-                let plan = Plan::of_method(method, "GET, HEAD, OPTIONS");
-                web::send(plan, method, response)
+                let prepared = Prepared::unsupported_method(method, "GET, HEAD, OPTIONS");
+                web::send(prepared, method, response)
             }
             (_, "/events" | "*") => {
-                let plan = Plan::of_method(method, "GET, HEAD, OPTIONS, POST");
-                web::send(plan, method, response)
+                let prepared = Prepared::unsupported_method(method, "GET, HEAD, OPTIONS, POST");
+                web::send(prepared, method, response)
             }
             _ => text(
                 response,

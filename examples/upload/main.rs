@@ -17,12 +17,8 @@ use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
-use std::time::SystemTime;
 
-use highwater::http::files::conditional::{Validators, Verdict, judge};
-use highwater::http::files::etag::Stamp;
-use highwater::http::files::path::Relative;
-use highwater::http::files::plan::Plan;
+use highwater::http::files::{Prepared, RequestPath, check_conditions};
 use highwater::http::{HeaderMap, Limits, Method, Request, Response, StatusCode, header};
 use highwater::{Error, ErrorKind, pipeline};
 use rustix::io::Errno;
@@ -100,8 +96,8 @@ type Refused = (StatusCode, &'static str);
 impl Inbox {
     fn respond(&self, request: Request, mut response: Response) -> Result<Logged, Error> {
         if request.method() != Method::PUT {
-            let plan = Plan::of_method(request.method(), "OPTIONS, PUT");
-            return web::send(plan, request.method(), response);
+            let prepared = Prepared::unsupported_method(request.method(), "OPTIONS, PUT");
+            return web::send(prepared, request.method(), response);
         }
         response.header("content-type", "text/plain; charset=utf-8")?;
         let name = match name_of(&request) {
@@ -150,8 +146,8 @@ impl Inbox {
 
 /// The name of the file that is put, which lies in the directory itself.
 fn name_of(request: &Request) -> Result<OsString, Refused> {
-    let name = Relative::decode(request.path()).ok().filter(|path| {
-        let is_one = !path.is_folder() && path.as_path().components().count() == 1;
+    let name = RequestPath::decode(request.path()).ok().filter(|path| {
+        let is_one = !path.is_directory() && path.as_path().components().count() == 1;
         is_one && !path.as_bytes().starts_with(b".")
     });
     let Some(name) = name else {
@@ -178,22 +174,10 @@ fn judged(headers: &HeaderMap, found: Option<&Metadata>) -> Result<(), Refused> 
         let text = "something that is no file has that name: take another one\n";
         return Err((StatusCode::CONFLICT, text));
     }
-    let verdict = match found {
-        Some(found) => {
-            let validators = Validators::of(&Stamp::from(found), None, SystemTime::now());
-            judge(&Method::PUT, headers, &validators)
-        }
-        // Nothing has a tag, and has never changed.
-        None if headers.contains_key(header::IF_MATCH) => Verdict::Failed,
-        None => Verdict::Proceed,
-    };
-    match verdict {
-        Verdict::Failed => {
-            let text = "the file is not, or no longer, as the conditions of the request have it\n";
-            Err((StatusCode::PRECONDITION_FAILED, text))
-        }
-        Verdict::Proceed | Verdict::NotModified => Ok(()),
-    }
+    check_conditions(&Method::PUT, headers, found).map_err(|status| {
+        let text = "the file is not, or no longer, as the conditions of the request have it\n";
+        (status, text)
+    })
 }
 
 /// The response to a failure that the client can do something about.

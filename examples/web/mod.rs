@@ -125,15 +125,14 @@ impl Common {
 
 /// Sends what was prepared.
 pub(crate) fn send(
-    prepared: impl Into<Prepared>,
+    prepared: Prepared,
     method: &Method,
     response: Response,
 ) -> Result<Logged, Error> {
-    let prepared = prepared.into();
-    let status = prepared.plan.status;
+    let status = prepared.status();
     let bytes = match *method {
         Method::HEAD => 0,
-        _ => prepared.plan.body.len(),
+        _ => prepared.body_len(),
     };
     prepared.send(response)?;
     Ok(Logged { status, bytes })

@@ -1,41 +1,47 @@
-//! HTTP/1.1: a request's body is read, and an answer's is written, at the speed of whoever is slower.
+//! HTTP/1.1: the body of a request is read, and the body of a response is written, with backpressure.
 //!
-//! A [`Server`] calls a handler for each [`Request`], with the [`Response`] that is to be given. It
-//! is plain blocking code, and may wait for whatever it likes.
+//! A [`Server`] calls a handler for each [`Request`], with the [`Response`] to send. A handler is plain
+//! blocking code. With the feature `http`.
 //!
 //! ```
 //! use std::io::{Read, Write};
 //! use std::net::TcpStream;
 //! use highwater::http::{Request, Response, Server, StatusCode};
 //!
-//! let handler = |request: Request, mut response: Response| match request.path() {
-//!     "/hello" => {
-//!         response.header("content-type", "text/plain")?;
-//!         response.send("hello\n") // the head and the body in one system call
+//! let server = Server::bind("127.0.0.1:0")?.spawn(|request: Request, mut response: Response| {
+//!     if request.path() != "/hello" {
+//!         return response.status(StatusCode::NOT_FOUND).send("not found\n");
 //!     }
-//!     _ => response.status(StatusCode::NOT_FOUND).send("not here\n"),
-//! };
-//! let server = Server::bind("127.0.0.1:0")?.connections(1000).spawn(handler)?;
+//!     response.header("content-type", "text/plain")?;
+//!     response.send("hello\n") // head and body in one system call
+//! })?;
 //!
 //! let mut client = TcpStream::connect(server.local_addr().unwrap())?;
 //! client.write_all(b"GET /hello HTTP/1.0\r\n\r\n")?;
-//! let mut answer = String::new();
-//! client.read_to_string(&mut answer)?;
-//! assert!(answer.ends_with("\r\n\r\nhello\n"));
-//!
-//! assert_eq!(server.stop()?.finished, 1); // waits for what is being answered
+//! let mut received = String::new();
+//! client.read_to_string(&mut received)?;
+//! assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
+//! assert!(received.ends_with("\r\n\r\nhello\n"), "{received}");
+//! assert_eq!(server.stop()?.finished, 1); // waits for the response in progress
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # A body that is written
+//! There is no TLS and no HTTP/2: put a proxy in front for both.
 //!
-//! [`Response::writable`] gives a [`Writable`](crate::Writable): `write`, `Pressure`, `wait_drain`,
-//! [`Write`](std::io::Write), as everywhere. With it the answer is gone, so there is no header after
-//! the head. What is written goes to the system at once, on the thread that writes; when the client
-//! is slow, up to the high-water mark waits, and then the writer does.
+//! # Writing a body
 //!
-//! [`finish`](crate::Writable::finish) makes the answer whole. A body that is dropped without, by an
-//! error or a panic, is cut with a reset: no client takes a part for everything.
+//! [`Response::writable`] returns a [`Writable`](crate::Writable): `write`, `Pressure`, `wait_drain`,
+//! [`Write`](std::io::Write), as everywhere. It consumes the response, so that no header can be set after
+//! the head. Bytes go to the kernel at once, on the thread that writes.
+//!
+//! **A slow client** fills the kernel's buffer; then up to the high-water mark is buffered, and a thread is
+//! started that sends it; then the writer blocks until the client takes more. Other connections are not
+//! affected. A client that takes nothing for [`write_stall`](Limits::write_stall), or less than
+//! [`least_rate`](Limits::least_rate), is disconnected, and the write fails with
+//! [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut).
+//!
+//! [`finish`](crate::Writable::finish) completes the response. If the body is dropped without it, by an
+//! error or a panic, the connection is reset: no client takes the part for all.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -51,20 +57,21 @@
 //!     assert_eq!(out.finish()?.bytes(), 3890);
 //!     Ok(())
 //! })?;
-//! # let mut client = TcpStream::connect(server.local_addr().unwrap())?;
-//! # client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-//! # let mut answer = String::new();
-//! # client.read_to_string(&mut answer)?;
-//! # assert!(answer.ends_with("\n998\n999\n"));
+//!
+//! let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+//! client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+//! let mut received = String::new();
+//! client.read_to_string(&mut received)?;
+//! assert!(received.ends_with("\n998\n999\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # A body that is read
+//! # Reading a body
 //!
 //! A [`Body`] is a [`Read`](std::io::Read), an iterator of chunks, and the source of a
-//! [`pipeline`](crate::pipeline). It is read when it is asked for: a client that sends faster waits
-//! in its own system, and one that has asked whether to send at all is told so then (`Expect:
-//! 100-continue`).
+//! [`pipeline`](crate::pipeline): to a file, a compressor, a hash or another socket. Nothing is received
+//! before it is read: TCP slows a client down that sends faster, and a client that asks first (`Expect:
+//! 100-continue`) gets its `100 Continue` with the first read.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -73,67 +80,104 @@
 //! use highwater::pipeline;
 //!
 //! let server = Server::bind("127.0.0.1:0")?.spawn(|request: Request, response: Response| {
-//!     // To a file, a compressor, a hash or another socket, all the same.
-//!     let (report, _) = pipeline(request.into_body()).to(Vec::new()).run_into()?;
+//!     let (report, stored) = pipeline(request.into_body()).to(Vec::new()).run_into()?;
+//!     assert_eq!(stored.into_inner(), b"hello");
 //!     response.send(format!("{} bytes\n", report.bytes()))
 //! })?;
-//! # let mut client = TcpStream::connect(server.local_addr().unwrap())?;
-//! # client.write_all(b"PUT / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")?;
-//! # let mut answer = String::new();
-//! # client.read_to_string(&mut answer)?;
-//! # assert!(answer.ends_with("\r\n\r\n5 bytes\n"), "{answer}");
+//!
+//! let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+//! client.write_all(b"PUT / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")?;
+//! let mut received = String::new();
+//! client.read_to_string(&mut received)?;
+//! assert!(received.ends_with("\r\n\r\n5 bytes\n"), "{received}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What goes wrong
+//! # Which thread runs what
 //!
-//! | what | the client sees | [`on_event`](Server::on_event) is told |
-//! | --- | --- | --- |
-//! | a request that breaks a rule, or a [limit](Limits) | the status that says so, and a close | `Refused`: the [`Rejection`](proto::Rejection) |
-//! | a head that comes too slowly | 408, and a close | `Refused`: `TimedOut` |
-//! | a body that is too long, malformed or too slow | 413, 400 or 408, unless the handler answers otherwise; and a close | `Refused`: what the handler returns |
-//! | a client that takes nothing, or goes away | | `Disconnected`: what the call says |
-//! | a handler that fails, panics or drops its answer | 500, and a close | `Failed`: the error |
-//! | the same behind the head | a reset, without a last chunk | `Failed`: the error |
-//! | the same behind the whole answer | nothing | `Failed`: the error |
-//! | a body that has not the length that was said | as those; never a byte too many | `Failed`: `InvalidInput`, `LimitExceeded` |
-//! | a connection that is idle for too long, or gives way | a close | nothing |
+//! A connection has a thread only while something is done for it. One thread, the leader, waits for all
+//! idle connections; when a request comes it runs the handler itself, without a hand-over. Before anything
+//! that may block (a read of a body, a write to a slow client), and when a handler runs for longer than a
+//! moment, another thread becomes the leader. So there are about as many threads as requests in progress
+//! that wait or compute, and they are reused.
 //!
-//! Without `on_event`, each `Failed` is a line on standard error, with the request and the peer; what
-//! clients do is only counted.
-//!
-//! Nothing that is doubtful is repaired, and nothing behind it is read as a request: see [`proto`].
-//! Every limit is on by default, and can be [set](Server::limits).
-//!
-//! # Threads and memory
-//!
-//! A connection has a thread only while something is done for it. All that are idle are watched by
-//! one thread, which serves a request itself when one comes, with no hop to another; when a handler
-//! takes its time another thread has taken over the watch. So there are about as many threads as
-//! there are requests that wait for something, and they are reused. Requests that are answered
-//! within a millisecond or so are all served by that one thread, and so on one processor: it does
-//! more of them than threads that wake each other.
+//! | what | runs on |
+//! | --- | --- |
+//! | accept | a thread of the server |
+//! | the handler, its reads of a body, `send`, `send_file` | a leader thread |
+//! | a `writable` body | the thread that writes, while the kernel takes the bytes; then one thread of its own |
+//! | [`Body::readable`] | one thread that reads ahead |
+//! | idle, lingering and skipped connections | no thread |
 //!
 //! | a connection that is | holds |
 //! | --- | --- |
-//! | idle | about a kilobyte, and what has come of a head |
-//! | read | a buffer of 8 KiB, or for a body 64 KiB, and what the handler keeps of the chunks |
-//! | answered by `send` or `send_file` | what was given to it; of a file nothing |
-//! | answered by `writable` | its high-water mark and a chunk; a thread from when the client is slower than the handler |
+//! | idle | about 1 KiB, and what was received of a head |
+//! | receiving a body | a buffer of 64 KiB, and the chunks that the handler keeps |
+//! | sending by `send` or `send_file` | what the handler has passed; nothing of a file |
+//! | sending by `writable` | the high-water mark and a chunk |
+//!
+//! # Limits
+//!
+//! Every limit is on by default. These are set most often; [`Limits`] has all fifteen.
+//!
+//! | limit | default | beyond it |
+//! | --- | --- | --- |
+//! | [`head_bytes`](Limits::head_bytes) | 32 KiB | 431, close |
+//! | [`body_bytes`](Limits::body_bytes) | 1 GiB | 413, close |
+//! | [`head_timeout`](Limits::head_timeout) | 30 s | 408, close |
+//! | [`body_idle`](Limits::body_idle) | 30 s | 408, close |
+//! | [`write_stall`](Limits::write_stall) | 30 s | close |
+//! | [`keep_alive`](Limits::keep_alive) | 60 s | close |
+//! | [`Server::connections`] | see there | the kernel's backlog; an idle connection gives way |
+//!
+//! # Failures
+//!
+//! | what | the client sees | the [event](Server::on_event) |
+//! | --- | --- | --- |
+//! | a request that breaks a rule or a limit | the status of the [`Rejection`], and a close | `Refused`, with the [`Rejection`] as the source |
+//! | a head that comes too slowly | 408, and a close | `Refused`: `TimedOut` |
+//! | a body that is too long, malformed or too slow | 413, 400 or 408, unless the handler sends another response; and a close | `Refused`: the error of the handler |
+//! | a client that takes nothing, or disconnects | | `Disconnected`: the error of the call |
+//! | a handler that fails, panics or drops its response | 500, and a close | `Failed`: the error |
+//! | the same after the head was sent | a reset, without a last chunk | `Failed`: the error |
+//! | the same after the whole response was sent | nothing | `Failed`: the error |
+//! | a body that differs from its declared length | as those; never a byte too many | `Failed`: `InvalidInput` or `LimitExceeded` |
+//! | an idle connection that times out or gives way | a close | none |
+//!
+//! Without `on_event` each `Failed` is a line on standard error, with the request and the client; the others
+//! are only counted.
+//!
+//! Malformed requests are never repaired, and nothing after one is read as a request.
+//!
+//! # Lingering close
+//!
+//! After a rejection, or the last response of a connection, the server closes its sending side and reads
+//! on until the client has closed: a client that sends its whole body first can then read the response. It
+//! ends after 5 s of silence ([`linger`](Limits::linger)) or 10 minutes
+//! ([`linger_total`](Limits::linger_total)), and needs no thread.
+//!
+//! # Upgrade
+//!
+//! [`Response::upgrade`] switches the connection to another protocol, such as WebSocket, and returns a
+//! [`Duplex`](crate::Duplex) over it. See there for an example.
 
+#[cfg(feature = "testing")]
 pub mod proto;
+#[cfg(not(feature = "testing"))]
+mod proto;
 
-mod blame;
 mod server;
 
+#[cfg(feature = "files")]
 pub mod files;
 
 #[doc(no_inline)]
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
-pub use proto::Limits;
+pub use proto::{Limits, Rejection, RejectionKind};
 pub use server::Server;
 pub use server::request::{Parts, Request};
 pub use server::request_body::Body;
-pub use server::response::{Response, Sent};
+pub use server::response::Response;
+pub use server::response_body::Sent;
 pub use server::trailers::Trailers;

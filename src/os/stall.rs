@@ -15,7 +15,7 @@ pub(crate) struct WriteStall(Option<Error>);
 
 impl WriteStall {
     /// The peer has taken bytes.
-    #[cfg(any(target_os = "linux", test))]
+    #[cfg(any(target_os = "linux", feature = "http", test))]
     pub(crate) fn is_over(&mut self) {
         self.0 = None;
     }
@@ -29,10 +29,18 @@ impl WriteStall {
         waker: &Waker,
         fd: impl AsFd,
     ) -> Result<(), Error> {
+        self.wait_with(|| limits.wait(waker, fd, Ready::ToWrite))
+    }
+
+    /// As [`wait`](Self::wait), by any wait that fails with [`ErrorKind::TimedOut`] when it is too long.
+    pub(crate) fn wait_with(
+        &mut self,
+        wait: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if let Some(late) = self.0.take() {
             return Err(late);
         }
-        match limits.wait(waker, fd, Ready::ToWrite) {
+        match wait() {
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 self.0 = Some(error);
                 Ok(())

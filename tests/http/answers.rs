@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use highwater::http::{Limits, Response, StatusCode, Trailers};
@@ -250,6 +251,44 @@ fn hints_come_before_the_answer_and_not_to_http_1_0() {
 }
 
 #[test]
+fn hints_come_also_after_a_request_that_waited_for_100() {
+    let server = serve(|mut request, mut response| {
+        request.body().to_bytes(100)?;
+        response.inform(StatusCode::EARLY_HINTS, &highwater::http::HeaderMap::new())?;
+        response.send("page")
+    });
+    let mut client = Client::of(&server);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    assert_eq!(client.say(head).answer().status, 100);
+    client.say("hi");
+    for _ in 0..2 {
+        assert_eq!(client.answer().status, 103);
+        assert_eq!(client.answer().text(), "page");
+        client.say(get("/"));
+    }
+}
+
+#[test]
+fn hints_to_a_client_that_takes_nothing_end_in_time() {
+    let (failed, failure) = mpsc::channel();
+    let failed = Mutex::new(failed);
+    let limits = Limits::default().write_stall(Duration::from_millis(200));
+    let (server, _) = serve_with(limits, move |_, mut response| {
+        let mut links = highwater::http::HeaderMap::new();
+        links.insert("link", "x".repeat(10_000).parse().unwrap());
+        loop {
+            if let Err(error) = response.inform(StatusCode::EARLY_HINTS, &links) {
+                failed.lock().unwrap().send(error.kind()).unwrap();
+                return Err(error);
+            }
+        }
+    });
+    let mut client = Client::of(&server);
+    client.say(get("/"));
+    assert_eq!(failure.recv_timeout(PATIENCE), Ok(ErrorKind::TimedOut));
+}
+
+#[test]
 fn an_answer_may_come_from_another_thread() {
     let server = serve(|mut request, response| {
         let body = request.body().to_bytes(100)?;
@@ -267,8 +306,8 @@ fn an_answer_may_come_from_another_thread() {
 
 #[test]
 fn a_head_leaves_with_a_flush() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = std::sync::Mutex::new(told);
+    let (tell, told) = mpsc::channel::<()>();
+    let told = Mutex::new(told);
     let server = serve(move |_, response| -> Result<(), Error> {
         let mut out = response.writable(mark());
         out.flush()?;

@@ -110,7 +110,7 @@ fn serve(
                 tell.lock().unwrap().send(said).map_err(Error::other)?;
                 response.send("")
             }
-            _ => files.answer(&request, response),
+            _ => files.respond(&request, response),
         }
     });
     (server.unwrap(), told)

@@ -2,7 +2,7 @@
 //!
 //! A client that is not there is skipped, with a line that says so.
 
-#![cfg(all(target_os = "linux", feature = "http"))]
+#![cfg(all(target_os = "linux", feature = "files"))]
 
 mod attackers;
 mod browser;

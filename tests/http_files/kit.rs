@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use highwater::http::files::plan::Content;
-use highwater::http::files::{Folder, Prepared};
+use highwater::http::files::Folder;
+use highwater::http::files::plan::{Content, Plan};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// The headers of a request.
@@ -89,11 +89,13 @@ pub(crate) fn ask(folder: &Folder, method: Method, path: &str, lines: Lines<'_>)
     let prepared = folder
         .prepare(&method, &path.parse().unwrap(), &headers(lines))
         .unwrap();
-    let body = body(&prepared);
-    assert_eq!(body.len() as u64, prepared.plan.body.len());
+    let len = prepared.body_len();
+    let (plan, file) = prepared.into_parts();
+    let body = body(&plan, file.as_ref());
+    assert_eq!(body.len() as u64, len);
     Answer {
-        status: prepared.plan.status,
-        headers: prepared.plan.headers,
+        status: plan.status,
+        headers: plan.headers,
         body,
     }
 }
@@ -102,14 +104,14 @@ pub(crate) fn get(folder: &Folder, path: &str) -> Answer {
     ask(folder, Method::GET, path, &[])
 }
 
-fn body(prepared: &Prepared) -> Vec<u8> {
+fn body(plan: &Plan, file: Option<&fs::File>) -> Vec<u8> {
     let read = |range: &std::ops::Range<u64>| {
         let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
-        let file = prepared.file.as_ref().expect("bytes of a file come of one");
+        let file = file.expect("bytes of a file come of one");
         file.read_exact_at(&mut bytes, range.start).unwrap();
         bytes
     };
-    match &prepared.plan.body {
+    match &plan.body {
         Content::None => Vec::new(),
         Content::Text(text) => text.to_vec(),
         Content::Range(range) => read(range),

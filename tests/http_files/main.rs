@@ -1,6 +1,6 @@
 //! Files of a folder, served: what is decided, in tables; what is found, on a real file system.
 
-#![cfg(all(target_os = "linux", feature = "http"))]
+#![cfg(all(target_os = "linux", feature = "files", feature = "testing"))]
 
 #[path = "../properties/http_files.rs"]
 mod properties;

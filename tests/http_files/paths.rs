@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use highwater::http::files::path::{PathError, Relative, can_be_asked_for, encode};
+use highwater::http::files::path::{PathError, RequestPath, can_be_asked_for, encode};
 
 #[test]
 fn what_could_lead_out_of_a_folder_is_refused() {
@@ -45,7 +45,7 @@ fn what_could_lead_out_of_a_folder_is_refused() {
         ("%2f", PathError::NotAbsolute),
     ];
     for (path, error) in table {
-        assert_eq!(Relative::decode(path), Err(error), "{path}");
+        assert_eq!(RequestPath::decode(path), Err(error), "{path}");
     }
 }
 
@@ -68,9 +68,9 @@ fn what_is_decoded_is_decoded_once() {
         ("/%c3%80%20la", "À la", false),
     ];
     for (path, decoded, is_folder) in table {
-        let relative = Relative::decode(path).unwrap();
+        let relative = RequestPath::decode(path).unwrap();
         assert_eq!(relative.as_bytes(), decoded.as_bytes(), "{path}");
-        assert_eq!(relative.is_folder(), is_folder, "{path}");
+        assert_eq!(relative.is_directory(), is_folder, "{path}");
     }
 }
 
@@ -88,7 +88,7 @@ fn a_name_that_begins_with_a_dot_is_hidden_but_for_the_well_known_ones() {
         ("/", false),
     ];
     for (path, is_hidden) in table {
-        let relative = Relative::decode(path).unwrap();
+        let relative = RequestPath::decode(path).unwrap();
         assert_eq!(relative.is_hidden(), is_hidden, "{path}");
     }
 }
@@ -105,13 +105,13 @@ fn a_prefix_is_whole_segments() {
         ("/a/static", None),
         ("/", None),
     ];
-    let prefix = Relative::decode("/static").unwrap();
+    let prefix = RequestPath::decode("/static").unwrap();
     for (path, below) in table {
-        let relative = Relative::decode(path).unwrap();
+        let relative = RequestPath::decode(path).unwrap();
         let found = relative.below(&prefix);
-        let found = found.as_ref().map(Relative::as_bytes);
+        let found = found.as_ref().map(RequestPath::as_bytes);
         assert_eq!(found, below.map(str::as_bytes), "{path}");
-        let top = Relative::decode("/").unwrap();
+        let top = RequestPath::decode("/").unwrap();
         assert_eq!(relative.below(&top), Some(relative.clone()), "{path}");
     }
 }
@@ -123,7 +123,7 @@ fn a_name_that_cannot_be_asked_for_is_known_as_such() {
     }
     for name in ["a", "...", "a b", "é", "%2e", "javascript:alert(1)", "<b>"] {
         assert!(can_be_asked_for(name), "{name:?}");
-        let relative = Relative::decode(&format!("/{}", encode(name))).unwrap();
+        let relative = RequestPath::decode(&format!("/{}", encode(name))).unwrap();
         assert_eq!(relative.as_bytes(), name.as_bytes());
     }
 }
@@ -138,7 +138,7 @@ fn a_name_need_not_be_utf_8() {
         b"\x80",
     ] {
         assert!(can_be_asked_for(name), "{name:?}");
-        let relative = Relative::decode(&format!("/a/{}", encode(name))).unwrap();
+        let relative = RequestPath::decode(&format!("/a/{}", encode(name))).unwrap();
         assert_eq!(relative.file_name().as_bytes(), name);
         assert_eq!(relative.as_bytes(), [b"a/", name].concat());
     }

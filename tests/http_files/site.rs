@@ -25,7 +25,7 @@ impl Site {
         let server = Server::bind("127.0.0.1:0")
             .unwrap()
             .on_event(move |event| tell.lock().unwrap().push(event.error().clone()))
-            .spawn(move |request, response| folder.answer(&request, response))
+            .spawn(move |request, response| folder.respond(&request, response))
             .unwrap();
         Self { server, told }
     }

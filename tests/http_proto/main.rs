@@ -5,7 +5,7 @@
 //! `http_head` and `http_body` run the same properties. What needs Node says so on standard error if
 //! that is not there, and passes.
 
-#![cfg(all(unix, feature = "http"))]
+#![cfg(all(unix, feature = "http", feature = "testing"))]
 
 #[path = "../properties/http.rs"]
 mod properties;

@@ -6,7 +6,7 @@ use std::path::Component;
 use std::time::{Duration, SystemTime};
 
 use highwater::http::files::etag::Stamp;
-use highwater::http::files::path::{Relative, encode};
+use highwater::http::files::path::{RequestPath, encode};
 use highwater::http::files::plan::{Content, Representation, plan};
 use highwater::http::files::range::{RANGES_MAX, Selection, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -30,7 +30,7 @@ pub(crate) fn goes_down(bytes: &[u8]) {
     // And as it is, where it is text.
     for path in [Some(spelt.as_str()), std::str::from_utf8(bytes).ok()] {
         let Some(path) = path else { continue };
-        let Ok(relative) = Relative::decode(path) else {
+        let Ok(relative) = RequestPath::decode(path) else {
             continue;
         };
         let found = relative.as_bytes();
@@ -54,12 +54,12 @@ pub(crate) fn goes_down(bytes: &[u8]) {
         );
 
         let names: Vec<String> = found.split(|byte| *byte == b'/').map(encode).collect();
-        let slash = if relative.is_folder() && !found.is_empty() {
+        let slash = if relative.is_directory() && !found.is_empty() {
             "/"
         } else {
             ""
         };
-        let again = Relative::decode(&format!("/{}{slash}", names.join("/")));
+        let again = RequestPath::decode(&format!("/{}{slash}", names.join("/")));
         assert_eq!(again, Ok(relative), "{path:?}");
     }
 }

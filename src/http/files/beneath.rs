@@ -1,8 +1,8 @@
-//! Opens what lies beneath a folder, and nothing else, whoever moves what meanwhile.
+//! Opens files beneath a directory and nowhere else, whatever is renamed meanwhile.
 //!
-//! To look at a path and then to open it are two things, and a link can be put there in between. So
-//! the kernel is told to resolve it beneath the folder (`openat2`), or each step is opened from the one
-//! before and never through a link.
+//! A check of a path before it is opened is a race: another process can put a link there in between. So
+//! the kernel resolves the path beneath the directory (`openat2`), or each segment is opened from the one
+//! before, and never through a link.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-/// A folder that things are opened beneath.
+/// A directory that files are opened beneath.
 #[derive(Debug)]
 pub(super) struct Beneath {
     root: OwnedFd,
@@ -22,20 +22,20 @@ pub(super) struct Beneath {
 /// What to do about symbolic links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Links {
-    /// There is nothing behind them.
+    /// They do not exist.
     Refused,
-    /// They are followed as long as they stay in the folder.
+    /// They are followed as long as they stay in the directory.
     Followed,
 }
 
-/// How files are opened. Without blocking, so that a FIFO that nobody writes to holds up nobody; for
-/// a regular file that means nothing.
+/// How files are opened. `NONBLOCK`, so that a FIFO without a writer does not block; it has no effect on
+/// a regular file.
 const TO_READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// How folders on the way are opened: to go through one is not to read it.
+/// How directories on the path are opened: passing through one needs no right to read it.
 #[cfg(target_os = "linux")]
 const TO_PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
@@ -46,15 +46,15 @@ const TO_PASS: OFlags = OFlags::RDONLY
 impl Beneath {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let root = openat(CWD, path, TO_PASS, Mode::empty())?;
-        // An old kernel does not know the call. Some sandboxes say that it is not permitted.
+        // An old kernel does not have the call. Some sandboxes do not permit it.
         let probed = resolve(&root, b".", Links::Refused);
         let by_kernel = !matches!(probed, Err(Errno::NOSYS | Errno::PERM | Errno::INVAL));
         Ok(Self { root, by_kernel })
     }
 
-    /// Opens a path to read, which is empty for the folder itself.
+    /// Opens a path for reading. The empty path is the directory itself.
     ///
-    /// Only the kernel can follow links and stay in the folder: where it cannot, all are refused.
+    /// Only the kernel can follow links and stay in the directory: without `openat2`, no link is followed.
     pub(super) fn open(&self, path: &[u8], links: Links) -> Result<File, Errno> {
         let path = if path.is_empty() { b"." } else { path };
         let opened = if self.by_kernel {
@@ -65,22 +65,22 @@ impl Beneath {
         opened.map(File::from)
     }
 
-    /// Opens each folder on the way from the one before it, through no link.
+    /// Opens each directory on the path from the one before, and no link.
     fn step(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let open = |folder: Option<&OwnedFd>, name: &[u8], flags: OFlags| {
+        let open = |directory: Option<&OwnedFd>, name: &[u8], flags: OFlags| {
             if name == b".." {
                 return Err(Errno::XDEV);
             }
             let flags = flags | OFlags::NOFOLLOW;
-            again(|| openat(folder.unwrap_or(&self.root), name, flags, Mode::empty()))
+            again(|| openat(directory.unwrap_or(&self.root), name, flags, Mode::empty()))
         };
         let mut steps = path.split(|byte| *byte == b'/').peekable();
-        let mut folder = None;
+        let mut directory = None;
         while let Some(step) = steps.next() {
             if steps.peek().is_none() {
-                return open(folder.as_ref(), step, TO_READ);
+                return open(directory.as_ref(), step, TO_READ);
             }
-            folder = Some(open(folder.as_ref(), step, TO_PASS)?);
+            directory = Some(open(directory.as_ref(), step, TO_PASS)?);
         }
         Err(Errno::NOENT)
     }
@@ -102,8 +102,8 @@ fn resolve(_root: &OwnedFd, _path: &[u8], _links: Links) -> Result<OwnedFd, Errn
     Err(Errno::NOSYS)
 }
 
-/// Opens again what a signal has interrupted, or what was renamed while the kernel went up a link
-/// with dots in it: it says so rather than to be unsure. Not for ever, for who renames may go on.
+/// Repeats a call that a signal has interrupted, or that fails with `EAGAIN` because of a rename while the
+/// kernel resolved `..`. Not for ever: the renames may go on.
 fn again(open: impl Fn() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
     let mut opened = open();
     for _ in 1..TRIES {
@@ -115,5 +115,5 @@ fn again(open: impl Fn() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
     opened
 }
 
-/// How often a path is opened that is being renamed.
+/// How often a path is tried.
 const TRIES: usize = 32;

@@ -1,17 +1,23 @@
-//! Whether a client takes gzip: `Accept-Encoding`, RFC 9110, section 12.5.3.
+//! Whether a client accepts gzip: `Accept-Encoding`, RFC 9110, section 12.5.3.
 //!
 //! This module is pure.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
-/// Says whether a client would rather have a file with gzip, or at least as gladly.
+/// Returns whether a client prefers gzip, or likes it as much as the plain file.
 ///
-/// One that says nothing gets the file as it is, although it would have to take anything.
+/// Without the header the file is sent plain, although RFC 9110 would allow any coding.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use http::HeaderMap;
 /// use highwater::http::files::coding::prefers_gzip;
 ///
@@ -20,6 +26,7 @@ use http::header::ACCEPT_ENCODING;
 /// assert!(prefers_gzip(&headers));
 /// headers.insert("accept-encoding", "gzip;q=0, *".parse().unwrap());
 /// assert!(!prefers_gzip(&headers));
+/// # }
 /// ```
 #[must_use]
 pub fn prefers_gzip(headers: &HeaderMap) -> bool {
@@ -33,16 +40,16 @@ pub fn prefers_gzip(headers: &HeaderMap) -> bool {
                 b"*" => &mut others,
                 _ => continue,
             };
-            // Said twice, the better one counts.
+            // If it is named twice, the higher weight counts.
             *slot = (*slot).max(Some(weight));
         }
     }
     let gzip = gzip.or(others).unwrap_or(0);
-    // What is not mentioned is taken too, but nobody has said that it was liked.
+    // A coding that is not named is acceptable as well, but not preferred.
     gzip > 0 && gzip >= identity.unwrap_or(0)
 }
 
-/// A coding, and how much it is liked in thousandths. None if it makes no sense.
+/// A coding, and its weight in thousandths. `None` if it is malformed.
 fn element(element: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let coding = parts.next()?;

@@ -1,6 +1,11 @@
-//! Whether a client has it already, or wants it only as it was: RFC 9110, section 13.
+//! Conditional requests: RFC 9110, section 13.
 //!
 //! This module is pure.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +14,7 @@ use http::{HeaderMap, HeaderName, Method};
 
 use super::etag::{Comparison, ETag, Stamp};
 
-/// What a condition is held against.
+/// What conditions are compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validators {
     etag: ETag,
@@ -18,12 +23,12 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// Makes those of a file, or of a `variant` of it, as they are `now`.
+    /// Those of a file, or of a `variant` of it, at the time `now`.
     #[must_use]
     pub fn of(stamp: &Stamp, variant: Option<&str>, now: SystemTime) -> Self {
         Self {
             etag: ETag::of(stamp, variant, now),
-            // A time in the future would be later than the `Date` beside it, which is forbidden.
+            // Not later than `Date`, as RFC 9110 8.8.2.1 requires.
             last_modified: whole_seconds(stamp.modified.min(now)),
             is_settled: stamp.is_settled(now),
         }
@@ -35,8 +40,8 @@ impl Validators {
         &self.etag
     }
 
-    /// When it was changed, in whole seconds as a header has it. None before 1970, of which a header
-    /// knows nothing.
+    /// When it was modified, in whole seconds as in a header. `None` before 1970, which a header cannot
+    /// express.
     #[must_use]
     pub const fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
@@ -48,24 +53,24 @@ fn whole_seconds(time: SystemTime) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
 }
 
-/// What the conditions of a request come to.
+/// The outcome of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Do what was asked for.
+    /// The request is carried out.
     Proceed,
-    /// The client has it already: 304.
+    /// The client has this state already: 304.
     NotModified,
-    /// It is not what the client holds it for: 412.
+    /// The client expects another state: 412.
     Failed,
 }
 
-/// Judges the conditions of a request, in the order of RFC 9110, section 13.2.2.
+/// Evaluates the conditions of a request, in the order of RFC 9110, section 13.2.2.
 #[must_use]
 pub fn judge(method: &Method, headers: &HeaderMap, validators: &Validators) -> Verdict {
     let etag = &validators.etag;
     let reads = matches!(*method, Method::GET | Method::HEAD);
 
-    // A tag says more than a date, so a date is looked at only where there is no tag.
+    // A tag is more exact than a date: a date counts only without a tag.
     let is_as_known = if headers.contains_key(IF_MATCH) {
         etag.is_among(&headers.get_all(IF_MATCH), Comparison::Strong)
     } else {
@@ -88,10 +93,10 @@ pub fn judge(method: &Method, headers: &HeaderMap, validators: &Validators) -> V
     }
 }
 
-/// Says whether a range may be sent: a client that resumes a download says in `If-Range` which
-/// state of the file it has the beginning of. With another one everything is sent.
+/// Returns whether a range may be sent. A client that resumes a download names in `If-Range` the state of
+/// which it has the beginning; of any other state all is sent.
 ///
-/// Both a tag and a date have to be strong, for parts of two states make nonsense of a file.
+/// Tag and date have to be strong: parts of two states do not make a file.
 #[must_use]
 pub fn allows_range(headers: &HeaderMap, validators: &Validators) -> bool {
     let mut values = headers.get_all(IF_RANGE).iter();
@@ -108,13 +113,13 @@ pub fn allows_range(headers: &HeaderMap, validators: &Validators) -> bool {
 }
 
 impl Validators {
-    /// Says whether it was changed after the date in this header. None without a date to go by.
+    /// Returns whether it was modified after the date in this header. `None` without a valid date.
     fn changed_since(&self, headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
         Some(self.last_modified? > date(headers, name)?)
     }
 }
 
-/// The date in a header, which has to be there once and to be one.
+/// The date in a header that occurs once.
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

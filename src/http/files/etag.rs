@@ -1,16 +1,20 @@
-//! What tells two states of a file apart: entity tags, RFC 9110, section 8.8.
+//! Entity tags, which distinguish the states of a file: RFC 9110, section 8.8.
 //!
-//! A tag is made of the size, the time of the last change in nanoseconds, and the inode: a file that
-//! is written in place gets another time, and one that is put in its place another inode, whatever
-//! times it was given. Reading the file to hash it would cost as much as sending it.
+//! A tag consists of the size, the time of the last modification in nanoseconds, and the inode: a file
+//! that is written in place gets another time, and one that replaces it another inode. A hash of the
+//! content would cost as much as sending it.
 //!
-//! A kernel's clock for files ticks a few hundred times a second, and that of some file systems once
-//! in two. Within a tick a file can change without a trace. So a tag is weak until its file has not
-//! been changed for [`SETTLES_IN`]; from then on it can change no more without another time, and the
-//! tag is strong, as a resumed download needs it. What nobody can see from outside is a file that is
-//! written through a mapping, or whose time is set back by hand.
+//! The clock of a file system ticks a few hundred times a second, in some once in two seconds. Within a
+//! tick a file can change without a new time. So a tag is weak until its file was not modified for
+//! [`SETTLES_IN`]; from then on every change shows, and the tag is strong, as a resumed download needs it.
+//! Not detected are writes through a mapping, and a time that is set back by hand.
 //!
 //! This module is pure.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,23 +22,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::HeaderValue;
 use http::header::GetAll;
 
-/// How long after its last change a file can no longer change within the same tick of any clock of
-/// a file system: that of FAT ticks once in two seconds.
+/// The longest tick of the clock of a file system: two seconds, in FAT.
 pub const SETTLES_IN: Duration = Duration::from_secs(2);
 
-/// What a tag is made of.
+/// What a tag consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// How long the file is.
+    /// The length in bytes.
     pub len: u64,
-    /// When it was changed.
+    /// The time of the last modification.
     pub modified: SystemTime,
-    /// Its number in its file system.
+    /// The number in the file system.
     pub inode: u64,
 }
 
 impl Stamp {
-    /// Says whether a change from now on would show. One with a time in the future is not trusted.
+    /// Returns whether a change from `now` on would show. A time in the future is not trusted.
     #[must_use]
     pub fn is_settled(&self, now: SystemTime) -> bool {
         now.duration_since(self.modified)
@@ -53,20 +56,19 @@ pub struct ETag {
 /// How two tags are compared: RFC 9110, section 8.8.3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// The same to the byte, which only two strong tags can say.
+    /// The same bytes, which only two strong tags can promise.
     Strong,
-    /// As good as the same.
+    /// Equivalent content.
     Weak,
 }
 
 impl ETag {
-    /// Makes the tag of a file. `variant` is what sets it apart from other forms of the same, such
-    /// as `gz`.
+    /// The tag of a file. `variant` distinguishes other forms of the same file, such as `gz`.
     #[must_use]
     pub fn of(stamp: &Stamp, variant: Option<&str>, now: SystemTime) -> Self {
         let since = |earlier, later: SystemTime| later.duration_since(earlier).ok();
         let modified = since(UNIX_EPOCH, stamp.modified).map_or_else(
-            // Before 1970, which a file can be made to say.
+            // Before 1970, to which a time can be set.
             || {
                 format!(
                     "-{:x}",
@@ -85,8 +87,8 @@ impl ETag {
         }
     }
 
-    /// Says whether some tag in these `If-Match` or `If-None-Match` headers is this one, or whether
-    /// they say `*`. What is malformed is no tag, and neither is what follows it.
+    /// Returns whether these `If-Match` or `If-None-Match` headers have this tag or `*`. A malformed
+    /// element ends its list.
     #[must_use]
     pub fn is_among(&self, headers: &GetAll<'_, HeaderValue>, comparison: Comparison) -> bool {
         headers.iter().any(|value| {
@@ -94,7 +96,7 @@ impl ETag {
         })
     }
 
-    /// Says whether this value is one tag and nothing else, and the same as this.
+    /// Returns whether this value is this tag and nothing else.
     #[must_use]
     pub fn is_value(&self, value: &HeaderValue, comparison: Comparison) -> bool {
         matches!(scan(value.as_bytes()), Some((tag, b"")) if self.is(&tag, comparison))
@@ -105,7 +107,7 @@ impl ETag {
         alike && (comparison == Comparison::Weak || !(self.weak || tag.weak))
     }
 
-    /// Says whether it promises no more than that what it stands for is as good as the same.
+    /// Returns whether the tag promises only equivalent content.
     #[must_use]
     pub const fn is_weak(&self) -> bool {
         self.weak
@@ -118,13 +120,13 @@ impl fmt::Display for ETag {
     }
 }
 
-/// A tag that a client has sent.
+/// A tag from a client.
 struct ClientTag<'a> {
     opaque: &'a [u8],
     weak: bool,
 }
 
-/// Takes a tag off the front. A comma may be a part of it.
+/// Takes a tag off the front. It may contain a comma.
 fn scan(value: &[u8]) -> Option<(ClientTag<'_>, &[u8])> {
     let (weak, opaque) = match value {
         [b'W', b'/', rest @ ..] => (true, rest),
@@ -145,7 +147,7 @@ const fn is_of_a_tag(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..=0xff)
 }
 
-/// The tags of a list, up to the first thing that is none.
+/// The tags of a list, up to the first malformed element.
 fn tags(mut list: &[u8]) -> impl Iterator<Item = ClientTag<'_>> {
     std::iter::from_fn(move || {
         while let [b' ' | b'\t' | b',', rest @ ..] = list {

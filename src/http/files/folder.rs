@@ -1,11 +1,10 @@
-//! A folder, and what is found in it for a request.
+//! A directory, and what is found in it for a request.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,42 +17,41 @@ use super::coding::prefers_gzip;
 use super::etag::Stamp;
 use super::listing::{Facts, Listing, Shown};
 use super::mime;
-use super::path::{Relative, file_name};
+use super::path::{RequestPath, file_name};
 use super::plan::{Plan, Representation, plan};
 use crate::error::{Error, ErrorKind};
 
-/// A folder whose files are served.
+/// A directory whose files are served.
 ///
-/// A request gets a regular file that lies beneath the folder, or nothing. The kernel holds it to
-/// that (`openat2` where there is one), so neither dots nor links lead out of it, also while
-/// somebody renames what is in it.
+/// A request gets a regular file beneath the directory, or nothing. The kernel enforces that (`openat2`
+/// where it exists): neither dots nor links lead out of the directory, also while entries are renamed.
 ///
-/// It answers `GET` and `HEAD`, and `OPTIONS` with what it answers: ranges, and conditions on a
-/// time or an entity tag. A type goes by
-/// the extension of a name ([`mime`]).
+/// `GET`, `HEAD` and `OPTIONS` are supported, with ranges and conditions; see the [module](super) for the
+/// responses. [`respond`](Self::respond) does all in one call; [`prepare`](Self::prepare) and
+/// [`Prepared::send`] are its two halves, for a handler that looks at the response before it is sent.
 ///
 /// # Examples
 ///
 /// ```
-/// use http::{HeaderMap, Method, StatusCode};
 /// use highwater::http::files::Folder;
-/// use highwater::http::files::plan::Body;
+/// use highwater::http::{HeaderMap, HeaderValue, Method, StatusCode};
 ///
-/// let folder = Folder::open(env!("CARGO_MANIFEST_DIR"))?.listing(true);
+/// let folder = Folder::open(env!("CARGO_MANIFEST_DIR"))?.cache_control("max-age=60")?;
 /// let mut headers = HeaderMap::new();
-/// headers.insert("range", "bytes=0-8".parse().unwrap());
+/// headers.insert("range", HeaderValue::from_static("bytes=0-8"));
 ///
 /// let uri = "/Cargo.toml".parse().unwrap();
 /// let found = folder.prepare(&Method::GET, &uri, &headers)?;
-/// assert_eq!(found.plan.status, StatusCode::PARTIAL_CONTENT);
-/// assert_eq!(found.plan.body, Body::Range(0..9));
+/// assert_eq!(found.status(), StatusCode::PARTIAL_CONTENT);
+/// assert_eq!(found.headers()["cache-control"], "max-age=60");
+/// assert_eq!(found.body_len(), 9);
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Folder {
     beneath: Beneath,
     name: String,
-    prefix: Option<Relative>,
+    prefix: Option<RequestPath>,
     index: Option<OsString>,
     links: Links,
     gzip: bool,
@@ -62,21 +60,65 @@ pub struct Folder {
     cache_control: Option<HeaderValue>,
 }
 
-/// What a request is answered with, and the file that its bytes come from.
+/// A response that is decided and not sent yet: [`Folder::prepare`].
 #[derive(Debug)]
 pub struct Prepared {
-    /// The answer.
-    pub plan: Plan,
-    /// The file, if bytes of one are to be sent.
-    pub file: Option<File>,
+    pub(super) plan: Plan,
+    /// The file, if a range of one is sent.
+    pub(super) file: Option<File>,
+}
+
+impl Prepared {
+    /// The response to a method that a resource does not support: 204 to `OPTIONS`, 405 to a method of
+    /// HTTP, and 501 to any other one. `allow` lists those that are supported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::http::files::Prepared;
+    /// use highwater::http::{Method, StatusCode};
+    ///
+    /// let prepared = Prepared::unsupported_method(&Method::DELETE, "GET, PUT");
+    /// assert_eq!(prepared.status(), StatusCode::METHOD_NOT_ALLOWED);
+    /// assert_eq!(prepared.headers()["allow"], "GET, PUT");
+    /// ```
+    #[must_use]
+    pub fn unsupported_method(method: &Method, allow: &'static str) -> Self {
+        Plan::of_method(method, allow).into()
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.plan.status
+    }
+
+    /// The headers, without those that the server adds, such as `date` and `content-length`.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.plan.headers
+    }
+
+    /// The length of the body in bytes. In response to a `HEAD` it is not sent.
+    #[must_use]
+    pub const fn body_len(&self) -> u64 {
+        self.plan.body.len()
+    }
+
+    /// The decision, and the file that it needs.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn into_parts(self) -> (Plan, Option<File>) {
+        (self.plan, self.file)
+    }
 }
 
 impl Folder {
-    /// Opens a folder. It is the same folder from then on, also if it is moved.
+    /// Opens a directory. It stays the same directory, also if it is renamed.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being opened, with the path.
+    /// [`ErrorKind::Io`] if it cannot be opened or is not a directory; the error names the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
@@ -95,55 +137,60 @@ impl Folder {
         })
     }
 
-    /// Serves the folder at this path, such as `/static`. Any other is not found.
+    /// Serves the directory at this path, such as `/static`. Any other path is 404.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if no request can have such a path.
+    /// [`ErrorKind::InvalidInput`] if no request can have such a path: see [`PathError`](super::PathError).
     pub fn prefix(mut self, path: &str) -> Result<Self, Error> {
-        let refused =
-            |error| Error::caused(ErrorKind::InvalidInput, "no such prefix", Box::new(error));
-        self.prefix = Some(Relative::decode(path).map_err(refused)?);
+        let invalid = |error| {
+            Error::caused(
+                ErrorKind::InvalidInput,
+                "the prefix is invalid",
+                Box::new(error),
+            )
+        };
+        self.prefix = Some(RequestPath::decode(path).map_err(invalid)?);
         Ok(self)
     }
 
-    /// Answers a request for a folder with this file in it. Without, it is `index.html`.
+    /// Sets the file that is sent for a directory. It is `index.html` by default.
     #[must_use]
     pub fn index(mut self, name: impl Into<OsString>) -> Self {
         self.index = Some(name.into());
         self
     }
 
-    /// Answers a request for a folder as if there was no index in it.
+    /// Ignores index files.
     #[must_use]
     pub fn no_index(mut self) -> Self {
         self.index = None;
         self
     }
 
-    /// Shows what is in a folder that has no index. Without, it is not found.
+    /// Sends a listing for a directory without an index. By default that is 404.
     ///
-    /// The page has no more than 10,000 names, in the order of their bytes, with the size of each
-    /// file and when it was changed.
+    /// The page has at most 10,000 names, in the order of their bytes, with the size and the time of the
+    /// last modification of each file.
     #[must_use]
     pub const fn listing(mut self, shown: bool) -> Self {
         self.listing = shown;
         self
     }
 
-    /// Sends the file with `.gz` behind its name, if it is there and the client takes gzip.
+    /// Sends the file with `.gz` after its name, if it exists and the client accepts gzip. Off by default.
     ///
-    /// One that is older than the file itself was forgotten, and is left alone.
+    /// A `.gz` file that is older than the file itself is out of date, and is not sent.
     #[must_use]
     pub const fn gzip(mut self, sent: bool) -> Self {
         self.gzip = sent;
         self
     }
 
-    /// Follows symbolic links that stay in the folder. Those that lead out of it, or that begin with
-    /// a slash, are not followed either way.
+    /// Follows symbolic links that stay in the directory. Off by default. Links that lead out of it, or
+    /// begin with a slash, are never followed.
     ///
-    /// Where there is no `openat2`, that is before Linux 5.6 and on other systems, none are.
+    /// Without `openat2`, that is before Linux 5.6 and on other operating systems, no link is followed.
     #[must_use]
     pub const fn symlinks(mut self, followed: bool) -> Self {
         self.links = if followed {
@@ -154,35 +201,36 @@ impl Folder {
         self
     }
 
-    /// Serves what begins with a dot too. Without, only `.well-known` is, where RFC 8615 has it.
+    /// Serves names that begin with a dot as well. By default they are 404, except `.well-known` at the top
+    /// (RFC 8615).
     #[must_use]
     pub const fn hidden(mut self, served: bool) -> Self {
         self.hidden = served;
         self
     }
 
-    /// Says with each file, in `Cache-Control`, how long whom may keep it.
+    /// Sets the `Cache-Control` header of each file and listing. There is none by default.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if it cannot be the value of a header.
+    /// [`ErrorKind::InvalidInput`] if it is not a valid value of a header.
     pub fn cache_control(mut self, value: &str) -> Result<Self, Error> {
-        let refused = |error| {
-            let what = "no value for `cache-control`";
-            Error::caused(ErrorKind::InvalidInput, what, Box::new(error))
+        let invalid = |error| {
+            let message = "the value of `cache-control` is invalid";
+            Error::caused(ErrorKind::InvalidInput, message, Box::new(error))
         };
-        self.cache_control = Some(HeaderValue::from_str(value).map_err(refused)?);
+        self.cache_control = Some(HeaderValue::from_str(value).map_err(invalid)?);
         Ok(self)
     }
 
-    /// Finds what a request asks for, opens it, and decides how to answer. Nothing is sent.
+    /// Finds what a request asks for, opens it, and decides the response. Nothing is sent.
     ///
-    /// It waits for the file system, and for nobody else.
+    /// Waits for the file system only.
     ///
     /// # Errors
     ///
-    /// Whatever the file system fails with, other than that there is no such file or that it may
-    /// not be read, which are answers.
+    /// [`ErrorKind::Io`] if the file system fails; the error names the path. A file that does not exist or
+    /// may not be read is no error, but a response of 404 or 403.
     pub fn prepare(
         &self,
         method: &Method,
@@ -195,16 +243,16 @@ impl Folder {
         let status = match self.relative(uri) {
             Ok(path) => match self.find(&path, method, uri, headers) {
                 Ok(prepared) => return Ok(prepared),
-                Err(errno) => refusal(errno).ok_or_else(|| self.failed(&path, errno))?,
+                Err(errno) => status_of(errno).ok_or_else(|| self.failed(&path, errno))?,
             },
             Err(status) => status,
         };
         Ok(Plan::of_status(status).into())
     }
 
-    /// The path beneath the folder, or why there is none.
-    fn relative(&self, uri: &Uri) -> Result<Relative, StatusCode> {
-        let path = Relative::decode(uri.path()).map_err(|_| StatusCode::BAD_REQUEST)?;
+    /// The path beneath the directory, or the status if there is none.
+    fn relative(&self, uri: &Uri) -> Result<RequestPath, StatusCode> {
+        let path = RequestPath::decode(uri.path()).map_err(|_| StatusCode::BAD_REQUEST)?;
         let path = match &self.prefix {
             Some(prefix) => path.below(prefix).ok_or(StatusCode::NOT_FOUND)?,
             None => path,
@@ -215,23 +263,23 @@ impl Folder {
         Ok(path)
     }
 
-    fn failed(&self, path: &Relative, errno: Errno) -> Error {
+    fn failed(&self, path: &RequestPath, errno: Errno) -> Error {
         let name = format!("{}/{}", self.name, path.as_path().display());
         Error::from(io::Error::from(errno)).during("open", &name)
     }
 
     fn find(
         &self,
-        path: &Relative,
+        path: &RequestPath,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Prepared, Errno> {
-        if !path.is_folder() {
+        if !path.is_directory() {
             let path = path.as_bytes();
             return match self.look(path)? {
                 Lookup::File(file) => Ok(self.serve(path, file, method, headers)),
-                Lookup::Folder(_) => Ok(moved(uri)),
+                Lookup::Directory(_) => Ok(moved(uri)),
                 Lookup::Other => Err(Errno::NOENT),
             };
         }
@@ -250,7 +298,7 @@ impl Folder {
         }
     }
 
-    /// Opens a path, and looks what it is. What is looked at is what was opened.
+    /// Opens a path, and finds what it is: the metadata is that of the open file.
     fn look(&self, path: &[u8]) -> Result<Lookup, Errno> {
         let file = self.beneath.open(path, self.links)?;
         let metadata = file.metadata().map_err(|error| errno(&error))?;
@@ -258,7 +306,7 @@ impl Folder {
         Ok(if metadata.is_file() {
             Lookup::File(Opened { file, stamp })
         } else if metadata.is_dir() {
-            Lookup::Folder(Opened { file, stamp })
+            Lookup::Directory(Opened { file, stamp })
         } else {
             Lookup::Other
         })
@@ -285,9 +333,9 @@ impl Folder {
         }
     }
 
-    /// The file beside it that holds the same with gzip.
+    /// The file with the same content in gzip.
     fn compressed(&self, path: &[u8], plain: &Opened) -> Option<Opened> {
-        // Whatever is wrong with it, there is still the plain one.
+        // If it cannot be opened, the plain one is sent.
         let Ok(Lookup::File(compressed)) = self.look(&[path, b".gz"].concat()) else {
             return None;
         };
@@ -295,16 +343,16 @@ impl Folder {
         is_current.then_some(compressed)
     }
 
-    fn list(&self, path: &Relative) -> Result<Prepared, Errno> {
-        let Lookup::Folder(folder) = self.look(path.as_bytes())? else {
+    fn list(&self, path: &RequestPath) -> Result<Prepared, Errno> {
+        let Lookup::Directory(directory) = self.look(path.as_bytes())? else {
             return Err(Errno::NOTDIR);
         };
         let look = |name: &OsStr| match self.look(&join(path.as_bytes(), name)) {
             Ok(Lookup::File(found)) => Shown::File(Some(Facts::of(&found.stamp))),
-            Ok(Lookup::Folder(found)) => Shown::Folder(Some(Facts::of(&found.stamp))),
+            Ok(Lookup::Directory(found)) => Shown::Directory(Some(Facts::of(&found.stamp))),
             Ok(Lookup::Other) | Err(_) => Shown::Nothing,
         };
-        let listing = Listing::read(folder.file, self.hidden, look)?;
+        let listing = Listing::read(directory.file, self.hidden, look)?;
         let page = listing.page(path.as_bytes());
         Ok(Plan::of_page(page, self.cache_control.as_ref()).into())
     }
@@ -319,7 +367,7 @@ impl From<Plan> for Prepared {
 /// What is behind a path.
 enum Lookup {
     File(Opened),
-    Folder(Opened),
+    Directory(Opened),
     /// A pipe, a device, a socket.
     Other,
 }
@@ -329,34 +377,23 @@ struct Opened {
     stamp: Stamp,
 }
 
-impl From<&Metadata> for Stamp {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            len: metadata.len(),
-            // Every Unix knows it.
-            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
-            inode: metadata.ino(),
-        }
-    }
-}
-
-/// Archives keep a time in whole seconds, so a copy out of one can seem to be older by less.
+/// Archives store times in whole seconds, so that an extracted file can seem older by a fraction.
 fn seconds(stamp: &Stamp) -> Option<u64> {
     let since = stamp.modified.duration_since(UNIX_EPOCH).ok()?;
     Some(since.as_secs())
 }
 
-fn join(folder: &[u8], name: &OsStr) -> Vec<u8> {
-    let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
-    [folder, slash, name.as_bytes()].concat()
+fn join(directory: &[u8], name: &OsStr) -> Vec<u8> {
+    let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+    [directory, slash, name.as_bytes()].concat()
 }
 
-/// Sends a client to the same path with a slash behind it, so that links in the page are right.
+/// Redirects to the same path with a slash at the end, so that relative links in the page work.
 fn moved(uri: &Uri) -> Prepared {
     let (question, query) = uri.query().map_or(("", ""), |query| ("?", query));
     let mut plan = Plan::of_status(StatusCode::MOVED_PERMANENTLY);
-    // It begins with one slash and not with two, which would name another host: a path with an empty
-    // segment has been refused.
+    // It cannot begin with two slashes, which would name another host: paths with an empty segment were
+    // rejected.
     plan.set(LOCATION, format!("{}/{question}{query}", uri.path()));
     plan.into()
 }
@@ -365,12 +402,12 @@ fn errno(error: &io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
-/// What a client is told about a path that cannot be opened. None if that is no fault of the path.
-fn refusal(errno: Errno) -> Option<StatusCode> {
+/// The status for a path that cannot be opened. `None` if the file system has failed.
+fn status_of(errno: Errno) -> Option<StatusCode> {
     Some(match errno {
         errno if is_missing(errno) => StatusCode::NOT_FOUND,
         Errno::ACCESS | Errno::PERM => StatusCode::FORBIDDEN,
-        // It may be otherwise a moment later.
+        // A later request may succeed.
         Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -378,8 +415,7 @@ fn refusal(errno: Errno) -> Option<StatusCode> {
     })
 }
 
-/// Says whether there is nothing of that name, for one who may not leave the folder: a link is as
-/// nothing, and so is a socket.
+/// Returns whether nothing can be served under that name: it does not exist, or it is a link or a socket.
 fn is_missing(errno: Errno) -> bool {
     [
         Errno::NOENT,
@@ -394,7 +430,7 @@ fn is_missing(errno: Errno) -> bool {
     .contains(&errno)
 }
 
-/// A number that nobody can foretell, whatever they have seen: each time with keys of its own.
+/// An unpredictable number: each hasher has random keys.
 fn boundary() -> u128 {
     let half = || u128::from(RandomState::new().hash_one(0_u8));
     half() << 64 | half()

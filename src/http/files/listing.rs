@@ -1,4 +1,4 @@
-//! The page that shows what is in a folder.
+//! The page that lists a directory.
 
 use std::collections::BinaryHeap;
 use std::ffi::OsStr;
@@ -13,30 +13,30 @@ use rustix::io::Errno;
 use super::etag::Stamp;
 use super::path::{can_be_asked_for, encode};
 
-/// How many names a page has at most, so that a folder of millions costs no more memory than one of
-/// these. The first ones are kept, in the order of the page.
+/// How many names a page has at most: a directory of millions costs no more memory than one of these. The
+/// first ones are kept, in the order of the page.
 pub(super) const NAMES_MAX: usize = 10_000;
 
-/// What is in a folder, in order.
+/// The entries of a directory, in order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     entries: Vec<Entry>,
-    /// How many more there are.
+    /// How many entries are left out.
     left_out: u64,
-    /// How many have a name that no request can have.
+    /// How many have a name that no request can ask for.
     unnameable: u64,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    /// In the bytes of the file system.
+    /// The bytes of the name.
     name: Vec<u8>,
-    is_folder: bool,
-    /// None if it has gone meanwhile.
+    is_directory: bool,
+    /// `None` if it was removed meanwhile.
     facts: Option<Facts>,
 }
 
-/// What a page shows beside a name.
+/// What a page shows next to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Facts {
     len: u64,
@@ -56,9 +56,9 @@ impl Facts {
         }
     }
 
-    /// Those of a name in an open folder.
-    fn in_folder(folder: &Dir, name: &[u8]) -> Option<Self> {
-        let found = statat(folder.fd().ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    /// Those of a name in an open directory.
+    fn in_directory(directory: &Dir, name: &[u8]) -> Option<Self> {
+        let found = statat(directory.fd().ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(Self {
             len: u64::try_from(found.st_size).ok()?,
             modified: found.st_mtime as i64,
@@ -66,25 +66,26 @@ impl Facts {
     }
 }
 
-/// What a name stands for, if a request could have it. Without facts, those of the name are shown.
+/// What is behind a name, if a request could get it. Without facts, those of the name itself are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     File(Option<Facts>),
-    Folder(Option<Facts>),
+    Directory(Option<Facts>),
     Nothing,
 }
 
 impl Listing {
-    /// Reads a folder. `look` is asked about what the folder itself does not tell, such as a link.
+    /// Reads a directory. `look` is called for entries whose kind the directory does not tell, such as a
+    /// link.
     pub(super) fn read(
-        folder: File,
+        directory: File,
         hidden: bool,
         look: impl Fn(&OsStr) -> Shown,
     ) -> Result<Self, Errno> {
         let mut first = BinaryHeap::new();
         let (mut left_out, mut unnameable) = (0, 0);
-        let mut folder = Dir::new(folder)?;
-        while let Some(entry) = folder.read() {
+        let mut directory = Dir::new(directory)?;
+        while let Some(entry) = directory.read() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") || (name.starts_with(b".") && !hidden) {
@@ -96,18 +97,18 @@ impl Listing {
             }
             let shown = match entry.file_type() {
                 FileType::RegularFile => Shown::File(None),
-                FileType::Directory => Shown::Folder(None),
+                FileType::Directory => Shown::Directory(None),
                 FileType::Symlink | FileType::Unknown => look(OsStr::from_bytes(name)),
                 _ => Shown::Nothing,
             };
-            let (is_folder, facts) = match shown {
+            let (is_directory, facts) = match shown {
                 Shown::File(facts) => (false, facts),
-                Shown::Folder(facts) => (true, facts),
+                Shown::Directory(facts) => (true, facts),
                 Shown::Nothing => continue,
             };
             first.push(Entry {
                 name: name.to_owned(),
-                is_folder,
+                is_directory,
                 facts,
             });
             if first.len() > NAMES_MAX {
@@ -116,10 +117,10 @@ impl Listing {
             }
         }
         let mut entries = first.into_sorted_vec();
-        // Of those that are shown alone: a folder can have millions.
+        // Only for the entries on the page: a directory can have millions.
         for entry in &mut entries {
             let facts = entry.facts.take();
-            entry.facts = facts.or_else(|| Facts::in_folder(&folder, &entry.name));
+            entry.facts = facts.or_else(|| Facts::in_directory(&directory, &entry.name));
         }
         Ok(Self {
             entries,
@@ -128,7 +129,7 @@ impl Listing {
         })
     }
 
-    /// Writes the page for a folder with this path, which is empty for the one that is served.
+    /// The page for a directory with this path, which is empty for the root.
     pub(super) fn page(&self, path: &[u8]) -> String {
         let slash = if path.is_empty() { "" } else { "/" };
         let title = format!("Index of /{}{slash}", escape(path));
@@ -162,10 +163,10 @@ impl Listing {
 
 impl Entry {
     fn write(&self, page: &mut String) {
-        let slash = if self.is_folder { "/" } else { "" };
-        let (conn, name) = (encode(&self.name), escape(&self.name));
+        let slash = if self.is_directory { "/" } else { "" };
+        let (link, name) = (encode(&self.name), escape(&self.name));
         let len = match self.facts {
-            Some(facts) if !self.is_folder => facts.len.to_string(),
+            Some(facts) if !self.is_directory => facts.len.to_string(),
             _ => String::new(),
         };
         let modified = self.facts.and_then(|facts| date(facts.modified));
@@ -173,12 +174,12 @@ impl Entry {
         // Writing to a string cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td><a href=\"{conn}{slash}\">{name}{slash}</a></td><td>{len}</td><td>{modified}</td></tr>"
+            "<tr><td><a href=\"{link}{slash}\">{name}{slash}</a></td><td>{len}</td><td>{modified}</td></tr>"
         );
     }
 }
 
-/// Writes a time as `2001-09-09 01:46`. None for one that has no year of four digits since 1970.
+/// Formats a time as `2001-09-09 01:46`. `None` before 1970, and for a year of more than four digits.
 fn date(seconds: i64) -> Option<String> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let seconds = u64::try_from(seconds)
@@ -192,10 +193,10 @@ fn date(seconds: i64) -> Option<String> {
     Some(format!("{year}-{month:02}-{day} {time}"))
 }
 
-/// When the year 10000 begins, for which HTTP has no date.
+/// When the year 10000 begins, which a date of HTTP cannot express.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// Writes a name so that nothing in it is read as HTML. What is not UTF-8 in it is shown as `�`.
+/// Escapes a name, so that nothing in it is read as HTML. What is not UTF-8 is shown as `�`.
 fn escape(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     let mut escaped = String::with_capacity(text.len());

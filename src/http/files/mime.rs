@@ -1,33 +1,38 @@
 //! The type of a file, by its extension.
 //!
-//! A table, and no crate: those that there are carry a thousand extensions that no browser asks for,
-//! and a parser for what is written down here already. These are the types that a browser handles by
-//! itself, and what else lies in folders that are served; whatever is not among them is sent as bytes,
-//! to be saved.
+//! These are the types that browsers handle, and those of other common files. A file of any other type is
+//! sent as bytes, to be saved.
 //!
-//! Text is taken for UTF-8. JSON has no such parameter, and XML says it by itself.
+//! Text is assumed to be UTF-8. JSON has no such parameter, and XML declares its encoding in the file.
 //!
 //! This module is pure.
 
-/// What a file is taken for whose extension tells nothing.
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
+
+/// The type of a file with an unknown extension, or without one.
 pub const UNKNOWN: &str = "application/octet-stream";
 
-/// The type of a file with this name. Capital letters are as good as small ones.
+/// The type of a file with this name. Upper and lower case are the same.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::files::mime;
 ///
 /// assert_eq!(mime::of("index.html"), "text/html; charset=utf-8");
 /// assert_eq!(mime::of("PHOTO.JPG"), "image/jpeg");
 /// assert_eq!(mime::of("README"), mime::UNKNOWN);
+/// # }
 /// ```
 #[must_use]
 pub fn of(file_name: impl AsRef<[u8]>) -> &'static str {
     let name = file_name.as_ref();
     let extension = match name.iter().rposition(|byte| *byte == b'.') {
-        // A file that is called `.txt` has no extension.
+        // A file named `.txt` has no extension.
         None | Some(0) => return UNKNOWN,
         Some(dot) => &name[dot + 1..],
     };
@@ -37,7 +42,7 @@ pub fn of(file_name: impl AsRef<[u8]>) -> &'static str {
         .map_or(UNKNOWN, |at| TYPES[at].1)
 }
 
-/// Extensions in alphabetical order, and their types as IANA has them.
+/// Extensions in alphabetical order, and their types as registered with IANA.
 pub const TYPES: &[(&str, &str)] = &[
     ("7z", "application/x-7z-compressed"),
     ("aac", "audio/aac"),

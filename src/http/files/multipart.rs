@@ -1,7 +1,12 @@
 //! Several ranges in one body: `multipart/byteranges`, RFC 9110, section 14.6.
 //!
-//! Everything but the bytes of the file is made before the first of it is sent, so that the length
-//! is known. This module is pure.
+//! All bytes but those of the file are made before the first byte is sent, so that the length is known.
+//! This module is pure.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -17,20 +22,19 @@ pub struct Multipart {
     len: u64,
 }
 
-/// One of them.
+/// One of the parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What stands before its bytes: the boundary and its headers.
+    /// What precedes its bytes: the boundary and the headers.
     pub head: Bytes,
     /// Which bytes of the file follow.
     pub range: Range<u64>,
 }
 
 impl Multipart {
-    /// Puts together these ranges of a representation of `complete` bytes. None if they are longer
-    /// than can be counted.
+    /// A body of these ranges of a file of `complete` bytes. `None` if the length exceeds 64 bits.
     ///
-    /// Nobody may foretell `boundary`: who writes it into a file of theirs could make up parts.
+    /// `boundary` has to be unpredictable: a file that contains it could pretend to have parts.
     #[must_use]
     pub fn new(
         ranges: &[Range<u64>],
@@ -69,14 +73,17 @@ impl Multipart {
         })
     }
 
-    /// How long the body is, to the byte.
+    /// The exact length of the body in bytes.
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "no body of parts is empty")]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a body of parts is never empty"
+    )]
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// What its `Content-Type` says.
+    /// Its `Content-Type`.
     #[must_use]
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)
@@ -88,17 +95,17 @@ impl Multipart {
         &self.parts
     }
 
-    /// What stands behind the last one.
+    /// What follows the last part.
     #[must_use]
     pub fn tail(&self) -> &Bytes {
         &self.tail
     }
 }
 
-/// What the head of a part takes, unless a type is very long.
+/// The size of the head of a part, unless the type is very long.
 const HEAD_BYTES: usize = 160;
 
-/// What a `Content-Range` says of this range, which is not empty.
+/// The `Content-Range` of a range that is not empty.
 #[must_use]
 pub fn content_range(range: &Range<u64>, complete: u64) -> String {
     let last = range.end.saturating_sub(1);

@@ -1,7 +1,12 @@
-//! From the path of a request to the path of a file beneath a folder.
+//! From the path of a request to the path of a file beneath a directory.
 //!
-//! What is decoded is decoded once, and what could mean two things is refused rather than repaired:
-//! a proxy in front may have read it the other way. This module is pure.
+//! A path is decoded once. What could be read in two ways is rejected, and not repaired: a proxy in front
+//! may have read it in the other way. This module is pure.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use std::error::Error as StdError;
 use std::ffi::OsStr;
@@ -9,19 +14,19 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A path beneath a folder: no `.` or `..`, no empty segment, nothing that a file system would read
-/// as anything but a name. A name is bytes, and need not be UTF-8.
+/// The decoded path of a request, relative to a directory: no `.` or `..`, no empty segment, nothing that
+/// a file system would read as anything but a name. Names are bytes, and need not be UTF-8.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::path::Path;
-/// use highwater::http::files::path::{PathError, Relative};
+/// use highwater::http::files::{PathError, RequestPath};
 ///
-/// let path = Relative::decode("/a%20folder/caf%C3%A9.txt")?;
-/// assert_eq!(path.as_path(), Path::new("a folder/café.txt"));
-/// assert_eq!(Relative::decode("/caf%E9.txt")?.as_bytes(), b"caf\xe9.txt");
-/// assert_eq!(Relative::decode("/a/%2e%2e/b"), Err(PathError::Dots));
+/// let path = RequestPath::decode("/a%20directory/caf%C3%A9.txt")?;
+/// assert_eq!(path.as_path(), Path::new("a directory/café.txt"));
+/// assert_eq!(RequestPath::decode("/caf%E9.txt")?.as_bytes(), b"caf\xe9.txt");
+/// assert_eq!(RequestPath::decode("/a/%2e%2e/b"), Err(PathError::Dots));
 /// # Ok::<(), PathError>(())
 /// ```
 ///
@@ -30,12 +35,12 @@ use std::path::Path;
 /// 1. `path` is empty, or names between single slashes with none at either end.
 /// 2. No name is `.` or `..`, or holds a backslash, a control character or an overlong encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relative {
+pub struct RequestPath {
     path: Vec<u8>,
-    is_folder: bool,
+    is_directory: bool,
 }
 
-/// Why a path is refused.
+/// Why a path is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathError {
@@ -43,17 +48,17 @@ pub enum PathError {
     NotAbsolute,
     /// A `%` without two hexadecimal digits behind it.
     Percent,
-    /// A slash that is encoded, so that it is a part of a name for one reader and not for another.
+    /// An encoded slash: some programs read it as a part of a name, others as a separator.
     EncodedSlash,
-    /// A backslash, which some read as a slash.
+    /// A backslash, which some programs read as a slash.
     Backslash,
     /// NUL, a line end, or another control character.
     Control,
-    /// A character in more bytes than UTF-8 gives it, which some readers take for a dot or a slash.
+    /// A character in more bytes than UTF-8 needs, which some programs read as a dot or a slash.
     Overlong,
     /// A segment `.` or `..`.
     Dots,
-    /// A segment with nothing in it, as in `//`.
+    /// An empty segment, as in `//`.
     Empty,
 }
 
@@ -74,12 +79,12 @@ impl fmt::Display for PathError {
 
 impl StdError for PathError {}
 
-impl Relative {
-    /// Reads the path of a request, without its query.
+impl RequestPath {
+    /// Decodes the path of a request, without its query.
     ///
     /// # Errors
     ///
-    /// A [`PathError`] for whatever could lead out of a folder, or be read in two ways.
+    /// A [`PathError`] for a path that could lead out of a directory, or be read in two ways.
     pub fn decode(path: &str) -> Result<Self, PathError> {
         let rest = path.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
         let mut decoded = Vec::with_capacity(rest.len());
@@ -102,9 +107,9 @@ impl Relative {
             return Err(PathError::Overlong);
         }
         let mut path = decoded;
-        let is_folder = path.is_empty() || path.ends_with(b"/");
+        let is_directory = path.is_empty() || path.ends_with(b"/");
         if !path.is_empty() {
-            path.truncate(path.len() - usize::from(is_folder));
+            path.truncate(path.len() - usize::from(is_directory));
             for segment in segments(&path) {
                 match segment {
                     b"" => return Err(PathError::Empty),
@@ -113,44 +118,44 @@ impl Relative {
                 }
             }
         }
-        Ok(Self { path, is_folder })
+        Ok(Self { path, is_directory })
     }
 
-    /// The bytes of the path, with no slash at either end. Those of the folder itself are none.
+    /// The bytes of the path, without a slash at either end. Empty for the directory itself.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.path
     }
 
-    /// The path, as the file system takes it.
+    /// The path, to be joined to that of a directory.
     #[must_use]
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(&self.path))
     }
 
-    /// Says whether it ended with a slash, and so asks for a folder.
+    /// Returns whether the path ended with a slash, and so names a directory.
     #[must_use]
-    pub const fn is_folder(&self) -> bool {
-        self.is_folder
+    pub const fn is_directory(&self) -> bool {
+        self.is_directory
     }
 
-    /// Says whether it goes through a name that begins with a dot, which by custom is not shown.
+    /// Returns whether a name in the path begins with a dot, which by convention is hidden.
     ///
-    /// `.well-known` at the top is no such name: RFC 8615 made it to be served.
+    /// `.well-known` at the top is not hidden: RFC 8615 defines it to be served.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         let mut segments = segments(&self.path).enumerate();
         segments.any(|(depth, name)| name.starts_with(b".") && !(depth == 0 && name == WELL_KNOWN))
     }
 
-    /// The path from a folder that it goes through, or that it is. None if it does not.
+    /// The path relative to a directory that it leads through, or that it is. `None` if it does not.
     #[must_use]
-    pub fn below(&self, folder: &Self) -> Option<Self> {
-        if folder.path.is_empty() {
+    pub fn below(&self, directory: &Self) -> Option<Self> {
+        if directory.path.is_empty() {
             return Some(self.clone());
         }
-        let rest = self.path.strip_prefix(folder.as_bytes())?;
-        // It may be a longer name that only begins alike.
+        let rest = self.path.strip_prefix(directory.as_bytes())?;
+        // `/static2` begins like `/static`, and is not beneath it.
         let rest = if rest.is_empty() {
             rest
         } else {
@@ -158,11 +163,11 @@ impl Relative {
         };
         Some(Self {
             path: rest.to_owned(),
-            is_folder: self.is_folder,
+            is_directory: self.is_directory,
         })
     }
 
-    /// The name of the file, without the folders that it is in.
+    /// The last name in the path.
     #[must_use]
     pub fn file_name(&self) -> &OsStr {
         OsStr::from_bytes(file_name(&self.path))
@@ -180,7 +185,7 @@ pub(super) fn file_name(path: &[u8]) -> &[u8] {
     segments(path).last().unwrap_or_default()
 }
 
-/// What stands behind a percent sign.
+/// The byte of two hexadecimal digits after a percent sign.
 fn escaped(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     let value = digit(high).zip(digit(low));
@@ -188,8 +193,8 @@ fn escaped(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {
     u8::try_from(high << 4 | low).map_err(|_| PathError::Percent)
 }
 
-/// Says whether a character is there in more bytes than it needs: `C0 AE` for a dot, `C0 AF` for a
-/// slash. No name that was written as text, in whatever encoding, has such bytes other than by chance.
+/// Returns whether a character has more bytes than it needs: `C0 AE` for a dot, `C0 AF` for a slash. A
+/// name that was written as text, in any encoding, has such bytes only by chance.
 fn has_overlong(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|pair| {
         matches!(
@@ -199,7 +204,7 @@ fn has_overlong(bytes: &[u8]) -> bool {
     })
 }
 
-/// Says whether a request can ask for a file of this name.
+/// Returns whether a request can ask for a file with this name.
 #[must_use]
 pub fn can_be_asked_for(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
@@ -207,8 +212,7 @@ pub fn can_be_asked_for(name: impl AsRef<[u8]>) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.iter().any(is_refused) && !has_overlong(name)
 }
 
-/// Writes a name as a segment of a path: whatever is not a letter, a digit or one of `-._~` is
-/// encoded, so that nothing in it is read as anything else.
+/// Encodes a name as a segment of a path: all but letters, digits and `-._~` is percent-encoded.
 #[must_use]
 pub fn encode(name: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";

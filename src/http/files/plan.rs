@@ -1,7 +1,12 @@
-//! What a request for a file is answered with: status, headers, and which bytes.
+//! The response to a request for a file: the status, the headers, and which bytes.
 //!
-//! All of it is decided here, out of what was asked and what was found, and nothing is sent. This
-//! module is pure: the time and what nobody may foretell are arguments.
+//! All of it is decided here, from the request and the file, and nothing is sent. This module is pure: the
+//! time and the random boundary are arguments.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -18,49 +23,49 @@ use super::etag::Stamp;
 use super::multipart::{Multipart, content_range};
 use super::range::{Selection, select};
 
-/// A file that was found, in the form in which it is to be sent.
+/// A file, in the form in which it is sent.
 #[derive(Clone, Debug)]
 pub struct Representation {
-    /// What tells this state of it from others.
+    /// Its state.
     pub stamp: Stamp,
-    /// What its content is.
+    /// Its type.
     pub content_type: &'static str,
-    /// Says whether it is compressed with gzip.
+    /// Whether it is compressed with gzip.
     pub is_gzip: bool,
-    /// Says whether another client could get another form of it.
+    /// Whether another client could get another form of it.
     pub varies: bool,
-    /// How long whom may keep it.
+    /// Its `Cache-Control`.
     pub cache_control: Option<HeaderValue>,
 }
 
-/// An answer, before it is sent.
+/// A response, before it is sent.
 ///
-/// Neither `Content-Length` nor `Date` is among the headers: who sends it knows them.
+/// The headers have neither `Content-Length` nor `Date`: the server adds them.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// What follows them.
+    /// The body.
     pub body: Content,
 }
 
-/// What follows the head of an answer, unless that was all that was asked for.
+/// The body of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Nothing, not even a length: 304.
+    /// None, and no length either: 304.
     None,
-    /// What is here.
+    /// This text.
     Text(Bytes),
     /// These bytes of the file.
     Range(Range<u64>),
-    /// These, one after the other.
+    /// Several ranges of the file.
     Parts(Multipart),
 }
 
 impl Content {
-    /// How long it is.
+    /// Its length in bytes.
     #[must_use]
     #[allow(
         clippy::len_without_is_empty,
@@ -76,9 +81,9 @@ impl Content {
     }
 }
 
-/// Decides what a `GET` or a `HEAD` of this file is answered with.
+/// Decides the response to a `GET` or a `HEAD` of this file.
 ///
-/// `boundary` is called if several ranges are to be sent, for a number that nobody can foretell.
+/// `boundary` is called if several ranges are sent, for an unpredictable number.
 #[must_use]
 pub fn plan(
     method: &Method,
@@ -108,7 +113,7 @@ pub fn plan(
     }
 }
 
-/// Which bytes are asked for. A `Range` means something to a `GET` alone, and only once.
+/// Which bytes are asked for. `Range` applies to `GET` only, and only if it occurs once.
 fn selection(
     method: &Method,
     headers: &HeaderMap,
@@ -133,7 +138,7 @@ impl Plan {
         }
     }
 
-    /// An answer that says its status and nothing more.
+    /// A response whose body is its status.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         let mut plan = Self::new(status, Content::Text(format!("{status}\n").into()));
@@ -142,32 +147,34 @@ impl Plan {
         plan
     }
 
-    /// An answer to a method that is not served at this place, where those of `allow` are: 204 to
-    /// `OPTIONS`, which asks for them, 405 to another one of HTTP, and 501 to a word that is none.
+    /// The response to a method that the resource does not support: 204 to `OPTIONS`, 405 to a method of
+    /// HTTP, and 501 to any other one. `allow` lists those that are supported.
     ///
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(feature = "testing")] {
     /// use http::{Method, StatusCode};
     /// use highwater::http::files::plan::Plan;
     ///
     /// let plan = Plan::of_method(&Method::DELETE, "GET, HEAD, OPTIONS");
     /// assert_eq!(plan.status, StatusCode::METHOD_NOT_ALLOWED);
     /// assert_eq!(plan.headers["allow"], "GET, HEAD, OPTIONS");
+    /// # }
     /// ```
     #[must_use]
     pub fn of_method(method: &Method, allow: &'static str) -> Self {
         let mut plan = match *method {
             Method::OPTIONS => Self::new(StatusCode::NO_CONTENT, Content::None),
             _ if METHODS.contains(method) => Self::of_status(StatusCode::METHOD_NOT_ALLOWED),
-            // RFC 9110 9.1: a server that does not know a method says so.
+            // RFC 9110 9.1: an unknown method is 501.
             _ => return Self::of_status(StatusCode::NOT_IMPLEMENTED),
         };
         plan.headers.insert(ALLOW, HeaderValue::from_static(allow));
         plan
     }
 
-    /// A page that was made for this answer.
+    /// A page that was made for this response.
     pub(super) fn of_page(page: String, cache_control: Option<&HeaderValue>) -> Self {
         let mut plan = Self::new(StatusCode::OK, Content::Text(page.into()));
         plan.describe("text/html; charset=utf-8");
@@ -196,8 +203,8 @@ impl Plan {
             plan.set(CONTENT_RANGE, content_range(range, complete));
             return plan;
         }
-        // Parts that take more than everything would be a way to make a server send more than it
-        // has, for the price of a header. So everything is sent in their place.
+        // Parts that are longer than the file would let a client multiply the traffic by a header. All of
+        // the file is sent instead.
         let parts = Multipart::new(ranges, complete, file.content_type, boundary());
         let Some(parts) = parts.filter(|parts| parts.len() <= complete) else {
             return Self::whole(file, validators);
@@ -226,13 +233,13 @@ impl Plan {
     fn describe(&mut self, content_type: &'static str) {
         self.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        // A name alone says what a file is. A browser that looks into it and knows better would run
-        // what somebody was allowed to store as a picture.
+        // The name decides the type. A browser that guesses from the content could run as a script what was
+        // uploaded as a picture.
         self.headers
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 
-    /// What a 304 has to say as well.
+    /// The headers that a 304 needs as well.
     fn describe_for_caches(&mut self, file: &Representation, validators: &Validators) {
         self.set(ETAG, validators.etag().to_string());
         if file.varies {
@@ -245,17 +252,17 @@ impl Plan {
     }
 
     pub(super) fn set(&mut self, name: HeaderName, text: String) {
-        // Nothing that is given to it has a line end or another control character.
+        // No caller passes a line break or another control character.
         if let Ok(value) = HeaderValue::try_from(text) {
             self.headers.insert(name, value);
         }
     }
 }
 
-/// As many headers as an answer has, without those that are added when it is sent.
+/// How many headers a response has, without those that are added when it is sent.
 const HEADERS: usize = 8;
 
-/// The methods that HTTP has: RFC 9110, section 9.3, and RFC 5789.
+/// The methods of HTTP: RFC 9110, section 9.3, and RFC 5789.
 const METHODS: [Method; 9] = [
     Method::CONNECT,
     Method::DELETE,

@@ -2,46 +2,52 @@
 //!
 //! This module is pure.
 
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, dead_code, reason = "public for tests alone")
+)]
+
 use std::ops::Range;
 
-/// What is to be sent of a representation.
+/// What is sent of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of it, as if nobody had asked for less.
+    /// All of it, as without the header.
     Whole,
-    /// These bytes, in the order in which they were asked for. At least one range; none is empty,
-    /// and no two of them overlap or touch.
+    /// These bytes, in the order of the header. At least one range; none is empty, and no two of them
+    /// overlap or touch.
     Parts(Vec<Range<u64>>),
-    /// Nothing: all that was asked for lies behind its end.
+    /// Nothing: all ranges are beyond the end.
     Unsatisfiable,
 }
 
-/// How many ranges a header may ask for. With more it is not looked at, and everything is sent.
+/// How many ranges a header may have. With more it is ignored, and everything is sent.
 ///
-/// That is as many as dnf asks for at once to update a package list out of chunks, and they are
-/// known to be many.
+/// dnf asks for this many at once to update a package list; no client is known that asks for more.
 pub const RANGES_MAX: usize = 256;
 
-/// Reads the value of a `Range` header for a representation of `len` bytes.
+/// Parses a `Range` header for a file of `len` bytes.
 ///
 /// A header that is malformed, in another unit or with more than [`RANGES_MAX`] ranges is ignored, as
-/// RFC 9110 allows, and so is any header when there is nothing to take a part of. Ranges that
+/// RFC 9110 allows, and so is any header for an empty file. Ranges that
 /// overlap or touch become one, so that no byte is sent twice.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::files::range::{Selection, select};
 ///
 /// assert_eq!(select(b"bytes=2-4", 10), Selection::Parts(vec![2..5]));
 /// assert_eq!(select(b"bytes=-3, 0-0", 10), Selection::Parts(vec![7..10, 0..1]));
 /// assert_eq!(select(b"bytes=10-", 10), Selection::Unsatisfiable);
 /// assert_eq!(select(b"bytes=4-2", 10), Selection::Whole); // makes no sense
+/// # }
 /// ```
 #[must_use]
 pub fn select(value: &[u8], len: u64) -> Selection {
-    // Some clients ask for a range of everything, to bound what they get. An empty file is not too
-    // much for them, and would have no byte to begin with.
+    // Some clients ask for a range with every request, to bound what they get. An empty file is within
+    // the bound, and would be unsatisfiable.
     if len == 0 {
         return Selection::Whole;
     }
@@ -54,7 +60,7 @@ pub fn select(value: &[u8], len: u64) -> Selection {
     }
 }
 
-/// What is asked for, as far as it is there. None if the header is to be ignored.
+/// The ranges, as far as the file has them. `None` if the header is ignored.
 fn parse(value: &[u8], len: u64) -> Option<Vec<Range<u64>>> {
     let (unit, set) = split_at(value, b'=')?;
     if !unit.eq_ignore_ascii_case(b"bytes") {
@@ -63,7 +69,7 @@ fn parse(value: &[u8], len: u64) -> Option<Vec<Range<u64>>> {
     let mut found = Vec::new();
     let mut asked = 0;
     for spec in set.split(|byte| *byte == b',').map(trim) {
-        // A list may have empty elements, which count for nothing.
+        // A list may have empty elements (RFC 9110 5.6.1).
         if spec.is_empty() {
             continue;
         }
@@ -94,7 +100,7 @@ fn split_at(value: &[u8], delimiter: u8) -> Option<(&[u8], &[u8])> {
     Some((&value[..at], &value[at + 1..]))
 }
 
-/// Takes off the whitespace that may stand around an element of a list.
+/// Removes the whitespace around an element of a list.
 fn trim(mut element: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = element {
         element = rest;
@@ -102,8 +108,7 @@ fn trim(mut element: &[u8]) -> &[u8] {
     element
 }
 
-/// A number of digits and nothing else. One that is too large is as large as can be: there is no
-/// such byte either way.
+/// A number of digits and nothing else. One beyond 64 bits becomes the largest: no file has such a byte.
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -114,7 +119,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Makes one range of those that overlap or touch, in the place of the first of them.
+/// Merges ranges that overlap or touch, in the place of the first of them.
 fn coalesce(asked: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut sorted: Vec<(usize, Range<u64>)> = asked.into_iter().enumerate().collect();
     sorted.sort_by_key(|(_, range)| range.start);

@@ -1,4 +1,4 @@
-//! Sends what was decided.
+//! Sends a prepared response.
 
 use std::fs::File;
 use std::io;
@@ -14,21 +14,22 @@ use super::plan::Content;
 use crate::channel::mark::{HighWaterMark, READ_BYTES};
 use crate::error::{Error, ErrorKind};
 use crate::http::server::request::Request;
-use crate::http::server::response::{Response, Sent};
+use crate::http::server::response::Response;
+use crate::http::server::response_body::Sent;
 use crate::stage::source::{read_chunk, read_pool};
 use crate::stream::writable::Writable;
 
 impl Folder {
-    /// Answers a request with what it asks for, or says why not.
+    /// Sends the response to a request for a file: the file, or the status for why not.
     ///
-    /// Headers that the answer has already go with it. Waits for the file system, and for the client
-    /// as long as the limits of the server let it take nothing.
+    /// Headers that `response` has already are sent as well. Waits for the file system, and for room in the
+    /// socket as [`Response::send_file`] does.
     ///
     /// # Errors
     ///
-    /// Those of [`prepare`](Self::prepare), with which nothing was sent, and whatever breaks the
-    /// connection. A file that has become shorter than what was promised of it is one too: the
-    /// connection is cut, so that the client can tell. Of one that has grown no more is sent.
+    /// - Those of [`prepare`](Self::prepare). Nothing was sent then, and the response becomes a 500.
+    /// - Those of [`Response::send_file`]. If the file becomes shorter while it is sent, the connection is
+    ///   reset, so that the client can tell; if it grows, the length at the start is sent.
     ///
     /// # Examples
     ///
@@ -40,31 +41,32 @@ impl Folder {
     ///
     /// let folder = Folder::open(env!("CARGO_MANIFEST_DIR"))?;
     /// let server = Server::bind("127.0.0.1:0")?
-    ///     .spawn(move |request, response| folder.answer(&request, response))?;
+    ///     .spawn(move |request, response| folder.respond(&request, response))?;
     ///
     /// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
     /// client.write_all(
     ///     b"GET /Cargo.toml HTTP/1.1\r\nHost: a\r\nRange: bytes=0-8\r\nConnection: close\r\n\r\n",
     /// )?;
-    /// let mut answer = String::new();
-    /// client.read_to_string(&mut answer)?;
-    /// assert!(answer.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{answer}");
-    /// assert!(answer.ends_with("\r\n\r\n[package]"), "{answer}");
+    /// let mut received = String::new();
+    /// client.read_to_string(&mut received)?;
+    /// assert!(received.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{received}");
+    /// assert!(received.ends_with("\r\n\r\n[package]"), "{received}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn answer(&self, request: &Request, response: Response) -> Result<(), Error> {
+    pub fn respond(&self, request: &Request, response: Response) -> Result<(), Error> {
         self.prepare(request.method(), request.uri(), request.headers())?
             .send(response)
     }
 }
 
 impl Prepared {
-    /// Sends it.
+    /// Sends the response. Headers that `response` has already are sent as well.
+    ///
+    /// Waits for the file system, and for room in the socket as [`Response::send_file`] does.
     ///
     /// # Errors
     ///
-    /// As [`Folder::answer`]; and [`ErrorKind::InvalidInput`] if bytes of a file are to be sent and
-    /// there is none.
+    /// Those of [`Response::send_file`].
     pub fn send(self, response: Response) -> Result<(), Error> {
         let Self { plan, file } = self;
         let mut response = response.status(plan.status);
@@ -76,13 +78,13 @@ impl Prepared {
             (Content::Parts(parts), Some(file)) => send_parts(&parts, &file, response),
             (Content::Range(_) | Content::Parts(_), None) => Err(Error::new(
                 ErrorKind::InvalidInput,
-                "there is no file to send bytes of",
+                "there is no file to send a range of",
             )),
         }
     }
 }
 
-/// Adds headers to those of a handler. What the answer varies by is both.
+/// Adds headers to those of a handler. Both `Vary` headers are sent.
 fn merge(own: &mut HeaderMap, mut headers: HeaderMap) {
     if let Some(vary) = headers.remove(VARY) {
         own.append(VARY, vary);
@@ -93,7 +95,7 @@ fn merge(own: &mut HeaderMap, mut headers: HeaderMap) {
 fn send_parts(parts: &Multipart, file: &File, response: Response) -> Result<(), Error> {
     let mark = HighWaterMark::bytes(READ_BYTES);
     let mut out = response.length(parts.len()).writable(mark);
-    // Small parts leave together.
+    // Small parts are sent together.
     let _cork = out.cork();
     for part in parts.parts() {
         put(&mut out, part.head.clone())?;
@@ -104,7 +106,7 @@ fn send_parts(parts: &Multipart, file: &File, response: Response) -> Result<(), 
 }
 
 fn put(out: &mut Writable<Bytes, Sent>, chunk: Bytes) -> Result<(), Error> {
-    // There is nothing else to do until there is room: the next write waits for it.
+    // The pressure needs no check: the next write waits.
     out.write(chunk)?;
     Ok(())
 }

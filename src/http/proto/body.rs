@@ -1,91 +1,84 @@
-//! Finds the data in a request's body.
+//! Decodes the body of a request: separates the data from the framing.
 
-use std::ops::Range;
-
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use memchr::memchr;
 
 use super::chunk::SizeLine;
 use super::framing::BodyFraming;
 use super::limits::BodyLimits;
-use super::refusal::{Rejection, RejectionKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::trailers;
 
-/// What a piece of input turned out to be.
+/// What was found at the front of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded {
-    /// Data, at `data` in the input. What is before it was framing.
-    Data {
-        /// Where it is, and never empty.
-        data: Range<usize>,
-        /// How much of the input is done with: to the end of the data.
-        consumed: usize,
-    },
-    /// Framing alone, and all of the input: there is more to come.
-    More {
-        /// How much that was.
-        consumed: usize,
-    },
-    /// The body is over. What follows in the input belongs to the next request.
-    End {
-        /// How much of the input was still the body's.
-        consumed: usize,
-    },
+    /// Data, at least one byte: a slice of the input.
+    Data(Bytes),
+    /// Nothing but framing, which was all of the input: more input is needed.
+    More,
+    /// The body has ended. What is left of the input belongs to the next request.
+    End,
 }
 
-/// Finds the data in a body, wherever the input is cut.
+/// Decodes a body, wherever the input is cut.
 ///
-/// It holds no data, and no more framing than a trailer section within its limit.
+/// It holds no data, and of the framing nothing but a trailer section within its limit.
 ///
 /// # Examples
 ///
 /// ```
-/// use highwater::http::proto::{BodyDecoder, BodyFraming, Decoded, Limits};
+/// # #[cfg(feature = "testing")] {
+/// use highwater::Bytes;
+/// use highwater::http::Limits;
+/// use highwater::http::proto::{BodyDecoder, BodyFraming, Decoded};
 ///
 /// let mut body = BodyDecoder::new(BodyFraming::Chunked, Limits::default().body())?;
-/// let input = b"3\r\nabc\r\n0\r\nDigest: x\r\n\r\nGET";
-/// assert_eq!(body.decode(input)?, Decoded::Data { data: 3..6, consumed: 6 });
-/// assert_eq!(body.decode(&input[6..])?, Decoded::End { consumed: 18 });
+/// let mut input = Bytes::from("3\r\nabc\r\n0\r\nDigest: x\r\n\r\nGET");
+/// assert_eq!(body.decode(&mut input)?, Decoded::Data("abc".into()));
+/// assert_eq!(body.decode(&mut input)?, Decoded::End);
 /// assert_eq!(body.trailers().unwrap()["digest"], "x");
-/// # Ok::<(), highwater::http::proto::Refusal>(())
+/// assert_eq!(input, "GET");
+/// # }
+/// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct BodyDecoder {
     limits: BodyLimits,
     state: DecodeState,
-    /// How much of the body was taken, as it is sent.
+    /// How many bytes of the body were taken, framing included.
     taken: u64,
     /// How much of it was data, or is announced to be.
     data: u64,
     extension_bytes: usize,
-    /// What came of a trailer section.
+    /// What was received of a trailer section.
     section: Vec<u8>,
     trailers: Option<HeaderMap>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum DecodeState {
-    /// So much of a body with a length is to come.
+    /// This much of a body with a length is still to come.
     Length(u64),
     Size(SizeLine),
-    /// So much of a chunk is to come.
+    /// This much of a chunk is still to come.
     Chunk(u64),
-    /// Behind a chunk.
+    /// After a chunk.
     ChunkCr,
     ChunkLf,
-    /// Behind the last chunk.
+    /// After the last chunk.
     Trailers,
     End,
-    /// Refused, and so it stays.
-    Refused(Rejection),
+    /// Rejected, for good.
+    Rejected(Rejection),
 }
 
 impl BodyDecoder {
-    /// Makes a decoder of one body.
+    /// Creates a decoder of one body.
     ///
     /// # Errors
     ///
-    /// [`BodyTooLarge`](RejectionKind::BodyTooLarge), if that is known already.
+    /// [`BodyTooLarge`](RejectionKind::BodyTooLarge) if the length is over the limit.
     pub fn new(framing: BodyFraming, limits: BodyLimits) -> Result<Self, Rejection> {
         let state = match framing {
             BodyFraming::None | BodyFraming::Length(0) => DecodeState::End,
@@ -106,49 +99,39 @@ impl BodyDecoder {
         })
     }
 
-    /// Looks at what comes next of the body, up to and with the first data in it.
+    /// Takes the next data off the front of the input, and the framing before it.
     ///
-    /// Call it again with what was not consumed. No input gives [`Decoded::More`], or
-    /// [`Decoded::End`] once the body is over.
+    /// Returns [`Decoded::More`] if the input is empty, or [`Decoded::End`] if the body has ended.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`], at the first byte that cannot be right. It stays refused.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Rejection> {
-        let mut consumed = 0;
+    /// A [`Rejection`], at the first byte that breaks a rule. All later calls return the same.
+    pub fn decode(&mut self, input: &mut Bytes) -> Result<Decoded, Rejection> {
         loop {
-            let rest = &input[consumed..];
-            match self.state {
-                DecodeState::End => return Ok(self.took(consumed, Decoded::End { consumed })),
-                DecodeState::Refused(refusal) => return Err(refusal),
-                _ if rest.is_empty() => {
-                    return Ok(self.took(consumed, Decoded::More { consumed }));
-                }
+            let len = match self.state {
+                DecodeState::End => return Ok(Decoded::End),
+                DecodeState::Rejected(rejection) => return Err(rejection),
+                _ if input.is_empty() => return Ok(Decoded::More),
                 DecodeState::Length(left) | DecodeState::Chunk(left) => {
-                    let len = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    let len = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     self.pass(left, len as u64);
-                    let data = consumed..consumed + len;
-                    let consumed = data.end;
-                    return Ok(self.took(consumed, Decoded::Data { data, consumed }));
+                    self.taken += len as u64;
+                    return Ok(Decoded::Data(input.split_to(len)));
                 }
-                DecodeState::Trailers => {
-                    let at = self.taken + consumed as u64;
-                    consumed += self
-                        .take_trailers(rest, at)
-                        .map_err(|refusal| self.refuse(refusal))?;
-                }
-                _ => match self.take_framing(rest) {
-                    Ok(len) => consumed += len,
-                    Err(kind) => {
-                        let refusal = Rejection::new(kind, consumed).after(self.taken);
-                        return Err(self.refuse(refusal));
-                    }
-                },
-            }
+                DecodeState::Trailers => self
+                    .take_trailers(input)
+                    .map_err(|rejection| self.reject(rejection))?,
+                _ => self.take_framing(input).map_err(|kind| {
+                    let rejection = Rejection::new(kind, 0).after(self.taken);
+                    self.reject(rejection)
+                })?,
+            };
+            self.taken += len as u64;
+            input.advance(len);
         }
     }
 
-    /// Goes on behind `len` bytes of data, of which `left` were to come.
+    /// Goes on after `len` bytes of data, of which `left` were to come.
     fn pass(&mut self, left: u64, len: u64) {
         let left = left - len;
         self.state = match self.state {
@@ -159,8 +142,8 @@ impl BodyDecoder {
         };
     }
 
-    /// Takes framing: what is between two chunks at once if it is all there and plain, as it nearly
-    /// always is, else a byte.
+    /// Takes framing: all between two chunks at once if it was received and has no extensions, as nearly
+    /// always, else a byte.
     fn take_framing(&mut self, input: &[u8]) -> Result<usize, RejectionKind> {
         let (line, before) = match (self.state, input) {
             (DecodeState::ChunkCr, [b'\r', b'\n', line @ ..]) => (line, 2),
@@ -184,7 +167,7 @@ impl BodyDecoder {
         }
     }
 
-    /// The state behind the line of a size.
+    /// The state after a size line.
     fn begin(&mut self, size: u64) -> DecodeState {
         self.data += size;
         if size == 0 {
@@ -199,7 +182,7 @@ impl BodyDecoder {
         Ok(match (self.state, byte) {
             (DecodeState::Size(mut line), _) => {
                 let size = line.take(byte, &mut self.extension_bytes, &self.limits)?;
-                // Before its line is whole: what is too large may never end.
+                // Before the line is complete: a line that is too long may never end.
                 if line.size() > self.limits.bytes - self.data {
                     return Err(RejectionKind::BodyTooLarge);
                 }
@@ -215,15 +198,15 @@ impl BodyDecoder {
         })
     }
 
-    /// Takes what is there of the trailers, a line at a time, and reads them once they are whole.
-    fn take_trailers(&mut self, input: &[u8], at: u64) -> Result<usize, Rejection> {
-        let section_at = at - self.section.len() as u64;
-        let refuse = |kind, len: usize| Rejection::new(kind, len).after(section_at);
+    /// Takes the next line of the trailers, and parses them once all are there.
+    fn take_trailers(&mut self, input: &[u8]) -> Result<usize, Rejection> {
+        let section_at = self.taken - self.section.len() as u64;
+        let reject = |kind, len: usize| Rejection::new(kind, len).after(section_at);
         let line = memchr(b'\n', input).map_or(input.len(), |lf| lf + 1);
         // The empty line that ends them is not counted.
         let room = self.limits.trailer_bytes.saturating_add(2) - self.section.len();
         if line > room {
-            return Err(refuse(
+            return Err(reject(
                 RejectionKind::TrailersTooLarge,
                 self.section.len() + room,
             ));
@@ -233,11 +216,11 @@ impl BodyDecoder {
             [b'\r', b'\n'] => {}
             [.., b'\r', b'\n', b'\r', b'\n'] => {
                 let trailers = trailers::read(&self.section, self.limits.trailers)
-                    .map_err(|refusal| refusal.after(section_at))?;
+                    .map_err(|rejection| rejection.after(section_at))?;
                 self.trailers = Some(trailers);
             }
             [.., b'\r', b'\n'] => return Ok(line),
-            [before @ .., b'\n'] => return Err(refuse(RejectionKind::BareLf, before.len())),
+            [before @ .., b'\n'] => return Err(reject(RejectionKind::BareLf, before.len())),
             _ => return Ok(line),
         }
         self.section = Vec::new();
@@ -245,26 +228,21 @@ impl BodyDecoder {
         Ok(line)
     }
 
-    fn took(&mut self, consumed: usize, decoded: Decoded) -> Decoded {
-        self.taken += consumed as u64;
-        decoded
-    }
-
-    /// Stays with a refusal.
-    fn refuse(&mut self, refusal: Rejection) -> Rejection {
-        self.state = DecodeState::Refused(refusal);
+    /// Keeps a rejection, for all later calls.
+    fn reject(&mut self, rejection: Rejection) -> Rejection {
+        self.state = DecodeState::Rejected(rejection);
         self.section = Vec::new();
-        refusal
+        rejection
     }
 
-    /// Says whether the body is over.
+    /// Returns whether the body has ended.
     #[must_use]
     pub const fn is_end(&self) -> bool {
         matches!(self.state, DecodeState::End)
     }
 
-    /// Says how much data is to come for certain before anything else does: the rest of the body
-    /// if its length is known, else of the chunk.
+    /// How much data is certain to come next: the rest of the body if its length is known, else the rest
+    /// of the chunk.
     #[must_use]
     pub const fn left(&self) -> u64 {
         match self.state {
@@ -273,27 +251,27 @@ impl BodyDecoder {
         }
     }
 
-    /// Takes note that the connection has ended.
+    /// Notes that the connection has ended.
     ///
     /// # Errors
     ///
-    /// [`Incomplete`](RejectionKind::Incomplete) if the body was not over, or what it was refused for.
+    /// [`Incomplete`](RejectionKind::Incomplete) if the body had not ended, or the earlier rejection.
     pub fn finish_of_input(&mut self) -> Result<(), Rejection> {
         match self.state {
             DecodeState::End => Ok(()),
-            DecodeState::Refused(refusal) => Err(refusal),
-            _ => Err(self.refuse(Rejection::new(RejectionKind::Incomplete, 0).after(self.taken))),
+            DecodeState::Rejected(rejection) => Err(rejection),
+            _ => Err(self.reject(Rejection::new(RejectionKind::Incomplete, 0).after(self.taken))),
         }
     }
 
-    /// The trailers, if the body is over and had any. Those that may not come behind a body are not
-    /// among them ([`is_trailer`](super::is_trailer)).
+    /// The trailers, if the body has ended and had any. Headers that may not be trailers are left out
+    /// ([`is_trailer`](super::is_trailer)).
     #[must_use]
     pub const fn trailers(&self) -> Option<&HeaderMap> {
         self.trailers.as_ref()
     }
 
-    /// Gives the trailers away.
+    /// Takes the trailers out.
     pub fn into_trailers(self) -> Option<HeaderMap> {
         self.trailers
     }

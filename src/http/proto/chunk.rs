@@ -1,21 +1,22 @@
-//! The lines between the data of a chunked body: read byte by byte, and written.
+//! The lines between the data of a chunked body: decoded byte by byte, and encoded.
 
 use http::HeaderMap;
 
-use super::diagnosis::is_token_byte;
 use super::limits::BodyLimits;
-use super::refusal::RejectionKind;
+use super::rejection::RejectionKind;
+use super::syntax::is_token_byte;
 
-/// What ends a chunked body that has no trailers.
+/// The end of a chunked body that has no trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Hexadecimal digits of a size. More would be zeros, or more than there can be.
+/// Hexadecimal digits of a size. More digits would be zeros, or a size over 2^64.
 const DIGITS_MAX: u8 = 16;
 
-/// Reads the size of a chunk, a byte at a time.
+/// Decodes the size line of a chunk, a byte at a time.
 ///
-/// Sixteen digits, extensions that are counted, and at least one byte of data: what stands around
-/// the data cannot be more than twenty times as much, so no more than that is asked of a chunk.
+/// A size has at most sixteen digits, extensions are counted, and a chunk has at least one byte of
+/// data. So the framing is at most about twenty times as much as the data, and chunks need no minimum
+/// size.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SizeLine {
     size: u64,
@@ -28,29 +29,29 @@ enum LinePlace {
     /// In the size.
     #[default]
     Size,
-    /// In space behind the size, which only a semicolon may end.
+    /// In spaces after the size, which only a semicolon may end.
     SpaceBefore,
-    /// Behind a semicolon, before a name.
+    /// After a semicolon, before a name.
     NameStart,
     Name,
-    /// In space behind a name.
+    /// In spaces after a name.
     NameSpace,
-    /// Behind an equals sign, before a value.
+    /// After an equals sign, before a value.
     ValueStart,
     Value,
     Quoted,
-    /// Behind a backslash in quotes.
+    /// After a backslash in quotes.
     Escaped,
-    /// Behind a closing quote.
+    /// After a closing quote.
     QuotedEnd,
-    /// In space behind a value, which only a semicolon may end.
+    /// In spaces after a value, which only a semicolon may end.
     ValueSpace,
-    /// Behind CR.
+    /// After CR.
     Lf,
 }
 
 impl SizeLine {
-    /// Reads a whole line that has no extensions: its size, and how long it is.
+    /// Decodes a complete line without extensions: the size, and the length of the line.
     pub(super) fn plain(input: &[u8]) -> Option<(u64, usize)> {
         let mut size = 0;
         for (len, byte) in input.iter().enumerate().take(DIGITS_MAX as usize + 1) {
@@ -66,12 +67,12 @@ impl SizeLine {
         None
     }
 
-    /// Says whether nothing was taken.
+    /// Returns whether nothing was taken.
     pub(super) const fn is_new(&self) -> bool {
         self.digits == 0
     }
 
-    /// Takes the next byte; says the size, if this ends its line.
+    /// Takes the next byte. Returns the size if the byte ends the line.
     pub(super) fn take(
         &mut self,
         byte: u8,
@@ -119,7 +120,7 @@ impl SizeLine {
         Ok(())
     }
 
-    /// What the digits say so far.
+    /// The value of the digits so far.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
@@ -135,9 +136,9 @@ fn hex(byte: u8) -> Option<u8> {
 }
 
 impl LinePlace {
-    /// `;name`, `;name=value` or `;name="value"`, with spaces before and behind a semicolon and an
-    /// equals sign, which RFC 9112 7.1.1 calls bad, and has everyone take. There are none before the
-    /// end of the line.
+    /// `;name`, `;name=value` or `;name="value"`, with spaces around a semicolon and an equals sign,
+    /// which RFC 9112 7.1.1 calls bad and requires to be accepted. No spaces may precede the end of
+    /// the line.
     fn after(self, byte: u8) -> Result<Self, RejectionKind> {
         let is_space = matches!(byte, b' ' | b'\t');
         Ok(match (self, byte) {
@@ -163,18 +164,20 @@ impl LinePlace {
     }
 }
 
-/// Writes what comes before the data of a chunk, which `\r\n` follows. A chunk of 0 bytes would end
-/// the body: nothing is written for one.
+/// Appends the line before the data of a chunk. `\r\n` has to follow the data. For a size of 0, which
+/// would end the body, nothing is appended.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::proto::{LAST_CHUNK, encode_chunk_head};
 ///
 /// let mut out = Vec::new();
 /// encode_chunk_head(&mut out, 26);
 /// assert_eq!(out, b"1a\r\n");
 /// assert_eq!(LAST_CHUNK, b"0\r\n\r\n");
+/// # }
 /// ```
 pub fn encode_chunk_head(out: &mut Vec<u8>, size: u64) {
     if size == 0 {
@@ -188,11 +191,13 @@ pub fn encode_chunk_head(out: &mut Vec<u8>, size: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the end of a chunked body, with trailers. What may not be one is left out.
+/// Appends the end of a chunked body, with trailers. What [may not be one](super::is_trailer) is left
+/// out.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{HeaderMap, HeaderValue, proto::encode_last_chunk};
 ///
 /// let mut trailers = HeaderMap::new();
@@ -200,6 +205,7 @@ pub fn encode_chunk_head(out: &mut Vec<u8>, size: u64) {
 /// let mut out = Vec::new();
 /// encode_last_chunk(&mut out, &trailers);
 /// assert_eq!(out, b"0\r\ndigest: sha-256=x\r\n\r\n");
+/// # }
 /// ```
 pub fn encode_last_chunk(out: &mut Vec<u8>, trailers: &HeaderMap) {
     out.extend_from_slice(b"0\r\n");

@@ -1,30 +1,10 @@
-//! Says exactly what is wrong with a head that `httparse` did not take, and where.
+//! Finds what is wrong with a head that `httparse` did not accept, and at which byte.
 //!
-//! It runs only on the way to a refusal, so it may look at every byte again.
+//! `httparse` returns neither the byte nor the exact rule. This runs only before a rejection, so it may
+//! scan every byte again.
 
-use super::refusal::{Rejection, RejectionKind};
-
-/// Says whether a byte may be in a token (RFC 9110 5.6.2).
-pub(super) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
-}
+use super::rejection::{Rejection, RejectionKind};
+use super::syntax::is_token_byte;
 
 /// A request line, with its line end.
 pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Rejection {
@@ -71,18 +51,6 @@ pub(super) fn of_line(line: &[u8], error: httparse::Error) -> Rejection {
     }
 }
 
-/// A whole head, whose lines all end with CR LF.
-pub(super) fn of_head(head: &[u8], error: httparse::Error) -> Rejection {
-    let line = head
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(head.len(), |lf| lf + 1);
-    if let Err(refusal) = super::parser::check_line(&head[..line]) {
-        return refusal;
-    }
-    of_headers(&head[line..], error).after(line as u64)
-}
-
 /// Header lines, or trailers, with the empty line that ends them.
 pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Rejection {
     if error == httparse::Error::TooManyHeaders {
@@ -90,8 +58,8 @@ pub(super) fn of_headers(lines: &[u8], error: httparse::Error) -> Rejection {
     }
     let mut at = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        if let Some(refusal) = of_header(line.strip_suffix(b"\r\n").unwrap_or(line), at == 0) {
-            return refusal.after(at as u64);
+        if let Some(rejection) = of_header(line.strip_suffix(b"\r\n").unwrap_or(line), at == 0) {
+            return rejection.after(at as u64);
         }
         at += line.len();
     }

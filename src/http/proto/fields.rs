@@ -1,17 +1,21 @@
-//! Header lines: what they say about framing in one pass, and all of them as a map.
+//! Header lines: those that a server acts on are read in one pass, and all of them as a map.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use memchr::memchr;
 
-use super::framing;
-use super::framing::Codings;
-use super::refusal::RejectionKind;
+use super::codings::Codings;
+use super::rejection::RejectionKind;
+use super::syntax::list;
 
-/// The longest name that `http` has.
+/// The longest name that the crate `http` accepts.
 const NAME_MAX: usize = (1 << 16) - 1;
 
-/// A header that may be there once.
+/// The most header lines under any limits: a `HeaderMap` has room for this many.
+pub(super) const HEADERS_MAX: usize = 10_000;
+
+/// A header that may occur once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Single<'a> {
     pub(super) value: Option<&'a [u8]>,
@@ -25,7 +29,7 @@ impl<'a> Single<'a> {
     }
 }
 
-/// What the headers say to a server itself.
+/// The headers that a server acts on.
 #[derive(Debug, Default)]
 pub(super) struct Notes<'a> {
     pub(super) host: Single<'a>,
@@ -34,7 +38,7 @@ pub(super) struct Notes<'a> {
     /// The last that is not `100-continue`.
     pub(super) expectation: Option<&'a [u8]>,
     pub(super) expects_continue: bool,
-    /// There is an `Upgrade`.
+    /// There is an `Upgrade` header.
     pub(super) has_upgrade: bool,
     /// The options of `Connection`.
     pub(super) close: bool,
@@ -63,7 +67,7 @@ impl<'a> Notes<'a> {
     }
 
     fn expect(&mut self, value: &'a [u8]) {
-        for expectation in framing::list(value) {
+        for expectation in list(value) {
             if expectation.eq_ignore_ascii_case(b"100-continue") {
                 self.expects_continue = true;
             } else {
@@ -73,14 +77,14 @@ impl<'a> Notes<'a> {
     }
 
     fn connection(&mut self, value: &[u8]) {
-        for option in framing::list(value) {
+        for option in list(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
             self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
         }
     }
 
-    /// The value that was refused.
+    /// The value that was rejected.
     pub(super) fn blamed(&self, kind: RejectionKind) -> Option<&'a [u8]> {
         match kind {
             RejectionKind::HostTwice | RejectionKind::Host => self.host.value,
@@ -90,6 +94,15 @@ impl<'a> Notes<'a> {
             _ => self.codings.first,
         }
     }
+}
+
+/// The values of all lines with this name, in lines that were accepted.
+pub(super) fn values<'a>(lines: &'a [u8], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    lines.split(|byte| *byte == b'\n').filter_map(move |line| {
+        let colon = memchr(b':', line)?;
+        let is_named = line[..colon].eq_ignore_ascii_case(name.as_bytes());
+        is_named.then(|| line[colon + 1..].trim_ascii())
+    })
 }
 
 /// Reads at most `most` header lines, with the empty line that ends them, into a map whose values
@@ -117,7 +130,7 @@ pub(super) fn read(lines: &Bytes, most: usize) -> Result<HeaderMap, httparse::Er
 mod tests {
     use super::*;
 
-    /// A map that is made later cannot fail.
+    /// A map that is built later cannot fail.
     #[test]
     fn what_the_parser_takes_as_a_name_or_a_value_the_map_takes() {
         for byte in 0..=255 {
@@ -132,10 +145,11 @@ mod tests {
 
     #[test]
     fn as_many_headers_as_may_be_fit_into_a_map() {
-        let most = crate::http::proto::parser::HEADERS_MAX;
-        let mut lines: String = (0..most).map(|n| format!("x-{n}: {n}\r\n")).collect();
+        let mut lines: String = (0..HEADERS_MAX)
+            .map(|n| format!("x-{n}: {n}\r\n"))
+            .collect();
         lines.push_str("\r\n");
-        let map = read(&Bytes::from(lines), most);
-        assert_eq!(map.map(|map| map.len()), Ok(most));
+        let map = read(&Bytes::from(lines), HEADERS_MAX);
+        assert_eq!(map.map(|map| map.len()), Ok(HEADERS_MAX));
     }
 }

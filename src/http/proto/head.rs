@@ -1,54 +1,50 @@
-//! The head of a request that is in order: what is asked for, and what comes behind it.
+//! The head of a request that was accepted: what is requested, and what follows it.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
-use http::header::UPGRADE;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version};
 use memchr::memchr;
 
 use super::fields;
 use super::fields::Notes;
 use super::framing;
 use super::framing::BodyFraming;
-use super::refusal::{Rejection, RejectionKind};
+use super::rejection::{Rejection, RejectionKind};
+use super::syntax::list;
 use super::target;
 use super::target::TargetForm;
 
-/// The longest method that is taken. The longest that is registered has 17 letters.
+/// The longest method that is accepted. The longest registered one has 17 letters.
 const METHOD_MAX: usize = 32;
 
-/// The longest target that `http` has, under any limits.
+/// The longest target that the crate `http` accepts, under any limits.
 const TARGET_MAX: usize = u16::MAX as usize - 1;
 
-/// The head of a request.
-///
-/// All rules have been applied to it: it has one host, one framing, and names that are names.
+/// The head of a request that keeps all rules: it has one host, one framing, and valid names.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{Version, proto::{BodyFraming, HeadParser, Limits, TargetForm}};
 ///
 /// let input = b"POST /in HTTP/1.1\r\nHost: a:80\r\nTransfer-Encoding: chunked\r\n\r\n";
 /// let (head, _) = HeadParser::new(Limits::default().head()).push(input)?.unwrap();
 /// assert_eq!(head.form(), TargetForm::Origin);
 /// assert_eq!(head.version(), Version::HTTP_11);
-/// assert_eq!(head.headers()["host"], "a:80");
+/// assert_eq!(head.to_headers()["host"], "a:80");
 /// assert_eq!(head.framing(), BodyFraming::Chunked);
 /// assert!(head.keep_alive() && !head.expects_continue() && !head.wants_upgrade());
-/// # Ok::<(), highwater::http::proto::Refusal>(())
+/// # }
+/// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Head {
     line: Line,
-    /// All of it, as it came.
+    /// The whole head, as it was received.
     bytes: Bytes,
     count: usize,
-    /// The headers, once they are asked for: that costs as much again as all the rest, and many a
-    /// handler only looks at the path.
-    headers: OnceLock<HeaderMap>,
     host: Option<Range<usize>>,
     framing: BodyFraming,
     keep_alive: bool,
@@ -107,27 +103,26 @@ impl Line {
 }
 
 impl Head {
-    /// Applies the rules to the headers that `httparse` found in `bytes`, which are copied in
-    /// `copy`.
+    /// Applies the rules to the headers that `httparse` found in `bytes`. `copy` holds the same bytes.
     pub(super) fn read(
         line: Line,
         (bytes, copy): (&[u8], Bytes),
         headers: &[httparse::Header<'_>],
     ) -> Result<Self, Rejection> {
         let notes = Notes::of(headers).map_err(|kind| Rejection::new(kind, 0))?;
-        let refuse = |kind| {
+        let reject = |kind| {
             let blamed = notes.blamed(kind);
             Rejection::new(
                 kind,
                 blamed.map_or(bytes.len(), |value| offset(bytes, value)),
             )
         };
-        let host = check_host(&notes, line.version).map_err(refuse)?;
-        let framing = framing::of_request(&line.method, line.version, &notes).map_err(refuse)?;
-        // HTTP/1.0 has no expectations, and what it sends is not looked at.
+        let host = check_host(&notes, line.version).map_err(reject)?;
+        let framing = framing::of_request(&line.method, line.version, &notes).map_err(reject)?;
+        // HTTP/1.0 has no expectations, so the header is ignored there.
         let is_11 = line.version == Version::HTTP_11;
         if is_11 && notes.expectation.is_some() {
-            return Err(refuse(RejectionKind::Expectation));
+            return Err(reject(RejectionKind::Expectation));
         }
         Ok(Self {
             host: host.map(|host| {
@@ -141,17 +136,16 @@ impl Head {
             line,
             bytes: copy,
             count: headers.len(),
-            headers: OnceLock::new(),
         })
     }
 
-    /// What is to be done.
+    /// The method.
     #[must_use]
     pub const fn method(&self) -> &Method {
         &self.line.method
     }
 
-    /// The target, as it was sent: a path and a query, for the most part.
+    /// The target, as it was sent: in most cases a path and a query.
     #[must_use]
     pub const fn uri(&self) -> &Uri {
         &self.line.uri
@@ -169,64 +163,71 @@ impl Head {
         self.line.version
     }
 
-    /// The headers, in the order in which each name came first.
+    /// Builds a map of the headers, in the order in which each name came first.
+    ///
+    /// That costs as much again as parsing the head, and many handlers look at nothing but the path,
+    /// so it is not done before it is asked for.
     #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        self.headers.get_or_init(|| self.read_headers())
+    pub fn to_headers(&self) -> HeaderMap {
+        // All lines were checked when the head was parsed, so that this cannot fail.
+        let lines = self.bytes.slice(self.lines_at()..);
+        fields::read(&lines, self.count).unwrap_or_default()
     }
 
-    fn read_headers(&self) -> HeaderMap {
-        let line = memchr(b'\n', &self.bytes).map_or(self.bytes.len(), |lf| lf + 1);
-        // They have been read once, so there is nothing in them that could fail now.
-        fields::read(&self.bytes.slice(line..), self.count).unwrap_or_default()
+    /// Where the first header line begins.
+    fn lines_at(&self) -> usize {
+        memchr(b'\n', &self.bytes).map_or(self.bytes.len(), |lf| lf + 1)
     }
 
-    /// How the end of the body is known.
+    /// How the end of the body is found.
     #[must_use]
     pub const fn framing(&self) -> BodyFraming {
         self.framing
     }
 
-    /// Says whether the connection may bring another request, as far as the client says
-    /// (RFC 9112 9.3).
+    /// Returns whether the client allows another request on the connection (RFC 9112 9.3).
     #[must_use]
     pub const fn keep_alive(&self) -> bool {
         self.keep_alive
     }
 
-    /// Says whether the client waits for a `100 Continue` before it sends the body.
+    /// Returns whether the client waits for a `100 Continue` before it sends the body.
     #[must_use]
     pub const fn expects_continue(&self) -> bool {
         self.expects_continue
     }
 
-    /// Says whether the client would speak another protocol behind this request: one of
+    /// Returns whether the client asks for another protocol after this request: one of
     /// [`upgrades`](Self::upgrades).
     #[must_use]
     pub const fn wants_upgrade(&self) -> bool {
         self.wants_upgrade
     }
 
-    /// The protocols that the client would change to, the dearest first. There are none unless
-    /// `Connection` names them, or in HTTP/1.0 (RFC 9110 7.8).
+    /// The protocols in the `Upgrade` header, most preferred first. There are none in HTTP/1.0, and none
+    /// unless `Connection` names `upgrade` (RFC 9110 7.8).
     ///
     /// ```
+    /// # #[cfg(feature = "testing")] {
     /// use highwater::http::proto::{HeadParser, Limits};
     ///
     /// let input = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: b/2, c\r\n\r\n";
     /// let (head, _) = HeadParser::new(Limits::default().head()).push(input)?.unwrap();
     /// assert!(head.upgrades().eq(["b/2", "c"]));
-    /// # Ok::<(), highwater::http::proto::Refusal>(())
+    /// # }
+    /// # Ok::<(), highwater::Error>(())
     /// ```
     pub fn upgrades(&self) -> impl Iterator<Item = &str> {
-        let named = self.wants_upgrade.then(|| self.headers().get_all(UPGRADE));
-        let protocols = named.into_iter().flatten().map(HeaderValue::as_bytes);
-        protocols
-            .flat_map(framing::list)
+        let lines = self.wants_upgrade.then(|| &self.bytes[self.lines_at()..]);
+        let values = lines
+            .into_iter()
+            .flat_map(|lines| fields::values(lines, "upgrade"));
+        values
+            .flat_map(list)
             .filter_map(|protocol| std::str::from_utf8(protocol).ok())
     }
 
-    /// The host, with its port if it was given: of the target if that has one, else of the `Host`
+    /// The host, with its port if it has one: from the target if that has one, else from the `Host`
     /// header.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
@@ -236,15 +237,15 @@ impl Head {
         }
     }
 
-    /// All of it, as it came.
+    /// The whole head, as it was received.
     pub(in crate::http) fn raw(&self) -> Bytes {
         self.bytes.clone()
     }
 
-    /// Gives the parts away.
+    /// Takes the head apart.
     #[must_use]
-    pub fn into_parts(mut self) -> (Method, Uri, Version, HeaderMap) {
-        let headers = self.headers.take().unwrap_or_else(|| self.read_headers());
+    pub fn into_parts(self) -> (Method, Uri, Version, HeaderMap) {
+        let headers = self.to_headers();
         (self.line.method, self.line.uri, self.line.version, headers)
     }
 }

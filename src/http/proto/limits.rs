@@ -1,72 +1,80 @@
-//! What a client may ask of a server, in bytes, in number and in time.
+//! The limits of a server: in bytes, in number and in time.
 
 use std::time::Duration;
 
-/// Every limit that a connection is held to. All are on unless they are changed.
+/// The limits of an HTTP server: what a client may send, and how long it may take.
 ///
-/// | limit | is | over it |
-/// | --- | --- | --- |
-/// | `request_line_bytes` | 16 KiB | 414, close |
-/// | `head_bytes` | 32 KiB | 431, close |
-/// | `headers` | 100 | 431, close |
-/// | `body_bytes` | 1 GiB | 413 (before anything is read, if the length is known), close |
-/// | `extension_bytes` | 16 KiB in a body | 413, close |
-/// | `trailer_bytes` | 16 KiB | 431, close |
-/// | `head_timeout` | 30 s from its first byte to its end, and from the connection to the first head | 408, close |
-/// | `body_idle` | 30 s with no byte of a body that is waited for | 408 if nothing was answered, close |
-/// | `least_rate` | 500 bytes a second, on average since a wait longer than `body_idle` or `write_stall` | as those |
-/// | `keep_alive` | 60 s with no request | close |
-/// | `write_stall` | 30 s in which the client takes nothing | close |
-/// | `requests` | 100,000 on a connection | `Connection: close` with the last |
-/// | `drain_bytes` | 256 KiB known to be left of a body that nobody read | `Connection: close` with the answer |
-/// | `linger` | 5 s in which nothing comes any more behind the last answer; what comes is thrown away | close |
-/// | `linger_total` | 10 min of that, while something comes | close |
+/// Every limit is on by default. Set them with [`Server::limits`](crate::http::Server::limits).
 ///
-/// How many connections there may be is the server's to say.
+/// | limit | unit | default | what happens beyond it |
+/// | --- | --- | --- | --- |
+/// | [`request_line_bytes`](Self::request_line_bytes) | bytes of a request line | 16 KiB | 414, close |
+/// | [`head_bytes`](Self::head_bytes) | bytes of a head | 32 KiB | 431, close |
+/// | [`headers`](Self::headers) | header lines of a head, trailers of a body | 100 | 431, close |
+/// | [`body_bytes`](Self::body_bytes) | bytes of a body | 1 GiB | 413, close; before the body is read if its length is declared |
+/// | [`extension_bytes`](Self::extension_bytes) | bytes of chunk extensions in a body | 16 KiB | 413, close |
+/// | [`trailer_bytes`](Self::trailer_bytes) | bytes of trailers | 16 KiB | 431, close |
+/// | [`head_timeout`](Self::head_timeout) | from the first byte of a head to its end, and from the connection to the first head | 30 s | 408, close |
+/// | [`body_idle`](Self::body_idle) | no byte of a body that a handler waits for | 30 s | 408 unless a response has begun, close |
+/// | [`least_rate`](Self::least_rate) | bytes a second, on average over all waits, once they exceed `body_idle` or `write_stall` | 500 | as for those |
+/// | [`keep_alive`](Self::keep_alive) | no byte of a next request | 60 s | close |
+/// | [`write_stall`](Self::write_stall) | the client takes no byte of a response | 30 s | close |
+/// | [`requests`](Self::requests) | requests on a connection | 100,000 | `Connection: close` in the last response |
+/// | [`drain_bytes`](Self::drain_bytes) | bytes of a body known to be unread | 256 KiB | `Connection: close` in the response |
+/// | [`linger`](Self::linger) | no byte after the last response | 5 s | close |
+/// | [`linger_total`](Self::linger_total) | bytes keep coming after the last response, and are discarded | 10 min | close |
+///
+/// The number of connections is limited by [`Server::connections`](crate::http::Server::connections).
 ///
 /// # Examples
 ///
 /// ```
-/// use highwater::http::proto::Limits;
+/// use std::time::Duration;
+/// use highwater::http::Limits;
 ///
-/// let limits = Limits::default().body_bytes(10 << 20).headers(50);
+/// let limits = Limits::default().body_bytes(10 << 20).keep_alive(Duration::from_secs(5));
 /// assert_eq!(limits.body_bytes, 10 << 20);
-/// assert_eq!(limits.head().headers, 50);
+/// assert_eq!(limits.headers, 100); // the default
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest request line, without its end.
+    /// Bytes of the longest request line, without its line end. 16 KiB by default.
     pub request_line_bytes: usize,
-    /// The largest head: the request line and the headers, with all line ends.
+    /// Bytes of the largest head: the request line and the headers, with all line ends. 32 KiB by
+    /// default.
     pub head_bytes: usize,
-    /// How many header lines a head may have, and how many a trailer section.
+    /// Number of header lines in a head, and of trailers after a body. 100 by default.
     pub headers: usize,
-    /// The largest body, without its framing.
+    /// Bytes of the largest body, without its framing. 1 GiB by default.
     pub body_bytes: u64,
-    /// How much the chunk extensions of one body may be.
+    /// Bytes of all chunk extensions in one body. 16 KiB by default.
     pub extension_bytes: usize,
-    /// How much the trailers of one body may be.
+    /// Bytes of the trailers after one body. 16 KiB by default.
     pub trailer_bytes: usize,
-    /// How long a head may take to come.
+    /// Time from the first byte of a head to its end, and from the connection to the end of the first
+    /// head. 30 s by default.
     pub head_timeout: Duration,
-    /// How long nothing of a body may come.
+    /// Time without a byte of a body that a handler waits for. 30 s by default.
     pub body_idle: Duration,
-    /// How many bytes a second must at least move, in a body or an answer that is waited for.
+    /// Bytes a second that a client has to send of a body, or take of a response, on average over the
+    /// time for which a handler waits for it. It applies once that time exceeds
+    /// [`body_idle`](Self::body_idle) or [`write_stall`](Self::write_stall). 500 by default.
     pub least_rate: u64,
-    /// How long a connection may be without a request.
+    /// Time between two requests. 60 s by default.
     pub keep_alive: Duration,
-    /// How long a client may take nothing of an answer.
+    /// Time in which a client takes no byte of a response. 30 s by default.
     pub write_stall: Duration,
-    /// How many requests a connection may bring.
+    /// Number of requests on a connection. 100,000 by default.
     pub requests: u64,
-    /// How much may be known to be left of a body that nobody read, for it to be read and thrown away
-    /// to keep its connection.
+    /// Bytes of a body that are known to be unread when the response begins. Up to this many are read
+    /// and discarded, to keep the connection. 256 KiB by default.
     pub drain_bytes: u64,
-    /// How long nothing may come behind the last answer of a connection before that is closed. Until
-    /// then what comes is read and thrown away, or the close would take the answer back.
+    /// Time without a byte after the last response of a connection, before the connection is closed.
+    /// Until then bytes are read and discarded: a close with unread bytes is a reset, by which the client
+    /// could lose the response. 5 s by default.
     pub linger: Duration,
-    /// How long that may take in all, however much comes.
+    /// Time from the last response to the close, even if bytes keep coming. 10 minutes by default.
     pub linger_total: Duration,
 }
 
@@ -96,7 +104,7 @@ macro_rules! setters {
     ($($name:ident: $type:ty,)+) => {
         impl Limits {
             $(
-                #[doc = concat!("Changes [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
                 #[must_use]
                 pub const fn $name(mut self, $name: $type) -> Self {
                     self.$name = $name;
@@ -126,8 +134,9 @@ setters! {
 }
 
 impl Limits {
-    /// Those that a head is read under.
+    /// The limits that a head is parsed under.
     #[must_use]
+    #[cfg_attr(not(feature = "testing"), doc(hidden))]
     pub const fn head(&self) -> HeadLimits {
         HeadLimits {
             line_bytes: self.request_line_bytes,
@@ -136,8 +145,9 @@ impl Limits {
         }
     }
 
-    /// Those that a body is read under.
+    /// The limits that a body is decoded under.
     #[must_use]
+    #[cfg_attr(not(feature = "testing"), doc(hidden))]
     pub const fn body(&self) -> BodyLimits {
         BodyLimits {
             bytes: self.body_bytes,

@@ -1,4 +1,4 @@
-//! Finds where a head ends, and reads it once it is whole.
+//! Finds where a head ends, and parses it once it is complete.
 
 use std::mem::{self, MaybeUninit};
 
@@ -6,29 +6,28 @@ use bytes::Bytes;
 use memchr::memchr;
 
 use super::diagnosis;
-use super::diagnosis::is_token_byte;
+use super::fields::HEADERS_MAX;
 use super::head::{Head, Line};
 use super::limits::HeadLimits;
-use super::refusal::{Rejection, RejectionKind};
+use super::rejection::{Rejection, RejectionKind};
+use super::syntax::is_token_byte;
 
-/// How many empty lines may stand before a request: old clients end a body with one.
+/// How many empty lines may precede a request: old clients end a body with one.
 const EMPTY_LINES_MAX: usize = 2;
 
-/// How many headers are read without asking for memory.
+/// How many headers are parsed without an allocation.
 const HEADERS_INLINE: usize = 100;
 
-/// How many there may be under any limits: no more fit into a map for certain.
-pub(super) const HEADERS_MAX: usize = 10_000;
-
-/// Reads the heads of requests, one after another.
+/// Parses the heads of requests, one after another.
 ///
-/// It holds no bytes: whoever reads keeps what has come of a head, and pushes all of it each time.
-/// A byte is looked at once while the end is searched for, and once more when the head is whole,
-/// however small the pieces are in which it comes.
+/// It holds no bytes: the caller keeps what was received of a head, and pushes all of it each time. A
+/// byte is scanned once in the search for the end, and once more when the head is complete, however
+/// small the pieces are.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{Method, proto::{HeadParser, Limits}};
 ///
 /// let input = b"GET /a?b HTTP/1.1\r\nHost: c\r\n\r\nwhat follows";
@@ -37,7 +36,8 @@ pub(super) const HEADERS_MAX: usize = 10_000;
 /// let (head, len) = parser.push(input)?.unwrap();
 /// assert_eq!(&input[len..], b"what follows");
 /// assert_eq!((head.method(), head.host()), (&Method::GET, Some("c")));
-/// # Ok::<(), highwater::http::proto::Refusal>(())
+/// # }
+/// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct HeadParser {
@@ -45,25 +45,25 @@ pub struct HeadParser {
     search: Search,
 }
 
-/// How far the search for the end has come.
+/// How far the search for the end is.
 #[derive(Debug, Default)]
 struct Search {
-    /// Where the request line begins, behind empty lines.
+    /// Where the request line begins, after empty lines.
     start: usize,
-    /// How many empty lines those are.
+    /// How many empty lines precede it.
     empty_lines: usize,
-    /// Where the first line of headers begins, once the request line is whole.
+    /// Where the first header line begins, once the request line is complete.
     headers: Option<usize>,
-    /// Whether the request line was looked at, before the head was whole.
+    /// Whether the request line was checked before the head was complete.
     line_checked: bool,
-    /// Where the line begins that is not whole yet.
+    /// Where the line begins that is not complete yet.
     line: usize,
-    /// What is before this has no end of that line.
+    /// The end of that line is not before this.
     scanned: usize,
 }
 
 impl HeadParser {
-    /// Makes a parser of heads within `limits`.
+    /// Creates a parser of heads within `limits`.
     #[must_use]
     pub fn new(limits: HeadLimits) -> Self {
         Self {
@@ -72,39 +72,44 @@ impl HeadParser {
         }
     }
 
-    /// Takes what has come of a head, all from its first byte on; says what it is and how many of
-    /// the bytes belong to it, or `None` if it is not whole. Behind a head the parser is ready for
+    /// Takes all that was received of a head, from its first byte on. Returns the head and how many of
+    /// the bytes belong to it, or `None` if it is not complete. After a head the parser is ready for
     /// the next one.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`]: of the request line when that is whole, of the headers when they all are, of a
-    /// line end or a limit at the byte that breaks it. What was pushed by then is within the limits.
+    /// A [`Rejection`]: of the request line as soon as that is complete, of the headers when all of
+    /// them are, of a line end or a limit at the byte that breaks the rule. What was pushed before that
+    /// byte is within the limits.
     pub fn push(&mut self, buffer: &[u8]) -> Result<Option<(Head, usize)>, Rejection> {
         let found = self.search.find_end(buffer, &self.limits);
         if matches!(found, Ok(Some(_))) {
             return self.read(buffer, found?.unwrap_or_default()).map(Some);
         }
-        // What is wrong with the request line is told first, however much of the rest is there.
+        // An error in the request line comes first, however much of the rest was received: the outcome
+        // must not depend on how the input is cut.
         if let (Some(headers), false) = (self.search.headers, self.search.line_checked) {
             let start = self.search.start;
-            check_line(&buffer[start..headers]).map_err(|refusal| refusal.after(start as u64))?;
+            check_line(&buffer[start..headers])
+                .map_err(|rejection| rejection.after(start as u64))?;
             self.search.line_checked = true;
         }
         found.map(|_| None)
     }
 
-    /// Says whether a byte of a head has come, so that its client owes the rest.
+    /// Returns whether a byte of a head was received, so that the client has to send the rest.
     ///
     /// ```
+    /// # #[cfg(feature = "testing")] {
     /// use highwater::http::proto::{HeadParser, Limits};
     ///
     /// let mut parser = HeadParser::new(Limits::default().head());
     /// parser.push(b"\r\n")?;
-    /// assert!(!parser.is_within()); // an empty line is none of it
+    /// assert!(!parser.is_within()); // an empty line does not belong to it
     /// parser.push(b"\r\nG")?;
     /// assert!(parser.is_within());
-    /// # Ok::<(), highwater::http::proto::Refusal>(())
+    /// # }
+    /// # Ok::<(), highwater::Error>(())
     /// ```
     #[must_use]
     pub fn is_within(&self) -> bool {
@@ -114,13 +119,13 @@ impl HeadParser {
     fn read(&mut self, buffer: &[u8], end: usize) -> Result<(Head, usize), Rejection> {
         let start = mem::take(&mut self.search).start;
         let head = read_head(&buffer[start..end], &self.limits)
-            .map_err(|refusal| refusal.after(start as u64))?;
+            .map_err(|rejection| rejection.after(start as u64))?;
         Ok((head, end))
     }
 }
 
 impl Search {
-    /// Looks for the empty line that ends the head, from where it was left.
+    /// Searches for the empty line that ends the head, from where the last search ended.
     fn find_end(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Rejection> {
         loop {
             if self.headers.is_none() {
@@ -151,7 +156,7 @@ impl Search {
         }
     }
 
-    /// What cannot be a request is known by its first byte: no need to wait for a line.
+    /// Rejects at the first byte what cannot be a request: a line of it may never be complete.
     fn check_start(&self, buffer: &[u8]) -> Result<(), Rejection> {
         match buffer.get(self.start..).unwrap_or_default() {
             [] | [b'\r'] | [b'\r', b'\n', ..] => Ok(()),
@@ -171,7 +176,7 @@ impl Search {
         Ok(())
     }
 
-    /// Where the search must have come to an end, and what it is if it has not.
+    /// Where the search must have ended, and the rule that is broken if it has not.
     fn bound(&self, limits: &HeadLimits) -> (usize, RejectionKind) {
         let head = self.start.saturating_add(limits.bytes);
         let line = self
@@ -188,7 +193,7 @@ impl Search {
     fn over(&self, buffer: &[u8], bound: usize, kind: RejectionKind) -> Rejection {
         let line = &buffer[self.start..bound];
         let method = line.iter().take_while(|byte| is_token_byte(**byte)).count();
-        // All of it is a method that nobody knows, or it is no request at all.
+        // Either all of it is an unknown method, or it is no request at all.
         match line.get(method) {
             _ if self.headers.is_some() => Rejection::new(kind, bound),
             None => Rejection::new(RejectionKind::MethodTooLong, bound),
@@ -198,8 +203,8 @@ impl Search {
     }
 }
 
-/// Looks at a request line, with its line end, before the head is whole.
-pub(super) fn check_line(line: &[u8]) -> Result<(), Rejection> {
+/// Checks a request line, with its line end, before the head is complete.
+fn check_line(line: &[u8]) -> Result<(), Rejection> {
     let mut request = httparse::Request::new(&mut []);
     match request.parse(line) {
         Ok(_) => Line::read(&request, &Bytes::copy_from_slice(line)).map(|_| ()),
@@ -207,9 +212,9 @@ pub(super) fn check_line(line: &[u8]) -> Result<(), Rejection> {
     }
 }
 
-/// Reads a whole head, with the empty line that ends it.
+/// Parses a complete head, with the empty line that ends it.
 fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Rejection> {
-    // A line of a header is longer than a byte, so these are enough.
+    // A header line is longer than a byte, so there is room for all.
     let most = limits.headers.min(HEADERS_MAX).min(bytes.len());
     if most > HEADERS_INLINE {
         return read_into(bytes, &mut vec![MaybeUninit::uninit(); most]);
@@ -220,6 +225,15 @@ fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Head, Rejection> {
     )
 }
 
+/// Why `httparse` did not accept a complete head, all of whose lines end with CR LF.
+fn why_rejected(head: &[u8], error: httparse::Error) -> Rejection {
+    let line = memchr(b'\n', head).map_or(head.len(), |lf| lf + 1);
+    match check_line(&head[..line]) {
+        Ok(()) => diagnosis::of_headers(&head[line..], error).after(line as u64),
+        Err(rejection) => rejection,
+    }
+}
+
 fn read_into<'a>(
     bytes: &'a [u8],
     headers: &mut [MaybeUninit<httparse::Header<'a>>],
@@ -228,10 +242,10 @@ fn read_into<'a>(
     match request.parse_with_uninit_headers(bytes, headers) {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}
         Ok(_) => return Err(Rejection::new(RejectionKind::RequestLine, 0)),
-        Err(error) => return Err(diagnosis::of_head(bytes, error)),
+        Err(error) => return Err(why_rejected(bytes, error)),
     }
-    // The target, and the headers if they are asked for, are slices of this one copy, and what was
-    // read into is free again.
+    // The target and the headers are slices of this one copy, so that the read buffer is free for the
+    // next request.
     let copy = Bytes::copy_from_slice(bytes);
     let line = Line::read(&request, &copy)?;
     Head::read(line, (bytes, copy), request.headers)

@@ -1,29 +1,31 @@
-//! Writes the head of an answer, and says how its body ends.
+//! Encodes the head of a response, and decides how its body is framed.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::framing;
+use super::syntax::list;
 use crate::error::{Error, ErrorKind};
 
-/// How the end of an answer's body is told.
+/// How the client finds the end of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// There is none, and no header says so: 1xx, 204, 304, and a tunnel.
+    /// There is no body, and no header about one: 1xx, 204, 304, and a tunnel.
     Absent,
     /// `Content-Length`.
     Length(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// By the end of the connection, for HTTP/1.0.
+    /// The end of the connection, for HTTP/1.0.
     UntilClose,
 }
 
-/// How the body of an answer goes out (RFC 9112 6.3).
+/// How the body of a response is sent (RFC 9112 6.3).
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{HeaderMap, Method, StatusCode, Version};
 /// use highwater::http::proto::{BodyPlan, Framing};
 ///
@@ -36,6 +38,7 @@ pub enum Framing {
 /// let to_head = plan(Method::HEAD, Version::HTTP_11, Some(5))?;
 /// assert_eq!(to_head.framing(), Framing::Length(5)); // as for GET
 /// assert!(!to_head.is_sent()); // but not a byte of it
+/// # }
 /// # Ok::<(), highwater::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +49,13 @@ pub struct BodyPlan {
 }
 
 impl BodyPlan {
-    /// Decides it for the answer to a request of `method` and `version`. `length` is how much there
-    /// will be, if that is known; else a `Content-Length` in `headers` says it.
+    /// Decides for the response to a request of `method` and `version`. `length` is the length of the body
+    /// if that is known; else a `Content-Length` in `headers` is.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if `headers` have a `Transfer-Encoding` of their own, or a `Content-Length`
-    /// that is no number or another than `length`, or if there is a body where `status` has none.
+    /// [`ErrorKind::InvalidInput`] if `headers` have a `Transfer-Encoding`, or a `Content-Length` that is
+    /// not a number or differs from `length`, or if the length is not 0 and `status` allows no body.
     pub fn new(
         method: &Method,
         version: Version,
@@ -60,19 +63,21 @@ impl BodyPlan {
         headers: &HeaderMap,
         length: Option<u64>,
     ) -> Result<Self, Error> {
-        let FramingHeaders { length, closes } = FramingHeaders::by(headers, length)?;
+        let FramingHeaders { length, closes } = FramingHeaders::of(headers, length)?;
         let is_tunnel = method == Method::CONNECT && status.is_success();
         let has_none = status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let is_empty = has_none || is_tunnel || status == StatusCode::RESET_CONTENT;
-        // What a 304 and an answer to HEAD tell is how long it would be.
-        let is_told_only = status == StatusCode::NOT_MODIFIED || method == Method::HEAD;
-        if is_empty && !is_told_only && length.is_some_and(|length| length > 0) {
-            return Err(invalid(&format!("an answer of {status} has no body")));
+        // In a 304 and in the response to a HEAD the length is that of the body that is not sent.
+        let is_length_only = status == StatusCode::NOT_MODIFIED || method == Method::HEAD;
+        if is_empty && !is_length_only && length.is_some_and(|length| length > 0) {
+            return Err(invalid(&format!(
+                "a response of status {status} has no body"
+            )));
         }
         let framing = match length {
             _ if has_none || is_tunnel => Framing::Absent,
-            // The only one that must say that it has none (RFC 9110 15.3.6).
+            // A 205 alone must say that it has no body (RFC 9110 15.3.6).
             _ if status == StatusCode::RESET_CONTENT => Framing::Length(0),
             Some(length) => Framing::Length(length),
             None if version == Version::HTTP_11 => Framing::Chunked,
@@ -86,20 +91,19 @@ impl BodyPlan {
         })
     }
 
-    /// How its end is told.
+    /// How the client finds its end.
     #[must_use]
     pub const fn framing(&self) -> Framing {
         self.framing
     }
 
-    /// Says whether its bytes are sent. Those of an answer to HEAD are not, though its head is the
-    /// same.
+    /// Returns whether its bytes are sent. The response to a HEAD has the same head, and no body.
     #[must_use]
     pub const fn is_sent(&self) -> bool {
         self.sent
     }
 
-    /// Says whether the connection must be closed behind it, whatever the client would like.
+    /// Returns whether the connection must be closed after it, even if the client would keep it.
     #[must_use]
     pub const fn closes(&self) -> bool {
         self.closes
@@ -110,58 +114,57 @@ fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// What headers tell that is not theirs alone to tell.
+/// The headers that concern the framing.
 struct FramingHeaders {
     length: Option<u64>,
     closes: bool,
 }
 
 impl FramingHeaders {
-    fn by(headers: &HeaderMap, length: Option<u64>) -> Result<Self, Error> {
-        let (mut told, mut closes) = (None, false);
+    fn of(headers: &HeaderMap, length: Option<u64>) -> Result<Self, Error> {
+        let (mut declared, mut closes) = (None, false);
         for (name, value) in headers {
             if *name == CONTENT_LENGTH {
                 let read = framing::read_length(value.as_bytes());
                 let read = read.map_err(|_| invalid("a malformed Content-Length"))?;
-                if told.replace(read).is_some() {
+                if declared.replace(read).is_some() {
                     return Err(invalid("more than one Content-Length"));
                 }
             } else if *name == TRANSFER_ENCODING {
-                return Err(invalid(
-                    "how an answer is framed is not for a header to say",
-                ));
+                return Err(invalid("Transfer-Encoding is set by the server"));
             } else if *name == CONNECTION {
                 closes |= names(value.as_bytes(), "close");
             }
         }
-        match (told, length) {
-            (Some(told), Some(length)) if told != length => Err(invalid(&format!(
-                "a Content-Length of {told} for a body of {length} bytes"
+        match (declared, length) {
+            (Some(declared), Some(length)) if declared != length => Err(invalid(&format!(
+                "a Content-Length of {declared} for a body of {length} bytes"
             ))),
             _ => Ok(Self {
-                length: told.or(length),
+                length: declared.or(length),
                 closes,
             }),
         }
     }
 }
 
-/// Says whether a list names an option.
-fn names(list: &[u8], option: &str) -> bool {
-    framing::list(list).any(|element| element.eq_ignore_ascii_case(option.as_bytes()))
+/// Returns whether a list names an option.
+fn names(value: &[u8], option: &str) -> bool {
+    list(value).any(|element| element.eq_ignore_ascii_case(option.as_bytes()))
 }
 
-/// Writes the head of an answer behind what is in `out`, with the empty line that ends it.
+/// Appends the head of a response to `out`, with the empty line that ends it.
 ///
-/// `version` is the request's. What frames the body comes from `plan`, `Date` is `date` unless
-/// `headers` have one, and `Connection` says what becomes of the connection where the version does
-/// not. Nothing is allocated but by `out`, if it has no room.
+/// `version` is that of the request. The framing headers come from `plan`, `Date` is `date` unless
+/// `headers` have one, and `Connection` is added where the version alone does not tell whether the
+/// connection stays. Nothing is allocated, except by `out` if it has no room.
 ///
-/// A line break cannot get in: no [`HeaderValue`](http::HeaderValue) has one.
+/// No line break can get in: no [`HeaderValue`](http::HeaderValue) contains one.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{HeaderMap, Method, StatusCode, Version};
 /// use highwater::http::proto::{BodyPlan, encode_head};
 ///
@@ -174,6 +177,7 @@ fn names(list: &[u8], option: &str) -> bool {
 /// let text = "HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
 ///             content-length: 2\r\nconnection: close\r\n\r\n";
 /// assert_eq!(out, text.as_bytes());
+/// # }
 /// # Ok::<(), highwater::Error>(())
 /// ```
 pub fn encode_head(
@@ -211,17 +215,19 @@ pub fn encode_head(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes an answer before the answer: `100 Continue`, `103 Early Hints`. It has no body, and no
-/// headers but `headers`.
+/// Appends an informational response, such as `100 Continue` or `103 Early Hints`. It has no body, and
+/// no headers but `headers`.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{HeaderMap, StatusCode, proto::encode_informational};
 ///
 /// let mut out = Vec::new();
 /// encode_informational(&mut out, StatusCode::CONTINUE, &HeaderMap::new());
 /// assert_eq!(out, b"HTTP/1.1 100 Continue\r\n\r\n");
+/// # }
 /// ```
 pub fn encode_informational(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
     encode_status(out, status);
@@ -237,7 +243,7 @@ fn encode_status(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// All but what the plan says.
+/// All but those that the plan decides.
 fn encode_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {
         if *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {

@@ -1,16 +1,16 @@
-//! What a request is for: the four forms of a target, and the host.
+//! The target of a request in its four forms, and the host.
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr; // Of `core`: an address needs no network.
 
 use bytes::Bytes;
 use http::{Method, Uri};
 
-use super::refusal::RejectionKind;
+use super::rejection::RejectionKind;
 
 /// The form in which a target was given (RFC 9112 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TargetForm {
-    /// `/path?query`, as nearly all are.
+    /// `/path?query`, as in nearly all requests.
     Origin,
     /// `http://host/path`, as to a proxy.
     Absolute,
@@ -20,9 +20,9 @@ pub enum TargetForm {
     Asterisk,
 }
 
-/// Reads a target, a slice of a head that `httparse` took.
+/// Reads a target, a slice of a head that `httparse` accepted.
 pub(super) fn read(method: &Method, target: Bytes) -> Result<(Uri, TargetForm), RejectionKind> {
-    // A URI would drop a fragment without a word; a backslash is a slash to some and not to others.
+    // `Uri` would drop a fragment silently. Some programs read a backslash as a slash, others do not.
     if target
         .iter()
         .any(|byte| matches!(byte, b'#' | b'\\') || !byte.is_ascii_graphic())
@@ -49,11 +49,11 @@ fn check_absolute(uri: &Uri) -> Result<(), RejectionKind> {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(RejectionKind::TargetForm);
     };
-    // What another scheme asks for is not known here.
+    // This is a server of HTTP and of no other scheme.
     if scheme != "http" && scheme != "https" {
         return Err(RejectionKind::Target);
     }
-    // A user's name before the host is how a link hides where it goes (RFC 9110 4.2.4).
+    // A user name before the host is a way to disguise a link (RFC 9110 4.2.4).
     if authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
         return Err(RejectionKind::Target);
     }
@@ -67,7 +67,7 @@ fn check_authority(uri: &Uri) -> Result<(), RejectionKind> {
     if uri.scheme().is_some() || uri.path_and_query().is_some() {
         return Err(RejectionKind::TargetForm);
     }
-    // There is no port that a tunnel goes to by itself (RFC 9110 9.3.6).
+    // A tunnel has no default port (RFC 9110 9.3.6).
     let has_port = authority.port_u16().is_some_and(|port| port > 0);
     if !has_port || authority.host().is_empty() || !is_host(authority.as_str().as_bytes()) {
         return Err(RejectionKind::Target);
@@ -75,8 +75,8 @@ fn check_authority(uri: &Uri) -> Result<(), RejectionKind> {
     Ok(())
 }
 
-/// Says whether this is `uri-host [":" port]` (RFC 9110 7.2), without the comma that would make two
-/// of one. An empty one is: a client sends it when its target has no host.
+/// Returns whether this is `uri-host [":" port]` (RFC 9110 7.2), without a comma, which would make two
+/// of one. The empty string is valid: a client sends it when its target has no host.
 pub(super) fn is_host(text: &[u8]) -> bool {
     if let [b'[', rest @ ..] = text {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else {
@@ -86,12 +86,12 @@ pub(super) fn is_host(text: &[u8]) -> bool {
     }
     let colon = text.iter().position(|byte| *byte == b':');
     let (host, port) = text.split_at(colon.unwrap_or(text.len()));
-    // A port of no host is that of nothing.
+    // A port without a host means nothing.
     is_name(host) && is_port(port) && (!host.is_empty() || port.is_empty())
 }
 
-/// Says whether this stands between brackets: an IPv6 address, or one of a version that is not known
-/// yet (RFC 3986 3.2.2). An address with a zone is none: a zone means something to its own host only.
+/// Returns whether this may be between brackets: an IPv6 address, or one of a future version (RFC 3986
+/// 3.2.2). An address with a zone may not: a zone is known only to the host that has it.
 fn is_literal(text: &[u8]) -> bool {
     if let [b'v' | b'V', rest @ ..] = text {
         let dot = rest.iter().position(|byte| *byte == b'.');
@@ -139,7 +139,7 @@ const fn is_name_byte(byte: u8) -> bool {
         )
 }
 
-/// Nothing, or a colon and a number that may be empty.
+/// Returns whether this is empty, or a colon and a number that may be empty.
 fn is_port(text: &[u8]) -> bool {
     match text {
         [] | [b':'] => true,

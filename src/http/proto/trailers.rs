@@ -1,4 +1,4 @@
-//! The headers behind a chunked body.
+//! The trailers of a chunked body.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -6,21 +6,23 @@ use http::header::{self, HeaderName};
 
 use super::diagnosis;
 use super::fields;
-use super::parser::HEADERS_MAX;
-use super::refusal::Rejection;
+use super::fields::HEADERS_MAX;
+use super::rejection::Rejection;
 
-/// Says whether a header may come behind a body.
+/// Returns whether a header may be a trailer.
 ///
-/// What frames, routes, authenticates or describes a message must be known before it (RFC 9110
-/// 6.5.1): behind it, it would get past whoever looked at the head.
+/// A header that frames, routes, authenticates or describes a message must come before the body (RFC
+/// 9110 6.5.1): after it, it would evade every check of the head.
 ///
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use highwater::http::{HeaderName, header, proto::is_trailer};
 ///
 /// assert!(is_trailer(&HeaderName::from_static("digest")));
 /// assert!(!is_trailer(&header::CONTENT_LENGTH));
+/// # }
 /// ```
 #[must_use]
 pub fn is_trailer(name: &HeaderName) -> bool {
@@ -72,10 +74,10 @@ const FORBIDDEN: [HeaderName; 42] = [
     header::WWW_AUTHENTICATE,
 ];
 
-/// Reads a trailer section with the empty line that ends it; drops what may not be there.
+/// Reads a trailer section with the empty line that ends it. What may not be a trailer is left out.
 pub(super) fn read(section: &[u8], most: usize) -> Result<HeaderMap, Rejection> {
     let section = Bytes::copy_from_slice(section);
-    // A line is longer than a byte, so these are enough.
+    // A line is longer than a byte, so there is room for all.
     let most = most.min(HEADERS_MAX).min(section.len());
     let mut trailers =
         fields::read(&section, most).map_err(|error| diagnosis::of_headers(&section, error))?;

@@ -1,5 +1,10 @@
-//! A connection, as those share it who have a part in one of its requests: the session, the body of
-//! the request and the answer to it.
+//! A connection, shared by the parts of a request: the dispatcher, the request body and the response.
+//!
+//! Owner: an `Arc` in each part. The body alone reads and the response alone writes, on whatever
+//! threads a handler has moved them to; the dispatcher does neither until both were returned to
+//! [`Exchange`]. Locks: none but those of `Exchange`, and none is held in a wait of [`Conn::wait`].
+//! Blocking: [`Conn::wait`] and what calls it (`send_all`, `send_interim`); it ends when the socket is
+//! ready, by the limits, or with an abort, which stores its cause before it wakes.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -12,66 +17,38 @@ use bytes::Bytes;
 use rustix::io::ioctl_fionread;
 
 use super::config::ServerConfig;
+use super::exchange::{Exchange, Returned};
 use super::min_rate::MinRate;
-use super::request_body::Inflow;
-use super::response_writer::Finished;
 use crate::cancel::{Cancel, CancelToken, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::leader::Turn;
 use crate::net::socket::Socket;
+use crate::os::stall::WriteStall;
 use crate::os::{Ready, Waker};
 use crate::stage::source::read_chunk;
-use crate::threads::sync::{Condvar, Mutex};
 
 /// A connection.
-///
-/// The body has what is read, and the answer what is written, each to itself, on whatever threads a
-/// handler has moved them to. Both are given back here, and until then the session does neither.
 pub(in crate::http) struct Conn {
     socket: Socket,
-    pub(in crate::http) rules: Arc<ServerConfig>,
-    /// Wakes what waits for no stream.
+    pub(in crate::http) config: Arc<ServerConfig>,
+    /// Wakes a wait of a handler's own thread.
     pub(in crate::http) waker: Waker,
-    /// What else is to be woken: a stream that reads, and one that writes, have bells of their own.
+    /// Wake the threads of a stream that reads and of one that writes, which have wakers of their own.
     pub(in crate::http) reading: LateInterrupt,
     pub(in crate::http) writing: LateInterrupt,
-    /// Used with the server, for what handlers put under it.
+    /// Cancelled with the server; handlers use it for what they start.
     token: CancelToken,
     stopping: AtomicBool,
-    /// Why it is to end now, if it is.
+    /// The cause, once the connection was aborted.
     aborted: OnceLock<Error>,
-    /// The client has broken it, or takes nothing any more.
+    /// The client has disconnected, or takes nothing any more.
     lost: AtomicBool,
-    /// How much of the body of the request is to be read for certain.
+    /// How many bytes of the body are certain to come while a handler has it.
     unread: AtomicU64,
-    exchange: Mutex<Exchange>,
-    /// Signalled when something was given back that the session waits for.
-    given_back: Condvar,
+    pub(in crate::http) exchange: Exchange,
 }
 
-/// What is known of the request that is being answered.
-#[derive(Default)]
-struct Exchange {
-    inflow: Option<Inflow>,
-    answered: Option<Finished>,
-    /// What was read behind the head of a request that asks for an upgrade.
-    early: Bytes,
-    /// The head of the answer is on its way, or was sent.
-    begun: bool,
-    /// The client waits to be asked for its body.
-    continue_due: bool,
-    /// The session sleeps until something is given back.
-    waited_for: bool,
-}
-
-/// What was given back of a request.
-pub(in crate::http) struct Returned {
-    pub(in crate::http) inflow: Option<Inflow>,
-    pub(in crate::http) answered: Finished,
-    pub(in crate::http) early: Bytes,
-}
-
-/// What a read has brought.
+/// What a read returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Got {
     Bytes(usize),
@@ -84,13 +61,13 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 impl Conn {
     pub(in crate::http) fn new(
         socket: Socket,
-        rules: Arc<ServerConfig>,
+        config: Arc<ServerConfig>,
         token: CancelToken,
     ) -> Self {
         Self {
             socket,
             token,
-            rules,
+            config,
             waker: Waker::new(),
             reading: LateInterrupt::default(),
             writing: LateInterrupt::default(),
@@ -98,12 +75,11 @@ impl Conn {
             aborted: OnceLock::new(),
             lost: AtomicBool::new(false),
             unread: AtomicU64::new(0),
-            exchange: Mutex::default(),
-            given_back: Condvar::new(),
+            exchange: Exchange::default(),
         }
     }
 
-    /// Who is at the other end, as errors and reports call it.
+    /// The name of the client in errors and events.
     pub(in crate::http) fn peer(&self) -> &str {
         self.socket.name()
     }
@@ -116,32 +92,32 @@ impl Conn {
         &self.socket
     }
 
-    /// Stopped when the server is, and aborted when the connection is.
+    /// Stopped with the server, and aborted with the connection.
     pub(in crate::http) const fn token(&self) -> &CancelToken {
         &self.token
     }
 
-    /// Says whether the server lets nobody in any more: each connection ends with what it answers.
+    /// Returns whether the server stops: each connection ends with its current response.
     pub(in crate::http) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Notes that the client has gone away.
+    /// Notes that the client has disconnected.
     pub(in crate::http) fn lose(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
 
-    /// Says whether the client has gone away, or takes nothing.
+    /// Returns whether the client has disconnected, or takes nothing.
     pub(in crate::http) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Says whether there is something to be read, other than an end. Does not wait.
+    /// Returns whether there are bytes to receive. Does not wait.
     pub(in crate::http) fn has_more(&self) -> bool {
         ioctl_fionread(&self.socket).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Reads what is there. Does not wait.
+    /// Receives what is there. Does not wait.
     pub(in crate::http) fn receive(&self, room: &mut [u8]) -> Result<Got, Error> {
         match self.socket.try_recv(room) {
             Ok(0) => Ok(Got::End),
@@ -151,26 +127,26 @@ impl Conn {
         }
     }
 
-    /// Reads what is there into a chunk, which is empty at the end. Does not wait.
+    /// Receives what is there as a chunk, which is empty at the end. Does not wait.
     pub(in crate::http) fn receive_chunk(&self) -> Result<Option<Bytes>, Error> {
-        match read_chunk(&self.rules.pool, |room| self.socket.try_recv(room)) {
+        match read_chunk(&self.config.pool, |room| self.socket.try_recv(room)) {
             Ok(chunk) => Ok(Some(chunk.unwrap_or_default())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.failed("read from", error.into())),
         }
     }
 
-    /// Sends what the kernel takes now; nothing, if it takes none. Does not wait.
+    /// Sends what the kernel takes now. `None` if it takes nothing. Does not wait.
     pub(in crate::http) fn send(&self, slices: &[IoSlice<'_>]) -> Result<Option<usize>, Error> {
-        self.taken(self.socket.try_send(slices))
+        self.sent(self.socket.try_send(slices))
     }
 
-    /// The same for a head that more follows of at once.
+    /// As [`send`](Self::send), for a head that is followed by more at once (`MSG_MORE`).
     pub(in crate::http) fn send_more(&self, head: &[u8]) -> Result<Option<usize>, Error> {
-        self.taken(self.socket.try_send_more(&[IoSlice::new(head)]))
+        self.sent(self.socket.try_send_more(&[IoSlice::new(head)]))
     }
 
-    fn taken(&self, sent: io::Result<usize>) -> Result<Option<usize>, Error> {
+    fn sent(&self, sent: io::Result<usize>) -> Result<Option<usize>, Error> {
         match sent {
             Ok(sent) => Ok(Some(sent)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -178,229 +154,137 @@ impl Conn {
         }
     }
 
-    /// Says no once the connection is to end now.
+    /// Fails with the cause once the connection was aborted.
     pub(in crate::http) fn check(&self) -> Result<(), Error> {
         self.aborted
             .get()
             .map_or(Ok(()), |cause| Err(cause.clone()))
     }
 
-    /// Waits until the connection is ready. The wait ends then, with a wake, when the connection is
-    /// to end now, or when the client has moved nothing for too long, or too little in all. Somebody
-    /// else keeps the watch meanwhile.
+    /// Waits until the socket is ready. The wait also ends with a wake by an abort, and fails when the
+    /// client has moved nothing for too long, or too little in all. Another thread serves the other
+    /// connections meanwhile.
     pub(in crate::http) fn wait(
         &self,
         waker: &Waker,
         turn: &Turn,
         ready: Ready,
-        pace: &mut MinRate,
+        rate: &mut MinRate,
     ) -> Result<(), Error> {
         turn.promote_follower();
-        let limits = &self.rules.limits;
-        let (within, doing) = match ready {
+        let limits = &self.config.limits;
+        let (within, operation) = match ready {
             Ready::ToRead => (limits.body_idle, "read from"),
             Ready::ToWrite | Ready::Either => (limits.write_stall, "write to"),
         };
         let began = Instant::now();
         waker
             .wait(&self.socket, ready, Some(within))
-            .and_then(|()| pace.waited(began.elapsed(), within, limits.least_rate))
-            .map_err(|error| self.failed(doing, error))
+            .and_then(|()| rate.waited(began.elapsed(), within, limits.least_rate))
+            .map_err(|error| self.failed(operation, error))
     }
 
-    /// What is to be told of an error: that it was to end now wins over what came of that.
-    pub(in crate::http) fn failed(&self, doing: &'static str, error: Error) -> Error {
+    /// The error to return: the cause of an abort, if there is one, since every other error follows
+    /// from it.
+    pub(in crate::http) fn failed(&self, operation: &'static str, error: Error) -> Error {
         match self.aborted.get() {
             Some(cause) => cause.clone(),
             None => {
-                // A client that sends too slowly is answered; one that takes nothing is not.
+                // A client that sends too slowly can still read a 408. One that takes nothing cannot.
                 match error.kind() {
                     ErrorKind::Io(_) => self.lose(),
-                    ErrorKind::TimedOut if doing == "write to" => self.lose(),
+                    ErrorKind::TimedOut if operation == "write to" => self.lose(),
                     _ => {}
                 }
-                error.during(doing, self.peer())
+                error.during(operation, self.peer())
             }
         }
     }
 
-    /// Sends an informational answer, unless the answer itself has begun.
+    /// Sends an informational response, unless the response itself has begun. May wait.
     pub(in crate::http) fn send_interim(&self, bytes: &[u8], turn: &Turn) -> Result<(), Error> {
-        // Under the lock, or an answer that begins at this moment, on another thread, could come
-        // in between.
-        let exchange = self.exchange.lock();
-        if exchange.begun {
-            return Ok(());
-        }
-        self.send_all(&mut [IoSlice::new(bytes)], turn, &mut MinRate::default())
+        self.exchange.before_response(|| {
+            self.send_all(&mut [IoSlice::new(bytes)], turn, &mut MinRate::default())
+        })
     }
 
-    /// Asks for the body of a request that waits to be asked.
+    /// Sends `100 Continue` to a client that waits for it.
     pub(in crate::http) fn send_continue(&self, turn: &Turn) -> Result<(), Error> {
         self.send_interim(CONTINUE, turn)?;
-        self.asked();
+        self.exchange.continue_is_settled();
         Ok(())
     }
 
-    /// Sends everything, waiting for room as often as it takes, unless nothing is taken for too
-    /// long.
+    /// Sends everything. Waits for room as often as needed; fails when a wait is too long.
     pub(in crate::http) fn send_all(
         &self,
         slices: &mut [IoSlice<'_>],
         turn: &Turn,
-        pace: &mut MinRate,
+        rate: &mut MinRate,
     ) -> Result<(), Error> {
         let mut slices = slices;
         IoSlice::advance_slices(&mut slices, 0);
-        let mut late = None;
+        let mut stall = WriteStall::default();
         while !slices.is_empty() {
-            match (self.send(slices)?, late.take()) {
-                (Some(sent), _) => {
-                    pace.moved(sent);
-                    IoSlice::advance_slices(&mut slices, sent);
-                }
-                (None, Some(late)) => return Err(late),
-                (None, None) => late = self.wait_for_room(&self.waker, turn, pace)?,
+            if let Some(sent) = self.send(slices)? {
+                stall.is_over();
+                rate.moved(sent);
+                IoSlice::advance_slices(&mut slices, sent);
+            } else {
+                self.wait_for_room(&mut stall, &self.waker, turn, rate)?;
             }
         }
         Ok(())
     }
 
-    /// Waits until the kernel takes something. If that takes too long it may take something all the
-    /// same: a socket is ready when a third of its buffer is free, and a slow client has taken less
-    /// by then. So that it is late is no failure yet, and is given.
+    /// Waits until the kernel takes more. After a wait that was too long the socket is tried once more,
+    /// as [`WriteStall`] describes; the next wait fails then.
     pub(in crate::http) fn wait_for_room(
         &self,
+        stall: &mut WriteStall,
         waker: &Waker,
         turn: &Turn,
-        pace: &mut MinRate,
-    ) -> Result<Option<Error>, Error> {
-        // A client that reads nothing before it has sent all of a body that nobody wants.
-        let is_body_left = self.is_body_left();
-        let ready = if is_body_left {
-            Ready::Either
-        } else {
-            Ready::ToWrite
-        };
-        let waited = self.wait(waker, turn, ready, pace);
-        if is_body_left {
-            pace.moved(self.skip_what_came());
-        }
-        match waited {
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Some(error)),
-            outcome => outcome.map(|()| None),
-        }
+        rate: &mut MinRate,
+    ) -> Result<(), Error> {
+        stall.wait_with(|| {
+            // A client may send all of a body before it reads a response. What comes of a body that no
+            // handler wants is discarded here, or both sides would wait for each other.
+            let is_body_left = self.exchange.with_reader(|reader| reader.is_open());
+            if is_body_left != Some(true) {
+                return self.wait(waker, turn, Ready::ToWrite, rate);
+            }
+            let waited = self.wait(waker, turn, Ready::Either, rate);
+            rate.moved(self.skip_received());
+            waited
+        })
     }
 
-    /// Notes that the client has sent its body unasked.
-    pub(in crate::http) fn asked(&self) {
-        self.exchange.lock().continue_due = false;
+    /// Discards what was received of a body that no handler has. Returns how many bytes.
+    fn skip_received(&self) -> usize {
+        let skipped = self
+            .exchange
+            .with_reader(|reader| reader.skip_turn(|| self.receive_chunk()).bytes);
+        skipped.unwrap_or(0)
     }
 
-    /// Notes that the answer begins: from now on nothing else is sent. Says whether the client still
-    /// waits to be asked for its body.
-    pub(in crate::http) fn begin(&self) -> bool {
-        let mut exchange = self.exchange.lock();
-        exchange.begun = true;
-        exchange.continue_due
-    }
-
-    /// Notes what only a few requests need: what was read behind the head of one that asks for an
-    /// upgrade, and whether its client waits to be asked for the body.
-    pub(in crate::http) fn open(&self, early: Bytes, continue_due: bool) {
-        let mut exchange = self.exchange.lock();
-        exchange.begun = false;
-        exchange.continue_due = continue_due;
-        exchange.early = early;
-    }
-
-    /// Takes what was read behind the head of a request that asks for an upgrade.
-    pub(in crate::http) fn take_early(&self) -> Bytes {
-        std::mem::take(&mut self.exchange.lock().early)
-    }
-
-    /// Says whether more of a body may come that was given back.
-    fn is_body_left(&self) -> bool {
-        let exchange = self.exchange.lock();
-        let inflow = exchange.inflow.as_ref();
-        inflow.is_some_and(|inflow| inflow.broken.is_none() && !inflow.decoder.is_end())
-    }
-
-    /// Throws away what has come of it. Says how much that is.
-    fn skip_what_came(&self) -> usize {
-        let mut exchange = self.exchange.lock();
-        let inflow = exchange.inflow.as_mut();
-        inflow.map_or(0, |inflow| inflow.take_turn(self).bytes)
-    }
-
-    /// Notes how much of a body is still to be read for certain.
+    /// Notes how many bytes of a body are certain to come.
     pub(in crate::http) fn set_unread(&self, bytes: u64) {
         self.unread.store(bytes, Ordering::Relaxed);
     }
 
-    /// Says whether the connection can go on behind a body, whatever is done with it from now on: what
-    /// is known to be left of it is little enough to be skipped. Of chunks more may come, and is
-    /// skipped as well.
-    pub(in crate::http) fn can_go_on(&self) -> bool {
-        let most = self.rules.limits.drain_bytes;
-        match &mut self.exchange.lock().inflow {
-            Some(inflow) => inflow.is_worth_skipping(most),
-            None => self.unread.load(Ordering::Relaxed) <= most,
-        }
+    /// Returns whether the connection can be kept after this request: what is known to be left of the
+    /// body is short enough to be skipped. Of a chunked body more may follow, and is skipped as well.
+    pub(in crate::http) fn can_be_kept(&self) -> bool {
+        let most = self.config.limits.drain_bytes;
+        let returned = self
+            .exchange
+            .with_reader(|reader| reader.is_worth_skipping(most));
+        returned.unwrap_or_else(|| self.unread.load(Ordering::Relaxed) <= most)
     }
 
-    /// Says whether somebody may read on in a body.
-    pub(in crate::http) fn is_body_held(&self) -> bool {
-        self.exchange.lock().inflow.is_none()
-    }
-
-    /// Gives back what is left of a body.
-    pub(in crate::http) fn give_back_body(&self, inflow: Inflow) {
-        let mut exchange = self.exchange.lock();
-        exchange.inflow = Some(inflow);
-        let waited_for = exchange.waited_for;
-        drop(exchange);
-        if waited_for {
-            self.given_back.notify_one();
-        }
-    }
-
-    /// Says how the request was answered.
-    pub(in crate::http) fn give_back_answer(&self, answered: Finished) {
-        let mut exchange = self.exchange.lock();
-        exchange.answered = Some(answered);
-        let waited_for = exchange.waited_for;
-        drop(exchange);
-        if waited_for {
-            self.given_back.notify_one();
-        }
-    }
-
-    /// Waits until the answer, and the body if there is one, were given back, by whatever threads
-    /// have them.
+    /// Waits until the response was returned, and the body if there is one.
     pub(in crate::http) fn collect(&self, with_body: bool, turn: &Turn) -> Returned {
-        let mut exchange = self.exchange.lock();
-        loop {
-            let is_whole = exchange.answered.is_some() && (exchange.inflow.is_some() || !with_body);
-            if is_whole {
-                if let Some(answered) = exchange.answered.take() {
-                    exchange.waited_for = false;
-                    return Returned {
-                        inflow: exchange.inflow.take(),
-                        answered,
-                        early: std::mem::take(&mut exchange.early),
-                    };
-                }
-            }
-            if exchange.waited_for {
-                self.given_back.wait(&mut exchange);
-            } else {
-                exchange.waited_for = true;
-                drop(exchange);
-                turn.promote_follower();
-                exchange = self.exchange.lock();
-            }
-        }
+        self.exchange.collect(with_body, || turn.promote_follower())
     }
 }
 
@@ -416,7 +300,8 @@ impl Cancel for Conn {
     }
 
     fn abort(&self, cause: &Error) {
-        // Nothing else sets it but an earlier cause, which stays.
+        // Fails if there is an earlier cause, which stays. Stored before the wakes: a thread that wakes
+        // has to see it.
         let _ = self.aborted.set(cause.clone());
         self.stop();
         self.waker.wake();

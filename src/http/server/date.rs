@@ -1,20 +1,22 @@
-//! The date of an answer, made once a second.
+//! The `Date` of a response, formatted once a second and thread.
+//!
+//! Each thread has its own copy of the last date, so that there is no lock and nothing waits.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 thread_local! {
-    /// The second that was asked for last on this thread, and what it is called.
+    /// The last second that was formatted on this thread, and its date.
     static LAST: Cell<(u64, [u8; 29])> = const { Cell::new((u64::MAX, [b' '; 29])) };
 }
 
-/// The last second that the format knows.
+/// The last second that the format can express.
 const YEAR_9999: u64 = 253_402_300_799;
 
-/// The date, as an answer says it.
+/// The current date, in the format of RFC 9110 5.6.7.
 pub(in crate::http) fn date() -> [u8; 29] {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // A clock that is before 1970 is wrong whatever it says.
+    // A clock before 1970 is wrong in any case.
     let second = since.map_or(0, |since| since.as_secs().min(YEAR_9999));
     let (known, date) = LAST.get();
     if known == second {

@@ -1,4 +1,10 @@
-//! One connection: whatever is read on it between its requests.
+//! The dispatcher of a connection: reads requests, calls the handler for each, and skips what is left.
+//!
+//! Owner: the leader threads (`crate::leader`), which call it on one thread at a time, so that it has no
+//! lock. Blocking: nothing between requests, since every read there returns at once; the handler may
+//! block, and the wait for the parts that it has given to other threads. Before either of them another
+//! thread is promoted ([`Turn::promote_follower`]). Invariant: between two requests the connection
+//! holds no buffer but `leftover`.
 
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,67 +14,68 @@ use std::time::Instant;
 use http::StatusCode;
 
 use super::Handler;
+use super::body_reader::{BodyReader, Skipped};
 use super::conn::{Conn, Got};
 use super::read_buf::{More, ReadBuf};
-use super::request_body::Inflow;
-use super::unread::{Leaving, Skipped, Skipping, UnreadTurn};
+use super::unread::{Lingering, Skipping, UnreadTurn};
 use crate::error::{Error, ErrorKind};
 use crate::http::proto::{BodyFraming, HeadParser};
 use crate::leader::{Next, Task, Turn, Why, Yields};
 use crate::net::server::Reporter;
 
-/// A connection, between its requests and during them.
+/// The task of one connection.
 ///
 /// ```text
-///              a head                       answered
+///              a head                       keep-alive
 ///   Reading -----------> [the handler] -----------------> Reading
 ///      |                  |         |  and a body left
-///      | refused,         |         +---------> Skipping -----> Reading
-///      | timed out        | answered for            | malformed,
-///      |                  | the last time           | timed out
-///      +--------------> Leaving <-------------------+
+///      | rejected,        |         +---------> Skipping -----> Reading
+///      | timed out        | the last            | malformed,
+///      |                  | response            | timed out
+///      +--------------> Lingering <-----------------+
 /// ```
-pub(in crate::http) struct Session {
+pub(in crate::http) struct Dispatcher {
     pub(in crate::http) conn: Arc<Conn>,
     pub(in crate::http) handler: Handler,
     parser: HeadParser,
-    /// What was read of the next request, while the rest of it is waited for.
+    /// What was received of the next request while the rest of it is waited for.
     leftover: Vec<u8>,
     /// The memory of the last head that was sent, for the next one.
     pub(in crate::http) head: Vec<u8>,
-    pub(in crate::http) served: u64,
+    /// The number of requests so far.
+    pub(in crate::http) requests: u64,
     phase: Phase,
     pub(in crate::http) reporter: Reporter,
-    /// Why the connection has ended, if the server has ended it.
+    /// The cause, if the server has ended the connection.
     pub(in crate::http) outcome: Result<(), Error>,
 }
 
 /// What is waited for while no handler runs.
 enum Phase {
-    /// A head. It is `owed` if a part of it has come, or if there was none so far.
+    /// A head. It is `owed` if a part of it was received, or if it is the first one.
     Reading { since: Option<Instant>, owed: bool },
-    /// The rest of a body that nobody wants.
+    /// The rest of a body that no handler wants.
     Skipping(Skipping),
-    /// The end of the client.
-    Leaving(Leaving),
+    /// The close by the client.
+    Lingering(Lingering),
 }
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum NextStep {
-    /// Whatever there is to do in the phase that it is in now.
+    /// The phase that it is in now.
     More,
-    /// Nothing, before the client has sent something.
+    /// Nothing until the client has sent something.
     Wait,
-    /// Nothing any more.
+    /// The end.
     Over,
 }
 
-impl Session {
-    /// One that was accepted just now.
+impl Dispatcher {
+    /// For a connection that was just accepted.
     pub(in crate::http) fn new(conn: Arc<Conn>, handler: Handler, reporter: Reporter) -> Self {
         Self {
-            parser: HeadParser::new(conn.rules.limits.head()),
+            parser: HeadParser::new(conn.config.limits.head()),
             phase: Phase::Reading {
                 since: Some(Instant::now()),
                 owed: true,
@@ -78,19 +85,19 @@ impl Session {
             handler,
             leftover: Vec::new(),
             head: Vec::new(),
-            served: 0,
+            requests: 0,
             outcome: Ok(()),
         }
     }
 
-    /// Reads and answers requests for as long as there are any.
+    /// Reads and serves requests until nothing more was received.
     fn read(&mut self, turn: &Turn, why: Why) -> NextStep {
         if why == Why::TimedOut {
             return self.time_out();
         }
         let mut input = ReadBuf::with(&mem::take(&mut self.leftover));
         let next = self.read_into(&mut input, turn);
-        self.leftover = input.leave();
+        self.leftover = input.into_rest();
         next
     }
 
@@ -98,10 +105,10 @@ impl Session {
         let mut more = More::Maybe;
         loop {
             if !input.is_empty() {
-                match self.parser.push(input.left()) {
+                match self.parser.push(input.rest()) {
                     Ok(Some((head, bytes))) => {
                         input.consume(bytes);
-                        // Whoever reads a body leaves behind it what he likes.
+                        // The reader of a body stops anywhere, and more may have arrived meanwhile.
                         if head.framing() != BodyFraming::None {
                             more = More::Maybe;
                         }
@@ -111,23 +118,23 @@ impl Session {
                         }
                     }
                     Ok(None) => {}
-                    Err(refusal) => {
-                        let to_head = is_head(input.left());
-                        return self.refuse(refusal, to_head, None);
+                    Err(rejection) => {
+                        let to_head = is_head(input.rest());
+                        return self.reject(rejection, to_head, None);
                     }
                 }
             }
             if more == More::No {
-                return self.rest(input);
+                return self.wait_for_head(input);
             }
-            match input.read(&self.conn) {
+            match input.receive(&self.conn) {
                 Ok((Got::Bytes(_), left)) => more = left,
-                Ok((Got::Nothing, _)) => return self.rest(input),
+                Ok((Got::Nothing, _)) => return self.wait_for_head(input),
                 Ok((Got::End, _)) if input.is_empty() => return NextStep::Over,
-                Ok((Got::End, _)) => return self.lose(cut_short()),
-                // Between two requests a client may leave however it likes.
+                Ok((Got::End, _)) => return self.disconnected(cut_short()),
+                // Between two requests a client may close or reset the connection.
                 Err(_) if input.is_empty() => return NextStep::Over,
-                Err(error) => return self.lose(error),
+                Err(error) => return self.disconnected(error),
             }
         }
     }
@@ -145,15 +152,15 @@ impl Session {
         NextStep::More
     }
 
-    /// Waits for the next head, or for more of it.
-    fn rest(&mut self, input: &ReadBuf) -> NextStep {
+    /// Waits for the next head, or for the rest of it.
+    fn wait_for_head(&mut self, input: &ReadBuf) -> NextStep {
         let Phase::Reading { since, owed } = &mut self.phase else {
             return NextStep::More;
         };
-        // Empty lines are none of it.
+        // Empty lines do not belong to it.
         if self.parser.is_within() {
             if !mem::replace(owed, true) {
-                // From its first byte on, however slowly the others come.
+                // The time counts from the first byte of the head, however slowly the rest comes.
                 *since = Some(Instant::now());
             }
         } else if !*owed || self.conn.is_stopping() {
@@ -165,32 +172,37 @@ impl Session {
         NextStep::Wait
     }
 
-    /// A head has not come in time.
+    /// A head did not come in time.
     fn time_out(&mut self) -> NextStep {
         if !self.parser.is_within() {
             return NextStep::Over;
         }
         let status = StatusCode::REQUEST_TIMEOUT;
-        self.say(status, is_head(&self.leftover));
-        self.tell_refused(None, Error::timed_out("the head of a request"));
-        self.leave()
+        self.respond(status, is_head(&self.leftover));
+        self.report_rejected(None, Error::timed_out("the head of a request"));
+        self.linger()
     }
 
-    /// Skips what is left of a body, to get at the next request.
-    pub(in crate::http) fn skip(&mut self, mut inflow: Inflow, input: &mut ReadBuf) -> NextStep {
-        // Most often all of it has come.
-        match inflow.skip() {
+    /// Skips what is left of a body, to reach the next request.
+    pub(in crate::http) fn skip(
+        &mut self,
+        mut reader: BodyReader,
+        input: &mut ReadBuf,
+    ) -> NextStep {
+        // In most cases all of it was received already.
+        match reader.skip() {
             Skipped::Whole => {
-                // Of the one there is nothing, or of the other: see where it was taken from.
-                input.put(&inflow.rest);
+                // Bytes were received either with the head or with the body, so that one of the two is
+                // empty here.
+                input.put(&reader.rest);
                 self.next_request()
             }
             Skipped::Short => {
-                let skipping = Skipping::new(inflow, &self.conn.rules.limits);
+                let skipping = Skipping::new(reader, &self.conn.config.limits);
                 self.phase = Phase::Skipping(skipping);
                 NextStep::More
             }
-            Skipped::Broken => self.leave(),
+            Skipped::Broken => self.linger(),
         }
     }
 
@@ -200,7 +212,7 @@ impl Session {
         };
         match skipping.take_turn(&self.conn) {
             UnreadTurn::Wait => NextStep::Wait,
-            UnreadTurn::Over => self.leave(),
+            UnreadTurn::Over => self.linger(),
             UnreadTurn::Reached => {
                 let rest = skipping.take_rest();
                 self.leftover.splice(..0, rest);
@@ -209,9 +221,9 @@ impl Session {
         }
     }
 
-    /// Says that nothing more is sent, and waits for the client to see it.
-    pub(in crate::http) fn leave(&mut self) -> NextStep {
-        // Unless something else was told of it, or the server has ended it.
+    /// Closes the sending side, and waits for the client to close its side: lingering close.
+    pub(in crate::http) fn linger(&mut self) -> NextStep {
+        // A failure was reported already, or is returned at the end.
         if self.outcome.is_ok() {
             self.reporter.finished();
         }
@@ -219,42 +231,42 @@ impl Session {
             return NextStep::Over;
         }
         self.leftover = Vec::new();
-        self.phase = Phase::Leaving(Leaving::new(&self.conn.rules.limits));
+        self.phase = Phase::Lingering(Lingering::new(&self.conn.config.limits));
         NextStep::More
     }
 
-    fn see_off(&mut self, why: Why) -> NextStep {
-        let Phase::Leaving(leaving) = &mut self.phase else {
+    fn linger_more(&mut self, why: Why) -> NextStep {
+        let Phase::Lingering(lingering) = &mut self.phase else {
             return NextStep::More;
         };
         if why == Why::Stopping {
-            leaving.hurry();
+            lingering.hurry();
         }
-        match leaving.take_turn(&self.conn) {
+        match lingering.take_turn(&self.conn) {
             UnreadTurn::Wait => NextStep::Wait,
             UnreadTurn::Over | UnreadTurn::Reached => NextStep::Over,
         }
     }
 }
 
-/// Says whether a head, whole or not, asks for no body.
+/// Returns whether a head, complete or not, is that of a HEAD request.
 fn is_head(head: &[u8]) -> bool {
     let line = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
     line.is_some_and(|line| head[line..].starts_with(b"HEAD "))
 }
 
 fn cut_short() -> Error {
-    let message = "the client went away in the middle of a request";
+    let message = "the client disconnected in the middle of a request";
     Error::new(ErrorKind::PrematureClose, message)
 }
 
-impl Task for Session {
+impl Task for Dispatcher {
     fn fd(&self) -> BorrowedFd<'_> {
         self.conn.as_fd()
     }
 
     fn until(&self) -> Option<Instant> {
-        let limits = &self.conn.rules.limits;
+        let limits = &self.conn.config.limits;
         match &self.phase {
             Phase::Reading { since, owed } => {
                 let within = if *owed {
@@ -262,19 +274,19 @@ impl Task for Session {
                 } else {
                     limits.keep_alive
                 };
-                // A time that cannot be represented is no limit.
+                // A time that `Instant` cannot represent is no limit.
                 since.and_then(|since| since.checked_add(within))
             }
             Phase::Skipping(skipping) => skipping.until(),
-            Phase::Leaving(leaving) => leaving.until(),
+            Phase::Lingering(lingering) => lingering.until(),
         }
     }
 
     fn yields(&self) -> Option<Yields> {
         match &self.phase {
-            // Between two requests, and in neither.
+            // Only between two requests.
             Phase::Reading { since, owed } if !*owed => since.map(Yields::Idle),
-            Phase::Leaving(leaving) => Some(leaving.yields()),
+            Phase::Lingering(lingering) => Some(lingering.yields()),
             Phase::Skipping(skipping) => Some(skipping.yields()),
             Phase::Reading { .. } => None,
         }
@@ -290,7 +302,7 @@ impl Task for Session {
             let next = match self.phase {
                 Phase::Reading { .. } => self.read(turn, why),
                 Phase::Skipping(_) => self.skip_more(),
-                Phase::Leaving(_) => self.see_off(why),
+                Phase::Lingering(_) => self.linger_more(why),
             };
             match next {
                 NextStep::More => why = Why::Ready,

@@ -1,214 +1,152 @@
-//! One request and its answer.
-
-use std::io::IoSlice;
-use std::mem;
-use std::sync::Arc;
+//! What the parts of one request return to the dispatcher, from whatever threads have them.
+//!
+//! Owner: the connection. The body and the response are with a handler, and return here when they end
+//! or are dropped; the dispatcher touches the connection again only after that.
+//! Lock order: `begun` before `state`. `begun` is held while an informational response is sent, which
+//! may wait for the client; `state` is never held across a wait.
+//! Missed wakes: the dispatcher sets `is_awaited` under the lock of `state`, and checks again under it
+//! before each wait; whoever returns a part stores it under that lock and notifies afterwards.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::conn::Returned;
-use super::date::date;
-use super::dispatch::{NextStep, Session};
-use super::read_buf::ReadBuf;
-use super::request::Request;
-use super::request_body::{Body, Inflow};
-use super::response::{About, Response};
-use super::response_writer::{ResponseEnd, ResponseWriter};
-use crate::error::{Error, ErrorKind};
-use crate::http::blame::Asked;
-use crate::http::proto::{BodyDecoder, BodyFraming, BodyPlan, Head, Rejection, encode_head};
-use crate::leader::Turn;
-use crate::threads::worker::guard;
+use super::body_reader::BodyReader;
+use super::response_end::Finished;
+use crate::error::Error;
+use crate::threads::sync::{Condvar, Mutex};
 
-impl Session {
-    /// Has a request answered, and says what comes next.
-    pub(in crate::http) fn serve(
-        &mut self,
-        head: Head,
-        input: &mut ReadBuf,
-        turn: &Turn,
-    ) -> NextStep {
-        self.served += 1;
-        let limits = &self.conn.rules.limits;
-        let about = About {
-            method: head.method().clone(),
-            version: head.version(),
-            keep_alive: head.keep_alive() && self.served < limits.requests,
-            has_body: head.framing() != BodyFraming::None,
-            expects_continue: head.expects_continue(),
-        };
-        let asked = Asked::of(&head);
-        if let Some(status) = declined(head.method()) {
-            self.say(status, false);
-            let message = format!("`{}` is not served", head.method());
-            let error = Error::new(ErrorKind::InvalidInput, message);
-            self.tell_refused(Some((&asked, status)), error);
-            return self.leave();
-        }
-        let with_body = about.has_body;
-        let body = match self.body_of(&head, input, turn) {
-            Ok(body) => body,
-            Err(refusal) => return self.refuse(refusal, asked.is_head, Some(&asked)),
-        };
-        let writer = ResponseWriter::new(
-            Arc::clone(&self.conn),
-            turn.clone(),
-            mem::take(&mut self.head),
-        );
-        let request = Request::new(head, body, Arc::clone(&self.conn));
-        let response = Response::new(about, writer);
-        let outcome = guard(|| (self.handler)(request, response));
-        let returned = self.conn.collect(with_body, turn);
-        self.settle(&asked, returned, outcome, input, turn)
-    }
-
-    /// Takes what has come of a body along with its head.
-    fn body_of(&self, head: &Head, input: &mut ReadBuf, turn: &Turn) -> Result<Body, Rejection> {
-        let (expects, upgrades) = (head.expects_continue(), head.wants_upgrade());
-        let mut early = Bytes::new();
-        let inflow = match head.framing() {
-            BodyFraming::None => {
-                if upgrades {
-                    early = input.take(u64::MAX);
-                }
-                None
-            }
-            framing => {
-                let decoder = BodyDecoder::new(framing, self.conn.rules.limits.body())?;
-                // No further than the body, where that is known, so that what is behind it stays.
-                let there = match framing {
-                    BodyFraming::Length(length) => input.take(length),
-                    _ => input.take(u64::MAX),
-                };
-                let waits = expects && there.is_empty();
-                self.conn.set_unread(decoder.left());
-                Some(Inflow::new(there, decoder, waits))
-            }
-        };
-        if expects || upgrades {
-            let waits = inflow.as_ref().is_some_and(Inflow::waits_to_be_asked);
-            self.conn.open(early, waits);
-        }
-        let length = match head.framing() {
-            BodyFraming::Length(length) => Some(length),
-            _ => None,
-        };
-        Ok(match inflow {
-            Some(inflow) => Body::of(Arc::clone(&self.conn), turn.clone(), inflow, length),
-            None => Body::none(),
-        })
-    }
-
-    /// Sees to what comes behind an answer, or instead of one.
-    fn settle(
-        &mut self,
-        asked: &Asked,
-        returned: Returned,
-        outcome: Result<(), Error>,
-        input: &mut ReadBuf,
-        turn: &Turn,
-    ) -> NextStep {
-        let Returned {
-            inflow,
-            answered,
-            early,
-        } = returned;
-        self.head = answered.head;
-        input.put(&early);
-        let broken = inflow.as_ref().and_then(|inflow| inflow.broken);
-        match answered.verdict {
-            ResponseEnd::Unanswered => {
-                let error = outcome.err().unwrap_or_else(unanswered);
-                self.answer_failure(asked, error, broken)
-            }
-            ResponseEnd::Cut(cause) => {
-                // The client must not take what it has for everything.
-                self.conn.socket().reset_on_close();
-                let error = outcome.err().or(cause).unwrap_or_else(cut);
-                self.tell(asked, error, None, broken.is_some());
-                NextStep::Over
-            }
-            ResponseEnd::Upgraded(over) => {
-                turn.promote_follower();
-                // Nothing ever comes: that fails when both halves are gone.
-                let _ = over.recv();
-                if let Err(error) = outcome {
-                    self.tell(asked, error, None, false);
-                }
-                NextStep::Over
-            }
-            ResponseEnd::Last | ResponseEnd::Kept => {
-                // The client has its answer, and what was said of the connection stays true.
-                if let Err(error) = outcome {
-                    self.tell(asked, error, None, broken.is_some());
-                }
-                match (answered.verdict, inflow) {
-                    (ResponseEnd::Kept, None) => self.next_request(),
-                    (ResponseEnd::Kept, Some(inflow)) if broken.is_none() => {
-                        self.skip(inflow, input)
-                    }
-                    _ => self.leave(),
-                }
-            }
-        }
-    }
-
-    /// Answers what is no request that could be served, and closes: where the next one would begin
-    /// is not known.
-    pub(in crate::http) fn refuse(
-        &mut self,
-        refusal: Rejection,
-        to_head: bool,
-        asked: Option<&Asked>,
-    ) -> NextStep {
-        self.say(refusal.status(), to_head);
-        self.tell_refused(asked.map(|asked| (asked, refusal.status())), refusal);
-        self.leave()
-    }
-
-    /// Answers for want of a handler's answer, as far as the client takes it at once. The connection
-    /// is closed behind it. An answer to a HEAD has no body (RFC 9110 9.3.2).
-    pub(in crate::http) fn say(&self, status: StatusCode, to_head: bool) {
-        let method = if to_head { Method::HEAD } else { Method::GET };
-        let text = format!("{status}\n");
-        let mut headers = HeaderMap::new();
-        let value = HeaderValue::from_static("text/plain");
-        headers.insert(header::CONTENT_TYPE, value);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            // RFC 9110 15.5.6: it has to be there, and each resource has its own.
-            headers.insert(header::ALLOW, HeaderValue::from_static(""));
-        }
-        let (version, length) = (Version::HTTP_11, Some(text.len() as u64));
-        let plan = BodyPlan::new(&method, version, status, &headers, length);
-        let Ok(plan) = plan else {
-            return;
-        };
-        let body = if plan.is_sent() { text.as_bytes() } else { &[] };
-        let mut head = Vec::new();
-        encode_head(&mut head, version, status, &headers, plan, false, &date());
-        // Who does not take this little is not waited for.
-        let _ = self.conn.send(&[IoSlice::new(&head), IoSlice::new(body)]);
-    }
+/// What belongs to the request that is being served.
+#[derive(Default)]
+pub(in crate::http) struct Exchange {
+    /// The head of the response is being sent, or was. Only set for a request that expects
+    /// `100 Continue`: nothing else sends bytes beside the response.
+    begun: Mutex<bool>,
+    state: Mutex<State>,
+    /// Signalled when a part was returned that the dispatcher waits for.
+    returned: Condvar,
 }
 
-/// What is never served: a tunnel, and what would show a script the cookies that are hidden from it.
-fn declined(method: &Method) -> Option<StatusCode> {
-    match *method {
-        Method::CONNECT => Some(StatusCode::NOT_IMPLEMENTED),
-        Method::TRACE => Some(StatusCode::METHOD_NOT_ALLOWED),
-        _ => None,
+#[derive(Default)]
+struct State {
+    reader: Option<BodyReader>,
+    finished: Option<Finished>,
+    /// What was received after the head of a request that asks for an upgrade.
+    early: Bytes,
+    /// The client waits for `100 Continue`.
+    continue_due: bool,
+    /// The dispatcher waits until a part is returned.
+    is_awaited: bool,
+}
+
+/// All parts of a request.
+pub(in crate::http) struct Returned {
+    pub(in crate::http) reader: Option<BodyReader>,
+    pub(in crate::http) finished: Finished,
+    pub(in crate::http) early: Bytes,
+}
+
+impl Exchange {
+    /// Stores what only few requests need: what was received after the head of one that asks for an
+    /// upgrade, and whether the client waits for `100 Continue`.
+    pub(in crate::http) fn open(&self, early: Bytes, continue_due: bool) {
+        let mut state = self.state.lock();
+        state.continue_due = continue_due;
+        state.early = early;
     }
-}
 
-fn unanswered() -> Error {
-    Error::new(
-        ErrorKind::Failed,
-        "the handler has dropped the answer unsent",
-    )
-}
+    /// Ends what [`begin_response`](Self::begin_response) began.
+    pub(in crate::http) fn close(&self) {
+        *self.begun.lock() = false;
+    }
 
-fn cut() -> Error {
-    let message = "the body of the answer was dropped before its end";
-    Error::new(ErrorKind::PrematureClose, message)
+    /// Calls `send` for an informational response, unless the response itself has begun.
+    pub(in crate::http) fn before_response(
+        &self,
+        send: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        // The lock is held while it is sent: a response that begins on another thread at this moment
+        // would be sent in the middle of it.
+        let begun = self.begun.lock();
+        if *begun {
+            return Ok(());
+        }
+        send()
+    }
+
+    /// Begins the response: nothing else is sent from now on. Returns whether the client still waits
+    /// for `100 Continue`.
+    pub(in crate::http) fn begin_response(&self) -> bool {
+        *self.begun.lock() = true;
+        self.state.lock().continue_due
+    }
+
+    /// Notes that the client waits for `100 Continue` no more.
+    pub(in crate::http) fn continue_is_settled(&self) {
+        self.state.lock().continue_due = false;
+    }
+
+    /// Takes what was received after the head of a request that asks for an upgrade.
+    pub(in crate::http) fn take_early(&self) -> Bytes {
+        std::mem::take(&mut self.state.lock().early)
+    }
+
+    /// Calls `with` with the body, if it was returned. The lock is held meanwhile.
+    pub(in crate::http) fn with_reader<R>(
+        &self,
+        with: impl FnOnce(&mut BodyReader) -> R,
+    ) -> Option<R> {
+        self.state.lock().reader.as_mut().map(with)
+    }
+
+    /// Returns whether a handler can still read the body.
+    pub(in crate::http) fn is_body_held(&self) -> bool {
+        self.state.lock().reader.is_none()
+    }
+
+    /// Returns what is left of a body.
+    pub(in crate::http) fn return_body(&self, reader: BodyReader) {
+        self.put(|state| state.reader = Some(reader));
+    }
+
+    /// Returns how the response ended.
+    pub(in crate::http) fn return_response(&self, finished: Finished) {
+        self.put(|state| state.finished = Some(finished));
+    }
+
+    fn put(&self, store: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        store(&mut state);
+        let is_awaited = state.is_awaited;
+        drop(state);
+        if is_awaited {
+            self.returned.notify_one();
+        }
+    }
+
+    /// Waits until the response was returned, and the body if there is one. Calls `before_wait` once
+    /// before it waits.
+    pub(in crate::http) fn collect(&self, with_body: bool, before_wait: impl Fn()) -> Returned {
+        let mut state = self.state.lock();
+        loop {
+            let is_whole = state.finished.is_some() && (state.reader.is_some() || !with_body);
+            if is_whole {
+                if let Some(finished) = state.finished.take() {
+                    state.is_awaited = false;
+                    return Returned {
+                        reader: state.reader.take(),
+                        finished,
+                        early: std::mem::take(&mut state.early),
+                    };
+                }
+            }
+            if state.is_awaited {
+                self.returned.wait(&mut state);
+            } else {
+                state.is_awaited = true;
+                // It takes locks of its own. The loop looks again for what is returned meanwhile.
+                drop(state);
+                before_wait();
+                state = self.state.lock();
+            }
+        }
+    }
 }

@@ -1,14 +1,17 @@
-//! How fast a client is, while it is waited for.
+//! The minimum rate at which a client has to move bytes while a handler waits for it.
+//!
+//! A [`MinRate`] belongs to one body or one response, and so to one thread at a time: no lock, no
+//! wait, and no clock, since the caller measures its waits.
 
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 
-/// What has moved of a body or an answer, and for how long that was waited for.
+/// How many bytes a client has moved of a body or a response, and for how long it was waited for.
 ///
-/// A wait that is too long is noticed by itself. This notices many that are not: a client that moves
-/// a byte at a time, each just in time, so as to hold a connection for ever. The time in which nobody
-/// waits for it is not its fault, and does not count.
+/// A single wait that is too long fails by itself. This finds many short ones: a client that moves one
+/// byte at a time, each just in time, to hold a connection for ever. Time in which nothing waits for
+/// the client does not count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::http) struct MinRate {
     moved: u64,
@@ -20,8 +23,8 @@ impl MinRate {
         self.moved = self.moved.saturating_add(bytes as u64);
     }
 
-    /// Takes note of a wait. Once all of them together have taken longer than `grace`, less than
-    /// `least` bytes a second of them is too slow.
+    /// Adds a wait. Fails once all waits together are longer than `grace` and fewer than `least` bytes
+    /// have moved for each second of them.
     pub(in crate::http) fn waited(
         &mut self,
         time: Duration,
@@ -29,8 +32,8 @@ impl MinRate {
         least: u64,
     ) -> Result<(), Error> {
         self.waited = self.waited.saturating_add(time);
-        let owed = self.waited.as_secs_f64() * least as f64;
-        if self.waited <= grace || self.moved as f64 >= owed {
+        let due = self.waited.as_secs_f64() * least as f64;
+        if self.waited <= grace || self.moved as f64 >= due {
             return Ok(());
         }
         let (moved, waited) = (self.moved, self.waited.as_secs());
@@ -48,23 +51,23 @@ mod tests {
 
     #[test]
     fn a_drip_is_too_slow_once_the_grace_is_over() {
-        let mut pace = MinRate::default();
+        let mut rate = MinRate::default();
         for _ in 0..30 {
-            pace.moved(1);
-            pace.waited(Duration::from_secs(1), GRACE, 500).unwrap();
+            rate.moved(1);
+            rate.waited(Duration::from_secs(1), GRACE, 500).unwrap();
         }
-        pace.moved(1);
-        let late = pace.waited(Duration::from_secs(1), GRACE, 500);
+        rate.moved(1);
+        let late = rate.waited(Duration::from_secs(1), GRACE, 500);
         assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 
     #[test]
-    fn whoever_keeps_the_rate_may_take_for_ever() {
-        let mut pace = MinRate::default();
+    fn a_client_at_the_rate_may_take_for_ever() {
+        let mut rate = MinRate::default();
         for _ in 0..10_000 {
-            pace.moved(500);
-            pace.waited(Duration::from_secs(1), GRACE, 500).unwrap();
+            rate.moved(500);
+            rate.waited(Duration::from_secs(1), GRACE, 500).unwrap();
         }
-        pace.waited(Duration::from_secs(1), GRACE, 0).unwrap();
+        rate.waited(Duration::from_secs(1), GRACE, 0).unwrap();
     }
 }

@@ -1,9 +1,16 @@
-//! Who listens, and has each request answered.
+//! The server: listens, and calls a handler for each request.
+//!
+//! Owner: [`net::Server`](crate::net::Server) owns the listener and the leader threads; each connection
+//! has a [`Dispatcher`], which owns the parser and shares a [`Conn`] with the request and the response.
+//! Locks: those of [`exchange`] alone. Blocking: handlers, and the waits of [`conn`]; before each of them
+//! a follower is promoted, so that the other connections are served.
 
+pub(super) mod body_reader;
 pub(super) mod config;
 pub(super) mod conn;
 pub(super) mod date;
 pub(super) mod dispatch;
+pub(super) mod events;
 pub(super) mod exchange;
 pub(super) mod field;
 pub(super) mod file;
@@ -13,7 +20,9 @@ pub(super) mod request;
 pub(super) mod request_body;
 pub(super) mod response;
 pub(super) mod response_body;
+pub(super) mod response_end;
 pub(super) mod response_writer;
+pub(super) mod serve;
 pub(super) mod trailers;
 pub(super) mod unread;
 pub(super) mod upgrade;
@@ -28,67 +37,76 @@ use crate::net;
 use crate::net::{Connection, RunningServer, ServerCounts, ServerEvent, ServerHandle};
 use config::ServerConfig;
 use conn::Conn;
-use dispatch::Session;
+use dispatch::Dispatcher;
 use request::Request;
 use response::Response;
 
 pub(super) type Handler = Arc<dyn Fn(Request, Response) -> Result<(), Error> + Send + Sync>;
 
-/// An HTTP server that is about to be.
+/// Builder for an HTTP server.
 ///
-/// Its handler is called for each request, with the answer to be given. It may take its time, and
-/// wait for whatever it likes: it has a thread to itself until it returns. What it has given away of
-/// the request or of the answer, to other threads, is waited for.
+/// Create it with [`bind`](Self::bind), or with [`on`](Self::on) from a configured
+/// [`net::Server`]; set limits; then [`serve`](Self::serve) on this thread or [`spawn`](Self::spawn)
+/// threads. The handler is called for each request, with the [`Request`] and the [`Response`]. It is
+/// plain blocking code: it has its thread to itself until it returns, and other connections are served by
+/// other threads meanwhile. Parts of the request or the response that it has moved to other threads are
+/// waited for before the next request of the connection is read.
 ///
-/// An error of a handler, or a panic, answers 500 if nothing was answered so far, and cuts an answer
-/// short that is not whole, so that the client can tell. Either ends the connection, and nobody
-/// else's; an answer that was whole stands, and the next request is served. It is told to
-/// [`on_event`](Self::on_event), and without that is a line on standard error.
+/// **A handler that fails.** If it returns an error or panics, the response is 500 if nothing was sent, and
+/// is cut with a reset if a part was sent, so that the client can tell. Both end that connection and no
+/// other one. If the whole response was sent already, it stands, and the next request is served. The error
+/// goes to [`on_event`](Self::on_event); without that it is a line on standard error.
 ///
-/// A client that was answered for the last time is read from until it has closed, or has sent nothing
-/// for [a while](Limits::linger): one that sends a body to its end before it reads gets to see why
-/// that was not wanted. It has no thread meanwhile. The answer must not wait for the client, though:
-/// one that is larger than what the system keeps is taken while the body is sent only if the handler
-/// has dropped the request.
+/// **Lingering close.** After the last response of a connection the server closes its sending side, and
+/// reads on until the client has closed, or has been silent for [`linger`](Limits::linger). So a client that
+/// sends its whole body before it reads can still read why that was rejected. No thread waits for that.
+/// Only a response that fits into the socket's send buffer does not wait for such a client: for a larger
+/// one, drop the request first, and its body is discarded while the response is sent.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::io::{Read, Write};
 /// use std::net::TcpStream;
-/// use highwater::http::{Request, Response, Server};
+/// use std::time::Duration;
+/// use highwater::http::{Limits, Request, Response, Server};
 ///
-/// let server = Server::bind("127.0.0.1:0")?.spawn(|request: Request, mut response: Response| {
+/// let limits = Limits::default().body_bytes(1 << 20).keep_alive(Duration::from_secs(10));
+/// let server = Server::bind("127.0.0.1:0")?.connections(500).limits(limits);
+/// let server = server.spawn(|request: Request, mut response: Response| {
 ///     response.header("content-type", "text/plain")?;
 ///     response.send(format!("you want {}\n", request.path()))
 /// })?;
 ///
 /// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
 /// client.write_all(b"GET /tea HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")?;
-/// let mut answer = String::new();
-/// client.read_to_string(&mut answer)?;
-/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-/// assert!(answer.ends_with("\r\n\r\nyou want /tea\n"), "{answer}");
+/// let mut received = String::new();
+/// client.read_to_string(&mut received)?;
+/// assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
+/// assert!(received.ends_with("\r\n\r\nyou want /tea\n"), "{received}");
+/// assert_eq!(server.stop()?.finished, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nobody is let in before `serve` or `spawn`"]
+#[doc(alias = "createServer")]
+#[must_use = "no connection is accepted before `serve` or `spawn`"]
 pub struct Server {
     server: net::Server,
     limits: Limits,
 }
 
 impl Server {
-    /// Listens on `HOST:PORT`; port 0 takes one that is free.
+    /// Listens on `HOST:PORT`; for port 0 the kernel chooses a free one.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from that, with the address.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the name cannot be resolved or the address cannot be
+    /// listened on; the error names the address.
     pub fn bind(host: impl Into<String>) -> Result<Self, Error> {
         net::Server::bind(host).map(Self::on)
     }
 
-    /// Takes a server that was told more, such as how many connections there may be at once, how
-    /// long they may take to finish when it is stopped, or to listen on a Unix socket.
+    /// Builds on a configured [`net::Server`]: for a Unix socket, options of the sockets, or the grace time
+    /// of connections when the server is stopped.
     pub fn on(server: net::Server) -> Self {
         Self {
             server,
@@ -96,48 +114,52 @@ impl Server {
         }
     }
 
-    /// Serves at most so many connections at once; see [`net::Server::connections`]. When there are so
-    /// many, one gives way to a new one that is idle between two requests, the longest idle first; if
-    /// there is none, one that was answered for the last time a second ago or more.
+    /// Limits the number of connections; see [`net::Server::connections`] for the default.
+    ///
+    /// When the limit is reached, a new connection replaces one that is idle between two requests, the
+    /// longest idle first; if there is none, one that has had its last response for a second or more. If
+    /// there is neither, new connections wait in the backlog of the kernel.
+    #[doc(alias = "maxConnections")]
     pub fn connections(mut self, connections: usize) -> Self {
         self.server = self.server.connections(connections);
         self
     }
 
-    /// Holds every connection to these limits.
+    /// Sets the limits of every connection: sizes, times and rates.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Tells of what goes wrong; see [`net::Server::on_event`]. A request that is refused is among
-    /// it, a client that goes away in the middle of one, and a handler that fails.
+    /// Calls `on_event` for each handler that fails, each request that is rejected, and each client that
+    /// disconnects in the middle of a request; see [`net::Server::on_event`].
+    #[doc(alias = "clientError")]
     pub fn on_event(mut self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
         self.server = self.server.on_event(on_event);
         self
     }
 
-    /// Puts the server under `token`, whose arms are those of [`ServerHandle`].
+    /// Stops or aborts the server with `token`, as a [`ServerHandle`] does.
     pub fn cancel_with(mut self, token: &CancelToken) -> Self {
         self.server = self.server.cancel_with(token);
         self
     }
 
-    /// What the server is stopped and watched by, from other threads.
+    /// A handle to stop and to observe the server, from any thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
     }
 
-    /// Serves on the caller's thread, and on others.
+    /// Serves, on the caller's thread and on others.
     ///
-    /// Comes back when the server was stopped, by a handle or a token, and every connection has
-    /// ended: one that is idle at once, one that is served with what it is being answered, or at the
-    /// end of the grace time.
+    /// Returns when the server was stopped, by a handle or a token, and every connection has ended: an idle
+    /// one at once, another one after its current response or at the end of the grace time.
     ///
     /// # Errors
     ///
-    /// For want of the descriptor by which it could be stopped.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the descriptor used to stop the server cannot be
+    /// created.
     pub fn serve(
         self,
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
@@ -146,11 +168,13 @@ impl Server {
         server.serve_guests(make)
     }
 
-    /// Serves on threads that belong to what it gives.
+    /// Serves on threads of its own, which end with the returned [`RunningServer`].
     ///
     /// # Errors
     ///
-    /// Those of [`serve`](Self::serve), and whatever keeps a thread from being started.
+    /// Those of [`serve`](Self::serve), and [`ErrorKind::Io`](crate::ErrorKind::Io) if a thread cannot be
+    /// started.
+    #[doc(alias = "listen")]
     pub fn spawn(
         self,
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
@@ -162,16 +186,19 @@ impl Server {
     fn ready(
         self,
         handler: Handler,
-    ) -> (net::Server, impl Fn(Connection) -> Session + Send + 'static) {
-        let rules = Arc::new(ServerConfig::new(self.limits));
+    ) -> (
+        net::Server,
+        impl Fn(Connection) -> Dispatcher + Send + 'static,
+    ) {
+        let config = Arc::new(ServerConfig::new(self.limits));
         let make = move |connection: Connection| {
             let stopping = connection.stopping().clone();
             let reporter = connection.reporter().clone();
             let socket = connection.into_socket();
-            let conn = Arc::new(Conn::new(socket, Arc::clone(&rules), stopping));
+            let conn = Arc::new(Conn::new(socket, Arc::clone(&config), stopping));
             let target: Weak<Conn> = Arc::downgrade(&conn);
             conn.token().register(target as Weak<dyn Cancel>);
-            Session::new(conn, Arc::clone(&handler), reporter)
+            Dispatcher::new(conn, Arc::clone(&handler), reporter)
         };
         (self.server, make)
     }

@@ -1,4 +1,7 @@
-//! What was read of a connection and not yet understood.
+//! The read buffer: what was received on a connection and not parsed yet.
+//!
+//! Owner: the thread that reads a head. Its memory belongs to the thread and not to the connection, so
+//! that an idle connection holds none. There is no lock, and [`ReadBuf::receive`] does not wait.
 
 use std::cell::Cell;
 use std::mem;
@@ -9,20 +12,20 @@ use super::conn::{Conn, Got};
 use crate::error::Error;
 
 thread_local! {
-    /// The memory that heads are read into, one for each thread: a connection that is idle has none.
+    /// The memory that heads are read into.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// How much is read at once. A pipeline of requests is then read with few calls, and what comes of
-/// a body with its head is copied, which for more would cost more than another call. Nor is it more
-/// because a thread has it for as long as it serves a request: a thousand slow ones have a thousand.
+/// How many bytes are read at once. That reads pipelined requests with few calls. Larger would cost
+/// more than it saves: what comes of a body with its head is copied, and a thread holds the memory for
+/// as long as it serves a request.
 const READ_BYTES: usize = 8 * 1024;
 
-/// Bytes in the order in which they came, in memory that is the thread's.
+/// Received bytes, in memory of the thread.
 ///
 /// # Invariants
 ///
-/// `start <= end <= memory.len()`: what is between is not yet understood.
+/// `start <= end <= memory.len()`: the bytes in between are not parsed yet.
 #[derive(Default)]
 pub(in crate::http) struct ReadBuf {
     memory: Vec<u8>,
@@ -31,9 +34,9 @@ pub(in crate::http) struct ReadBuf {
 }
 
 impl ReadBuf {
-    /// Takes the memory of this thread, with what was left over before in it.
+    /// Takes the memory of this thread, and copies what was left over before into it.
     pub(in crate::http) fn with(leftover: &[u8]) -> Self {
-        // Taken and not borrowed: a handler may serve others, on this very thread.
+        // Taken and not borrowed: a handler may run another server on this thread.
         let mut input = Self {
             memory: SCRATCH.take(),
             start: 0,
@@ -43,13 +46,13 @@ impl ReadBuf {
         input
     }
 
-    /// Gives the memory back, and what is left in it as a copy that is no larger.
-    pub(in crate::http) fn leave(self) -> Vec<u8> {
-        self.left().to_vec()
+    /// Gives the memory back. Returns a copy of the rest, of exactly its size.
+    pub(in crate::http) fn into_rest(self) -> Vec<u8> {
+        self.rest().to_vec()
     }
 
-    /// What is not yet understood.
-    pub(in crate::http) fn left(&self) -> &[u8] {
+    /// What is not parsed yet.
+    pub(in crate::http) fn rest(&self) -> &[u8] {
         &self.memory[self.start..self.end]
     }
 
@@ -57,21 +60,21 @@ impl ReadBuf {
         self.start == self.end
     }
 
-    /// The first so many bytes were understood.
+    /// Removes the first bytes.
     pub(in crate::http) fn consume(&mut self, bytes: usize) {
         self.start += bytes.min(self.end - self.start);
     }
 
-    /// Takes out the first so many bytes, or as many as there are.
+    /// Takes out the first bytes, at most as many as there are.
     pub(in crate::http) fn take(&mut self, bytes: u64) -> Bytes {
-        let left = self.left();
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(left.len());
-        let taken = Bytes::copy_from_slice(&left[..bytes]);
+        let rest = self.rest();
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len());
+        let taken = Bytes::copy_from_slice(&rest[..bytes]);
         self.consume(bytes);
         taken
     }
 
-    /// Puts bytes in that come next, when all the others were understood or are before them.
+    /// Appends bytes.
     pub(in crate::http) fn put(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
         let end = self.end + bytes.len();
@@ -79,8 +82,8 @@ impl ReadBuf {
         self.end = end;
     }
 
-    /// Reads what is there. Says whether there may be more, which is so when the room was filled.
-    pub(in crate::http) fn read(&mut self, conn: &Conn) -> Result<(Got, More), Error> {
+    /// Receives what is there, and appends it. There may be more if the room was filled.
+    pub(in crate::http) fn receive(&mut self, conn: &Conn) -> Result<(Got, More), Error> {
         self.make_room(READ_BYTES);
         let room = &mut self.memory[self.end..];
         let room_bytes = room.len();
@@ -109,7 +112,7 @@ impl ReadBuf {
     }
 }
 
-/// Whether a read has left something behind.
+/// Whether a read may have left bytes in the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum More {
     No,

@@ -1,8 +1,12 @@
-//! A request, as a handler is given it.
+//! A request, as a handler gets it.
+//!
+//! Owner: the handler. It holds the connection, so that the socket stays open until the request is
+//! dropped. No lock, but for headers that are parsed once when they are first asked for; nothing here
+//! waits.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
 
@@ -12,18 +16,48 @@ use crate::cancel::CancelToken;
 use crate::http::proto::Head;
 use crate::os::byte_counts::SocketMonitor;
 
-/// What a client asks for.
+/// A request of a client: a head, and a body that is received as it is read.
 ///
-/// Its body is read when it is asked for, and not before.
+/// The handler of a [`Server`](crate::http::Server) gets it together with the
+/// [`Response`](crate::http::Response). The head is complete and has been checked. [`body`](Self::body)
+/// and [`into_body`](Self::into_body) give the body, which may be read on any thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use highwater::http::{Request, Response, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.spawn(|mut request: Request, response: Response| {
+///     let text = request.body().to_bytes(1024)?; // 413 if it is longer
+///     response.send(format!("{} {}: {} bytes\n", request.method(), request.path(), text.len()))
+/// })?;
+///
+/// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+/// client.write_all(b"PUT /tea?hot HTTP/1.0\r\nContent-Length: 5\r\n\r\ngreen")?;
+/// let mut received = String::new();
+/// client.read_to_string(&mut received)?;
+/// assert!(received.ends_with("PUT /tea: 5 bytes\n"), "{received}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "IncomingMessage")]
 pub struct Request {
     head: Head,
+    /// Built when they are first asked for: many handlers look at nothing but the path.
+    headers: OnceLock<HeaderMap>,
     body: Body,
     conn: Arc<Conn>,
 }
 
 impl Request {
     pub(in crate::http) const fn new(head: Head, body: Body, conn: Arc<Conn>) -> Self {
-        Self { head, body, conn }
+        Self {
+            head,
+            headers: OnceLock::new(),
+            body,
+            conn,
+        }
     }
 
     /// The method.
@@ -32,76 +66,80 @@ impl Request {
         self.head.method()
     }
 
-    /// The target: mostly a path, perhaps with a query.
+    /// The target: in most cases a path, perhaps with a query.
+    #[doc(alias = "url")]
     #[must_use]
     pub const fn uri(&self) -> &Uri {
         self.head.uri()
     }
 
-    /// The path of the target, as it was sent: nothing in it was decoded.
+    /// The path of the target, without the query. It is not percent-decoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.uri().path()
     }
 
-    /// What the client speaks: HTTP/1.0 or HTTP/1.1.
+    /// The version of the client: HTTP/1.0 or HTTP/1.1.
+    #[doc(alias = "httpVersion")]
     #[must_use]
     pub const fn version(&self) -> Version {
         self.head.version()
     }
 
-    /// The header.
+    /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.head.headers()
+        self.headers.get_or_init(|| self.head.to_headers())
     }
 
-    /// The host that is asked, with its port if it was given. None is possible in HTTP/1.0 only.
+    /// The host, with its port if the client has sent one: from the target if that has a host, else from
+    /// the `Host` header. `None` is possible in HTTP/1.0 only.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.head.host()
     }
 
-    /// The protocols that the client would change to, the dearest first: see
+    /// The protocols in the client's `Upgrade` header, most preferred first: see
     /// [`Response::upgrade`](crate::http::Response::upgrade).
     pub fn upgrades(&self) -> impl Iterator<Item = &str> {
         self.head.upgrades()
     }
 
-    /// Who asks, as errors and events call it.
+    /// The name of the client in errors and events, such as its address and port.
     #[must_use]
     pub fn peer(&self) -> &str {
         self.conn.peer()
     }
 
-    /// The address of whoever asks. None if that is a Unix socket, or gone.
+    /// The address of the client. `None` for a Unix socket, and if the client has disconnected.
+    #[doc(alias = "remoteAddress")]
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.conn.peer_addr()
     }
 
-    /// A token that is stopped as soon as the server is told to stop, and aborted when the grace time
-    /// is over, or with the server: for streams that would not come to an end by themselves, and for
-    /// whatever a handler waits for. What is read from the request, and written to its answer, ends
-    /// with the server in any case.
+    /// A token that is stopped when the server is told to stop, and aborted when the server or its grace
+    /// time ends: for streams that would not end by themselves, and for other waits of a handler. Reads
+    /// of the request body and writes of the response end with the server without it.
+    #[doc(alias = "AbortSignal")]
     #[must_use]
     pub fn stopping(&self) -> &CancelToken {
         self.conn.token()
     }
 
-    /// Looks at how many bytes have come and gone over the connection, from any thread, also after
-    /// the request: those of the requests before it with them.
+    /// A monitor of the bytes that were received and sent on the connection, including those of the
+    /// requests before this one. It can be used on any thread, also after the request.
     #[must_use]
     pub fn monitor(&self) -> SocketMonitor {
         self.conn.socket().monitor()
     }
 
-    /// The body, to be read where the request is still needed.
+    /// The body, if the request is still needed afterwards.
     pub const fn body(&mut self) -> &mut Body {
         &mut self.body
     }
 
-    /// Says whether something of the body may still be on its way.
+    /// Returns whether the body has neither ended nor failed.
     pub(in crate::http) const fn has_unread_body(&self) -> bool {
         self.body.is_open()
     }
@@ -112,10 +150,21 @@ impl Request {
         self.body
     }
 
-    /// Takes the request apart.
+    /// Splits the request into its head and its body.
     #[must_use]
-    pub fn into_parts(self) -> (Parts, Body) {
-        let (method, uri, version, headers) = self.head.into_parts();
+    pub fn into_parts(mut self) -> (Parts, Body) {
+        let (method, uri, version, headers) = match self.headers.take() {
+            Some(headers) => {
+                let head = &self.head;
+                (
+                    head.method().clone(),
+                    head.uri().clone(),
+                    head.version(),
+                    headers,
+                )
+            }
+            None => self.head.into_parts(),
+        };
         let parts = Parts {
             method,
             uri,
@@ -126,7 +175,7 @@ impl Request {
     }
 }
 
-/// A request without its body.
+/// The head of a request: [`Request::into_parts`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Parts {
@@ -134,9 +183,9 @@ pub struct Parts {
     pub method: Method,
     /// The target.
     pub uri: Uri,
-    /// What the client speaks.
+    /// The version of the client.
     pub version: Version,
-    /// The header.
+    /// The headers.
     pub headers: HeaderMap,
 }
 

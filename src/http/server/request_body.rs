@@ -1,4 +1,9 @@
-//! The body of a request: bytes that come at the speed at which they are read.
+//! The body of a request: bytes that are received as they are read.
+//!
+//! Owner: the handler, or whatever thread it has moved the body to; one thread at a time, so that there
+//! is no lock here. Blocking: [`Open::fill`] waits for the client, within the limits of the server; an
+//! abort or an [`Interrupt`] wakes it. Invariant: the [`BodyReader`] is returned to the
+//! [`Exchange`](super::exchange::Exchange) exactly once: at the end, on failure, or when it is dropped.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,135 +13,89 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
+use super::body_reader::BodyReader;
 use super::conn::Conn;
 use super::min_rate::MinRate;
-use super::unread::Skipped;
 use crate::cancel::Interrupt;
 use crate::channel::mark::{HighWaterMark, InBytes};
 use crate::error::{Error, ErrorKind};
-use crate::http::proto::{BodyDecoder, Decoded, Rejection};
+use crate::http::proto::Decoded;
 use crate::leader::Turn;
 use crate::os::{Ready, Waker};
 use crate::stage::source::Source;
 use crate::stream::readable::Readable;
 
-/// The body of a [`Request`](crate::http::Request).
+/// The body of a [`Request`](crate::http::Request): received from the client as it is read.
 ///
-/// Nothing of it is read before it is asked for, but what came with the head: a client that sends
-/// faster than it is read is held up by its own system. Its chunks are slices of the buffers that
-/// they were read into, and not copies.
-///
-/// It is an [`io::Read`] and an [`io::BufRead`], an iterator over its chunks, and the source of a
+/// A body is an [`io::Read`] and an [`io::BufRead`], an iterator of its chunks, and the source of a
 /// [`pipeline`](crate::pipeline). [`readable`](Self::readable) reads ahead on a thread.
 ///
-/// One that is dropped before its end is skipped, if not much of it is left; or else the connection
-/// is closed once the answer was sent.
+/// Nothing is received before it is read, except what came together with the head. A client that sends
+/// faster than the handler reads is slowed down by TCP. A client that asks first (`Expect:
+/// 100-continue`) gets its `100 Continue` with the first read. Chunks are slices of the receive
+/// buffers, not copies.
+///
+/// If a body is dropped before its end, the rest is received and discarded, so that the connection can
+/// be kept. If more than [`Limits::drain_bytes`](crate::http::Limits::drain_bytes) are known to be left
+/// when the response begins, the connection is closed after the response.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use highwater::http::{Request, Response, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.spawn(|request: Request, response: Response| {
+///     let mut longest = 0;
+///     for chunk in request.into_body() {
+///         longest = longest.max(chunk?.len());
+///     }
+///     response.send(format!("the longest chunk had {longest} bytes\n"))
+/// })?;
+///
+/// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+/// client.write_all(b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\ntea")?;
+/// let mut received = String::new();
+/// client.read_to_string(&mut received)?;
+/// assert!(received.ends_with("the longest chunk had 3 bytes\n"), "{received}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Body {
-    /// None of a request without a body, and once it was read to its end or has failed.
-    reader: Option<BodyReader>,
-    /// What was taken and is not yet consumed, for [`BufRead`](io::BufRead).
+    /// `None` if the request has no body, and after the end or a failure.
+    open: Option<Open>,
+    /// What was decoded and is not consumed yet, for [`BufRead`](io::BufRead).
     current: Bytes,
     length: Option<u64>,
     limit: u64,
-    /// How much was taken so far.
+    /// How many bytes were decoded.
     taken: u64,
     trailers: Option<HeaderMap>,
     failed: Option<Error>,
-    /// The iterator has told the failure.
-    told: bool,
+    /// The iterator has returned the failure.
+    is_failure_returned: bool,
 }
 
-/// The reading side of a connection, for as long as one request has a body.
-struct BodyReader {
+/// A body that has not ended, and what it is received by.
+struct Open {
     conn: Arc<Conn>,
     turn: Turn,
-    inflow: Inflow,
-    /// That of the stream that it is the source of. Without one, that of the connection.
+    reader: BodyReader,
+    /// The waker of the stream that reads it. Without one, that of the connection is used.
     waker: OnceLock<Waker>,
     /// How fast the client sends.
-    pace: MinRate,
+    rate: MinRate,
 }
 
-/// How far a body was read.
-pub(in crate::http) struct Inflow {
-    /// What was read of the connection and not taken.
-    pub(in crate::http) rest: Bytes,
-    pub(in crate::http) decoder: BodyDecoder,
-    /// The client waits to be asked for it.
-    pub(in crate::http) continue_due: bool,
-    /// What an answer that has not begun says of how it has failed.
-    pub(in crate::http) broken: Option<StatusCode>,
-}
-
-/// What was found in what was read.
-pub(in crate::http) enum Piece {
-    Data(Bytes),
-    /// Nothing: more has to be read.
-    Short,
-    End,
-}
-
-impl Inflow {
-    pub(in crate::http) const fn new(
-        rest: Bytes,
-        decoder: BodyDecoder,
-        continue_due: bool,
-    ) -> Self {
-        Self {
-            rest,
-            decoder,
-            continue_due,
-            broken: None,
-        }
-    }
-
-    /// Says whether the client sends nothing before it is asked.
-    pub(in crate::http) fn waits_to_be_asked(&self) -> bool {
-        self.continue_due
-    }
-
-    /// Says whether it was read to its end, or what is left of it, as far as that is known, is little
-    /// enough to be skipped. Nobody reads it any more.
-    pub(in crate::http) fn is_worth_skipping(&mut self, most: u64) -> bool {
-        if self.broken.is_some() {
-            return false;
-        }
-        match self.skip() {
-            Skipped::Whole => true,
-            Skipped::Short => self.decoder.left() <= most,
-            Skipped::Broken => false,
-        }
-    }
-
-    /// Takes the next piece out of what was read.
-    pub(in crate::http) fn next_piece(&mut self) -> Result<Piece, Rejection> {
-        Ok(match self.decoder.decode(&self.rest)? {
-            Decoded::Data { data, consumed } => {
-                let data = self.rest.slice(data);
-                self.rest.advance(consumed);
-                Piece::Data(data)
-            }
-            Decoded::More { consumed } => {
-                self.rest.advance(consumed);
-                Piece::Short
-            }
-            Decoded::End { consumed } => {
-                self.rest.advance(consumed);
-                Piece::End
-            }
-        })
-    }
-}
-
-impl BodyReader {
-    /// Waits for more of it.
+impl Open {
+    /// Waits for more of the body.
     fn fill(&mut self) -> Result<(), Error> {
         let Self {
             conn,
             turn,
-            inflow,
+            reader,
             waker,
-            pace,
+            rate,
         } = self;
         let waker = waker.get().unwrap_or(&conn.waker);
         loop {
@@ -145,20 +104,20 @@ impl BodyReader {
                     conn.lose();
                     return Err(cut_short());
                 }
-                if std::mem::take(&mut inflow.continue_due) {
-                    // It did not wait to be asked.
-                    conn.asked();
+                if std::mem::take(&mut reader.continue_due) {
+                    // The client has sent the body without waiting.
+                    conn.exchange.continue_is_settled();
                 }
-                pace.moved(bytes.len());
-                inflow.rest = bytes;
+                rate.moved(bytes.len());
+                reader.rest = bytes;
                 return Ok(());
             }
-            if std::mem::take(&mut inflow.continue_due) {
+            if std::mem::take(&mut reader.continue_due) {
                 conn.send_continue(turn)?;
             }
-            // Nor is the memory kept that the last of it was in.
-            inflow.rest = Bytes::new();
-            conn.wait(waker, turn, Ready::ToRead, pace)?;
+            // An empty slice would keep its buffer alive during the wait.
+            reader.rest = Bytes::new();
+            conn.wait(waker, turn, Ready::ToRead, rate)?;
         }
     }
 }
@@ -166,78 +125,80 @@ impl BodyReader {
 fn cut_short() -> Error {
     Error::new(
         ErrorKind::PrematureClose,
-        "the client went away before the end of the body",
+        "the client disconnected before the end of the body",
     )
 }
 
 impl Body {
-    /// That of a request without one.
+    /// The body of a request that has none.
     pub(in crate::http) const fn none() -> Self {
         Self {
-            reader: None,
+            open: None,
             current: Bytes::new(),
             length: Some(0),
             limit: u64::MAX,
             taken: 0,
             trailers: None,
             failed: None,
-            told: false,
+            is_failure_returned: false,
         }
     }
 
-    /// What comes in behind a head.
+    /// The body that follows a head.
     pub(in crate::http) fn of(
         conn: Arc<Conn>,
         turn: Turn,
-        inflow: Inflow,
+        reader: BodyReader,
         length: Option<u64>,
     ) -> Self {
         let mut body = Self::none();
         body.length = length;
-        body.reader = Some(BodyReader {
+        body.open = Some(Open {
             conn,
             turn,
-            inflow,
+            reader,
             waker: OnceLock::new(),
-            pace: MinRate::default(),
+            rate: MinRate::default(),
         });
         body
     }
 
-    /// Says whether it was not read to its end, and has not failed.
+    /// Returns whether it has neither ended nor failed.
     pub(in crate::http) const fn is_open(&self) -> bool {
-        self.reader.is_some()
+        self.open.is_some()
     }
 
-    /// How long it is, if the client has said so before it.
+    /// Its length in bytes, if the client has declared one. `None` for a chunked body.
     #[must_use]
     pub const fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Takes no more than so many bytes: a body that has more fails, and answers 413. The limit of
-    /// the server stays in force beside it.
+    /// Limits the body to this many bytes. Reading a longer one fails with
+    /// [`ErrorKind::LimitExceeded`], and the response is 413 unless the handler sends another one. The
+    /// [limit of the server](crate::http::Limits::body_bytes) applies as well.
     pub fn limit(&mut self, bytes: u64) -> &mut Self {
         self.limit = self.limit.min(bytes);
         self
     }
 
-    /// What came behind a chunked body, once its end was read. Fields that belong before a body,
-    /// such as those that say where it ends, are not among it.
+    /// The trailers of a chunked body, once it was read to its end. Headers that RFC 9110 does not allow
+    /// as trailers are left out.
     #[must_use]
     pub const fn trailers(&self) -> Option<&HeaderMap> {
         self.trailers.as_ref()
     }
 
-    /// Reads it to the end, if it is no longer than `limit`.
+    /// Reads the whole body, of at most `limit` bytes.
     ///
-    /// The wait ends with the end of the body, when the connection breaks or is to end now, and
-    /// when the client is too slow for the limits of the server.
+    /// Waits until the body has ended, the connection fails or is aborted, or the client is slower than
+    /// the [limits](crate::http::Limits) of the server allow.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LimitExceeded`] for one that is longer: then the answer is 413, unless the
-    /// handler gives another one. Or those of [`next`](Iterator::next).
+    /// - [`ErrorKind::LimitExceeded`] if the body is longer than `limit`. The response is 413, unless the
+    ///   handler sends another one.
+    /// - The errors of [`next`](#method.next).
     pub fn to_bytes(&mut self, limit: usize) -> Result<Bytes, Error> {
         self.limit(limit as u64);
         let first = self.next_chunk()?.unwrap_or_default();
@@ -252,12 +213,12 @@ impl Body {
         Ok(whole.freeze())
     }
 
-    /// Reads ahead on a thread of its own, up to `mark`.
+    /// Starts a thread that reads ahead, up to `mark`.
     #[must_use]
     pub fn readable(self, mark: HighWaterMark<InBytes>) -> Readable<Bytes> {
-        if let Some(reader) = &self.reader {
-            // Whoever reads waits for that thread, and not for the connection.
-            reader.turn.promote_follower();
+        if let Some(open) = &self.open {
+            // This thread will wait for the reading thread, where no follower would be promoted.
+            open.turn.promote_follower();
         }
         Readable::from_source(self, mark)
     }
@@ -274,56 +235,56 @@ impl Body {
             Err((error, status)) => {
                 let error = error.at(self.taken);
                 self.failed = Some(error.clone());
-                self.give_back(status);
+                self.return_broken(status);
                 Err(error)
             }
         }
     }
 
-    /// Takes the next chunk, or says why not, and what that answers.
+    /// Decodes the next chunk. An error comes with the status of the response to it.
     fn take(&mut self) -> Result<Option<Bytes>, (Error, StatusCode)> {
-        let Some(reader) = &mut self.reader else {
+        let Some(open) = &mut self.open else {
             return Ok(None);
         };
         if self.length.is_some_and(|length| length > self.limit) {
             return Err((too_long(self.limit), StatusCode::PAYLOAD_TOO_LARGE));
         }
         loop {
-            let piece = reader.inflow.next_piece();
-            match piece.map_err(|refusal| (refusal.into(), refusal.status()))? {
-                Piece::Data(data) => {
+            let decoded = open.reader.decode();
+            match decoded.map_err(|rejection| (rejection.into(), rejection.status()))? {
+                Decoded::Data(data) => {
                     self.taken += data.len() as u64;
-                    reader.conn.set_unread(reader.inflow.decoder.left());
+                    open.conn.set_unread(open.reader.decoder.left());
                     if self.taken > self.limit {
                         self.taken = self.limit;
                         return Err((too_long(self.limit), StatusCode::PAYLOAD_TOO_LARGE));
                     }
                     return Ok(Some(data));
                 }
-                Piece::Short => reader.fill().map_err(|error| match error.kind() {
+                Decoded::More => open.fill().map_err(|error| match error.kind() {
                     ErrorKind::TimedOut => (error, StatusCode::REQUEST_TIMEOUT),
                     _ => (error, StatusCode::BAD_REQUEST),
                 })?,
-                Piece::End => {
-                    self.trailers = reader.inflow.decoder.trailers().cloned();
-                    self.give_back_whole();
+                Decoded::End => {
+                    self.trailers = open.reader.decoder.trailers().cloned();
+                    self.return_reader();
                     return Ok(None);
                 }
             }
         }
     }
 
-    fn give_back_whole(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.conn.give_back_body(reader.inflow);
+    fn return_reader(&mut self) {
+        if let Some(Open { conn, reader, .. }) = self.open.take() {
+            conn.exchange.return_body(reader);
         }
     }
 
-    fn give_back(&mut self, status: StatusCode) {
-        if let Some(reader) = &mut self.reader {
-            reader.inflow.broken = Some(status);
+    fn return_broken(&mut self, status: StatusCode) {
+        if let Some(open) = &mut self.open {
+            open.reader.broken = Some(status);
         }
-        self.give_back_whole();
+        self.return_reader();
     }
 }
 
@@ -335,22 +296,34 @@ fn too_long(limit: u64) -> Error {
 impl Iterator for Body {
     type Item = Result<Bytes, Error>;
 
-    /// Waits for the next chunk. `None` is the end, for ever after.
+    /// Returns the next chunk; `None` at the end, and after a failure.
     ///
-    /// The wait ends with a chunk, with the end of the body, when the connection breaks or is to
-    /// end now, and when the client is too slow for the limits of the server.
+    /// Waits until a chunk comes, the body has ended, the connection fails or is aborted, or the client
+    /// is slower than the [limits](crate::http::Limits) of the server allow.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::TimedOut`] if the client is too slow. The response is 408.
+    /// - [`ErrorKind::InvalidInput`] if the body is malformed: 400.
+    /// - [`ErrorKind::LimitExceeded`] if the body is longer than a limit: 413.
+    /// - [`ErrorKind::PrematureClose`] if the client disconnects before the end.
+    /// - [`ErrorKind::Io`] if the connection fails, and the cause of an abort of the server.
+    ///
+    /// Each error names the byte of the body at which it occurred. The status is that of the response,
+    /// unless the handler sends another one.
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.is_failure_returned {
             return None;
         }
         let next = self.next_chunk();
-        self.told = next.is_err();
+        self.is_failure_returned = next.is_err();
         next.transpose()
     }
 }
 
 impl io::Read for Body {
-    /// Waits for a chunk if none is there, and never for more than one.
+    /// Waits for a chunk if none is buffered, and never for more than one. Waits and fails as
+    /// [`next`](#method.next).
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -382,10 +355,10 @@ impl Source<Bytes> for Body {
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        let reader = self.reader.as_ref()?;
-        let waker = reader.waker.get_or_init(|| {
+        let open = self.open.as_ref()?;
+        let waker = open.waker.get_or_init(|| {
             let waker = Waker::new();
-            reader.conn.reading.set(Some(waker.interrupt()));
+            open.conn.reading.set(Some(waker.interrupt()));
             waker
         });
         Some(waker.interrupt())
@@ -400,10 +373,10 @@ impl Source<Bytes> for Body {
     }
 }
 
-/// What is left of it is for the connection to skip.
+/// Returns the rest, which the dispatcher skips.
 impl Drop for Body {
     fn drop(&mut self) {
-        self.give_back_whole();
+        self.return_reader();
     }
 }
 

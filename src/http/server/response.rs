@@ -1,4 +1,9 @@
-//! An answer, as a handler gives it.
+//! A response, as a handler sends it.
+//!
+//! Owner: the handler, until one of the sending methods consumes it. No lock. Blocking: `send`,
+//! `send_file`, `inform` and `upgrade` wait for room in the socket, within the limits of the server.
+//! Invariant: the head is encoded in `begin` alone, which takes the writer out, so that it is sent at
+//! most once.
 
 use std::fmt;
 use std::fs::File;
@@ -8,10 +13,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 use super::date::date;
-use super::field::{field, refused};
+use super::field::{field, invalid};
 use super::file;
 use super::request::Request;
-use super::response_body::{BodyEncoder, BodySink};
+use super::response_body::{BodyEncoder, BodySink, Sent};
 use super::response_writer::ResponseWriter;
 use super::trailers::Trailers;
 use super::upgrade;
@@ -22,34 +27,65 @@ use crate::http::proto::BodyPlan;
 use crate::stream::duplex::Duplex;
 use crate::stream::writable::Writable;
 
-/// What a client is answered.
+/// The response to a request.
 ///
-/// First a status and a header, which are only noted. Then one of [`send`](Self::send),
-/// [`send_file`](Self::send_file), [`writable`](Self::writable) and [`upgrade`](Self::upgrade)
-/// takes the answer and sends them: there is no header after the head, and the compiler says so.
+/// First set the status and the headers; nothing is sent yet. Then one of these methods consumes the
+/// response and sends it, so that the compiler rejects a header after the head:
 ///
-/// One that is dropped before that answers 500, and the connection is closed.
+/// | method | for | threads |
+/// | --- | --- | --- |
+/// | [`send`](Self::send) | a body in memory: head and body in one system call | none |
+/// | [`send_file`](Self::send_file) | a range of a file, which the kernel copies | none |
+/// | [`writable`](Self::writable) | a body that is written | one while the client is slow |
+/// | [`upgrade`](Self::upgrade) | another protocol, such as WebSocket | one that reads; one while the client is slow |
+///
+/// A response that is dropped before that becomes a 500, and the connection is closed.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use highwater::http::{Request, Response, Server, StatusCode};
+///
+/// let server = Server::bind("127.0.0.1:0")?.spawn(|_: Request, response: Response| {
+///     let mut response = response.status(StatusCode::CREATED);
+///     response.header("location", "/tea/1")?;
+///     response.send("made\n")
+/// })?;
+///
+/// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
+/// client.write_all(b"POST /tea HTTP/1.0\r\n\r\n")?;
+/// let mut received = String::new();
+/// client.read_to_string(&mut received)?;
+/// assert!(received.starts_with("HTTP/1.1 201 Created\r\n"), "{received}");
+/// assert!(received.contains("\r\nlocation: /tea/1\r\n"), "{received}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A header after the head does not compile:
 ///
 /// ```compile_fail,E0382
 /// use highwater::{HighWaterMark, http::Response};
 ///
 /// fn handler(mut response: Response) {
 ///     let body = response.writable(HighWaterMark::default());
-///     response.header("x-too-late", "1"); // the head is gone
+///     response.header("x-too-late", "1"); // `response` was moved
 /// }
 /// ```
+#[doc(alias = "ServerResponse")]
 pub struct Response {
     status: StatusCode,
     headers: HeaderMap,
-    /// How long the body will be, if that was said.
+    /// The declared length of the body.
     length: Option<u64>,
     trailers: Option<Trailers>,
     about: About,
-    /// None once the answer was begun.
+    /// `None` once the response has begun.
     writer: Option<ResponseWriter>,
 }
 
-/// What an answer has to know of its request.
+/// What a response depends on of its request.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct About {
     pub(in crate::http) method: Method,
@@ -59,31 +95,12 @@ pub(in crate::http) struct About {
     pub(in crate::http) expects_continue: bool,
 }
 
-/// How the body of an answer is given.
+/// How the body of a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Given {
-    Whole,
-    /// While it is sent, the body of the request may be read.
-    InParts,
-}
-
-/// What was sent of a body, which was all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
-    bytes: u64,
-}
-
-impl Sent {
-    pub(in crate::http) const fn new(bytes: u64) -> Self {
-        Self { bytes }
-    }
-
-    /// How many bytes the body had. Those that were written in answer to a HEAD, which has none,
-    /// are among them.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
-    }
+enum BodyTiming {
+    AtOnce,
+    /// While it is written, the body of the request may be read.
+    AsWritten,
 }
 
 impl Response {
@@ -98,21 +115,24 @@ impl Response {
         }
     }
 
-    /// Says with what status: 200 by default.
+    /// Sets the status. It is 200 by default.
+    #[doc(alias = "statusCode")]
+    #[doc(alias = "writeHead")]
     #[must_use]
     pub const fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// Sets a field of the header, in place of those of that name. Nothing is sent yet.
+    /// Sets a header, in place of those with the same name. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no name or no value, such as one that would break
-    /// out of its line; for a `content-length` that is no number; and for `transfer-encoding` and
-    /// `connection`, which are seen to here: see [`close`](Self::close) and
-    /// [`upgrade`](Self::upgrade).
+    /// [`ErrorKind::InvalidInput`]
+    /// - if the name or the value is not valid in a header, such as a value with a line break;
+    /// - if `content-length` is not a number;
+    /// - for `transfer-encoding` and `connection`, which the server sets itself: see
+    ///   [`close`](Self::close) and [`upgrade`](Self::upgrade).
     #[doc(alias = "setHeader")]
     pub fn header<N, V>(&mut self, name: N, value: V) -> Result<&mut Self, Error>
     where
@@ -121,55 +141,59 @@ impl Response {
     {
         let (name, value) = field(name, value)?;
         if name == header::TRANSFER_ENCODING || name == header::CONNECTION {
-            return Err(refused(&name, "is seen to by the server"));
+            return Err(invalid(&name, "is set by the server"));
         }
         if name == header::CONTENT_LENGTH {
             let digits = value.to_str().ok();
             let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
             let number = digits.filter(is_number).and_then(|text| text.parse().ok());
-            self.length = Some(number.ok_or_else(|| refused(&name, "is no number"))?);
-            // It is told when it is known how the body goes out.
+            self.length = Some(number.ok_or_else(|| invalid(&name, "is not a number"))?);
+            // It is encoded with the head, when it is known how the body is sent.
             return Ok(self);
         }
         self.headers.insert(name, value);
         Ok(self)
     }
 
-    /// The header, for whatever [`header`](Self::header) does not do, such as a field that comes
-    /// more than once.
+    /// The headers, for what [`header`](Self::header) cannot do, such as several headers with the same
+    /// name.
     pub const fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
-    /// Says how long the body will be, as a `content-length` does. One that then is not so long is
-    /// an error: see [`writable`](Self::writable).
+    /// Declares the length of the body in bytes, as a `content-length` header does. A body of another
+    /// length is an error: see [`send`](Self::send) and [`writable`](Self::writable).
     #[must_use]
     pub const fn length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
         self
     }
 
-    /// Closes the connection behind the answer, which says so.
+    /// Closes the connection after the response, which announces it with `Connection: close`.
     #[must_use]
     pub const fn close(mut self) -> Self {
         self.about.keep_alive = false;
         self
     }
 
-    /// Fields that are to follow the body, and can be set while it is written.
+    /// The trailers: headers that follow the body, and can be set while it is written.
+    #[doc(alias = "addTrailers")]
     pub fn trailers(&mut self) -> Trailers {
         self.trailers.get_or_insert_default().clone()
     }
 
-    /// Sends an informational answer ahead of the one to come, such as 103 with links that a
-    /// browser may follow already. A client of HTTP/1.0 knows none, and is sent none.
+    /// Sends an informational response before the final one, such as 103 with links that a browser can
+    /// load already. HTTP/1.0 has no informational responses: to such a client nothing is sent.
     ///
-    /// Waits for room, for as long as the limits of the server let a client take nothing.
+    /// Waits until the kernel has taken it; the wait fails after
+    /// [`write_stall`](crate::http::Limits::write_stall).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a status that is not informational, and for 101, which is
-    /// an [`upgrade`](Self::upgrade); or whatever breaks the connection.
+    /// - [`ErrorKind::InvalidInput`] if the status is not informational, or is 101: see
+    ///   [`upgrade`](Self::upgrade).
+    /// - [`ErrorKind::TimedOut`] if the client takes too little, [`ErrorKind::Io`] if the connection
+    ///   fails, and the cause of an abort of the server.
     #[doc(alias = "writeEarlyHints")]
     pub fn inform(&mut self, status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
         if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
@@ -187,37 +211,40 @@ impl Response {
         writer.conn.send_interim(&head, &writer.turn)
     }
 
-    /// Answers with a body that is there: the head and the body leave in one system call, and the
-    /// client is told the length.
+    /// Sends the response with a body that is in memory: head and body in one system call, with
+    /// `content-length`. In response to a HEAD only the head is sent.
     ///
-    /// Waits for room, for as long as the limits of the server let a client take nothing. To a HEAD
-    /// the same head is sent, and no body.
+    /// Waits until the kernel has taken all of it; each wait fails after
+    /// [`write_stall`](crate::http::Limits::write_stall).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a body with a status that has none, or of another length than
-    /// was said: then nothing was sent. Or whatever breaks the connection.
+    /// - [`ErrorKind::InvalidInput`] if the status does not allow a body, or the body has not the
+    ///   declared length. Nothing was sent then, and the response becomes a 500.
+    /// - [`ErrorKind::TimedOut`] if the client takes too little, [`ErrorKind::Io`] if the connection
+    ///   fails, and the cause of an abort of the server. The connection is closed then.
     pub fn send(mut self, body: impl Into<Bytes>) -> Result<(), Error> {
         let body = body.into();
-        let (mut writer, plan) = self.begin(self.agreed(body.len() as u64)?, Given::Whole)?;
+        let (mut writer, plan) = self.begin(self.agreed(body.len() as u64)?, BodyTiming::AtOnce)?;
         writer.send_with_head(if plan.is_sent() { &body } else { &[] })?;
         writer.finish(self.about.keep_alive);
         Ok(())
     }
 
-    /// Answers with a part of a file.
+    /// Sends the response with a range of a file as its body. The kernel copies it to the socket where it
+    /// can. In response to a HEAD only the head is sent.
     ///
-    /// Waits for room, for as long as the limits of the server let a client take nothing. To a HEAD
-    /// the same head is sent, and nothing of the file.
+    /// Waits as [`send`](Self::send), and for reads of the file.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and whatever keeps the file from being read. If that shows behind
-    /// the head, as when the file has become shorter than the range, the connection is cut, so that
-    /// the client can tell.
+    /// - Those of [`send`](Self::send).
+    /// - [`ErrorKind::Io`] if the file cannot be read, or is shorter than the range; the error names the
+    ///   byte. If the head was sent already, the connection is reset, so that the client cannot take the
+    ///   part for all.
     pub fn send_file(mut self, file: &File, range: Range<u64>) -> Result<(), Error> {
         let length = range.end.saturating_sub(range.start);
-        let (mut writer, plan) = self.begin(self.agreed(length)?, Given::Whole)?;
+        let (mut writer, plan) = self.begin(self.agreed(length)?, BodyTiming::AtOnce)?;
         if plan.is_sent() {
             file::send(&mut writer, file, range)?;
         } else {
@@ -227,46 +254,48 @@ impl Response {
         Ok(())
     }
 
-    /// Answers with a body that is yet to be written, of which up to `mark` waits for the client.
+    /// Returns a stream that the body is written to. Up to `mark` of it is buffered while the client is
+    /// slow; then a write waits.
     ///
-    /// The head leaves with the first bytes, or with a [`flush`](Writable::flush). If the length was
-    /// said the client is told it; if not the body is sent in chunks, or, to a client of HTTP/1.0, up
-    /// to the end of the connection.
+    /// The head is sent with the first bytes, or by a [`flush`](Writable::flush). A body of a declared
+    /// [length](Self::length) is sent as it is; else it is sent in chunks, or to a client of HTTP/1.0 until
+    /// the connection is closed. In response to a HEAD what is written is counted, and not sent.
     ///
-    /// [`finish`](Writable::finish) makes the answer whole. A body that is dropped without, or that
-    /// fails, cuts the connection with a reset, so that the client cannot take what it has for
-    /// everything; before its first byte the answer is 500.
+    /// [`finish`](Writable::finish) completes the response, and returns how many bytes the body had. If the
+    /// body fails, or is dropped without `finish`, the connection is reset, so that the client cannot take
+    /// the part for all; before the first byte the response becomes a 500.
     ///
-    /// What is written beyond the length that was said fails, and so does the finish of what has not
-    /// come up to it, or anything that is written with a status that has no body. In answer to a HEAD
-    /// what is written is counted, and not sent.
+    /// Writes fail with [`ErrorKind::LimitExceeded`] beyond the declared length, and if the status allows
+    /// no body. `finish` fails with [`ErrorKind::InvalidInput`] if the body is shorter than the declared
+    /// length. Both fail with [`ErrorKind::TimedOut`] if the client takes too little.
     #[must_use]
     pub fn writable(mut self, mark: HighWaterMark<InBytes>) -> Writable<Bytes, Sent> {
-        let sink = match self.begin(self.length, Given::InParts) {
+        let sink = match self.begin(self.length, BodyTiming::AsWritten) {
             Ok((writer, plan)) => {
-                let way = BodyEncoder::of(plan, self.status);
-                BodySink::new(writer, way, self.about.keep_alive, self.trailers.take())
+                let encoder = BodyEncoder::of(plan, self.status);
+                BodySink::new(writer, encoder, self.about.keep_alive, self.trailers.take())
             }
-            // The first call of it tells why, and the answer is 500.
-            Err(error) => BodySink::refused(error),
+            // The first call returns the error, and the response becomes a 500.
+            Err(error) => BodySink::rejected(error),
         };
-        // Its client sees that a body is not whole.
+        // That a body was dropped is an event of the server, and needs no message of the stream.
         Writable::spawn(sink, &mark, |sink| sink.sent()).told_elsewhere()
     }
 
-    /// Hands the connection over, to speak `protocol` from now on: answers 101, and gives both
-    /// directions of what follows. What the client has sent behind its request comes first.
+    /// Switches the connection to `protocol`: sends 101, and returns both directions of the connection.
+    /// What the client has sent after its request is read first.
     ///
-    /// Up to `mark` is read ahead, and up to `mark` waits for the client. The server counts the
-    /// connection as open until both halves were dropped, and aborts it as any other; its limits
-    /// are not those of the protocol, so that timeouts are those of the
+    /// Up to `mark` is read ahead on a thread, and up to `mark` is buffered while the client is slow. The
+    /// server counts the connection as open until both halves were dropped, and aborts it as any other.
+    /// The [limits](crate::http::Limits) of the server do not apply any more; timeouts are those of the
     /// [socket](crate::net::SocketOptions).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if the client has not [asked](Request::upgrades) for that
-    /// protocol, or if its request has a body that was not read to the end; or whatever breaks the
-    /// connection.
+    /// - [`ErrorKind::InvalidInput`] if the client has not [asked](Request::upgrades) for that protocol,
+    ///   or if the request has a body that was not read to its end.
+    /// - [`ErrorKind::TimedOut`] if the client takes too little, [`ErrorKind::Io`] if the connection
+    ///   fails, and the cause of an abort of the server.
     ///
     /// # Examples
     ///
@@ -288,10 +317,10 @@ impl Response {
     ///     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly",
     /// )?;
     /// client.shutdown(std::net::Shutdown::Write)?;
-    /// let mut answer = String::new();
-    /// client.read_to_string(&mut answer)?;
-    /// assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
-    /// assert!(answer.ends_with("\r\n\r\nearly"), "{answer}");
+    /// let mut received = String::new();
+    /// client.read_to_string(&mut received)?;
+    /// assert!(received.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{received}");
+    /// assert!(received.ends_with("\r\n\r\nearly"), "{received}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn upgrade(
@@ -300,13 +329,13 @@ impl Response {
         protocol: &str,
         mark: HighWaterMark<InBytes>,
     ) -> Result<Duplex<Bytes>, Error> {
-        let named = |asked: &str| asked.eq_ignore_ascii_case(protocol);
-        if !request.upgrades().any(named) {
-            let message = format!("the client has not asked for `{protocol}`");
+        let is_named = |asked: &str| asked.eq_ignore_ascii_case(protocol);
+        if !request.upgrades().any(is_named) {
+            let message = format!("the client has not asked for the protocol `{protocol}`");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         if request.has_unread_body() {
-            let message = "the request has a body that was not read";
+            let message = "the body of the request was not read to its end";
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let (name, value) = field(header::UPGRADE, protocol)?;
@@ -321,28 +350,29 @@ impl Response {
         head.clear();
         proto::encode_head(head, *version, status, &self.headers, plan, true, &date());
         writer.send_with_head(&[])?;
-        let early = writer.conn.take_early();
-        let (halves, over) = upgrade::halves(&writer.conn, early, mark);
-        writer.leave(over);
+        let early = writer.conn.exchange.take_early();
+        let (halves, in_use) = upgrade::halves(&writer.conn, early, mark);
+        writer.upgrade(in_use);
         Ok(halves)
     }
 
-    /// The length of a body that is there, if none other was said before.
+    /// The length of a body in memory, if no other one was declared.
     fn agreed(&self, bytes: u64) -> Result<Option<u64>, Error> {
         match self.length {
-            Some(said) if said != bytes => {
-                let message = format!("a body of {bytes} bytes, where {said} were said");
+            Some(declared) if declared != bytes => {
+                let message =
+                    format!("a body of {bytes} bytes with a declared length of {declared}");
                 Err(Error::new(ErrorKind::InvalidInput, message))
             }
             _ => Ok(Some(bytes)),
         }
     }
 
-    /// Makes the head, and says how the body goes out that follows it. On failure nothing was done.
+    /// Encodes the head, and decides how the body is sent. On failure nothing has changed.
     fn begin(
         &mut self,
         length: Option<u64>,
-        given: Given,
+        sending: BodyTiming,
     ) -> Result<(ResponseWriter, BodyPlan), Error> {
         let Self {
             status,
@@ -351,19 +381,24 @@ impl Response {
             ..
         } = self;
         if status.is_informational() {
-            let message = format!("{} is no answer", status.as_u16());
+            let message = format!(
+                "the status {} is informational, and not a response",
+                status.as_u16()
+            );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let plan = BodyPlan::new(&about.method, about.version, *status, headers, length)?;
         let mut writer = self.writer.take().ok_or_else(Error::ended)?;
         about.keep_alive &= !plan.closes() && !writer.conn.is_stopping();
         if about.has_body && about.keep_alive {
-            // What is not read while the answer is written is skipped behind it, all of it.
-            let is_read_on = given == Given::InParts && writer.conn.is_body_held();
-            about.keep_alive = is_read_on || writer.conn.can_go_on();
+            // Of a body that a handler can still read nothing is known; what is left is skipped later.
+            let is_read_on =
+                sending == BodyTiming::AsWritten && writer.conn.exchange.is_body_held();
+            about.keep_alive = is_read_on || writer.conn.can_be_kept();
         }
-        if about.expects_continue && writer.conn.begin() {
-            // Whether the body comes all the same is for the client to decide, and cannot be known.
+        if about.expects_continue && writer.conn.exchange.begin_response() {
+            // The client may send the body or not, now that it has a response: the next bytes could be a body
+            // or a request, so that the connection cannot be kept.
             about.keep_alive = false;
         }
         let (head, keep_alive) = (&mut writer.head, about.keep_alive);

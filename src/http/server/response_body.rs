@@ -1,4 +1,9 @@
-//! The body of an answer: framed, and sent as it is written.
+//! The body of a response: framed, and sent as it is written.
+//!
+//! Owner: a [`Writable`](crate::Writable), which calls it on the thread that writes as long as the kernel
+//! takes the bytes, and else on a thread of its own; never on two at a time, so that there is no lock here.
+//! Blocking: `write`, `flush` and `finish` wait for room, within the limits of the server; an abort or an
+//! [`Interrupt`] wakes them. The `try_` methods do not wait.
 
 use std::borrow::Cow;
 use std::io::IoSlice;
@@ -7,65 +12,81 @@ use std::mem;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::response::Sent;
 use super::response_writer::ResponseWriter;
 use super::trailers::Trailers;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::http::proto::{BodyPlan, Framing, encode_chunk_head, encode_last_chunk};
 use crate::os::Waker;
+use crate::os::stall::WriteStall;
 use crate::stage::sink::{Attempt, Direct, Sink};
 use crate::state::batch::Batch;
 
-/// Where the body of an answer goes.
+/// What was sent of a body, once all of it was: what [`finish`](crate::Writable::finish) returns for the
+/// body of a [`Response`](crate::http::Response).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    bytes: u64,
+}
+
+impl Sent {
+    /// The length of the body in bytes. What was written in response to a HEAD, and not sent, counts as
+    /// well.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// The sink of the body.
 ///
 /// # Invariants
 ///
-/// 1. What is sent next is, in this order: what is left of `before`, the first `open` bytes of the
-///    batch that were not sent, and what is left of `behind`. Only then another chunk is begun.
-/// 2. A byte is taken off the batch when the peer can make something of it. So the last one of a
-///    chunk stays there, sent, until what closes the chunk was sent too: `ahead` counts it.
+/// 1. What is sent next is, in this order: the rest of `before`, the first `open` bytes of the batch that
+///    were not sent, and the rest of `after`. Only then another chunk is begun.
+/// 2. A byte is taken off the batch when the client can use it. So the last byte of a chunk stays in the
+///    batch, sent, until the end of the chunk was sent as well: `ahead` counts it.
 pub(in crate::http) struct BodySink {
-    /// None once the answer is whole.
+    /// `None` once all of the response was sent.
     writer: Option<ResponseWriter>,
-    /// Wakes it out of a wait for room.
+    /// Ends a wait for room.
     waker: Waker,
-    way: BodyEncoder,
+    encoder: BodyEncoder,
     keep_alive: bool,
-    /// What was taken of the body.
+    /// How many bytes were taken of the body.
     taken: u64,
     before: Vec<u8>,
-    /// How much of `before` was sent.
+    /// How many bytes of `before` were sent.
     before_sent: usize,
     open: usize,
     ahead: usize,
-    behind: &'static [u8],
+    after: &'static [u8],
     trailers: Option<Trailers>,
-    /// What comes behind the body was put into `before`.
+    /// What follows the body was put into `before`.
     closed: bool,
-    /// What the first call tells: the answer could not be begun.
-    refused: Option<Error>,
+    /// The error of the first call, if the response could not be begun.
+    rejected: Option<Error>,
 }
 
-/// What becomes of what is written.
+/// How the body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum BodyEncoder {
-    /// It is cut into chunks, and a last one follows.
+    /// In chunks.
     Chunked,
-    /// It is sent as it is, and there is so much of it.
+    /// As it is, with this length.
     Length(u64),
-    /// It is sent as it is, until the connection is closed.
+    /// As it is, until the connection is closed.
     UntilClose,
-    /// It is counted, against the length if one was told, and not sent: the request was a HEAD.
+    /// It is counted, and compared with the declared length, but not sent: the request was a HEAD.
     Counted(Option<u64>),
-    /// It is refused: the answer has a status that goes without.
-    Refused(StatusCode),
+    /// It is rejected: a response with this status has no body.
+    NoBody(StatusCode),
 }
 
 impl BodyEncoder {
     pub(in crate::http) const fn of(plan: BodyPlan, status: StatusCode) -> Self {
         match (plan.framing(), plan.is_sent()) {
-            (Framing::Absent, _) => Self::Refused(status),
+            (Framing::Absent, _) => Self::NoBody(status),
             (Framing::Length(length), true) => Self::Length(length),
             (Framing::Length(length), false) => Self::Counted(Some(length)),
             (_, false) => Self::Counted(None),
@@ -75,16 +96,16 @@ impl BodyEncoder {
     }
 }
 
-/// How many slices one system call is given.
+/// How many slices one system call gets.
 const SLICES: usize = 64;
 
 const CHUNK_END: &[u8] = b"\r\n";
 
 impl BodySink {
-    /// The head is in the outlet, and is sent with the first bytes.
+    /// The head is in the writer, and is sent with the first bytes.
     pub(in crate::http) fn new(
         mut writer: ResponseWriter,
-        way: BodyEncoder,
+        encoder: BodyEncoder,
         keep_alive: bool,
         trailers: Option<Trailers>,
     ) -> Self {
@@ -94,89 +115,89 @@ impl BodySink {
         Self {
             writer: Some(writer),
             waker,
-            way,
+            encoder,
             keep_alive,
             taken: 0,
             before,
             before_sent: 0,
             open: 0,
             ahead: 0,
-            behind: &[],
+            after: &[],
             trailers,
             closed: false,
-            refused: None,
+            rejected: None,
         }
     }
 
-    /// One that takes nothing, because of this.
-    pub(in crate::http) fn refused(error: Error) -> Self {
+    /// A body that takes nothing: each call fails.
+    pub(in crate::http) fn rejected(error: Error) -> Self {
         Self {
             writer: None,
             waker: Waker::new(),
-            way: BodyEncoder::UntilClose,
+            encoder: BodyEncoder::UntilClose,
             keep_alive: false,
             taken: 0,
             before: Vec::new(),
             before_sent: 0,
             open: 0,
             ahead: 0,
-            behind: &[],
+            after: &[],
             trailers: None,
             closed: false,
-            refused: Some(error),
+            rejected: Some(error),
         }
     }
 
     pub(in crate::http) const fn sent(&self) -> Sent {
-        Sent::new(self.taken)
+        Sent { bytes: self.taken }
     }
 
-    /// How much of `wanted` bytes may be written.
+    /// How many of `wanted` bytes fit into the declared length.
     fn admitted(&self, wanted: usize) -> Result<usize, Error> {
-        let length = match self.way {
+        let length = match self.encoder {
             BodyEncoder::Chunked | BodyEncoder::UntilClose | BodyEncoder::Counted(None) => {
                 return Ok(wanted);
             }
             BodyEncoder::Length(length) | BodyEncoder::Counted(Some(length)) => length,
-            BodyEncoder::Refused(_) => 0,
+            BodyEncoder::NoBody(_) => 0,
         };
         let left = length - self.taken;
         let admitted = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
         if admitted > 0 || wanted == 0 {
             return Ok(admitted);
         }
-        let message = match self.way {
-            BodyEncoder::Refused(status) => {
-                format!("an answer of status {} has no body", status.as_u16())
+        let message = match self.encoder {
+            BodyEncoder::NoBody(status) => {
+                format!("a response of status {} has no body", status.as_u16())
             }
             _ => format!("the body is longer than its content-length, {length} bytes"),
         };
         Err(Error::new(ErrorKind::LimitExceeded, message).at(self.taken))
     }
 
-    /// Begins with the front of a batch: as a chunk, where there are chunks.
+    /// Begins with the front of a batch: as a chunk, if the body is chunked.
     fn begin(&mut self, batch: &Batch<Bytes>) -> Result<(), Error> {
         let front = batch.iter().take(SLICES - 2);
         let wanted = front.fold(0, |sum: usize, chunk| sum.saturating_add(chunk.len()));
         self.open = self.admitted(wanted)?;
-        if self.way == BodyEncoder::Chunked && self.open > 0 {
+        if self.encoder == BodyEncoder::Chunked && self.open > 0 {
             encode_chunk_head(&mut self.before, self.open as u64);
-            self.behind = CHUNK_END;
+            self.after = CHUNK_END;
         }
         Ok(())
     }
 
-    /// Sends, with one call, as much as the kernel takes now, and takes it off the batch.
+    /// Sends with one call what the kernel takes now, and takes it off the batch.
     fn push(&mut self, batch: &mut Batch<Bytes>) -> Result<Attempt, Error> {
         if self.open == 0 && self.ahead == 0 {
             self.begin(batch)?;
             if self.open == 0 {
-                // Chunks without a byte are written by passing them over.
+                // Empty chunks need no bytes: they are written when they are taken off.
                 batch.advance(0);
                 return Ok(Attempt::Done);
             }
         }
-        if matches!(self.way, BodyEncoder::Counted(_)) {
+        if matches!(self.encoder, BodyEncoder::Counted(_)) {
             let counted = mem::take(&mut self.open);
             self.taken += counted as u64;
             batch.advance(counted);
@@ -195,10 +216,10 @@ impl BodySink {
         }
     }
 
-    /// Sends what is next, as far as the kernel takes it now.
+    /// Sends what comes next, as far as the kernel takes it now.
     fn send(&mut self, batch: &Batch<Bytes>) -> Result<Option<usize>, Error> {
         let Some(writer) = &mut self.writer else {
-            return Err(self.refused.take().unwrap_or_else(Error::ended));
+            return Err(self.rejected.take().unwrap_or_else(Error::ended));
         };
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut used = 0;
@@ -218,19 +239,20 @@ impl BodySink {
             left -= piece.len();
             put(piece);
         }
-        put(self.behind);
-        writer.begun();
+        put(self.after);
+        writer.begin();
         let sent = writer.conn.send(&slices[..used]);
         match &sent {
-            Ok(Some(sent)) => writer.pace.moved(*sent),
-            // Whoever waits for room now, it is not the watch of the others.
+            Ok(Some(sent)) => writer.rate.moved(*sent),
+            // This thread may wait for room next, or a thread that is woken: another one has to serve the
+            // other connections.
             Ok(None) => writer.turn.promote_follower(),
             Err(_) => {}
         }
-        writer.noted(sent)
+        writer.note(sent)
     }
 
-    /// Takes note of what was sent. Says how much of the batch is done with that.
+    /// Accounts for sent bytes. Returns how many bytes of the batch are done.
     fn account(&mut self, sent: usize) -> usize {
         let before = sent.min(self.before.len() - self.before_sent);
         self.before_sent += before;
@@ -239,18 +261,17 @@ impl BodySink {
             self.before_sent = 0;
         }
         let data = (sent - before).min(self.open);
-        let behind = sent - before - data;
+        let after = sent - before - data;
         self.open -= data;
-        self.behind = &self.behind[behind..];
-        let there = mem::take(&mut self.ahead) + data;
-        if there > 0 && self.open == 0 && !self.behind.is_empty() {
+        self.after = &self.after[after..];
+        let sent_data = mem::take(&mut self.ahead) + data;
+        if sent_data > 0 && self.open == 0 && !self.after.is_empty() {
             self.ahead = 1;
         }
-        there - self.ahead
+        sent_data - self.ahead
     }
 
-    /// Sends, with one call, as much as the kernel takes of what is before the next chunk. Says
-    /// whether that was all.
+    /// Sends what precedes the next chunk, as far as the kernel takes it now.
     fn push_before(&mut self) -> Result<Attempt, Error> {
         while !self.before.is_empty() {
             let Some(sent) = self.send(&Batch::new())? else {
@@ -261,46 +282,40 @@ impl BodySink {
         Ok(Attempt::Done)
     }
 
-    /// Does until it is done what is tried, waiting for room in between.
+    /// Repeats an attempt until it is done, and waits for room in between.
     fn until_done(
         &mut self,
         mut attempt: impl FnMut(&mut Self) -> Result<Attempt, Error>,
     ) -> Result<(), Error> {
-        let mut late = None;
+        let mut stall = WriteStall::default();
         while attempt(self)? == Attempt::WouldBlock {
             let Some(writer) = &mut self.writer else {
                 return Err(Error::ended());
             };
-            if let Some(late) = late {
-                return writer.noted(Err(late));
-            }
-            let waited = writer
-                .conn
-                .wait_for_room(&self.waker, &writer.turn, &mut writer.pace);
-            late = writer.noted(waited)?;
+            writer.wait_for_room(&mut stall, Some(&self.waker))?;
         }
         Ok(())
     }
 
-    /// Puts what comes behind the body to what is sent next, once.
+    /// Puts what follows the body into `before`, once.
     fn close(&mut self) -> Result<(), Error> {
-        if let Some(error) = self.refused.take() {
+        if let Some(error) = self.rejected.take() {
             return Err(error);
         }
         if mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        // A HEAD needs no body to be told how long that would be.
-        if let BodyEncoder::Length(length) | BodyEncoder::Counted(Some(length)) = self.way {
+        // The response to a HEAD may declare a length without writing the body.
+        if let BodyEncoder::Length(length) | BodyEncoder::Counted(Some(length)) = self.encoder {
             if self.taken < length
-                && !(self.way == BodyEncoder::Counted(Some(length)) && self.taken == 0)
+                && !(self.encoder == BodyEncoder::Counted(Some(length)) && self.taken == 0)
             {
                 let message =
                     format!("the body is shorter than its content-length, {length} bytes");
                 return Err(Error::new(ErrorKind::InvalidInput, message).at(self.taken));
             }
         }
-        if self.way == BodyEncoder::Chunked {
+        if self.encoder == BodyEncoder::Chunked {
             let trailers = self.trailers.as_ref().map(Trailers::take);
             encode_last_chunk(&mut self.before, &trailers.unwrap_or_default());
         }
@@ -313,7 +328,7 @@ impl Sink<Bytes> for BodySink {
         self.until_done(|sink| sink.push(batch))
     }
 
-    /// Sends the head, if nothing was written so far.
+    /// Sends the head, if nothing was written yet.
     fn flush(&mut self) -> Result<(), Error> {
         self.until_done(Self::push_before)
     }
@@ -355,7 +370,7 @@ impl Direct<Bytes> for BodySink {
             return Ok(Attempt::WouldBlock);
         }
         if let Some(mut writer) = self.writer.take() {
-            // For the next head.
+            // The next response gets the memory.
             writer.head = mem::take(&mut self.before);
             writer.finish(self.keep_alive);
         }

@@ -1,4 +1,10 @@
-//! What an answer is sent by, and how that went.
+//! The writing side of a connection, while one response is sent.
+//!
+//! Owner: the [`Response`](super::response::Response), then the body sink made of it; one thread at a
+//! time, so that there is no lock. Blocking: every `send` waits for room, within the limits of the
+//! server. Invariant: when it is dropped it returns to the dispatcher exactly once how the response
+//! ended; until `begin` that is [`ResponseEnd::NotSent`], from then on [`ResponseEnd::Cut`] unless it is
+//! finished.
 
 use std::convert::Infallible;
 use std::io::IoSlice;
@@ -9,43 +15,23 @@ use crossbeam_channel::Receiver;
 
 use super::conn::Conn;
 use super::min_rate::MinRate;
+use super::response_end::{Finished, ResponseEnd};
 use crate::error::Error;
 use crate::leader::Turn;
+use crate::os::Waker;
+use crate::os::stall::WriteStall;
 
-/// The writing side of a connection, for as long as one request is being answered.
-///
-/// Dropped before it was told how that went, it has answered nothing.
+/// The writing side of a connection.
 pub(in crate::http) struct ResponseWriter {
     pub(in crate::http) conn: Arc<Conn>,
     pub(in crate::http) turn: Turn,
-    /// Heads are made in here. The next answer of the connection has its memory.
+    /// Heads are encoded here. The next response of the connection gets the memory.
     pub(in crate::http) head: Vec<u8>,
-    /// How fast the client takes the answer.
-    pub(in crate::http) pace: MinRate,
-    verdict: ResponseEnd,
-    /// Bytes of the answer were sent.
+    /// How fast the client takes the response.
+    pub(in crate::http) rate: MinRate,
+    end: ResponseEnd,
+    /// Bytes of the response were sent.
     begun: bool,
-}
-
-/// How a request was answered.
-#[derive(Debug)]
-pub(in crate::http) enum ResponseEnd {
-    /// Not at all: nothing was sent.
-    Unanswered,
-    /// Wholly, and another request may follow.
-    Kept,
-    /// Wholly, and the connection ends with it.
-    Last,
-    /// In part. The peer must not take that for everything.
-    Cut(Option<Error>),
-    /// The connection speaks another protocol now, and somebody else has it: until this fails.
-    Upgraded(Receiver<Infallible>),
-}
-
-/// What the session gets back.
-pub(in crate::http) struct Finished {
-    pub(in crate::http) head: Vec<u8>,
-    pub(in crate::http) verdict: ResponseEnd,
 }
 
 impl ResponseWriter {
@@ -54,60 +40,67 @@ impl ResponseWriter {
             conn,
             turn,
             head,
-            pace: MinRate::default(),
-            verdict: ResponseEnd::Unanswered,
+            rate: MinRate::default(),
+            end: ResponseEnd::NotSent,
             begun: false,
         }
     }
 
-    /// Sends the head, and what is behind it, in as few calls as it takes. Waits for room.
+    /// Sends the head and the body after it, in as few calls as possible. Waits for room.
     pub(in crate::http) fn send_with_head(&mut self, body: &[u8]) -> Result<(), Error> {
-        self.begun();
+        self.begin();
         let head = mem::take(&mut self.head);
         let sent = self.conn.send_all(
             &mut [IoSlice::new(&head), IoSlice::new(body)],
             &self.turn,
-            &mut self.pace,
+            &mut self.rate,
         );
         self.head = head;
         self.head.clear();
-        self.noted(sent)
+        self.note(sent)
     }
 
-    /// Sends the head, which the first of what follows at once is to go out with. Waits for room.
+    /// Sends the head, so that it leaves together with what is sent next. Waits for room.
     pub(in crate::http) fn send_head_before_more(&mut self) -> Result<(), Error> {
-        self.begun();
-        let (mut sent, mut late) = (0, None);
+        self.begin();
+        let (mut sent, mut stall) = (0, WriteStall::default());
         while sent < self.head.len() {
             let more = self.conn.send_more(&self.head[sent..]);
-            match (self.noted(more)?, late.take()) {
-                (Some(bytes), _) => sent += bytes,
-                (None, Some(late)) => return self.noted(Err(late)),
-                (None, None) => late = self.wait_for_room()?,
+            if let Some(bytes) = self.note(more)? {
+                stall.is_over();
+                sent += bytes;
+            } else {
+                self.wait_for_room(&mut stall, None)?;
             }
         }
         self.head.clear();
         Ok(())
     }
 
-    /// Waits until the client takes more. That it is late is given, for it may take something yet.
-    pub(in crate::http) fn wait_for_room(&mut self) -> Result<Option<Error>, Error> {
+    /// Waits until the client takes more. The wait can be ended by `waker`, or else by the waker of the
+    /// connection.
+    pub(in crate::http) fn wait_for_room(
+        &mut self,
+        stall: &mut WriteStall,
+        waker: Option<&Waker>,
+    ) -> Result<(), Error> {
         let Self {
-            conn, turn, pace, ..
+            conn, turn, rate, ..
         } = self;
-        let waited = conn.wait_for_room(&conn.waker, turn, pace);
-        self.noted(waited)
+        let waker = waker.unwrap_or(&conn.waker);
+        let waited = conn.wait_for_room(stall, waker, turn, rate);
+        self.note(waited)
     }
 
-    /// From now on the peer has a part of an answer.
-    pub(in crate::http) fn begun(&mut self) {
+    /// From now on the client may have a part of the response.
+    pub(in crate::http) fn begin(&mut self) {
         if !mem::replace(&mut self.begun, true) {
-            self.verdict = ResponseEnd::Cut(None);
+            self.end = ResponseEnd::Cut(None);
         }
     }
 
-    /// Keeps why it was cut.
-    pub(in crate::http) fn noted<R>(&mut self, outcome: Result<R, Error>) -> Result<R, Error> {
+    /// Keeps an error as the reason why the response is cut.
+    pub(in crate::http) fn note<R>(&mut self, outcome: Result<R, Error>) -> Result<R, Error> {
         if let Err(error) = &outcome {
             self.cut(error.clone());
         }
@@ -116,29 +109,29 @@ impl ResponseWriter {
 
     pub(in crate::http) fn cut(&mut self, error: Error) {
         if self.begun {
-            self.verdict = ResponseEnd::Cut(Some(error));
+            self.end = ResponseEnd::Cut(Some(error));
         }
     }
 
-    /// The answer is whole.
+    /// All of the response was sent.
     pub(in crate::http) fn finish(mut self, keep_alive: bool) {
-        self.verdict = if keep_alive {
-            ResponseEnd::Kept
+        self.end = if keep_alive {
+            ResponseEnd::KeepAlive
         } else {
-            ResponseEnd::Last
+            ResponseEnd::Close
         };
     }
 
-    /// The connection is somebody else's now.
-    pub(in crate::http) fn leave(mut self, over: Receiver<Infallible>) {
-        self.verdict = ResponseEnd::Upgraded(over);
+    /// The connection continues in another protocol, until `in_use` fails.
+    pub(in crate::http) fn upgrade(mut self, in_use: Receiver<Infallible>) {
+        self.end = ResponseEnd::Upgraded(in_use);
     }
 }
 
 impl Drop for ResponseWriter {
     fn drop(&mut self) {
-        let verdict = mem::replace(&mut self.verdict, ResponseEnd::Unanswered);
+        let end = mem::replace(&mut self.end, ResponseEnd::NotSent);
         let head = mem::take(&mut self.head);
-        self.conn.give_back_answer(Finished { head, verdict });
+        self.conn.exchange.return_response(Finished { head, end });
     }
 }

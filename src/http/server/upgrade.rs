@@ -1,4 +1,8 @@
-//! A connection that goes on in another protocol.
+//! A connection that continues in another protocol.
+//!
+//! Owner: the two halves, which the handler has; each moves on its own threads. The dispatcher waits
+//! meanwhile for `in_use` to fail, which it does when both halves were dropped, and then closes the
+//! socket. No lock here; an abort wakes both halves through `conn.reading` and `conn.writing`.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -7,7 +11,6 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::conn::Conn;
-
 use crate::cancel::Interrupt;
 use crate::channel::mark::{HighWaterMark, InBytes};
 use crate::error::Error;
@@ -19,13 +22,13 @@ use crate::stream::duplex::Duplex;
 use crate::stream::readable::Readable;
 use crate::stream::writable::Writable;
 
-/// Both directions of a connection, and what fails when neither is used any more.
+/// Both directions of a connection, and a receiver that fails when both were dropped.
 pub(in crate::http) fn halves(
     conn: &Conn,
     early: Bytes,
     mark: HighWaterMark<InBytes>,
 ) -> (Duplex<Bytes>, Receiver<Infallible>) {
-    let (in_use, over) = bounded(0);
+    let (in_use, ended) = bounded(0);
     let (source, sink) = conn.socket().share().split();
     conn.reading.set(source.interrupt());
     conn.writing.set(sink.interrupt());
@@ -40,13 +43,13 @@ pub(in crate::http) fn halves(
     };
     let readable = Readable::from_source(source, mark);
     let writable = Writable::spawn(sink, &mark, |_| ());
-    (Duplex::new(readable, writable), over)
+    (Duplex::new(readable, writable), ended)
 }
 
-/// Tells the session, when the last clone is dropped, that the connection is not used any more.
+/// Its receiver fails when the last clone was dropped. Nothing is ever sent.
 type InUse = Sender<Infallible>;
 
-/// What comes in: first what was read behind the head of the request.
+/// Reads: first what was received after the head of the request.
 struct UpgradedSource {
     early: Bytes,
     source: SocketSource,
@@ -70,7 +73,7 @@ impl Source<Bytes> for UpgradedSource {
     }
 }
 
-/// What goes out.
+/// Writes.
 struct UpgradedSink {
     sink: SocketSink,
     _in_use: InUse,
