@@ -35,8 +35,8 @@ enum Phase {
 
 /// The rules of one direction of a relay, with the bytes that are on the way.
 ///
-/// It never reads or writes itself: it says what there is room for and what is to be written, and
-/// is told what came of that. Two of them make a relay.
+/// It never reads or writes itself: it returns what there is room for and what is to be written, and
+/// is passed the result. Two of them make a relay.
 ///
 /// # Invariants
 ///
@@ -103,7 +103,7 @@ impl RelayState {
     }
 
     const fn high(&self) -> usize {
-        // A rendezvous of two sockets needs a byte to hand over.
+        // A rendezvous of two sockets needs one byte to pass on.
         if self.marks.high() == 0 {
             1
         } else {

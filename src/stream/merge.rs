@@ -65,8 +65,8 @@ fn read_all<T: Send, S: Source<T>>(
         for (index, source) in sources.into_iter().enumerate() {
             channel.add_producer();
             let read = move || {
-                // The error stays with the stream, and its reader gets it. The others are not read on: no
-                // one would get their chunks.
+                // The error stays with the stream, and its reader gets it. The others are not read on,
+                // because their chunks could not be delivered.
                 if let (Err(_), Some(interrupt)) = (source::run(channel, source), interrupt) {
                     interrupt.wake();
                 }

@@ -25,9 +25,9 @@ use crate::stream::writable::Writable;
 ///
 /// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
 /// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
-/// not stay in a write to a client that does not read. A thread that reads it in a loop is failed by the
-/// next read. If it may be blocked in something else by then, that goes under a token which the branch
-/// [aborts](Source::aborts):
+/// not stay in a write to a client that does not read. A thread that reads it in a loop gets the error
+/// from its next read. If it may be blocked in another call by then, put that under a token which the
+/// branch [aborts](Source::aborts):
 ///
 /// ```
 /// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
@@ -132,8 +132,8 @@ impl<T> Branch<T> {
         self.destroyed.clone().or_else(failed)
     }
 
-    /// Ends this branch at once, with an error of its own. What it has not read is let go. The
-    /// others go on; if it was the last one, this is what the writer is failed.
+    /// Ends this branch at once, with an error of its own. What it has not read is dropped.
+    /// The others go on; if it was the last one, the writer gets this error.
     pub fn destroy(&mut self, error: impl Into<Error>) {
         if self.destroyed.is_none() {
             let error = error.into();
@@ -220,8 +220,8 @@ impl<T: Clone> Branch<T> {
         next
     }
 
-    /// If it was torn down, aborts the stream that it is read for, before that is failed anything:
-    /// the thread that has torn it down may not have come so far.
+    /// If it was torn down, aborts the stream that reads it, before that gets the error: the thread
+    /// that has torn it down may not have reached this point yet.
     #[cold]
     fn spread(&self) {
         let id = self.shared.branch.id();
