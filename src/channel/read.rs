@@ -240,8 +240,8 @@ pub(crate) enum ReadAmount {
 }
 
 impl<T: Divide> Channel<T> {
-    /// Takes some amount, cut out of the chunks and across them. `None` is the end. Chunks that weigh
-    /// nothing are passed over: between units there are none.
+    /// Takes some amount, cut out of the chunks and across them. `None` is the end. Chunks that
+    /// weigh nothing are passed over: between units there are none.
     ///
     /// The wait ends when there is so much, with the end of the stream, or with its time.
     pub(crate) fn read(&self, amount: ReadAmount, wait: Wait) -> Result<Option<Batch<T>>, Error> {

@@ -202,8 +202,8 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
-/// What a readable that a pipeline begins with comes from, to be cancelled with its channels. What the
-/// pipeline does to it is no news to the pipeline.
+/// What a readable that a pipeline begins with comes from, to be cancelled with its channels. What
+/// the pipeline does to it is no news to the pipeline.
 struct Input<T> {
     channel: Arc<Channel<T>>,
     whole: Arc<dyn Cancel>,

@@ -1,7 +1,7 @@
 //! Copies that a source and a sink make together, without a chunk in between.
 //!
-//! A source offers what the operating system can read from by itself, and a sink that the operating system can write
-//! to takes the offer. What an offer is, and how the copy is made, depends on the
+//! A source offers what the operating system can read from by itself, and a sink that the operating
+//! system can write to takes the offer. What an offer is, and how the copy is made, depends on the
 //! platform and is part of these ends; a pipeline moves one slice after another.
 
 use std::any::Any;

@@ -130,8 +130,8 @@ impl Error for InvalidMarks {}
 
 /// Whether the next write has to wait: Node's return value of `write()`, as an enum.
 ///
-/// Either way the chunk was taken. Ignoring it is safe, and no lint asks for it: the next write waits
-/// by itself.
+/// Either way the chunk was taken. Ignoring it is safe, and no lint asks for it: the next write
+/// waits by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pressure {
     /// There is room: Node's `true`.

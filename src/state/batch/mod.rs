@@ -177,8 +177,8 @@ impl<T> Batch<T> {
         begun.load.without(self.load)
     }
 
-    /// Returns what the sink has written since, after a call that has failed: not the chunk that it had
-    /// popped last and has failed at.
+    /// Returns what the sink has written since, after a call that has failed: not the chunk that it
+    /// had popped last and has failed at.
     pub(crate) const fn written_before_failure(&self, begun: Begun) -> Load {
         self.written_since(begun).without(self.popped)
     }
@@ -264,7 +264,7 @@ impl<T: Divide> Batch<T> {
 }
 
 impl Batch<Bytes> {
-    /// Lets go of the first `written` bytes, which a sink has written.
+    /// Drops the first `written` bytes, which a sink has written.
     ///
     /// A chunk that was written in part stays, cut to what is left of it. It weighs that much less,
     /// but something, if it did before.

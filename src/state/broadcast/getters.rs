@@ -220,7 +220,8 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branch(id).is_some_and(|branch| branch.last.is_some())
     }
 
-    /// Takes the chunks that no branch will read any more, to be dropped where a user's code may run.
+    /// Takes the chunks that no branch will read any more, to be dropped where a user's code may
+    /// run.
     pub fn take_let_go(&mut self) -> Batch<T> {
         std::mem::take(&mut self.let_go)
     }

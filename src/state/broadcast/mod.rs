@@ -136,7 +136,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Goes on when the last branch has gone, and lets go what is written meanwhile.
+    /// Goes on when the last branch has gone, and drops what is written meanwhile.
     pub const fn keep_open(&mut self) {
         self.keeps_open = true;
     }
@@ -288,7 +288,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.iter().all(|branch| branch.is_done(written))
     }
 
-    /// Lets go what every branch has taken.
+    /// Drops what every branch has taken.
     fn trim(&mut self) {
         let wanted_from = self.branches.iter().map(BranchState::wants).min();
         let wanted_from = wanted_from.unwrap_or(u64::MAX);

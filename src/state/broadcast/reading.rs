@@ -7,8 +7,8 @@ use crate::state::batch::{Batch, Load, Weighed};
 use crate::state::{Event, Events};
 
 impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
-    /// Gives a branch what there is for it, behind what is in `out`: all there is, if it paces, which
-    /// then stays with it until it is [settled](Self::settle); and one chunk otherwise, which
+    /// Gives a branch what there is for it, behind what is in `out`: all there is, if it paces,
+    /// which then stays with it until it is [settled](Self::settle); and one chunk otherwise, which
     /// counts as read. For a branch with a cap has to be known to the chunk how far it has read.
     ///
     /// If a chunk's `clone` panics, those before it are in `out`, and nothing is lost.
@@ -107,7 +107,8 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         events
     }
 
-    /// Notes that a branch has nothing to take and waits. At a mark of 0 a write waits for just that.
+    /// Notes that a branch has nothing to take and waits. At a mark of 0 a write waits for just
+    /// that.
     pub fn begin_wait(&mut self, id: BranchId) -> Events {
         let Some(index) = self.index(id) else {
             return Events::NONE;

@@ -308,8 +308,8 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         weight == 0 && self.reads == Reads::Bytes && !self.keeps_weightless
     }
 
-    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it. Returns how
-    /// many chunks that were.
+    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it.
+    /// Returns how many chunks that were.
     pub(crate) fn pass_over_weightless(&mut self) -> usize {
         let dropped = self.buffer.drop_weightless();
         self.full &= self.len() > self.low;
@@ -395,8 +395,8 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
             return Ok((None, self.after_read(true)));
         }
         if take == 0 {
-            // A reader that waits for more than there is must not wait for the low mark too: no thread would
-            // ever take what is above it.
+            // A reader that waits for more than there is must not wait for the low mark too: no
+            // thread would ever take what is above it.
             self.full &= n == Some(0);
             self.ask(0);
             return Ok((None, Events::NONE));

@@ -98,7 +98,7 @@ enum Running {
 /// 2. `need_drain` is set only while `len` has not fallen to the low-water mark since a write
 ///    was answered with [`Pressure::Reached`].
 /// 3. The queue is empty once the stream is finishing, finished, destroyed or closed.
-/// 4. `abandoned` is 0 unless the stream was destroyed while the sink had something in hand.
+/// 4. `abandoned` is 0 unless the stream was destroyed while a request ran.
 /// 5. A stream with an error is destroyed or closed, and a failed one has its error.
 #[derive(Clone, Debug)]
 pub struct WritableState<T, E> {
@@ -160,8 +160,8 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
     /// # Errors
     ///
     /// [`Refused::Ended`] after [`end`](Self::end), which destroys the stream with
-    /// [`Misuse::WriteAfterEnd`], and drops what is queued, as Node does: a caller that does not want that
-    /// asks [`is_ended`](Self::is_ended) first. [`Refused::Destroyed`] after a destroy.
+    /// [`Misuse::WriteAfterEnd`], and drops what is queued, as Node does: a caller that does not
+    /// want that asks [`is_ended`](Self::is_ended) first. [`Refused::Destroyed`] after a destroy.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, Refused<T>> {
         // Weighed before anything changes: a user's weigher may panic.
