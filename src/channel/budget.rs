@@ -71,7 +71,7 @@ impl<T: Send> WakeWriters for Channel<T> {
 }
 
 impl Budget {
-    /// Makes a budget of so many bytes.
+    /// Makes a budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Inner {

@@ -24,7 +24,7 @@ impl<T> Channel<T> {
     /// Writes a chunk to a reader, or to a sink with a thread of a pipeline, waiting for room
     /// first.
     ///
-    /// The wait ends with room, with the end of the stream, or with its time.
+    /// The wait ends with room, with the end of the stream, or at the deadline.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
         self.write_by(chunk, wait, &NoSink)
@@ -93,8 +93,8 @@ impl<T> Channel<T> {
     /// buffer is empty, so the chunk is admitted uncharged, or a reader would wait for a chunk that
     /// cannot be charged.
     ///
-    /// The wait ends with room, when the buffer is empty, with the end of the stream, or with its
-    /// time.
+    /// The wait ends with room, when the buffer is empty, with the end of the stream, or at the
+    /// deadline.
     #[cold]
     fn charge<'a>(
         &'a self,
@@ -272,7 +272,7 @@ impl<T> Channel<T> {
 
     /// Waits until a write would not wait.
     ///
-    /// The wait ends with the drain, with the end of the stream, or with its time.
+    /// The wait ends with the drain, with the end of the stream, or at the deadline.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
         self.wait_drain_by(wait, &NoSink)
     }

@@ -98,7 +98,7 @@ impl CancelGroup {
         monitor.ended(stage);
     }
 
-    /// A thread has ended that has so many channels before it.
+    /// A thread has ended that has `before` channels upstream.
     ///
     /// Downstream is ended after the data. Upstream may be waiting for a source that brings
     /// nothing, so it is ended now.

@@ -37,7 +37,7 @@ use zero_copy::SLICE_BYTES;
 
 /// Begins a pipeline of bytes.
 ///
-/// The source runs on a thread of its own, and so does each stage that works hard or may block;
+/// The source runs on its own thread, and so does each stage that computes much or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
 /// ([`Transform::is_light`]) run on the thread of the next stage, with no buffer between.
 /// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.

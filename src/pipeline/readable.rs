@@ -127,8 +127,8 @@ impl<T: Send + 'static> Readable<T> {
         }
     }
 
-    /// Puts a transform behind it, which runs on a thread of its own: Node's `compose`. `mark` says
-    /// how much of what it makes may wait to be read.
+    /// Appends a transform, which runs on its own thread: Node's `compose`. `mark` limits how much
+    /// of its output is buffered.
     ///
     /// # Examples
     ///

@@ -132,11 +132,11 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             let _ = thread.join();
         }
         let staged = downstream.into_undelivered();
-        let told = guard(|| {
+        let passed = guard(|| {
             teller.end();
             Ok(())
         });
-        if let Err(error) = told {
+        if let Err(error) = passed {
             all.settle(0, Err(error));
         }
         let report = monitor.end(all.was_stopped(), path);

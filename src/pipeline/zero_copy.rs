@@ -230,7 +230,7 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
     }
 }
 
-/// So many bytes have arrived.
+/// This many bytes have arrived.
 fn count_down(wanted: &[Arc<AtomicU64>], bytes: usize) {
     for left in wanted {
         left.fetch_sub(bytes as u64, Ordering::Relaxed);

@@ -45,7 +45,7 @@ impl CopySource {
         std::mem::take(&mut self.limits)
     }
 
-    /// The same, for a copy that holds no more than so many bytes.
+    /// The same, for a copy that holds at most this many bytes.
     pub(crate) fn within(mut self, room: usize) -> Self {
         self.room = room;
         self
@@ -104,7 +104,7 @@ pub(crate) trait SliceCopier<T>: Send {
 /// What came of a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CopyStep {
-    /// So many bytes have arrived.
+    /// This many bytes have arrived.
     Moved(usize),
     /// Nothing moves before that side is ready.
     Wait(CopySide),

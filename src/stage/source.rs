@@ -257,7 +257,7 @@ fn confirm<T, S: Source<T>>(channel: &Channel<T>, source: &mut S) {
 /// Passes the cause to a source that is not read any more. Returns how the stream has ended.
 fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
     let outcome = channel.outcome(error);
-    let told = guard(|| {
+    let passed = guard(|| {
         match &outcome {
             Err(cause) => source.fail(cause),
             Ok(()) if channel.is_satisfied() => source.fail(&Error::enough()),
@@ -266,7 +266,7 @@ fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> 
         drop(source);
         Ok(())
     });
-    if let (Err(first), Err(error)) = (&outcome, told) {
+    if let (Err(first), Err(error)) = (&outcome, passed) {
         first.attach(error);
     }
     outcome

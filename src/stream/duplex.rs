@@ -1,4 +1,4 @@
-//! A stream that is both read and written: two halves, each with a life of its own.
+//! A stream that is both read and written: two halves that end independently.
 
 use std::fmt;
 use std::io;

@@ -18,7 +18,7 @@ use crate::threads::worker::Worker;
 
 /// Reads from all sources at once, and gives their chunks as they come.
 ///
-/// Each source is read by a thread of its own, into one buffer; the order of one source's chunks is
+/// Each source is read by its own thread, into one buffer; the order of one source's chunks is
 /// kept. The stream ends when all have ended, and fails with the first that does: the others are
 /// then read no more. Beside the buffer each source may hold one chunk.
 ///
@@ -55,7 +55,7 @@ where
     Readable::of(channel, worker, None).reading(files)
 }
 
-/// Reads every source on a thread of its own, until all have ended.
+/// Reads every source on its own thread, until all have ended.
 fn read_all<T: Send, S: Source<T>>(
     channel: &Channel<T>,
     sources: Vec<S>,

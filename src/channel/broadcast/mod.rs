@@ -338,9 +338,9 @@ impl<T> Fanout<T> {
         wait: Wait,
         met: impl Fn(&Core<T>) -> bool,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        let mut patience = Backoff::new(wait)?;
+        let mut backoff = Backoff::new(wait)?;
         while !met(&core) {
-            if patience.spins() {
+            if backoff.spins() {
                 // Under the lock: a raise that follows a later change cannot be lowered here.
                 self.drained_flag.lower();
                 drop(core);
@@ -352,7 +352,7 @@ impl<T> Fanout<T> {
             let _waiting = Waiting::begin(For::Outside);
             let is_bounded = core.state.patience().is_some();
             if !is_bounded {
-                patience.check(&mut core.may_park)?;
+                backoff.check(&mut core.may_park)?;
                 if matches!(wait, Wait::Forever) && core.waits_for_unread() {
                     core = self.park_for_unread(core)?;
                     continue;
@@ -360,7 +360,7 @@ impl<T> Fanout<T> {
             }
             core.writer_parked = true;
             if !is_bounded {
-                in_time = patience.park(&self.drained, &mut core);
+                in_time = backoff.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
                 (core, in_time) = self.park_and_count(core, wait);
@@ -383,7 +383,7 @@ impl<T> Fanout<T> {
         branch: &BranchEnd<T>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        let mut patience = Backoff::new(wait)?;
+        let mut backoff = Backoff::new(wait)?;
         let id = branch.id;
         // With a mark of 0, the writer waits for just this, and may be parked already.
         if core.state.begin_wait(id).contains(Event::Drain) {
@@ -394,21 +394,21 @@ impl<T> Fanout<T> {
         }
         let mut outcome = Ok(());
         while !core.is_filled(id) {
-            if patience.spins() {
+            if backoff.spins() {
                 core.found_nothing(branch);
                 drop(core);
                 branch.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
             }
-            if let Err(deadlock) = patience.check(&mut core.may_park) {
+            if let Err(deadlock) = backoff.check(&mut core.may_park) {
                 outcome = Err(deadlock);
                 break;
             }
             core.found_nothing(branch);
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
-            let in_time = patience.park(&self.filled, &mut core);
+            let in_time = backoff.park(&self.filled, &mut core);
             drop(waiting);
             core.parked_readers -= 1;
             if !in_time && !core.is_filled(id) {

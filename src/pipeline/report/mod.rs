@@ -102,7 +102,7 @@ const WAITS_FOR_SOURCE: &str = "waits for its source";
 const WAITS_FOR_READER: &str = "waits for its reader";
 
 impl Report {
-    /// How many bytes, or items, the sink has confirmed: so many of its [`unit`](Self::unit).
+    /// How many bytes, or items, the sink has confirmed, in its [`unit`](Self::unit).
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.stages.last().map_or(0, |sink| sink.bytes)

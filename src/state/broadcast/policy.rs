@@ -7,8 +7,8 @@ use std::fmt;
 
 /// What becomes of a branch that is slower than the writer.
 ///
-/// One that is cut off is waited for no more, and what reads it is aborted, at once and with the
-/// cut as its cause.
+/// The writer does not wait for one that is cut off, and what reads it is aborted, at once and with
+/// the cut as its cause.
 ///
 /// Caps are in the unit of the mark. A chunk is always admitted for a branch that has read
 /// everything else, however large it is, so a branch has at most its cap, or one chunk, to read.

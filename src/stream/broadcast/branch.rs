@@ -93,7 +93,7 @@ impl<T> Branch<T> {
 
     /// Adds another branch to the same broadcast, which gets what is written from now on, as
     /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for readers that come later,
-    /// when the writing end is not at hand.
+    /// when the writing end is not accessible.
     #[must_use]
     pub fn subscribe(&self, policy: BranchPolicy) -> Self {
         Self::new(Arc::clone(&self.shared.fanout), policy)

@@ -48,7 +48,7 @@ pub struct Readable<T> {
     /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
     current: Option<T>,
     /// The iterator has returned the error.
-    told: bool,
+    failed: bool,
     /// Brings the chunks in. Gone if they come from a writer.
     worker: Worker<()>,
     /// What a token acts on, if that is more than the channel.
@@ -120,7 +120,7 @@ impl<T> Readable<T> {
         Self {
             channel,
             current: None,
-            told: false,
+            failed: false,
             worker,
             whole,
             files: Vec::new(),
@@ -295,11 +295,11 @@ impl<T> Iterator for Readable<T> {
     /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.failed {
             return None;
         }
         let next = self.next_within(Wait::Forever);
-        self.told = next.is_err();
+        self.failed = next.is_err();
         next.transpose()
     }
 }
