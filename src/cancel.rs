@@ -101,11 +101,11 @@ impl fmt::Debug for Interrupt {
 
 /// Stops any number of streams and pipelines at once, from any thread: Node's `AbortSignal`.
 ///
-/// There are two ways to cancel. [`stop`](Self::stop) ends the sources and drains: what is buffered is
-/// still delivered, and everything ends as if the sources had ended. [`abort`](Self::abort) fails
-/// everything now, with a cause, and what is buffered is given back. Both reach threads that wait for
-/// room or for data, or that are blocked in a read or a write of a socket, a pipe, a terminal or a
-/// device. A call on a regular file is waited for; nothing can interrupt it.
+/// There are two ways to cancel. [`stop`](Self::stop) ends the sources and drains: what is buffered
+/// is still delivered, and everything ends as if the sources had ended. [`abort`](Self::abort)
+/// fails everything now, with a cause, and what is buffered is given back. Both reach threads that
+/// wait for room or for data, or that are blocked in a read or a write of a socket, a pipe, a
+/// terminal or a device. A call on a regular file is waited for; nothing can interrupt it.
 ///
 /// A clone is the same token.
 ///
@@ -195,8 +195,8 @@ impl CancelToken {
     pub(crate) fn register(&self, target: Weak<dyn Cancel>) {
         let (stopped, aborted) = {
             let mut state = self.0.lock();
-            // Dropped targets are removed here, so that a token that lives as long as its program does
-            // not collect every stream that it ever had.
+            // Dropped targets are removed here, so that a token that lives as long as its program
+            // does not collect every stream that it ever had.
             state.targets.retain(|known| known.strong_count() > 0);
             state.targets.push(target.clone());
             (state.stopped, state.aborted.clone())

@@ -1,8 +1,8 @@
 //! A limit on the bytes that the chunks of many channels hold together.
 //!
 //! - Owns: an account of what is charged, and the channels whose writers wait for room.
-//! - Lock order: a channel's write side before the account. A [`Permit`] that is dropped wakes writers
-//!   after it has unlocked the account, because that takes the channels' locks.
+//! - Lock order: a channel's write side before the account. A [`Permit`] that is dropped wakes
+//!   writers after it has unlocked the account, because that takes the channels' locks.
 //! - May block: nothing here; writers wait in their channels.
 //! - Invariant: `used` is the sum of all permits that are alive, and at most the capacity.
 
@@ -17,8 +17,8 @@ use crate::threads::sync::Mutex;
 
 /// A hard number of bytes that any number of streams share.
 ///
-/// A mark is a trigger, one for each buffer; a budget is a capacity, one for all of them. A chunk is
-/// charged when it enters a buffer, and until its last slice is dropped, wherever that is: also
+/// A mark is a trigger, one for each buffer; a budget is a capacity, one for all of them. A chunk
+/// is charged when it enters a buffer, and until its last slice is dropped, wherever that is: also
 /// while a consumer holds it. A writer that would exceed the budget waits, as it does at a mark,
 /// until enough was dropped. What is charged together never exceeds the capacity.
 ///
@@ -71,7 +71,7 @@ impl<T: Send> WakeWriters for Channel<T> {
 }
 
 impl Budget {
-    /// Makes a budget of so many bytes.
+    /// Makes a budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Inner {
@@ -111,9 +111,11 @@ impl Budget {
         })
     }
 
-    /// Returns whether this much could be charged. If not, `waiter` is woken when a permit is dropped.
+    /// Returns whether this much could be charged. If not, `waiter` is woken when a permit is
+    /// dropped.
     ///
-    /// It is registered under the lock under which the room was checked, so a drop after that finds it.
+    /// It is registered under the lock under which the room was checked, so a drop after that finds
+    /// it.
     fn has_room(&self, bytes: usize, waiter: &Weak<dyn WakeWriters>) -> bool {
         let mut account = self.0.account.lock();
         let room = bytes <= self.0.capacity - account.used;
@@ -147,8 +149,8 @@ impl Drop for Permit {
             account.used -= self.bytes;
             std::mem::take(&mut account.waiting)
         };
-        // After the unlock: each wake takes the lock of a channel, and writers take this one under it.
-        // A waiter that registers after this finds the room that was given back.
+        // After the unlock: each wake takes the lock of a channel, and writers take this one under
+        // it. A waiter that registers after this finds the room that was given back.
         for waiter in waiting.iter().filter_map(Weak::upgrade) {
             waiter.wake();
         }

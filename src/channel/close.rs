@@ -1,8 +1,8 @@
 //! How a channel ends early: destroyed, cancelled, satisfied, or given up by one side.
 //!
 //! - Owns: nothing; `torn`, `aborted`, `end` and `undelivered` are in [`WriteSide`].
-//! - Lock order: the read side before the write side. Interrupts, tokens and errors are used without
-//!   either, because they take locks of their own.
+//! - Lock order: the read side before the write side. Interrupts, tokens and errors are used
+//!   without either, because they take locks of their own.
 //! - May block: nothing here waits, save for the two locks.
 //! - Invariant: the first cause stays. Every end wakes both sides after the state has changed, so
 //!   that no thread stays parked.
@@ -58,8 +58,8 @@ impl<T> Channel<T> {
         write_side.torn = true;
         let interrupt = write_side.interrupt_source.clone();
         drop(read_side);
-        // After the state has changed under the lock: a thread that has checked before is parked and
-        // woken here, one that checks later finds it destroyed.
+        // After the state has changed under the lock: a thread that has checked before is parked
+        // and woken here, one that checks later finds it destroyed.
         self.wake_all(write_side);
         first.attach(error);
         self.spread();
@@ -69,8 +69,8 @@ impl<T> Channel<T> {
     }
 
     /// If it was torn down, does the same downstream: to the stream that it is read for, and to a
-    /// sink that is in a call. The reading thread does it too, before it returns the error: the thread
-    /// that has torn this down may not have reached this point yet.
+    /// sink that is in a call. The reading thread does it too, before it returns the error: the
+    /// thread that has torn this down may not have reached this point yet.
     #[cold]
     pub(crate) fn spread(&self) {
         let write_side = self.write_side();
@@ -182,8 +182,8 @@ impl<T> Channel<T> {
             return;
         }
         if write_side.state.is_destroyed() {
-            // All was taken, and some put back: it is dropped with the reader, and not with the last
-            // handle of a stream that is over.
+            // All was taken, and some put back: it is dropped with the reader, and not with the
+            // last handle of a stream that is over.
             let put_back = read_side.destroy(None);
             drop((read_side, write_side));
             drop(put_back);

@@ -15,7 +15,8 @@ use crate::threads::sync::MutexGuard;
 use super::WriteSide;
 
 impl<T> Channel<T> {
-    /// Notes that a sink's thread reads from here. `interrupt` wakes it when it is blocked in the kernel.
+    /// Notes that a sink's thread reads from here. `interrupt` wakes it when it is blocked in the
+    /// kernel.
     pub(crate) fn attach_sink(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
         if write_side.consumer == Consumer::Handle {
@@ -25,12 +26,14 @@ impl<T> Channel<T> {
         self.attach_reader(interrupt);
     }
 
-    /// Sets what wakes a reader that is blocked in the kernel, for one that takes chunks one by one.
+    /// Sets what wakes a reader that is blocked in the kernel, for one that takes chunks one by
+    /// one.
     pub(crate) fn attach_reader(&self, interrupt: Option<Interrupt>) {
         self.write_side().interrupt_sink = interrupt;
     }
 
-    /// Adds what wakes a writing thread that is blocked in the kernel, to those that were set before.
+    /// Adds what wakes a writing thread that is blocked in the kernel, to those that were set
+    /// before.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
         let known = write_side.interrupt_source.take();
@@ -58,10 +61,11 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Makes the thread that takes chunks here check whether it still needs any, though none are there.
+    /// Makes the thread that takes chunks here check whether it still needs any, though none are
+    /// there.
     ///
-    /// Not missed: it is set under the lock, and it is a part of `is_filled`, which that thread checks
-    /// under the lock before it parks.
+    /// Not missed: it is set under the lock, and it is a part of `is_filled`, which that thread
+    /// checks under the lock before it parks.
     pub(crate) fn recheck(&self) {
         let mut write_side = self.write_side();
         write_side.recheck = true;
@@ -85,8 +89,8 @@ impl<T> Channel<T> {
         wanted
     }
 
-    /// Counts what went from the source to the sink without the buffer. `held` is the most that was on
-    /// its way at once.
+    /// Counts what went from the source to the sink without the buffer. `held` is the most that was
+    /// on its way at once.
     pub(crate) fn pass_by(&self, weight: usize, held: usize) {
         let stats = &mut self.write_side().stats;
         let load = Load {
@@ -119,7 +123,8 @@ impl<T> Channel<T> {
         self.write_side().state.is_writable()
     }
 
-    /// Keeps what was taken from the source and did not reach the sink, when the buffer is bypassed.
+    /// Keeps what was taken from the source and did not reach the sink, when the buffer is
+    /// bypassed.
     pub(crate) fn keep(&self, mut rest: Batch<T>) {
         self.write_side().undelivered.append(&mut rest);
     }
@@ -161,8 +166,8 @@ impl<T> Channel<T> {
         outcome
     }
 
-    /// The sink has failed, or was released before it was finished. `remainder` is what it was given
-    /// and did not write. Returns the first cause, to which `error` is attached.
+    /// The sink has failed, or was released before it was finished. `remainder` is what it was
+    /// given and did not write. Returns the first cause, to which `error` is attached.
     pub(crate) fn abandoned(&self, error: Error, mut remainder: Batch<T>) -> Error {
         let mut write_side = self.write_side();
         let first = write_side.cause().unwrap_or_else(|| error.clone());

@@ -1,8 +1,9 @@
 //! A channel whose sink is called by the thread that makes a request due, where no thread of the
 //! sink's own is needed.
 //!
-//! - Owns: the running request belongs to the thread that took it: a writer's, one that uncorks, one
-//!   that cancels, or the sink's own. The handle owns the sink, and passes it in ([`RunInline`]).
+//! - Owns: the running request belongs to the thread that took it: a writer's, one that uncorks,
+//!   one that cancels, or the sink's own. The handle owns the sink, and passes it in
+//!   ([`RunInline`]).
 //! - Lock order: only the write side's lock. A request is run without it.
 //! - May block: `take_within`, on the sink's own thread. The rest only takes the lock.
 //! - Invariant: the state gives out one request at a time, so no request overtakes another one.
@@ -22,8 +23,8 @@ use crate::threads::sync::MutexGuard;
 
 /// What runs a request on the calling thread.
 pub(crate) trait RunInline<T> {
-    /// Runs it as far as that does not block, and what becomes due meanwhile. Leaves the rest to the
-    /// sink's thread.
+    /// Runs it as far as that does not block, and what becomes due meanwhile. Leaves the rest to
+    /// the sink's thread.
     fn run_inline(&self, request: SinkRequest<T>) -> Ran;
 }
 
@@ -148,8 +149,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Takes what is due, on the sink's own thread. `None` if nothing was due for `quiet`, and then the
-    /// channel no longer relies on that thread; or if the channel is closed.
+    /// Takes what is due, on the sink's own thread. `None` if nothing was due for `quiet`, and then
+    /// the channel no longer relies on that thread; or if the channel is closed.
     ///
     /// The wait ends with a request, with the end of the stream, or after `quiet`.
     pub(crate) fn take_within(&self, quiet: Duration) -> Option<SinkRequest<T>> {
@@ -194,8 +195,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The outcome of a write of `weight` that has ended its own stream. A chunk that was not written,
-    /// or what is left of it, goes back to its writer, as if it had not been taken.
+    /// The outcome of a write of `weight` that has ended its own stream. A chunk that was not
+    /// written, or what is left of it, goes back to its writer, as if it had not been taken.
     #[cold]
     pub(super) fn outcome_of_inline_write(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
         let mut write_side = self.write_side();

@@ -91,10 +91,10 @@ impl<T> Unit<T> for InWeight<T> {
 ///
 /// # What weighs nothing
 ///
-/// An empty chunk is a chunk: what was written or pushed arrives, even if it weighs nothing. So that a
-/// buffer of those is bounded too, each counts 1 against the mark, in any unit: a
-/// buffer of 64 bytes holds 64 empty lines. `len` and `peak` include that 1. Offsets,
-/// reports and [`weight`](crate::state::batch::Batch::weight) do not: there an empty chunk has no bytes.
+/// An empty chunk is a chunk: what was written or pushed arrives, even if it weighs nothing. So
+/// that a buffer of those is bounded too, each counts 1 against the mark, in any unit: a buffer of
+/// 64 bytes holds 64 empty lines. `len` and `peak` include that 1. Offsets, reports and
+/// [`weight`](crate::state::batch::Batch::weight) do not: there an empty chunk has no bytes.
 ///
 /// # Units
 ///

@@ -1,6 +1,7 @@
 //! The channel between two threads, and the only place in it where a thread waits.
 //!
-//! - Owns: the write side owns the queue and all bookkeeping; the read side owns the batch in flight.
+//! - Owns: the write side owns the queue and all bookkeeping; the read side owns the batch in
+//!   flight.
 //! - Lock order: the read side before the write side. The other order only with `try_lock`.
 //! - May block: `wait_drained` and `wait_filled`, on a condvar of the write side's lock. No lock is
 //!   held while user code runs (a chunk's `Drop`, a waker, a sink).
@@ -112,7 +113,7 @@ pub(crate) struct Channel<T> {
 impl<T> Channel<T> {
     pub(crate) fn new(strategy: Strategy<T>) -> Self {
         let (marks, weigh) = (strategy.marks(), strategy.weigher());
-        // What is written is an item, whatever it weighs.
+        // Every written chunk is delivered, even one that weighs nothing.
         let read_side = ReadableState::new(marks, weigh, strategy.reads()).keeping_weightless();
         let write_side = WritableState::new(marks, weigh, Batching::All).charging_weightless();
         Self {
@@ -184,9 +185,10 @@ impl<T> Channel<T> {
 
     /// Makes writers check again, and wakes those that are parked.
     ///
-    /// No wake is lost, for the reason given at [`wake_reader`](Self::wake_reader): `parked_writers`
-    /// is read under the lock under which a writer checks its condition and counts itself as parked
-    /// ([`wait_drained`](Self::wait_drained)). All are woken: they may wait for different things.
+    /// No wake is lost, for the reason given at [`wake_reader`](Self::wake_reader):
+    /// `parked_writers` is read under the lock under which a writer checks its condition and counts
+    /// itself as parked ([`wait_drained`](Self::wait_drained)). All are woken: they may wait for
+    /// different things.
     #[inline]
     fn wake_writers(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         let parked = write_side.parked_writers > 0;
@@ -199,7 +201,7 @@ impl<T> Channel<T> {
 
     /// Makes both sides check again, because something has ended.
     ///
-    /// It notifies without a look at the counts of parked threads: it is rare, and it must also
+    /// It notifies without checking whether threads are parked: it is rare, and it must also
     /// reach a reader that rests because of a limit.
     fn wake_all(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         drop(write_side);
@@ -214,10 +216,11 @@ impl<T> Channel<T> {
     /// `met` must also return true when the stream can make no more progress; nothing else ends a
     /// wait without a deadline.
     ///
-    /// A wake cannot be missed: from `met` to the park the lock is held, and the condvar gives it up
-    /// only when the thread is in its queue. A thread that changes the state does so under the lock,
-    /// so it runs before `met`, or finds `parked_writers` above 0 ([`wake_writers`](Self::wake_writers)).
-    /// The spin holds no lock, so after it `met` is called again.
+    /// A wake cannot be missed: from `met` to the park the lock is held, and the condvar gives it
+    /// up only when the thread is in its queue. A thread that changes the state does so under the
+    /// lock, so it runs before `met`, or finds `parked_writers` above 0
+    /// ([`wake_writers`](Self::wake_writers)). The spin holds no lock, so after it `met` is called
+    /// again.
     fn wait_drained<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -254,8 +257,8 @@ impl<T> Channel<T> {
     /// Waits, on the reader's condvar, until a request is due, or none ever will be.
     ///
     /// A wake cannot be missed: `is_filled` is checked and `Reader::Parked` is set under the lock
-    /// that the park gives up, and [`wake_reader`](Self::wake_reader) reads the reader's state under
-    /// that lock.
+    /// that the park gives up, and [`wake_reader`](Self::wake_reader) reads the reader's state
+    /// under that lock.
     fn wait_filled<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
@@ -302,9 +305,9 @@ impl<T> Channel<T> {
         outcome.map(|()| write_side)
     }
 
-    /// Sets how a wait of its writers is counted by the pipeline that their thread works for. `None`
-    /// if the pipeline reads it from this channel's own counts. By default it is a wait for something
-    /// outside.
+    /// Sets how a wait of its writers is counted by the pipeline that their thread works for.
+    /// `None` if the pipeline reads it from this channel's own counts. By default it is a wait for
+    /// something outside.
     pub(crate) fn writers_wait_for(&self, what: Option<For>) {
         self.write_side().writers_for = what;
     }
@@ -353,15 +356,15 @@ impl Flag {
 
     #[inline]
     fn raise(&self) {
-        // Pairs with the `Acquire` of `is_up`: what happened before the raise is visible to a thread
-        // that sees it.
+        // Pairs with the `Acquire` of `is_up`: what happened before the raise is visible to a
+        // thread that sees it.
         self.0.0.store(true, Ordering::Release);
     }
 
     #[inline]
     fn lower(&self) {
-        // It publishes nothing. The lock that is held orders it against changes of the state: a raise
-        // for a later change comes after a later unlock, and so after this store.
+        // It publishes nothing. The lock that is held orders it against changes of the state: a
+        // raise for a later change comes after a later unlock, and so after this store.
         self.0.0.store(false, Ordering::Relaxed);
     }
 

@@ -18,7 +18,7 @@ use crate::threads::waits::{For, Waiting};
 impl<T> Channel<T> {
     /// Takes the next chunk, waiting for one if there is none. `None` is the end.
     ///
-    /// The wait ends with a chunk, with the end of the stream, or with its time.
+    /// The wait ends with a chunk, with the end of the stream, or at the deadline.
     #[inline]
     pub(crate) fn next(&self, wait: Wait) -> Result<Option<T>, Error> {
         let mut read_side = self.read_side();
@@ -230,20 +230,20 @@ impl<T> Channel<T> {
     }
 }
 
-/// How much a read wants.
+/// How much a read takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ReadAmount {
-    /// So much, or what is left before the end.
+    /// This much, or what is left before the end.
     Exactly(usize),
-    /// All that is buffered, once it is so much, or what is left before the end.
+    /// All that is buffered, once it is this much, or what is left before the end.
     AtLeast(usize),
 }
 
 impl<T: Divide> Channel<T> {
-    /// Takes some amount, cut out of the chunks and across them. `None` is the end. Chunks that weigh
-    /// nothing are passed over: between units there are none.
+    /// Takes some amount, cut out of the chunks and across them. `None` is the end. Chunks that
+    /// weigh nothing are passed over: between units there are none.
     ///
-    /// The wait ends when there is so much, with the end of the stream, or with its time.
+    /// The wait ends when that much is there, with the end of the stream, or at the deadline.
     pub(crate) fn read(&self, amount: ReadAmount, wait: Wait) -> Result<Option<Batch<T>>, Error> {
         let (ReadAmount::Exactly(wanted) | ReadAmount::AtLeast(wanted)) = amount;
         loop {

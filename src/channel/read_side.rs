@@ -12,8 +12,8 @@ use crate::state::{Pull, READ_MAX, ReadableState};
 
 /// What the reader's lock guards.
 ///
-/// A batch is in flight until the reader has taken its chunks one by one. So it stays here and not in
-/// the reader's handle: a `destroy` by another thread can give back what was not taken.
+/// A batch is in flight until the reader has taken its chunks one by one. So it stays here and not
+/// in the reader's handle: a `destroy` by another thread can give back what was not taken.
 pub(super) struct ReadSide<T> {
     pub(super) state: ReadableState<T, Error>,
     /// The running request of the write side is in the buffer.
@@ -22,8 +22,8 @@ pub(super) struct ReadSide<T> {
     pub(super) unsettled: Load,
     /// How much of that is worth taking the write side's lock for.
     pub(super) report_at: usize,
-    /// What is at the front of the buffer and not in flight: put back by the reader, or claimed for a
-    /// read that is longer than the mark.
+    /// What is at the front of the buffer and not in flight: put back by the reader, or claimed for
+    /// a read that is longer than the mark.
     owned: Load,
     /// The state has asked for more, and has got nothing yet.
     pulling: bool,
@@ -56,8 +56,8 @@ impl<T> ReadSide<T> {
         Some(chunk)
     }
 
-    /// How much a read of `wanted` is to take: before the end, what is left is enough. The end itself
-    /// is read by a call that finds nothing, so that the last chunk can still be put back.
+    /// How much a read of `wanted` is to take: before the end, what is left is enough. The end
+    /// itself is read by a call that finds nothing, so that the last chunk can still be put back.
     pub(super) fn what_there_is_of(&self, wanted: usize) -> usize {
         let left = self.state.load().weight;
         if self.state.is_last() && left > 0 && wanted <= READ_MAX {
@@ -129,7 +129,8 @@ impl<T> ReadSide<T> {
         self.state.push_end();
     }
 
-    /// Keeps an error until the data before it was read: the reader may still put its last chunk back.
+    /// Keeps an error until the data before it was read: the reader may still put its last chunk
+    /// back.
     pub(super) fn put_failure(&mut self, cause: Option<Error>) {
         self.pulling = false;
         self.failure = Some(cause.unwrap_or_else(Error::closed));

@@ -2,7 +2,8 @@
 //!
 //! - Owns: nothing; all state is in [`WriteSide`], under its lock.
 //! - Lock order: only the write side's lock, and under it that of a [`Budget`](super::Budget).
-//! - May block: every call that takes a [`Wait`], in `wait_drained`. What ends the wait is named there.
+//! - May block: every call that takes a [`Wait`], in `wait_drained`. What ends the wait is named
+//!   there.
 //! - Invariant: a chunk is admitted and put into the queue under one hold of the lock, so two
 //!   writers never take the same room.
 
@@ -20,9 +21,10 @@ use crate::threads::sync::MutexGuard;
 use crate::threads::waits::{For, Waiting};
 
 impl<T> Channel<T> {
-    /// Writes a chunk to a reader, or to a sink with a thread of a pipeline, waiting for room first.
+    /// Writes a chunk to a reader, or to a sink with a thread of a pipeline, waiting for room
+    /// first.
     ///
-    /// The wait ends with room, with the end of the stream, or with its time.
+    /// The wait ends with room, with the end of the stream, or at the deadline.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>> {
         self.write_by(chunk, wait, &NoSink)
@@ -87,12 +89,12 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Charges `cost` to the budget, waiting for room in it. `None` in place of a permit: the buffer
-    /// is empty, so the chunk is admitted uncharged, or a reader would wait for a chunk that cannot
-    /// be charged.
+    /// Charges `cost` to the budget, waiting for room in it. `None` in place of a permit: the
+    /// buffer is empty, so the chunk is admitted uncharged, or a reader would wait for a chunk that
+    /// cannot be charged.
     ///
-    /// The wait ends with room, when the buffer is empty, with the end of the stream, or with its
-    /// time.
+    /// The wait ends with room, when the buffer is empty, with the end of the stream, or at the
+    /// deadline.
     #[cold]
     fn charge<'a>(
         &'a self,
@@ -103,8 +105,8 @@ impl<T> Channel<T> {
     ) -> Result<(MutexGuard<'a, WriteSide<T>>, Option<Permit>), Unmet> {
         loop {
             let permit = charge_point.charge(cost);
-            // A permit that is dropped after this wakes the writers: `has_room`, below, registers this
-            // channel with the budget, under the budget's lock, before the thread parks.
+            // A permit that is dropped after this wakes the writers: `has_room`, below, registers
+            // this channel with the budget, under the budget's lock, before the thread parks.
             if permit.is_some() || write_side.state.len() == 0 {
                 return Ok((write_side, permit));
             }
@@ -119,8 +121,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that were
-    /// not taken are left there.
+    /// Writes chunks off the front of `chunks`, as many at once as there is room for. Those that
+    /// were not taken are left there.
     pub(crate) fn write_all(&self, chunks: &mut VecDeque<T>) -> Result<Pressure, Error> {
         self.write_all_by(chunks, &NoSink)
     }
@@ -270,7 +272,7 @@ impl<T> Channel<T> {
 
     /// Waits until a write would not wait.
     ///
-    /// The wait ends with the drain, with the end of the stream, or with its time.
+    /// The wait ends with the drain, with the end of the stream, or at the deadline.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
         self.wait_drain_by(wait, &NoSink)
     }
@@ -283,7 +285,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Holds back what is written. Does nothing after the end: what is queued then goes out at once.
+    /// Holds back what is written. Does nothing after the end: what is queued then goes out at
+    /// once.
     pub(crate) fn cork(&self) {
         let mut write_side = self.write_side();
         if write_side.state.is_writable() {
@@ -379,10 +382,11 @@ impl<T> Channel<T> {
         Err(write_side.cause().unwrap_or_else(Error::closed))
     }
 
-    /// Waits until `deadline`, or until the stream takes no more. Returns whether it still takes some.
+    /// Waits until `deadline`, or until the stream takes no more. Returns whether it still takes
+    /// some.
     ///
-    /// It is a sleep that a cancel ends, and not a wait for room: it does not count as blocked. A cancel
-    /// is not missed: the stream is checked under the lock that the wait gives up.
+    /// It is a sleep that a cancel ends, and not a wait for room: it does not count as blocked. A
+    /// cancel is not missed: the stream is checked under the lock that the wait gives up.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();

@@ -63,7 +63,8 @@ pub(super) enum Consumer {
 }
 
 impl Consumer {
-    /// Returns whether the thread that makes a request due has to run it, or to start the sink's thread.
+    /// Returns whether the thread that makes a request due has to run it, or to start the sink's
+    /// thread.
     pub(super) const fn runs_inline(self) -> bool {
         matches!(
             self,
@@ -103,8 +104,8 @@ impl Consumer {
 /// 2. A request is deferred only to a sink that has a thread.
 /// 3. What is deferred is the running request of the state: no other one is given out meanwhile, so
 ///    none overtakes it.
-/// 4. What was confirmed and flushed is never more than what was confirmed, and that never more than
-///    what was written.
+/// 4. What was confirmed and flushed is never more than what was confirmed, and that never more
+///    than what was written.
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
     pub(super) end: EndCause,
@@ -115,7 +116,8 @@ pub(super) struct WriteSide<T> {
     pub(super) recheck: bool,
     /// How many writers are parked.
     pub(super) parked_writers: usize,
-    /// Another thread may end a wait. In a channel between threads that is checked at the first wait.
+    /// Another thread may end a wait. In a channel between threads that is checked at the first
+    /// wait.
     pub(super) may_park: bool,
     /// How many writers wait for any progress of the reader, even for less than a drain.
     pub(super) flushing: usize,
@@ -139,8 +141,8 @@ pub(super) struct WriteSide<T> {
     /// The stream that is fed from here, to be aborted when this one is torn down.
     pub(super) read_for: Option<CancelToken>,
     pub(super) stats: ChannelStats,
-    /// How a writer's wait is counted by the pipeline that the thread works for. `None` if the channel
-    /// is the pipeline's own, which reads it from `stats`.
+    /// How a writer's wait is counted by the pipeline that the thread works for. `None` if the
+    /// channel is the pipeline's own, which reads it from `stats`.
     pub(super) writers_for: Option<For>,
     /// The same for the reader.
     pub(super) reader_for: Option<For>,
@@ -256,8 +258,8 @@ impl<T> WriteSide<T> {
         room && !self.paused && self.state.is_writable()
     }
 
-    /// Returns whether the reader's wait is over: because of a request, a `recheck`, or the end of the
-    /// stream. A destroy leaves no request, so to wait for a request alone would not be enough.
+    /// Returns whether the reader's wait is over: because of a request, a `recheck`, or the end of
+    /// the stream. A destroy leaves no request, so to wait for a request alone would not be enough.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
         self.state.is_request_due()
@@ -271,8 +273,8 @@ impl<T> WriteSide<T> {
         self.consumer.runs_inline() && !self.state.is_running()
     }
 
-    /// Returns whether a request is due that the thread that made it due runs itself. The release of a
-    /// sink that may block is left to the handle, which waits for it.
+    /// Returns whether a request is due that the thread that made it due runs itself. The release
+    /// of a sink that may block is left to the handle, which waits for it.
     #[inline]
     pub(super) fn is_due_inline(&self) -> bool {
         self.consumer.runs_inline()
@@ -285,8 +287,8 @@ impl<T> WriteSide<T> {
         self.consumer != Consumer::Handle
     }
 
-    /// Returns whether the reading side needed no more, which is a good end too: nothing else tears a
-    /// stream down without an error.
+    /// Returns whether the reading side needed no more, which is a good end too: nothing else tears
+    /// a stream down without an error.
     pub(super) fn is_satisfied(&self) -> bool {
         self.state.is_destroyed() && self.state.errored().is_none() && !self.state.is_finished()
     }
@@ -316,8 +318,8 @@ impl<T> WriteSide<T> {
         }
     }
 
-    /// Takes what is due for the sink, or the reader. In a stream that was failed after its data, the
-    /// release comes in place of the end.
+    /// Takes what is due for the sink, or the reader. In a stream that was failed after its data,
+    /// the release comes in place of the end.
     pub(super) fn take(&mut self) -> Option<SinkRequest<T>> {
         if self.deferred.is_some() {
             return self.deferred.take();
@@ -354,8 +356,8 @@ impl<T> WriteSide<T> {
         (self.stats.confirmed, self.stats.confirmed_weightless)
     }
 
-    /// Returns whether this much has arrived and was flushed: a sink flushes before its batch is done,
-    /// if a writer waits for that, so only completed batches count.
+    /// Returns whether this much has arrived and was flushed: a sink flushes before its batch is
+    /// done, if a writer waits for that, so only completed batches count.
     pub(super) fn has_flushed(&self, written: Arrived) -> bool {
         let (weight, weightless) = if self.has_sink() {
             self.completed

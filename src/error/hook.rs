@@ -11,8 +11,8 @@ type Hook = Box<dyn Fn(&Error) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
-/// Sets the hook for errors that no call has returned, for the whole program. Without a hook each is
-/// written to standard error as one line, as the panics of threads are.
+/// Sets the hook for errors that no call has returned, for the whole program. Without a hook each
+/// is written to standard error as one line, as the panics of threads are.
 ///
 /// Such an error occurs when a [`Writable`](crate::Writable) with a sink is dropped, and
 ///
@@ -24,15 +24,15 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 ///
 /// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` returns nothing. Here
 /// every failure is reported. These are not reported here: a failure of one end of a
-/// [`channel`](crate::channel) or of a [`broadcast`](crate::stream::broadcast()), which the other end
-/// returns; the body of an HTTP response, whose client sees that it is incomplete; an abort by a
-/// token, which the program has requested.
+/// [`channel`](crate::channel) or of a [`broadcast`](crate::stream::broadcast()), which the other
+/// end returns; the body of an HTTP response, whose client sees that it is incomplete; an abort by
+/// a token, which the program has requested.
 ///
 /// The hook is also called for a writer that waits for a branch which no thread has read yet: see
 /// [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader).
 ///
-/// `hook` is called by the thread that drops the handle, or that waits. It should not block. A panic of
-/// the hook is caught and ignored.
+/// `hook` is called by the thread that drops the handle, or that waits. It should not block. A
+/// panic of the hook is caught and ignored.
 ///
 /// # Errors
 ///

@@ -168,8 +168,8 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "interrupted").edit(|inner| inner.echo = true)
     }
 
-    /// What a transform or a sink returns when it needs no more: it is finished as if the stream had
-    /// ended, which is no failure, and everything upstream is stopped.
+    /// What a transform or a sink returns when it needs no more: it is finished as if the stream
+    /// had ended, which is no failure, and everything upstream is stopped.
     ///
     /// It is never reported as a failure; only a writer that keeps writing sees it.
     #[must_use]
@@ -296,14 +296,14 @@ impl Error {
         self.0.operation.as_deref()
     }
 
-    /// How many bytes, or items, the stage had done when it failed: what a list of what came in, or of
-    /// what was read, has before the one that it failed at. How the stream was handed over from thread
-    /// to thread makes no difference to it.
+    /// How many bytes, or items, the stage had done when it failed: what a list of what came in, or
+    /// of what was read, has before the one that it failed at. How the stream was handed over from
+    /// thread to thread makes no difference to it.
     ///
     /// It is counted in what the error itself names: for a source in what it has read, also where
-    /// others are read beside it or were before it; for a transform in what it has taken; for a sink in
-    /// what it has confirmed. A stage that counts otherwise, such as one that decodes, documents it.
-    /// There is none where it is not known, as for an error that two places share.
+    /// others are read beside it or were before it; for a transform in what it has taken; for a
+    /// sink in what it has confirmed. A stage that counts otherwise, such as one that decodes,
+    /// documents it. There is none where it is not known, as for an error that two places share.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset.as_ref().map(|(offset, _)| *offset)

@@ -98,10 +98,10 @@ impl CancelGroup {
         monitor.ended(stage);
     }
 
-    /// A thread has ended that has so many channels before it.
+    /// A thread has ended that has `before` channels upstream.
     ///
-    /// Downstream is ended after the data. Upstream may be waiting for a source that brings nothing, so
-    /// it is ended now.
+    /// Downstream is ended after the data. Upstream may be waiting for a source that brings
+    /// nothing, so it is ended now.
     pub(super) fn settle(&self, before: usize, outcome: Result<DriveEnd, Error>) {
         let before = &self.channels[..before];
         match outcome {
@@ -132,8 +132,8 @@ impl CancelGroup {
     fn tear_down(&self, cause: Error) {
         self.tell(cause.clone());
         self.torn.store(true, Ordering::Release);
-        // From the last one on: otherwise a thread that sees the end of one channel would pass it on as
-        // an error after the data.
+        // From the last one on: otherwise a thread that sees the end of one channel would pass it
+        // on as an error after the data.
         let panics = each(self.channels.iter().rev(), |channel| channel.abort(&cause));
         panics.into_iter().for_each(|panic| self.tell(panic));
     }

@@ -37,7 +37,7 @@ use zero_copy::SLICE_BYTES;
 
 /// Begins a pipeline of bytes.
 ///
-/// The source runs on a thread of its own, and so does each stage that works hard or may block;
+/// The source runs on its own thread, and so does each stage that computes much or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
 /// ([`Transform::is_light`]) run on the thread of the next stage, with no buffer between.
 /// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.
@@ -242,9 +242,9 @@ impl<T: Send + 'static> Pipeline<T> {
         })
     }
 
-    /// Sets the marks of every buffer of bytes. Each holds at most this much and one
-    /// chunk. Where the kernel copies, it limits what may be on the way, up to 1 MiB; if it is not set,
-    /// that limit is 1 MiB.
+    /// Sets the marks of every buffer of bytes. Each holds at most this much and one chunk. Where
+    /// the kernel copies, it limits what may be on the way, up to 1 MiB; if it is not set, that
+    /// limit is 1 MiB.
     pub fn high_water_mark(mut self, mark: HighWaterMark<InBytes>) -> Self {
         self.settings.mark = mark;
         self.settings.bound(&mark.strategy::<Bytes>());
@@ -260,13 +260,13 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Limits how many bytes, or items, are read from the source in a second, in the unit of its
     /// stream.
     ///
-    /// That holds at every moment: in any time there pass at most what the rate gives for it and for
-    /// a twentieth of a second more, or a chunk of the source more if that is larger. What a silence
-    /// saved is not spent in a burst. Of bytes as little is read at once as makes the rate even; a
-    /// byte a second is one byte, each second.
+    /// That holds at every moment: in any time there pass at most what the rate gives for it and
+    /// for a twentieth of a second more, or a chunk of the source more if that is larger. What a
+    /// silence saved is not spent in a burst. Of bytes as little is read at once as makes the rate
+    /// even; a byte a second is one byte, each second.
     ///
-    /// With a `per_second` of 0, at which nothing would ever move, [`run`](ReadyPipeline::run) fails, or the
-    /// first read of a [`readable`](Self::readable), with
+    /// With a `per_second` of 0, at which nothing would ever move, [`run`](ReadyPipeline::run)
+    /// fails, or the first read of a [`readable`](Self::readable), with
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is read.
     ///
     /// # Examples
@@ -318,8 +318,8 @@ impl<T: Send + 'static> Pipeline<T> {
         self.progress_every(Duration::ZERO, tell)
     }
 
-    /// Calls `tell` as [`progress`](Self::progress) does, no more often than once an `interval`, and
-    /// once more at the end: for a bar, or a log.
+    /// Calls `tell` as [`progress`](Self::progress) does, no more often than once an `interval`,
+    /// and once more at the end: for a bar, or a log.
     pub fn progress_every(
         mut self,
         interval: Duration,
@@ -337,8 +337,8 @@ impl<T: Send + 'static> Pipeline<T> {
 
     /// Attaches the sink and completes the pipeline.
     ///
-    /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) must be read by
-    /// other threads while the pipeline runs.
+    /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) must be read
+    /// by other threads while the pipeline runs.
     pub fn to<K: IntoSink<T>>(self, sink: K) -> ReadyPipeline<T, K::Sink> {
         ReadyPipeline::new(self, sink.into_sink())
     }

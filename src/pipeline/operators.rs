@@ -127,18 +127,18 @@ impl<T: Send + 'static> Pipeline<T> {
         ReadyPipeline::new(self, ForEach(each))
     }
 
-    /// Makes something else of each chunk, on at most `threads` threads, and passes the results on in
-    /// order, each as soon as it and those before it are there.
+    /// Makes something else of each chunk, on at most `threads` threads, and passes the results on
+    /// in order, each as soon as it and those before it are there.
     ///
     /// A thread starts when there is an item that no other one is free for: so of many threads only
-    /// those start that the work keeps busy. Where the operating system gives no more, those that there are do
-    /// the work; without a first one the pipeline fails.
+    /// those start that the work keeps busy. Where the operating system gives no more, those that
+    /// there are do the work; without a first one the pipeline fails.
     ///
-    /// It holds at most `2 * threads + 2` items and results, or as many more as weigh no more together
-    /// than the mark of what comes in: items that take next to no time are handed over several at a
-    /// time. The first error, or panic, ends the
-    /// pipeline behind the results of the items before it; what was not begun by then is not. A
-    /// cancel waits for what is being worked on. With 0 threads there is one.
+    /// It holds at most `2 * threads + 2` items and results, or as many more as weigh no more
+    /// together than the mark of what comes in: items that take next to no time are handed over
+    /// several at a time. The first error, or panic, ends the pipeline behind the results of the
+    /// items before it; what was not begun by then is not. A cancel waits for what is being worked
+    /// on. With 0 threads there is one.
     ///
     /// # Examples
     ///
@@ -177,8 +177,8 @@ impl<T: Send + 'static> Pipeline<T> {
         })
     }
 
-    /// Makes something else of each chunk, on at most `threads` threads, and passes each result on as soon
-    /// as it is there, in any order.
+    /// Makes something else of each chunk, on at most `threads` threads, and passes each result on
+    /// as soon as it is there, in any order.
     ///
     /// What it holds is beside the buffer behind it. Otherwise as [`par_map`](Self::par_map).
     pub fn par_map_unordered<U: Send + 'static>(

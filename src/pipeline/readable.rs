@@ -127,8 +127,8 @@ impl<T: Send + 'static> Readable<T> {
         }
     }
 
-    /// Puts a transform behind it, which runs on a thread of its own: Node's `compose`. `mark` says
-    /// how much of what it makes may wait to be read.
+    /// Appends a transform, which runs on its own thread: Node's `compose`. `mark` limits how much
+    /// of its output is buffered.
     ///
     /// # Examples
     ///
@@ -202,8 +202,8 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     }
 }
 
-/// What a readable that a pipeline begins with comes from, to be cancelled with its channels. What the
-/// pipeline does to it is no news to the pipeline.
+/// What a readable that a pipeline begins with comes from, to be cancelled with its channels. What
+/// the pipeline does to it is no news to the pipeline.
 struct Input<T> {
     channel: Arc<Channel<T>>,
     whole: Arc<dyn Cancel>,

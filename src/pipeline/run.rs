@@ -46,8 +46,8 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
     /// # Errors
     ///
     /// The first cause, with how far it had come and what was not delivered. Into an [`Error`] it
-    /// goes with `?`. A pipeline that would write a file which it reads, or one file twice, fails with
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) before it begins: see
+    /// goes with `?`. A pipeline that would write a file which it reads, or one file twice, fails
+    /// with [`InvalidInput`](crate::ErrorKind::InvalidInput) before it begins: see
     /// [`FileId`](crate::FileId). So does one with a [`limit`](Pipeline::limit) of 0.
     pub fn run(self) -> Result<Report, Failure<T>> {
         self.run_into().map(|(report, _)| report)
@@ -132,11 +132,11 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             let _ = thread.join();
         }
         let staged = downstream.into_undelivered();
-        let told = guard(|| {
+        let passed = guard(|| {
             teller.end();
             Ok(())
         });
-        if let Err(error) = told {
+        if let Err(error) = passed {
             all.settle(0, Err(error));
         }
         let report = monitor.end(all.was_stopped(), path);

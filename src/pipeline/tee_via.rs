@@ -78,8 +78,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Goes on through something that has two halves which do not wait for one another: what is
     /// there is written to `sink`, and what `source` reads goes on. A child process, a connection.
     ///
-    /// Each half runs on a thread of its own. What fails before `sink`, or in it, ends what `source`
-    /// brings with that error, and not with an end.
+    /// Each half runs on a thread of its own. What fails before `sink`, or in it, ends what
+    /// `source` brings with that error, and not with an end.
     ///
     /// # Examples
     ///

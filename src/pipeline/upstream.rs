@@ -21,7 +21,8 @@ pub(super) trait Upstream<T>: Send {
     /// The channel that feeds the thread, for reports.
     fn sample(&self) -> Weak<dyn Probe>;
 
-    /// Notes that a thread takes chunks from here. `interrupt` wakes it when it is blocked in the kernel.
+    /// Notes that a thread takes chunks from here. `interrupt` wakes it when it is blocked in the
+    /// kernel.
     fn attach(&self, interrupt: Option<Interrupt>);
 
     /// Makes the thread check whether more is needed, though nothing comes.

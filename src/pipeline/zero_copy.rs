@@ -1,9 +1,9 @@
 //! A pipeline of nothing but a source and a sink, whose bytes need not come by here.
 //!
 //! The two make the copy themselves, a slice at a time, on the thread that runs the pipeline.
-//! Between slices everything holds that holds between chunks: progress, cancel, a limit. The channel
-//! between them stays empty, and keeps the books. Where the copy goes no further the pipeline goes
-//! on as ever: the source reads from where it stands.
+//! Between slices everything holds that holds between chunks: progress, cancel, a limit. The
+//! channel between them stays empty, and keeps the books. Where the copy goes no further the
+//! pipeline goes on as ever: the source reads from where it stands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +23,8 @@ use crate::stage::offer::{CopyFailure, CopySide, CopyStep, SliceCopier, ZeroCopy
 use crate::stage::rate::RateLimit;
 use crate::stage::sink::Sink;
 
-/// How much is moved at once, in bytes: between two slices the other side and cancels are checked. From one socket to
-/// another a quarter of that takes 1.7 times as much of the processor.
+/// How much is moved at once, in bytes: between two slices the other side and cancels are checked.
+/// From one socket to another a quarter of that takes 1.7 times as much of the processor.
 pub(super) const SLICE_BYTES: usize = 1024 * 1024;
 
 /// The least that may be on its way, in bytes: a page.
@@ -230,7 +230,7 @@ impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
     }
 }
 
-/// So many bytes have arrived.
+/// This many bytes have arrived.
 fn count_down(wanted: &[Arc<AtomicU64>], bytes: usize) {
     for left in wanted {
         left.fetch_sub(bytes as u64, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Recycled buffers: what a reader lets go of is what a source reads into next.
+//! Recycled buffers: a source reads into the buffers whose chunks were dropped.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -25,8 +25,8 @@ struct Home {
 impl Pool {
     /// Makes a pool of buffers of `bytes` bytes each, of which at most `kept` wait for reuse.
     ///
-    /// It allocates a buffer, whole, when one is taken and none waits. Its memory at rest is at most
-    /// `bytes` times `kept`, and no more than the buffers that came back: `kept` is a bound.
+    /// It allocates a buffer, whole, when one is taken and none waits. Its memory at rest is at
+    /// most `bytes` times `kept`, and no more than the buffers that came back: `kept` is a bound.
     #[must_use]
     pub fn new(bytes: usize, kept: usize) -> Self {
         Self {

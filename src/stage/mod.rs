@@ -1,5 +1,5 @@
-//! What a stream is made of: sources, sinks, transforms, the operators that are transforms, and what
-//! drives a sink with what a channel gives.
+//! What a stream is made of: sources, sinks, transforms, the operators that are transforms, and
+//! what drives a sink with what a channel gives.
 
 pub(crate) mod buffer_pool;
 pub(crate) mod collect;

@@ -1,7 +1,7 @@
 //! Copies that a source and a sink make together, without a chunk in between.
 //!
-//! A source offers what the operating system can read from by itself, and a sink that the operating system can write
-//! to takes the offer. What an offer is, and how the copy is made, depends on the
+//! A source offers what the operating system can read from by itself, and a sink that the operating
+//! system can write to takes the offer. What an offer is, and how the copy is made, depends on the
 //! platform and is part of these ends; a pipeline moves one slice after another.
 
 use std::any::Any;
@@ -45,7 +45,7 @@ impl CopySource {
         std::mem::take(&mut self.limits)
     }
 
-    /// The same, for a copy that holds no more than so many bytes.
+    /// The same, for a copy that holds at most this many bytes.
     pub(crate) fn within(mut self, room: usize) -> Self {
         self.room = room;
         self
@@ -104,7 +104,7 @@ pub(crate) trait SliceCopier<T>: Send {
 /// What came of a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CopyStep {
-    /// So many bytes have arrived.
+    /// This many bytes have arrived.
     Moved(usize),
     /// Nothing moves before that side is ready.
     Wait(CopySide),

@@ -65,8 +65,8 @@ struct Bundler<T> {
     /// How much has come in before what is held.
     at: u64,
     strategy: Strategy<T>,
-    /// What the items of a bundle weigh together at most, unless it is a single one: so that all items
-    /// on the way weigh no more than the mark of the input.
+    /// What the items of a bundle weigh together at most, unless it is a single one: so that all
+    /// items on the way weigh no more than the mark of the input.
     most: usize,
     /// How long one item takes, in nanoseconds, as it was seen last. Before that it is as if one
     /// took for ever, so that the first is not held back.
@@ -108,9 +108,9 @@ impl<T> Bundler<T> {
         Some(bundle)
     }
 
-    /// The work of a thread on a bundle, with a measurement of how long an item takes: `make` is called
-    /// with each item, and `pass_on` with its result. An error has a name and a place: that of the item,
-    /// and not that of the bundle, whose size varies.
+    /// The work of a thread on a bundle, with a measurement of how long an item takes: `make` is
+    /// called with each item, and `pass_on` with its result. An error has a name and a place: that
+    /// of the item, and not that of the bundle, whose size varies.
     fn work<U, R, F, G>(
         &self,
         make: F,

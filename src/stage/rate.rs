@@ -7,15 +7,15 @@ use crate::error::{Error, ErrorKind};
 
 /// Computes when more may pass, and how much at once.
 ///
-/// Each call is passed the time; it reads no clock. The caller waits for [`wait`](Self::wait) first,
-/// moves no more than a [`piece`](Self::piece) if that can be cut, and then reports what has
+/// Each call is passed the time; it reads no clock. The caller waits for [`wait`](Self::wait)
+/// first, moves no more than a [`piece`](Self::piece) if that can be cut, and then reports what has
 /// [passed](Self::passed).
 ///
 /// # Invariants
 ///
-/// In every window of `t` there pass at most `rate * t`, what the rate gives for a [`SLACK`], and one
-/// piece, or one chunk that weighs more than a piece and cannot be cut. What was not used for longer
-/// than a [`SLACK`] is no credit: after a silence there is no burst.
+/// In every window of `t` there pass at most `rate * t`, what the rate gives for a [`SLACK`], and
+/// one piece, or one chunk that weighs more than a piece and cannot be cut. What was not used for
+/// longer than a [`SLACK`] is no credit: after a silence there is no burst.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RateLimit {
     per_second: NonZeroU64,

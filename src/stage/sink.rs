@@ -15,8 +15,8 @@ use crate::state::batch::Batch;
 /// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
 /// `_final`.
 ///
-/// Its stream calls it from one thread, unless it is [`direct`](Self::direct), and never again after
-/// an error. It drops it when the stream has ended: so a sink that is dropped without
+/// Its stream calls it from one thread, unless it is [`direct`](Self::direct), and never again
+/// after an error. It drops it when the stream has ended: so a sink that is dropped without
 /// [`finish`](Self::finish) was broken off.
 pub trait Sink<T>: Send {
     /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
@@ -24,8 +24,9 @@ pub trait Sink<T>: Send {
     ///
     /// # Errors
     ///
-    /// Any error of the write ends the stream. What is still in `batch` counts as not written, and so does the
-    /// chunk that this call had [popped](Batch::pop) last, which is the one that it has failed at.
+    /// Any error of the write ends the stream. What is still in `batch` counts as not written, and
+    /// so does the chunk that this call had [popped](Batch::pop) last, which is the one that it has
+    /// failed at.
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error>;
 
     /// Passes on what it holds back, because nothing more may come for a while.
@@ -52,8 +53,8 @@ pub trait Sink<T>: Send {
         let _ = cause;
     }
 
-    /// Returns whether it needs no more. Called before each batch: after `true` it is finished as if the
-    /// stream had ended. A [`write`](Self::write) can return [`Error::enough`] for the same.
+    /// Returns whether it needs no more. Called before each batch: after `true` it is finished as
+    /// if the stream had ended. A [`write`](Self::write) can return [`Error::enough`] for the same.
     fn is_done(&self) -> bool {
         false
     }
@@ -85,8 +86,8 @@ pub trait Sink<T>: Send {
         None
     }
 
-    /// Accepts the offer of a source, or returns why it cannot. What the copy moves counts as written;
-    /// after it the sink is finished, or failed, as after writes.
+    /// Accepts the offer of a source, or returns why it cannot. What the copy moves counts as
+    /// written; after it the sink is finished, or failed, as after writes.
     ///
     /// # Errors
     ///

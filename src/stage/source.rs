@@ -31,8 +31,8 @@ pub trait Source<T>: Send {
     fn read(&mut self) -> Result<Option<T>, Error>;
 
     /// Returns whether [`finish`](Self::finish) is to be called when everything that it brought was
-    /// read. Its thread waits for that after the end. The [`offer`](Self::offer) of such a source is not
-    /// used.
+    /// read. Its thread waits for that after the end. The [`offer`](Self::offer) of such a source
+    /// is not used.
     fn confirms(&self) -> bool {
         false
     }
@@ -55,8 +55,9 @@ pub trait Source<T>: Send {
     /// Takes the token of the stream that reads it, before the first read.
     ///
     /// A source that is torn down from its other side, by a destroy, an abort or a cut, aborts that
-    /// token with the cause. Its next [`read`](Self::read) would return the same, but may come late: the
-    /// stream may be blocked in a write of earlier chunks to a peer that does not read. A source around another one passes the token on.
+    /// token with the cause. Its next [`read`](Self::read) would return the same, but may come
+    /// late: the stream may be blocked in a write of earlier chunks to a peer that does not read. A
+    /// source around another one passes the token on.
     fn aborts(&mut self, stream: &CancelToken) {
         let _ = stream;
     }
@@ -66,8 +67,9 @@ pub trait Source<T>: Send {
         Cow::Borrowed("source")
     }
 
-    /// The number of the source that it reads now, of several that follow one another. Its [name](Self::name) is
-    /// that of this one, and the [offset](Error::offset) of an error counts from where this one began.
+    /// The number of the source that it reads now, of several that follow one another. Its
+    /// [name](Self::name) is that of this one, and the [offset](Error::offset) of an error counts
+    /// from where this one began.
     fn part(&self) -> usize {
         0
     }
@@ -77,17 +79,17 @@ pub trait Source<T>: Send {
         None
     }
 
-    /// The files that it reads, where they are known. A pipeline that writes one of them would empty its
-    /// own input, or read its own output for ever: it fails before it begins.
+    /// The files that it reads, where they are known. A pipeline that writes one of them would
+    /// empty its own input, or read its own output for ever: it fails before it begins.
     ///
     /// A source that wraps another one passes its files on.
     fn files(&self) -> Vec<FileId> {
         Vec::new()
     }
 
-    /// Limits how many bytes it brings at once, so that a limit on the rate does not come in bursts.
-    /// Called before the first [`read`](Self::read). A source whose chunks have meaningful boundaries,
-    /// or that reads less at once anyway, does nothing.
+    /// Limits how many bytes it brings at once, so that a limit on the rate does not come in
+    /// bursts. Called before the first [`read`](Self::read). A source whose chunks have meaningful
+    /// boundaries, or that reads less at once anyway, does nothing.
     fn set_chunk_bytes(&mut self, most: usize) {
         let _ = most;
     }
@@ -103,8 +105,8 @@ pub trait Source<T>: Send {
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 
-/// How much is read at once at most, even if more is requested: the buffer is allocated before it is
-/// known how much there is.
+/// How much is read at once at most, even if more is requested: the buffer is allocated before it
+/// is known how much there is.
 pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) fn read_pool(bytes: usize) -> Pool {
@@ -159,8 +161,8 @@ impl<T, F: FnMut() -> Result<Option<T>, Error> + Send> Source<T> for FromFn<F> {
     }
 }
 
-/// Brings a source's chunks into a channel until its end, no faster than a limit says, if there is
-/// one. Ends the channel, in every case.
+/// Brings a source's chunks into a channel until its end, no faster than a limit allows, if there
+/// is one. Ends the channel, in every case.
 ///
 /// # Errors
 ///
@@ -255,7 +257,7 @@ fn confirm<T, S: Source<T>>(channel: &Channel<T>, source: &mut S) {
 /// Passes the cause to a source that is not read any more. Returns how the stream has ended.
 fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> Result<(), Error> {
     let outcome = channel.outcome(error);
-    let told = guard(|| {
+    let passed = guard(|| {
         match &outcome {
             Err(cause) => source.fail(cause),
             Ok(()) if channel.is_satisfied() => source.fail(&Error::enough()),
@@ -264,7 +266,7 @@ fn leave<T, S: Source<T>>(channel: &Channel<T>, mut source: S, error: Error) -> 
         drop(source);
         Ok(())
     });
-    if let (Err(first), Err(error)) = (&outcome, told) {
+    if let (Err(first), Err(error)) = (&outcome, passed) {
         first.attach(error);
     }
     outcome

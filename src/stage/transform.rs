@@ -28,8 +28,8 @@ pub trait Transform<I, O>: Send {
     /// Any error ends the stream. Those of [`Out::push`] end it in any case.
     fn transform(&mut self, chunk: I, out: &mut Out<'_, O>) -> Result<(), Error>;
 
-    /// Pushes what it has held back to collect more, because nothing more is queued now. More may come
-    /// soon, or only after a long time.
+    /// Pushes what it has held back to collect more, because nothing more is queued now. More may
+    /// come soon, or only after a long time.
     ///
     /// # Errors
     ///
@@ -55,8 +55,8 @@ pub trait Transform<I, O>: Send {
         let _ = cause;
     }
 
-    /// Returns whether it will push nothing more, for any input. Called before each chunk: after `true`
-    /// no more is read for it, the stream ends well, and everything upstream is stopped.
+    /// Returns whether it will push nothing more, for any input. Called before each chunk: after
+    /// `true` no more is read for it, the stream ends well, and everything upstream is stopped.
     fn is_done(&self) -> bool {
         false
     }

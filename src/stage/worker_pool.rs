@@ -105,8 +105,8 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
     ///
     /// # Errors
     ///
-    /// `ErrorKind::Io` if the first thread cannot be started. If a further one cannot be started, the
-    /// pool works with those that it has.
+    /// `ErrorKind::Io` if the first thread cannot be started. If a further one cannot be started,
+    /// the pool works with those that it has.
     pub(crate) fn submit(&mut self, item: T) -> Result<Pending<U>, Error> {
         let (slot, result) = bounded(1);
         let wanted = Arc::new(());
@@ -207,8 +207,8 @@ impl<T, U> PoolWorker<T, U> {
     }
 
     fn take(&self, job: Job<T, U>) {
-        // An item after the failure is dropped, and its slot with it. An item before it is completed,
-        // because its result comes first.
+        // An item after the failure is dropped, and its slot with it. An item before it is
+        // completed, because its result comes first.
         let failed = job.number >= self.failed.load(Ordering::Acquire);
         let wanted = !failed && job.wanted.strong_count() > 0;
         let result = wanted.then(|| guard(|| (self.work)(job.item)));
@@ -217,7 +217,8 @@ impl<T, U> PoolWorker<T, U> {
                 self.failed.fetch_min(job.number, Ordering::AcqRel);
             }
         }
-        // Before the result is sent, so that a `submit` after the result counts this thread as free.
+        // Before the result is sent, so that a `submit` after the result counts this thread as
+        // free.
         self.done.fetch_add(1, Ordering::Release);
         if let Some(result) = result {
             // The receiver may be gone by now.

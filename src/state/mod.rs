@@ -1,7 +1,7 @@
-//! The rules of a stream, with nothing else: three state machines that own their queues.
+//! The rules of a stream and nothing else: three state machines that own their queues.
 //!
 //! Nothing in this module blocks, locks, spawns, reads a clock or touches a file or a socket.
-//! A method takes what happened and answers what follows; whoever calls it does the waiting.
+//! A method takes what happened and returns what follows; its caller does the waiting.
 //! The machines that run inside every stream are these, so a test, a fuzzer and a program that
 //! embeds one see the same rules.
 //!
@@ -12,12 +12,12 @@
 //!             Pressure, Events          │                 │         Request::Pull
 //!                                       ▼                 ▼
 //!                     Request::{Write, Final, Release}   read, next, unshift
-//!                          answered by a sink             called by a reader
+//!                          completed by a sink            called by a reader
 //! ```
 //!
-//! With `low = 0` both answer each operation as `node:stream` of Node v20 does (its streams as
-//! `fs` makes them: one request at a time, let go only while none runs). Above 0 there is
-//! hysteresis: a writer that was told to wait may go on when the length has fallen to `low`.
+//! With `low = 0` both react to each operation as `node:stream` of Node v20 does (its streams as
+//! `fs` makes them: one request at a time, released only while none runs). Above 0 there is
+//! hysteresis: a writer that has to wait may go on when the length has fallen to `low`.
 //!
 //! [`FanoutState`] is a queue that many branches read, each at its own place. [`RelayState`] is one
 //! direction of a relay between two sockets.
@@ -34,7 +34,7 @@
 //!
 //! assert_eq!(state.write("ab"), Ok(Pressure::Below));
 //! assert!(matches!(state.next_request(), Some(Request::Write(batch)) if batch.len() == 1));
-//! // The sink has not answered: "ab" still counts.
+//! // The sink has not completed it: "ab" still counts.
 //! assert_eq!(state.write("cd"), Ok(Pressure::Reached));
 //! assert_eq!(state.len(), 4);
 //!
@@ -71,7 +71,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Makes a pair of marks, in whatever unit the chunks are weighed in.
+    /// Makes a pair of marks, in the unit in which the chunks are weighed.
     ///
     /// # Errors
     ///
@@ -128,10 +128,10 @@ impl fmt::Display for InvalidMarks {
 
 impl Error for InvalidMarks {}
 
-/// What a write says about the next one: Node's return value of `write()`, as a word.
+/// Whether the next write has to wait: Node's return value of `write()`, as an enum.
 ///
-/// Either way the chunk was taken. Ignoring it is safe, and no lint asks for it: the next write waits
-/// by itself.
+/// Either way the chunk was taken. Ignoring it is safe, and no lint asks for it: the next write
+/// waits by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pressure {
     /// There is room: Node's `true`.
@@ -172,23 +172,23 @@ impl fmt::Display for Misuse {
 
 impl Error for Misuse {}
 
-/// Something that a stream tells its user, once.
+/// Something that a stream reports to its user, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// A writer that was told to wait may go on.
+    /// A writer that had to wait may go on.
     Drain,
     /// Everything was written and the sink has finished.
     Finish,
     /// Everything was read.
     End,
-    /// The stream has failed; its error says with what.
+    /// The stream has failed, with its error.
     Error,
-    /// The source or the sink was let go. Nothing follows.
+    /// The source or the sink was released. Nothing follows.
     Close,
 }
 
 impl Event {
-    /// Every event, in the order in which those of one step are told.
+    /// Every event, in the order in which those of one step are reported.
     const IN_ORDER: [Self; 5] = [
         Self::Drain,
         Self::Finish,

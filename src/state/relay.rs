@@ -35,8 +35,8 @@ enum Phase {
 
 /// The rules of one direction of a relay, with the bytes that are on the way.
 ///
-/// It never reads or writes itself: it says what there is room for and what is to be written, and
-/// is told what came of that. Two of them make a relay.
+/// It never reads or writes itself: it returns what there is room for and what is to be written,
+/// and is passed the result. Two of them make a relay.
 ///
 /// # Invariants
 ///
@@ -103,7 +103,7 @@ impl RelayState {
     }
 
     const fn high(&self) -> usize {
-        // A rendezvous of two sockets needs a byte to hand over.
+        // A rendezvous of two sockets needs one byte to pass on.
         if self.marks.high() == 0 {
             1
         } else {
@@ -111,8 +111,8 @@ impl RelayState {
         }
     }
 
-    /// Returns whether more is to be read: it is open, and has not been full since it was last down at
-    /// the low-water mark. Without that, a full buffer would be topped up in tiny reads.
+    /// Returns whether more is to be read: it is open, and has not been full since it was last down
+    /// at the low-water mark. Without that, a full buffer would be topped up in tiny reads.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.phase == Phase::Open && !self.is_stalled
@@ -261,7 +261,7 @@ impl RelayState {
         self.len == 0 && !self.memory.is_empty()
     }
 
-    /// Lets go of memory that holds nothing: a connection that sleeps shall not keep any.
+    /// Frees memory that holds nothing: an idle connection should not keep any.
     pub fn rest(&mut self) {
         if self.can_rest() {
             self.memory = Vec::new();

@@ -13,8 +13,8 @@ use crate::channel::{Budget, Channel};
 ///
 /// The writing end can be cloned, for many producers.
 ///
-/// One thread can use both ends, if it never waits: beyond the mark a write waits for a read, and a read
-/// waits for a write. In a process without another thread such a wait fails with
+/// One thread can use both ends, if it never waits: beyond the mark a write waits for a read, and a
+/// read waits for a write. In a process without another thread such a wait fails with
 /// [`Deadlock`](crate::ErrorKind::Deadlock), and a write gives its chunk back; with one, the wait
 /// goes on, because a reader may still start.
 ///

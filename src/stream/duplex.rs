@@ -1,4 +1,4 @@
-//! A stream that is both read and written: two halves, each with a life of its own.
+//! A stream that is both read and written: two halves that end independently.
 
 use std::fmt;
 use std::io;
@@ -89,8 +89,8 @@ impl<I, O, S> Duplex<I, O, S> {
         self
     }
 
-    /// Starts the reading side, if it is made of what will be written: without it no thread would make
-    /// room for the write.
+    /// Starts the reading side, if it is made of what will be written: without it no thread would
+    /// make room for the write.
     fn begin(&mut self) -> Result<(), Error> {
         if std::mem::take(&mut self.through) {
             self.readable.start()?;
@@ -108,7 +108,7 @@ impl<I, O, S> Duplex<I, O, S> {
     /// Takes the halves apart.
     #[must_use]
     pub fn split(mut self) -> (Readable<I>, Writable<O, S>) {
-        // An error stays with the stream, and both halves tell it.
+        // An error stays with the stream, and both halves return it.
         let _ = self.begin();
         (self.readable, self.writable)
     }
@@ -120,7 +120,7 @@ impl<I, O, S> Duplex<I, O, S> {
 
     /// The half that is written.
     pub fn writable(&mut self) -> &mut Writable<O, S> {
-        // An error stays with the stream, and both halves tell it.
+        // An error stays with the stream, and both halves return it.
         let _ = self.begin();
         &mut self.writable
     }

@@ -15,8 +15,8 @@ use crate::stage::source::Source;
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
 
-/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `File`, `TcpStream`,
-/// `UnixStream`.
+/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `File`,
+/// `TcpStream`, `UnixStream`.
 pub trait IntoSource<T> {
     /// The source that it becomes.
     type Source: Source<T> + 'static;
@@ -25,8 +25,8 @@ pub trait IntoSource<T> {
     fn into_source(self) -> Self::Source;
 }
 
-/// A value that converts into a [`Sink`]: any `Sink`, or a standard writer such as `Vec<u8>`, `File`,
-/// `TcpStream`.
+/// A value that converts into a [`Sink`]: any `Sink`, or a standard writer such as `Vec<u8>`,
+/// `File`, `TcpStream`.
 pub trait IntoSink<T> {
     /// The sink that it becomes.
     type Sink: Sink<T> + 'static;

@@ -18,7 +18,7 @@ use crate::threads::worker::Worker;
 
 /// Reads from all sources at once, and gives their chunks as they come.
 ///
-/// Each source is read by a thread of its own, into one buffer; the order of one source's chunks is
+/// Each source is read by its own thread, into one buffer; the order of one source's chunks is
 /// kept. The stream ends when all have ended, and fails with the first that does: the others are
 /// then read no more. Beside the buffer each source may hold one chunk.
 ///
@@ -55,7 +55,7 @@ where
     Readable::of(channel, worker, None).reading(files)
 }
 
-/// Reads every source on a thread of its own, until all have ended.
+/// Reads every source on its own thread, until all have ended.
 fn read_all<T: Send, S: Source<T>>(
     channel: &Channel<T>,
     sources: Vec<S>,
@@ -65,8 +65,8 @@ fn read_all<T: Send, S: Source<T>>(
         for (index, source) in sources.into_iter().enumerate() {
             channel.add_producer();
             let read = move || {
-                // The error stays with the stream, and its reader gets it. The others are not read on: no
-                // one would get their chunks.
+                // The error stays with the stream, and its reader gets it. The others are not read
+                // on, because their chunks could not be delivered.
                 if let (Err(_), Some(interrupt)) = (source::run(channel, source), interrupt) {
                     interrupt.wake();
                 }
@@ -84,8 +84,8 @@ fn read_all<T: Send, S: Source<T>>(
 
 /// Reads one source after the other, each to its end.
 ///
-/// A source that [confirms](Source::confirms) is kept, and finished after the end of the last one. An
-/// error fails all sources that were not dropped yet.
+/// A source that [confirms](Source::confirms) is kept, and finished after the end of the last one.
+/// An error fails all sources that were not dropped yet.
 ///
 /// # Examples
 ///
@@ -108,9 +108,9 @@ pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Conc
 /// See [`concat`](fn@concat).
 #[derive(Debug)]
 pub struct Concat<S> {
-    /// The one that is read, and those that are not yet. One that has ended is let go at once,
+    /// The one that is read, and those that are not yet. One that has ended is dropped at once,
     sources: VecDeque<S>,
-    /// unless it wants to know when everything was read, which is known only behind the last.
+    /// unless it confirms: then it waits for the end of the last one.
     ended: Vec<S>,
     /// How many have ended, with the parts of those that had any.
     part: usize,

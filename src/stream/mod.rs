@@ -1,5 +1,5 @@
-//! What a user holds: a channel's two ends, a readable, a writable, both in one, one writer with many
-//! readers, and many sources as one.
+//! What a user holds: a channel's two ends, a readable, a writable, both in one, one writer with
+//! many readers, and many sources as one.
 
 pub(crate) mod broadcast;
 pub(crate) mod channel;

@@ -1,7 +1,7 @@
 //! Any reader as a source, any writer as a sink.
 //!
-//! Of what is known to have a descriptor, that is used instead: so a blocked call can be interrupted,
-//! and a descriptor that was set to not block is waited for.
+//! Of what is known to have a descriptor, that is used instead: so a blocked call can be
+//! interrupted, and a descriptor that was set to not block is waited for.
 
 use std::borrow::Cow;
 use std::io;
@@ -22,9 +22,9 @@ use crate::state::batch::Batch;
 ///
 /// A blocked read of what the standard library has for pipes, sockets and files that are none on a
 /// disk ends with a cancel: of a [`File`](std::fs::File), a [`TcpStream`](std::net::TcpStream), a
-/// `UnixStream`, a `PipeReader`, and what a [`Child`](std::process::Child) has. They may have been set
-/// to not block. Any other reader is called and waited for, [`Stdin`](io::Stdin) among them, which
-/// may have read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted.
+/// `UnixStream`, a `PipeReader`, and what a [`Child`](std::process::Child) has. They may have been
+/// set to not block. Any other reader is called and waited for, [`Stdin`](io::Stdin) among them,
+/// which may have read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted.
 #[derive(Debug)]
 pub struct ReadSource<R> {
     inner: R,
@@ -78,11 +78,11 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
 /// A blocked write to what the standard library has for pipes, sockets and files that are none on a
 /// disk ends with a cancel: to a [`File`](std::fs::File), a [`TcpStream`](std::net::TcpStream), a
 /// `UnixStream`, a `PipeWriter`, [`Stdout`](io::Stdout), [`Stderr`](io::Stderr), and what a
-/// [`Child`](std::process::Child) has. They may have been set to not block. Any other writer is called
-/// and waited for.
+/// [`Child`](std::process::Child) has. They may have been set to not block. Any other writer is
+/// called and waited for.
 ///
-/// It is flushed, and not closed: to close it, and to get the operating system's error then, is up to the
-/// caller that gets it back.
+/// It is flushed, and not closed: to close it, and to get the operating system's error then, is up
+/// to the caller that gets it back.
 #[derive(Debug)]
 pub struct WriteSink<W> {
     inner: W,

@@ -110,8 +110,8 @@ pub(crate) mod model {
 
     /// What a hint returns: an atomic that no result may depend on.
     ///
-    /// A hint that is modelled multiplies the interleavings by hundreds. One that may return anything
-    /// proves more, at the price of one exploration for each list of values.
+    /// A hint that is modelled multiplies the interleavings by hundreds. One that may return
+    /// anything proves more, at the price of one exploration for each list of values.
     #[derive(Clone, Copy, Debug)]
     pub enum Hints {
         /// What was stored, or something older, as loom has it.
@@ -273,9 +273,9 @@ pub(crate) mod model {
 
     /// A lock that can be tried while another one is held.
     ///
-    /// loom's own parks a thread that tries a lock while another thread holds it, as if it waited, and
-    /// then reports a deadlock that is none. So the lock is a flag under a lock that is held only to
-    /// read or set the flag.
+    /// loom's own parks a thread that tries a lock while another thread holds it, as if it waited,
+    /// and then reports a deadlock that is none. So the lock is a flag under a lock that is held
+    /// only to read or set the flag.
     #[derive(Debug)]
     pub(crate) struct TryMutex<T> {
         gate: loom::Mutex<Gate>,

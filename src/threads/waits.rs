@@ -34,8 +34,8 @@ pub(crate) struct WaitTime {
 impl WaitTime {
     pub(crate) fn begin(&mut self) {
         self.threads += 1;
-        // Several threads that wait at the same time are one wait: the report shows for how long the
-        // stage was held up.
+        // Several threads that wait at the same time are one wait: the report shows for how long
+        // the stage was held up.
         self.since.get_or_insert_with(Instant::now);
     }
 
@@ -151,9 +151,9 @@ pub(crate) fn is_measured() -> bool {
 /// as work.
 ///
 /// Reports distinguish the two: a stage that works may be the bottleneck, and one that waits for
-/// something outside is not. The ends of this crate count their waits themselves. Call this in your own
-/// source, sink or closure where it blocks, for example on another queue. Outside of a pipeline it
-/// only calls `wait`.
+/// something outside is not. The ends of this crate count their waits themselves. Call this in your
+/// own source, sink or closure where it blocks, for example on another queue. Outside of a pipeline
+/// it only calls `wait`.
 ///
 /// # Examples
 ///

@@ -1,10 +1,11 @@
 //! How a fan-out ends, and how one branch ends.
 //!
 //! - Owns: nothing; it takes what the branches have pending out of them.
-//! - Lock order: the pending batches in the order of the branches, then the core. Tokens, errors and
-//!   drops of chunks come after the unlock.
+//! - Lock order: the pending batches in the order of the branches, then the core. Tokens, errors
+//!   and drops of chunks come after the unlock.
 //! - May block: nothing here waits, save for the locks.
-//! - Invariant: the first cause stays. Every end wakes all parked threads after the state has changed.
+//! - Invariant: the first cause stays. Every end wakes all parked threads after the state has
+//!   changed.
 
 use std::mem;
 use std::sync::Arc;
@@ -128,8 +129,8 @@ impl<T> Fanout<T> {
         let _ = self.fail(Error::premature_close());
     }
 
-    /// Ends every wait of the writer, now and later. Set under the lock, before the wake: the writer's
-    /// condition includes it.
+    /// Ends every wait of the writer, now and later. Set under the lock, before the wake: the
+    /// writer's condition includes it.
     pub(crate) fn interrupt(&self) {
         let mut core = self.core();
         core.interrupted = true;
@@ -151,8 +152,8 @@ impl<T> Fanout<T> {
         self.wake_all(core);
     }
 
-    /// Removes a branch and drops what it has not read. Returns the error that the branch reports from
-    /// now on: an earlier one, or `why`.
+    /// Removes a branch and drops what it has not read. Returns the error that the branch reports
+    /// from now on: an earlier one, or `why`.
     pub(crate) fn leave(&self, branch: &BranchEnd<T>, why: Error) -> Error {
         let in_hand = mem::take(&mut branch.pending().batch);
         let mut core = self.core();

@@ -1,8 +1,8 @@
 //! Branches that are cut off, and the streams that read them.
 //!
 //! - Owns: [`Aborts`], the tokens of the streams that are to be aborted.
-//! - Lock order: the pending batches in the order of the branches, then the core. Aborts run under no
-//!   lock, because each takes the locks of its own stream.
+//! - Lock order: the pending batches in the order of the branches, then the core. Aborts run under
+//!   no lock, because each takes the locks of its own stream.
 //! - May block: `park_and_count`, until a wake, the deadline, or the time of a branch.
 //! - Invariant: a branch that is cut off has settled what its reader has taken.
 
@@ -54,9 +54,9 @@ impl<T> Fanout<T> {
         aborts.run();
     }
 
-    /// Parks until a wake, the deadline of `wait`, or the time limit of a branch, and counts the time
-    /// against the branches that the writer waits for. Returns whether the deadline of `wait` has not
-    /// passed. `writer_parked` is set by the caller, under the lock that the wait gives up.
+    /// Parks until a wake, the deadline of `wait`, or the time limit of a branch, and counts the
+    /// time against the branches that the writer waits for. Returns whether the deadline of `wait`
+    /// has not passed. `writer_parked` is set by the caller, under the lock that the wait gives up.
     #[cold]
     pub(super) fn park_and_count<'a>(
         &'a self,
@@ -88,8 +88,8 @@ impl<T> Fanout<T> {
     }
 
     /// Cuts off the branches whose time is up, and drops what they have pending. What they have not
-    /// reported yet is counted first: their errors contain how much was read, and it may be enough for
-    /// the writer to go on.
+    /// reported yet is counted first: their errors contain how much was read, and it may be enough
+    /// for the writer to go on.
     ///
     /// The core is unlocked in between, so the caller checks its condition again.
     #[cold]

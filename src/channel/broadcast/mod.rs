@@ -1,16 +1,19 @@
 //! The channel between a writer and many branches.
 //!
-//! - Owns: the core owns the queue, the branches and the counts. Each branch owns its pending batch.
+//! - Owns: the core owns the queue, the branches and the counts. Each branch owns its pending
+//!   batch.
 //! - Lock order: the pending batches first, in the order in which the branches were added, and the
 //!   core last.
-//! - May block: `wait_drained` (writer) and `wait_filled` (branch), on a condvar of the core's lock.
-//! - Invariants: those of [`FanoutState`]; `hungry` is the number of slots with `is_hungry`. A thread
-//!   parks only after it has checked, under the core's lock, the condition that it waits for.
+//! - May block: `wait_drained` (writer) and `wait_filled` (branch), on a condvar of the core's
+//!   lock.
+//! - Invariants: those of [`FanoutState`]; `hungry` is the number of slots with `is_hungry`. A
+//!   thread parks only after it has checked, under the core's lock, the condition that it waits
+//!   for.
 //!
 //! A branch that paces the writer takes all that is queued for it at once, into its pending batch,
 //! and returns it chunk by chunk. Only the branch takes that lock often, so it needs the core a few
-//! times a batch and not once a chunk. A branch that does not pace takes one chunk at a time, because
-//! whether it is cut off, or misses something, depends on how far it has really read.
+//! times a batch and not once a chunk. A branch that does not pace takes one chunk at a time,
+//! because whether it is cut off, or misses something, depends on how far it has really read.
 //!
 //! ```text
 //!               ┌────── core ──────┐         ┌ pending ┐
@@ -25,8 +28,8 @@
 //! A chunk's `Drop` runs under no lock. Its `Clone` runs under the core: outside of it each chunk
 //! would need an allocation, which costs more than all the rest, and chunks that are made to be
 //! shared, such as `Bytes` or an `Arc`, are cloned faster than a lock is taken. The last branch to
-//! take a chunk gets the original. If a `clone` panics, it does so in the call that needed the copy,
-//! and the fan-out is unchanged.
+//! take a chunk gets the original. If a `clone` panics, it does so in the call that needed the
+//! copy, and the fan-out is unchanged.
 
 mod close;
 mod cuts;
@@ -169,8 +172,8 @@ impl<T> Core<T> {
         self.state.is_filled(id) || self.is_interrupted(id)
     }
 
-    /// A branch has found nothing. Called under the lock, before the branch spins or parks, so a writer
-    /// that adds a chunk after this finds `hungry` above 0.
+    /// A branch has found nothing. Called under the lock, before the branch spins or parks, so a
+    /// writer that adds a chunk after this finds `hungry` above 0.
     fn found_nothing(&mut self, branch: &BranchEnd<T>) {
         let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
         if let Some(slot) = slot {
@@ -275,8 +278,8 @@ impl<T> Fanout<T> {
         self.core().state.keep_open();
     }
 
-    /// Makes the branches check again that have found nothing, and wakes those that are parked. They
-    /// are notified after the unlock, so that they do not wake up only to wait for the lock.
+    /// Makes the branches check again that have found nothing, and wakes those that are parked.
+    /// They are notified after the unlock, so that they do not wake up only to wait for the lock.
     ///
     /// No wake is lost: `hungry` and `parked_readers` are read under the lock, after the change; a
     /// branch checks and counts itself under the same lock before it parks
@@ -290,13 +293,15 @@ impl<T> Fanout<T> {
         let parked = core.parked_readers > 0;
         drop(core);
         if parked {
-            // All of them: each parked branch had nothing to read, and now there is something for each.
+            // All of them: each parked branch had nothing to read, and now there is something for
+            // each.
             self.filled.notify_all();
         }
     }
 
-    /// Makes the writer check again if there are events, and wakes it if it is parked. `writer_parked`
-    /// is read under the lock under which the writer checks and sets it, so no wake is lost.
+    /// Makes the writer check again if there are events, and wakes it if it is parked.
+    /// `writer_parked` is read under the lock under which the writer checks and sets it, so no wake
+    /// is lost.
     #[inline]
     fn wake_writer(&self, core: MutexGuard<'_, Core<T>>, events: Events) {
         let parked = core.writer_parked;
@@ -310,8 +315,8 @@ impl<T> Fanout<T> {
         }
     }
 
-    /// Makes the writer and all branches check again, because something has ended. It notifies without
-    /// a look at the counts of parked threads: it is rare.
+    /// Makes the writer and all branches check again, because something has ended. It notifies
+    /// without checking whether threads are parked: it is rare.
     fn wake_all(&self, mut core: MutexGuard<'_, Core<T>>) {
         core.signal();
         drop(core);
@@ -322,8 +327,8 @@ impl<T> Fanout<T> {
 
     /// Waits, on the writer's condvar, until `met`.
     ///
-    /// `met` must also return true when the stream can make no more progress. Branches whose time is
-    /// up are cut off meanwhile.
+    /// `met` must also return true when the stream can make no more progress. Branches whose time
+    /// is up are cut off meanwhile.
     ///
     /// A wake cannot be missed: `met` is checked and `writer_parked` is set under the lock that the
     /// park gives up, and [`wake_writer`](Self::wake_writer) reads it under that lock.
@@ -333,9 +338,9 @@ impl<T> Fanout<T> {
         wait: Wait,
         met: impl Fn(&Core<T>) -> bool,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        let mut patience = Backoff::new(wait)?;
+        let mut backoff = Backoff::new(wait)?;
         while !met(&core) {
-            if patience.spins() {
+            if backoff.spins() {
                 // Under the lock: a raise that follows a later change cannot be lowered here.
                 self.drained_flag.lower();
                 drop(core);
@@ -347,7 +352,7 @@ impl<T> Fanout<T> {
             let _waiting = Waiting::begin(For::Outside);
             let is_bounded = core.state.patience().is_some();
             if !is_bounded {
-                patience.check(&mut core.may_park)?;
+                backoff.check(&mut core.may_park)?;
                 if matches!(wait, Wait::Forever) && core.waits_for_unread() {
                     core = self.park_for_unread(core)?;
                     continue;
@@ -355,7 +360,7 @@ impl<T> Fanout<T> {
             }
             core.writer_parked = true;
             if !is_bounded {
-                in_time = patience.park(&self.drained, &mut core);
+                in_time = backoff.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
                 (core, in_time) = self.park_and_count(core, wait);
@@ -370,15 +375,15 @@ impl<T> Fanout<T> {
 
     /// Waits, on the branches' condvar, until there is something for this one, or never will be.
     ///
-    /// A wake cannot be missed: `is_filled` is checked, and the branch is counted as hungry and parked,
-    /// under the lock that the park gives up.
+    /// A wake cannot be missed: `is_filled` is checked, and the branch is counted as hungry and
+    /// parked, under the lock that the park gives up.
     fn wait_filled<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<T>>,
         branch: &BranchEnd<T>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, Core<T>>, Unmet> {
-        let mut patience = Backoff::new(wait)?;
+        let mut backoff = Backoff::new(wait)?;
         let id = branch.id;
         // With a mark of 0, the writer waits for just this, and may be parked already.
         if core.state.begin_wait(id).contains(Event::Drain) {
@@ -389,21 +394,21 @@ impl<T> Fanout<T> {
         }
         let mut outcome = Ok(());
         while !core.is_filled(id) {
-            if patience.spins() {
+            if backoff.spins() {
                 core.found_nothing(branch);
                 drop(core);
                 branch.filled_flag.spin(READER_PAUSES);
                 core = self.core();
                 continue;
             }
-            if let Err(deadlock) = patience.check(&mut core.may_park) {
+            if let Err(deadlock) = backoff.check(&mut core.may_park) {
                 outcome = Err(deadlock);
                 break;
             }
             core.found_nothing(branch);
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
-            let in_time = patience.park(&self.filled, &mut core);
+            let in_time = backoff.park(&self.filled, &mut core);
             drop(waiting);
             core.parked_readers -= 1;
             if !in_time && !core.is_filled(id) {

@@ -16,7 +16,7 @@ use crate::threads::sync::TryMutexGuard;
 impl<T: Clone> Fanout<T> {
     /// Takes the next chunk, waiting for one if there is none. `None` is the end.
     ///
-    /// The wait ends with a chunk, with the end of the stream, or with its time.
+    /// The wait ends with a chunk, with the end of the stream, or at the deadline.
     #[inline]
     pub(crate) fn next(&self, branch: &BranchEnd<T>, wait: Wait) -> Result<Option<T>, Error> {
         let mut pending = branch.pending();

@@ -1,8 +1,8 @@
 //! A writer that waits for branches which no thread has read yet.
 //!
-//! Usually their threads have not started yet. But a program that wants to read them when everything
-//! is written, on the thread that writes, waits for itself. If the process has no other thread, the
-//! write fails. If it has, a warning is reported once, after a second.
+//! Usually their threads have not started yet. But a program that wants to read them when
+//! everything is written, on the thread that writes, waits for itself. If the process has no other
+//! thread, the write fails. If it has, a warning is reported once, after a second.
 //!
 //! - Owns: nothing; `reported_unread` is in the core.
 //! - Lock order: only the core. The warning is reported without it, because a hook may take locks.
@@ -36,8 +36,8 @@ impl<T> Core<T> {
                 .all(|slot| slot.read_for.is_none() && !slot.branch.asked.load(Ordering::Relaxed))
     }
 
-    /// Returns whether a branch that the writer waits for was added by this thread, which may intend to
-    /// read it later.
+    /// Returns whether a branch that the writer waits for was added by this thread, which may
+    /// intend to read it later.
     fn waits_for_own(&self) -> bool {
         let own = thread::current().id();
         let mut slots = self.slots.iter();
@@ -48,8 +48,8 @@ impl<T> Core<T> {
 impl<T> Fanout<T> {
     /// Parks until it is woken, or it is time to check again whether any branch is read.
     ///
-    /// A wake is not missed: the caller has checked its condition under the lock that the wait gives up,
-    /// and `writer_parked` is set under it.
+    /// A wake is not missed: the caller has checked its condition under the lock that the wait
+    /// gives up, and `writer_parked` is set under it.
     #[cold]
     pub(super) fn park_for_unread<'a>(
         &'a self,
@@ -73,7 +73,8 @@ impl<T> Fanout<T> {
     }
 }
 
-/// Returns whether a thread of that name runs a stage of a pipeline. The operating system keeps 15 bytes of it.
+/// Returns whether a thread of that name runs a stage of a pipeline. The operating system keeps 15
+/// bytes of it.
 fn is_stage(name: &str) -> bool {
     let Some(stage) = name.strip_prefix("highwater-") else {
         return false;

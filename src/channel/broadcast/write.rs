@@ -15,7 +15,7 @@ use crate::threads::sync::MutexGuard;
 impl<T> Fanout<T> {
     /// Writes a chunk, waiting for room first.
     ///
-    /// The wait ends with room, with the end of the stream, or with its time.
+    /// The wait ends with room, with the end of the stream, or at the deadline.
     #[inline]
     pub(crate) fn write(&self, chunk: T, wait: Wait) -> Result<Pressure, WriteError<T>>
     where
@@ -95,7 +95,7 @@ impl<T> Fanout<T> {
 
     /// Waits until a write would not wait.
     ///
-    /// The wait ends with the drain, with the end of the stream, or with its time.
+    /// The wait ends with the drain, with the end of the stream, or at the deadline.
     pub(crate) fn wait_drain(&self, wait: Wait) -> Result<(), Error> {
         match self.wait_for_room(self.core(), wait) {
             Ok(_) => Ok(()),

@@ -30,9 +30,9 @@ pub struct Report {
 /// What one stage has done.
 ///
 /// Its running time is what it was busy, starved, blocked and waiting together, and what a
-/// [limit](crate::Pipeline::limit) has held it up. Times are of the wall clock. Waits that end within
-/// a few microseconds, while the thread still spins, count as busy: a clock is read only when a
-/// thread really parks.
+/// [limit](crate::Pipeline::limit) has held it up. Times are of the wall clock. Waits that end
+/// within a few microseconds, while the thread still spins, count as busy: a clock is read only
+/// when a thread really parks.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StageReport {
@@ -40,8 +40,8 @@ pub struct StageReport {
     pub name: String,
     /// What it passed on, in its [`unit`](Self::unit). Of a sink: what it confirmed.
     pub bytes: u64,
-    /// What one of them is called, which is the [name](crate::Unit::name) of its mark's unit: `byte`,
-    /// `item` or `weight`.
+    /// What one of them is called, which is the [name](crate::Unit::name) of its mark's unit:
+    /// `byte`, `item` or `weight`.
     pub unit: &'static str,
     /// How many chunks it passed on. Of a sink: how many it was given.
     pub chunks: u64,
@@ -52,8 +52,9 @@ pub struct StageReport {
     pub starved: Duration,
     /// For how long it waited for room behind it.
     pub blocked: Duration,
-    /// For how long it waited for something outside of the pipeline: a source for data (of a socket,
-    /// a pipe, a child process, a branch, another stream), a sink for its peer to take some.
+    /// For how long it waited for something outside of the pipeline: a source for data (of a
+    /// socket, a pipe, a child process, a branch, another stream), a sink for its peer to take
+    /// some.
     pub waiting: Duration,
     /// The buffer in front of it. A source has none.
     pub buffer: Option<BufferReport>,
@@ -101,7 +102,7 @@ const WAITS_FOR_SOURCE: &str = "waits for its source";
 const WAITS_FOR_READER: &str = "waits for its reader";
 
 impl Report {
-    /// How many bytes, or items, the sink has confirmed: so many of its [`unit`](Self::unit).
+    /// How many bytes, or items, the sink has confirmed, in its [`unit`](Self::unit).
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.stages.last().map_or(0, |sink| sink.bytes)
@@ -143,8 +144,8 @@ impl Report {
     ///
     /// A source that waits for its data does not hold anything up: what is slow is outside. If that
     /// is what the pipeline waited for, this is "waits for its source", and "waits for its reader"
-    /// if what comes out of it was not [read](crate::Pipeline::readable). It is "limit" if that was a
-    /// [limit](crate::Pipeline::limit) on the rate, and "none" before anything has run.
+    /// if what comes out of it was not [read](crate::Pipeline::readable). It is "limit" if that was
+    /// a [limit](crate::Pipeline::limit) on the rate, and "none" before anything has run.
     ///
     /// # Examples
     ///

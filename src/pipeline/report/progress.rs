@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many bytes, or items, the sink has written: so many of its [`unit`](Self::unit).
+    /// How many bytes, or items, the sink has written, in its [`unit`](Self::unit).
     pub bytes: u64,
     /// The name of the unit: `byte`, `item` or `weight`.
     pub unit: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Teller {
     interval: Duration,
     began: Option<Instant>,
     /// When the last report was made, and with what progress.
-    told: Option<(Instant, u64)>,
+    reported: Option<(Instant, u64)>,
     bytes: u64,
     unit: &'static str,
     total: Option<u64>,
@@ -56,7 +56,7 @@ impl Teller {
         }
         let now = Instant::now();
         if self
-            .told
+            .reported
             .is_none_or(|(at, _)| now.duration_since(at) >= self.interval)
         {
             self.tell_now(now);
@@ -65,13 +65,13 @@ impl Teller {
 
     /// Nothing more will be written: reports what was not reported yet.
     pub(crate) fn end(&mut self) {
-        if self.told.is_some_and(|(_, bytes)| bytes < self.bytes) {
+        if self.reported.is_some_and(|(_, bytes)| bytes < self.bytes) {
             self.tell_now(Instant::now());
         }
     }
 
     fn tell_now(&mut self, now: Instant) {
-        self.told = Some((now, self.bytes));
+        self.reported = Some((now, self.bytes));
         if let (Some(tell), Some(began)) = (&mut self.tell, self.began) {
             tell(&Progress {
                 bytes: self.bytes,

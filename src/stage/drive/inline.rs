@@ -1,13 +1,13 @@
 //! The driver of a sink: it owns the sink, and takes the requests of its channel to it.
 //!
-//! A sink that can say that it would block ([`Direct`](crate::Direct)) is tried by the thread that
-//! makes a request due. What would block is deferred to the sink's own thread, which starts then and
-//! ends when nothing was deferred for a second. Any other sink has its thread from the first request
-//! on.
+//! A sink that can return instead of blocking ([`Direct`](crate::Direct)) is tried by the thread
+//! that makes a request due. What would block is deferred to the sink's own thread, which starts
+//! then and ends when nothing was deferred for a second. Any other sink has its thread from the
+//! first request on.
 //!
 //! - Owns: the handle that writes owns the driver; the driver owns the sink and the channel. The
-//!   channel refers to neither, so everything that makes a request due goes through the driver: what
-//!   is not written by [`DriverHandle::write`] is followed by [`RunDue::run_due`].
+//!   channel refers to neither, so everything that makes a request due goes through the driver:
+//!   what is not written by [`DriverHandle::write`] is followed by [`RunDue::run_due`].
 //! - Lock order: `thread` before `sink`. Both are taken without the channel's lock.
 //! - May block: `sink` is held while the sink is called, and that call may block only on the sink's
 //!   own thread.
@@ -155,8 +155,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             }
             return;
         }
-        // It locks the sink only for a request. What comes while nothing is deferred is tried by its
-        // writer again.
+        // It locks the sink only for a request. What comes while nothing is deferred is tried by
+        // its writer again.
         while let Some(request) = self.channel.take_within(QUIET) {
             let mut slot = self.sink.lock();
             let SinkSlot::Open(sink) = &mut *slot else {
@@ -254,7 +254,8 @@ enum Attempted<T> {
     Over(Result<DriveEnd, Error>),
 }
 
-/// Keeps a sink that was finished, and drops any other. Not under the lock: its `Drop` is user code.
+/// Keeps a sink that was finished, and drops any other. Not under the lock: its `Drop` is user
+/// code.
 fn put_away<T, K: Sink<T>>(mut slot: MutexGuard<'_, SinkSlot<K>>, ended: &Result<DriveEnd, Error>) {
     let gone = match (std::mem::replace(&mut *slot, SinkSlot::Gone), ended) {
         (SinkSlot::Open(sink), Ok(_)) => {

@@ -30,8 +30,8 @@ pub(crate) trait Downstream<T> {
     /// Passes one chunk on, waiting for room where there is none.
     fn push(&mut self, chunk: T) -> Result<(), Error>;
 
-    /// Passes a batch on, and removes what was passed. `settle` is called with its load, and returns
-    /// how much more is worth the next call, or `None` if the rest is not needed any more.
+    /// Passes a batch on, and removes what was passed. `settle` is called with its load, and
+    /// returns how much more is worth the next call, or `None` if the rest is not needed any more.
     fn push_all(
         &mut self,
         batch: &mut Batch<T>,
@@ -53,8 +53,8 @@ pub(crate) trait Downstream<T> {
         Ok(())
     }
 
-    /// Passes on what is held back, because nothing more is available. With `flush`, what is further
-    /// downstream does the same.
+    /// Passes on what is held back, because nothing more is available. With `flush`, what is
+    /// further downstream does the same.
     fn rest(&mut self, flush: bool) -> Result<(), Error>;
 
     /// Nothing more will come.
@@ -83,7 +83,8 @@ pub(crate) enum DriveEnd {
     WithEnough,
 }
 
-/// Passes everything that is written to a channel downstream, until the end. Ends both in every case.
+/// Passes everything that is written to a channel downstream, until the end. Ends both in every
+/// case.
 ///
 /// # Errors
 ///

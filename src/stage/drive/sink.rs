@@ -19,8 +19,8 @@ use crate::threads::worker::guard;
 
 /// A sink, what it has confirmed, and what is held back to be written in one go.
 ///
-/// A batch that comes straight out of a channel is written as it is. What a stage on the same thread
-/// passes on is staged, so that a line does not cost a system call.
+/// A batch that comes straight out of a channel is written as it is. What a stage on the same
+/// thread passes on is staged, so that a line does not cost a system call.
 ///
 /// # Invariants
 ///
@@ -51,8 +51,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Counts one more chunk. Only one thread may call it.
     pub(crate) fn add(&self, weight: usize) {
-        // A load and a store in place of an atomic add, which costs more, for it runs for every item.
-        // `Relaxed`: they are figures for reports, and publish nothing.
+        // A load and a store in place of an atomic add, which costs more, for it runs for every
+        // item. `Relaxed`: they are figures for reports, and publish nothing.
         let (confirmed, chunks) = self.look();
         self.chunks.store(chunks + 1, Ordering::Relaxed);
         let confirmed = confirmed.saturating_add(weight as u64);
@@ -194,8 +194,8 @@ impl<'a, T, K: Sink<T>> ToSink<'a, T, K> {
         })
     }
 
-    /// Calls the sink to write some of a batch. Returns the load that was written, even if the call has
-    /// failed after it.
+    /// Calls the sink to write some of a batch. Returns the load that was written, even if the call
+    /// has failed after it.
     pub(super) fn write_part<R>(
         &mut self,
         batch: &mut Batch<T>,

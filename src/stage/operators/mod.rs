@@ -2,8 +2,8 @@
 //!
 //! All are light: in a pipeline they run on the thread of the next stage. A
 //! [`Pipeline`](crate::Pipeline) has a method for each, so that these are needed only to
-//! [`compose`] one stage out of several, to test one with no thread at all ([`apply`](crate::apply)),
-//! or to put one where a transform is asked for.
+//! [`compose`] one stage out of several, to test one with no thread at all
+//! ([`apply`](crate::apply)), or to put one where a transform is asked for.
 //!
 //! # Examples
 //!

@@ -5,8 +5,8 @@ use std::ops::{AddAssign, SubAssign};
 /// What some chunks count for: what they weigh together, and how many of them weigh nothing.
 ///
 /// The two are kept apart because they serve for different things. A place in a stream, as an error
-/// or a report tells it, is a sum of weights: an empty chunk is no byte. But it is a chunk, and takes
-/// memory, so against a mark it counts 1: its [`charge`](Self::charge).
+/// or a report contains it, is a sum of weights: an empty chunk is no byte. But it is a chunk, and
+/// takes memory, so against a mark it counts 1: its [`charge`](Self::charge).
 ///
 /// # Examples
 ///

@@ -41,7 +41,7 @@ impl Divide for Vec<u8> {
 /// A chunk with what it counts for against a mark.
 ///
 /// It is weighed once, when it enters a stream, so that what is added to a length and what is
-/// later taken from it are the same number whatever a user's weigher answers the second time.
+/// later taken from it are the same number even if a user's weigher would return another one later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weighed<T> {
     /// What flows.
@@ -153,7 +153,7 @@ impl<T> Batch<T> {
         self.chunks.drain(..)
     }
 
-    /// Takes out what weighs nothing, which to those who read by the byte is no chunk. Returns how many
+    /// Takes out what weighs nothing, which is no chunk for a read by the byte. Returns how many
     /// there were.
     pub(crate) fn drop_weightless(&mut self) -> usize {
         if self.load.weightless > 0 {
@@ -177,18 +177,18 @@ impl<T> Batch<T> {
         begun.load.without(self.load)
     }
 
-    /// Returns what the sink has written since, after a call that has failed: not the chunk that it had
-    /// popped last and has failed at.
+    /// Returns what the sink has written since, after a call that has failed: not the chunk that it
+    /// had popped last and has failed at.
     pub(crate) const fn written_before_failure(&self, begun: Begun) -> Load {
         self.written_since(begun).without(self.popped)
     }
 
-    /// Returns whether the sink has taken anything off since, be it a part of a chunk.
+    /// Returns whether the sink has taken anything off since, even a part of a chunk.
     pub(crate) fn has_moved_since(&self, begun: Begun) -> bool {
         self.advanced > 0 || self.len() != begun.len || self.load != begun.load
     }
 
-    /// Looks at the oldest chunk.
+    /// Returns the oldest chunk.
     #[must_use]
     pub fn first(&self) -> Option<&T> {
         self.chunks.front().map(|first| &first.chunk)
@@ -201,7 +201,7 @@ impl<T> Batch<T> {
         self.chunks.front().map(|first| first.weight)
     }
 
-    /// Looks at every chunk, the oldest first.
+    /// Iterates over the chunks, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().map(|weighed| &weighed.chunk)
     }
@@ -264,7 +264,7 @@ impl<T: Divide> Batch<T> {
 }
 
 impl Batch<Bytes> {
-    /// Lets go of the first `written` bytes, which a sink has written.
+    /// Drops the first `written` bytes, which a sink has written.
     ///
     /// A chunk that was written in part stays, cut to what is left of it. It weighs that much less,
     /// but something, if it did before.
@@ -273,7 +273,7 @@ impl Batch<Bytes> {
     ///
     /// If there are fewer than `written` bytes here.
     pub fn advance(&mut self, written: usize) {
-        // Before anything is let go of, and no further than it must look.
+        // Before anything is removed, and over no more chunks than needed.
         let mut there = 0;
         let is_there = self.iter().any(|chunk| {
             there += chunk.len();
@@ -296,7 +296,7 @@ impl Batch<Bytes> {
             left -= bytes;
             self.pop();
         }
-        // All of it was written, whatever fails next.
+        // All of it was written, even if the next call fails.
         self.popped = Load::NONE;
     }
 

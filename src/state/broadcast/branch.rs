@@ -20,9 +20,9 @@ pub(super) struct BranchState<T> {
     pub(super) policy: BranchPolicy,
     /// The number of the chunk that it takes next.
     pub(super) taken: u64,
-    /// The number of the chunk that it reads next: one that it has in hand, or takes next.
+    /// The number of the chunk that it reads next: one that it holds, or takes next.
     pub(super) read: u64,
-    /// What was written before the chunk that it reads next counts for so much.
+    /// The weight of everything that was written before the chunk that it reads next.
     settled: u64,
     in_hand: Load,
     /// How much it has read: what that weighs.
@@ -117,30 +117,30 @@ impl<T> BranchState<T> {
         }
     }
 
-    /// Has taken a chunk off the queue, and has it in hand.
+    /// Has taken a chunk off the queue, and holds it.
     pub(super) fn took(&mut self, weight: usize) {
         self.taken += 1;
         self.in_hand += Load::of(weight);
     }
 
-    /// Has read what it has in hand.
+    /// Has read what it holds.
     pub(super) fn read_all(&mut self) {
         self.read = self.taken;
         self.count(self.in_hand);
     }
 
-    /// So much of what it has in hand was read.
+    /// Counts this much of what it holds as read.
     fn count(&mut self, read: Load) {
         self.in_hand -= read;
         self.settled = self.settled.wrapping_add(read.charge() as u64);
         self.offset = self.offset.saturating_add(read.weight as u64);
     }
 
-    /// Has read so much of what it has in hand.
+    /// Has read this much of what it holds.
     pub(super) fn read(&mut self, chunks: usize, load: Load) {
         let read = self.read.saturating_add(chunks as u64);
         if read >= self.taken {
-            // The last chunk takes along what weight is left, whatever the caller has counted.
+            // The last chunk takes all weight that is left, even if the caller has counted less.
             self.read_all();
             return;
         }
@@ -161,7 +161,7 @@ impl<T> BranchState<T> {
         self.dropped.add(weight);
     }
 
-    /// Has nothing more to take of what was written. It keeps what it has in hand.
+    /// Has nothing more to take of what was written. It keeps what it holds.
     pub(super) const fn move_to(&mut self, at: Position) {
         let chunks = self.taken - self.read;
         self.taken = at.number;
@@ -169,7 +169,7 @@ impl<T> BranchState<T> {
         self.settled = at.charge.wrapping_sub(self.in_hand.charge() as u64);
     }
 
-    /// Has nothing more to read, and nothing in hand.
+    /// Has nothing more to read, and holds nothing.
     pub(super) fn let_go(&mut self, at: Position) -> Batch<T> {
         self.in_hand = Load::NONE;
         self.read = self.taken;

@@ -74,7 +74,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Says that nothing more will be written. May be called again.
+    /// Ends the stream: nothing more will be written. May be called again.
     pub fn end(&mut self) -> Events {
         self.ended = true;
         if self.phase == Phase::Open {
@@ -86,7 +86,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         events
     }
 
-    /// Ends with an error, which every branch is told behind the data. After an end it does nothing.
+    /// Ends with an error, which every branch gets after the data. After an end it does nothing.
     pub fn fail(&mut self, error: E) -> Events {
         if self.phase == Phase::Open {
             self.failure = Some(error);
@@ -95,7 +95,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     }
 
     /// Tears everything down at once, and gives back what was queued: what some branch had still to
-    /// take. What branches have in hand stays with them. On a fan-out that is over it does nothing.
+    /// take. What branches hold stays with them. On a fan-out that is over it does nothing.
     #[must_use = "these chunks were taken and not read"]
     pub fn destroy(&mut self, error: E) -> Batch<T> {
         if self.is_over() {

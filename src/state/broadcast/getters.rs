@@ -1,4 +1,4 @@
-//! What can be asked of a fan-out, at any time and to no effect; and what it lets go.
+//! The getters of a fan-out, which may be called at any time; and what it drops.
 
 use core::time::Duration;
 
@@ -20,7 +20,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         lags.max().unwrap_or(0)
     }
 
-    /// What the branch that is furthest behind has still to read, be it one that paces or not.
+    /// What the branch that is furthest behind has still to read, whether it paces or not.
     #[must_use]
     pub fn held(&self) -> usize {
         let lags = self.branches.iter().map(|branch| branch.lag(self.place()));
@@ -58,7 +58,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.marks
     }
 
-    /// What a write would be told: whether the one after it waits.
+    /// What a write would return: whether the one after it waits.
     pub(super) fn pressure(&self) -> Pressure {
         let len = self.len();
         let is_rendezvous = self.marks.high == 0 && self.is_paced();
@@ -69,7 +69,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Returns whether a writer was told to wait and not yet to go on.
+    /// Returns whether a writer has to wait and may not go on yet.
     #[must_use]
     pub const fn needs_drain(&self) -> bool {
         self.need_drain
@@ -85,7 +85,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
                 || (self.branches.iter()).all(|branch| branch.is_waiting || !branch.paces()))
     }
 
-    /// Returns whether a branch would be answered with anything but
+    /// Returns whether a branch would get anything but
     /// [`Answer::Nothing`](super::Answer::Nothing).
     #[must_use]
     pub fn is_filled(&self, id: BranchId) -> bool {
@@ -106,7 +106,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// How many chunks were ever queued, save those that nobody wanted.
+    /// How many chunks were ever queued, save those that no branch took.
     #[must_use]
     pub fn next_number(&self) -> u64 {
         self.first + self.queue.len() as u64
@@ -188,7 +188,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         matches!(self.phase, Phase::Destroyed)
     }
 
-    /// Returns whether all is over, be it well or not.
+    /// Returns whether the stream is over, well or with an error.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Destroyed)
@@ -208,7 +208,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         cut.or(self.errored.as_ref()).cloned()
     }
 
-    /// The error of a branch, or that of everything, be it one that travels behind the data.
+    /// The error of a branch, or that of everything, even one that is still behind the data.
     #[must_use]
     pub fn errored_for(&self, id: BranchId) -> Option<E> {
         self.gone(id).or_else(|| self.failure.clone())
@@ -220,7 +220,8 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branch(id).is_some_and(|branch| branch.last.is_some())
     }
 
-    /// Takes the chunks that nobody will read any more, to be dropped where a user's code may run.
+    /// Takes the chunks that no branch will read any more, to be dropped where a user's code may
+    /// run.
     pub fn take_let_go(&mut self) -> Batch<T> {
         std::mem::take(&mut self.let_go)
     }

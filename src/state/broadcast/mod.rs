@@ -13,11 +13,11 @@
 //!
 //!           next             taken           read            first
 //!            ▼                 ▼               ▼               ▼
-//!   write ─▶ │ queued, to take │ in its hands  │ read          │ ─▶ let go
+//!   write ─▶ │ queued, to take │ held by it    │ read          │ ─▶ dropped
 //!            └──────────── lag of a branch ────┘
 //! ```
 //!
-//! A chunk is let go when every branch has taken it; the last one to take it is not given a copy,
+//! A chunk is dropped when every branch has taken it; the last one to take it is not given a copy,
 //! but the chunk itself.
 
 mod branch;
@@ -68,7 +68,7 @@ enum Phase {
 /// A writer's queue, its branches and its whole life, with no thread.
 ///
 /// A writer calls [`write`](Self::write), [`end`](Self::end) and [`destroy`](Self::destroy). A
-/// branch [`take`](Self::take)s whenever it has nothing in hand, and
+/// branch [`take`](Self::take)s whenever it holds nothing, and
 /// [`settle`](Self::settle)s what it has read of that.
 ///
 /// # Invariants
@@ -80,7 +80,7 @@ enum Phase {
 ///    have taken everything, or if there is no branch.
 /// 3. A drain is needed only while the fan-out is open, and some branch that paces has more than
 ///    `low` to read.
-/// 4. A branch that does not pace has nothing in hand, and more than its cap to read only if that
+/// 4. A branch that does not pace holds nothing, and more than its cap to read only if that
 ///    is one chunk.
 /// 5. A destroyed fan-out has its error, and no other has one. Its queue is empty, and so is that
 ///    of a finished one.
@@ -104,7 +104,7 @@ pub struct FanoutState<T, E> {
     /// The error that travels behind the data.
     failure: Option<E>,
     errored: Option<E>,
-    /// Chunks that nobody will read, until the caller takes them: what drops them is a user's code.
+    /// Chunks that no branch will read, until the caller takes them: their `Drop` is user code.
     let_go: Batch<T>,
     next_id: u64,
     marks: Marks,
@@ -136,7 +136,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Goes on when the last branch has gone, and lets go what is written meanwhile.
+    /// Goes on when the last branch has gone, and drops what is written meanwhile.
     pub const fn keep_open(&mut self) {
         self.keeps_open = true;
     }
@@ -151,7 +151,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         id
     }
 
-    /// Takes a chunk of that weight, whatever the length: it is for the writer to heed the
+    /// Takes a chunk of that weight at any length: it is for the writer to heed the
     /// pressure. Branches with a cap are held to it now. One that weighs nothing counts 1 against
     /// marks and caps.
     ///
@@ -169,7 +169,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         if self.ended {
             return Err(Refused::Ended(chunk));
         }
-        // So that no length overflows, whatever a user's weigher says.
+        // So that no length overflows, for any result of a user's weigher.
         let weight = weight.min((usize::MAX / 2).saturating_sub(self.held()));
         let is_wanted = self.make_room(weight);
         if self.phase == Phase::Destroyed {
@@ -197,7 +197,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         Ok(pressure)
     }
 
-    /// Holds every branch to its cap, ahead of a chunk. Returns whether anybody takes that.
+    /// Holds every branch to its cap, ahead of a chunk. Returns whether any branch takes that.
     fn make_room(&mut self, weight: usize) -> bool
     where
         T: Clone,
@@ -247,7 +247,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     }
 
     /// Moves what a branch has to read out of the queue, which would otherwise begin with that for
-    /// as long as the branch does not read, and keep whatever is written behind it.
+    /// as long as the branch does not read, and keep everything that is written after it.
     fn set_aside(&mut self, index: usize)
     where
         T: Clone,
@@ -288,7 +288,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         self.branches.iter().all(|branch| branch.is_done(written))
     }
 
-    /// Lets go what every branch has taken.
+    /// Drops what every branch has taken.
     fn trim(&mut self) {
         let wanted_from = self.branches.iter().map(BranchState::wants).min();
         let wanted_from = wanted_from.unwrap_or(u64::MAX);

@@ -1,14 +1,14 @@
 //! What becomes of a branch that is slower than the writer.
 
-// A number, and not a clock: how long the writer has waited is for the caller to say.
+// A number, and not a clock: the caller passes how long the writer has waited.
 use core::time::Duration;
 use std::error::Error;
 use std::fmt;
 
 /// What becomes of a branch that is slower than the writer.
 ///
-/// One that is cut off is waited for no more, and what reads it is aborted, at once and with the cut
-/// as its cause.
+/// The writer does not wait for one that is cut off, and what reads it is aborted, at once and with
+/// the cut as its cause.
 ///
 /// Caps are in the unit of the mark. A chunk is always admitted for a branch that has read
 /// everything else, however large it is, so a branch has at most its cap, or one chunk, to read.
@@ -18,13 +18,13 @@ pub enum BranchPolicy {
     /// The writer waits for it: at the high-water mark, until it is down at the low one.
     #[default]
     Slowest,
-    /// The writer never waits for it. If it would have more than so much to read, it is cut off,
+    /// The writer never waits for it. If it would have more than this to read, it is cut off,
     /// with [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
     Cap(usize),
     /// The writer never waits for it. It misses the oldest of what it has not read, so that it has
-    /// no more than so much to read: for a display, or a state.
+    /// no more than this to read: for a display, or a state.
     DropOldest(usize),
-    /// The writer never waits for it. It misses what is written while it has so much to read: for
+    /// The writer never waits for it. It misses what is written while it has this much to read: for
     /// a sample, or a log.
     DropNewest(usize),
     /// The writer waits for it as for [`Slowest`](Self::Slowest), but for no longer than this at a

@@ -7,8 +7,8 @@ use crate::state::batch::{Batch, Load, Weighed};
 use crate::state::{Event, Events};
 
 impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
-    /// Gives a branch what there is for it, behind what is in `out`: all there is, if it paces, which
-    /// is then in its hands until it is [settled](Self::settle); and one chunk otherwise, which
+    /// Gives a branch what there is for it, behind what is in `out`: all there is, if it paces,
+    /// which then stays with it until it is [settled](Self::settle); and one chunk otherwise, which
     /// counts as read. For a branch with a cap has to be known to the chunk how far it has read.
     ///
     /// If a chunk's `clone` panics, those before it are in `out`, and nothing is lost.
@@ -57,7 +57,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         let wanted_from = wanted_from.unwrap_or(u64::MAX);
         let branch = &mut self.branches[index];
         let mut left = most.min((next - branch.taken) as usize);
-        // No other thread wants these.
+        // No other branch takes these.
         while left > 0 && branch.taken == self.first && self.first < wanted_from {
             let Some(Weighed { chunk, weight }) = self.queue.pop_front() else {
                 break;
@@ -76,7 +76,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// What a branch is told that has nothing to take.
+    /// What a branch gets that has nothing to take.
     fn end_of(&self, index: usize) -> Answer<E> {
         if self.branches[index].last.is_some() {
             return Answer::End;
@@ -90,7 +90,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// Counts so many chunks of what a branch has in hand as read, and what they
+    /// Counts this many chunks of what a branch holds as read, and what they
     /// [count for](Load).
     pub fn settle(&mut self, id: BranchId, chunks: usize, load: Load) -> Events {
         let written = self.place();
@@ -107,7 +107,8 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         events
     }
 
-    /// Says that a branch has nothing to take and waits. At a mark of 0 a write waits for just that.
+    /// Notes that a branch has nothing to take and waits. At a mark of 0 a write waits for just
+    /// that.
     pub fn begin_wait(&mut self, id: BranchId) -> Events {
         let Some(index) = self.index(id) else {
             return Events::NONE;
@@ -121,7 +122,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         Events::NONE
     }
 
-    /// Says that a branch waits no more.
+    /// Notes that a branch does not wait any more.
     pub fn end_wait(&mut self, id: BranchId) {
         if let Some(index) = self.index(id) {
             self.branches[index].is_waiting = false;
@@ -129,7 +130,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
     }
 
     /// Counts a wait of the writer against the branches that it waited for. Those that have used up
-    /// their time are cut off, and named: what they have in hand is to be let go.
+    /// their time are cut off, and named: what they hold is to be dropped.
     pub fn waited(&mut self, time: Duration) -> (Vec<BranchId>, Events) {
         let mut cut_off = Vec::new();
         let mut index = 0;

@@ -1,4 +1,4 @@
-//! What can be asked of a readable, at any time and to no effect.
+//! The getters of a readable, which may be called at any time.
 
 use super::{Phase, ReadableState};
 use crate::state::batch::Load;
@@ -14,7 +14,7 @@ impl<T, E> ReadableState<T, E> {
         self.measure(self.buffer.load())
     }
 
-    /// What so much counts for against the marks.
+    /// What this load counts for against the marks.
     #[inline]
     pub(super) const fn measure(&self, load: Load) -> usize {
         if self.keeps_weightless {
@@ -48,7 +48,7 @@ impl<T, E> ReadableState<T, E> {
         self.end_read
     }
 
-    /// Returns whether the source has ended, be it that chunks are still buffered.
+    /// Returns whether the source has ended, even if chunks are still buffered.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         matches!(self.phase, Phase::Last)
@@ -61,7 +61,7 @@ impl<T, E> ReadableState<T, E> {
         matches!(self.phase, Phase::Ended | Phase::Destroyed | Phase::Closed)
     }
 
-    /// Returns whether the source was let go: Node's `closed`.
+    /// Returns whether the source was released: Node's `closed`.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)

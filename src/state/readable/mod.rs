@@ -1,16 +1,16 @@
 //! The rules of the reading side.
 //!
 //! ```text
-//!             push_end          end was read        source let go
+//!             push_end          end was read        source released
 //!   ┌──────┐ ─────────▶ ┌──────┐ ─────────▶ ┌──────┐ ─────────▶ ┌────────┐
 //!   │ Open │            │ Last │            │ Ended │           │ Closed │
 //!   └──────┘            └──────┘            └──────┘            └────────┘
 //!       │                   │                                       ▲
 //!       └─────────┬─────────┘                                       │
 //!        destroy  ▼                                                 │
-//!          ┌───────────┐   the running pull was answered,           │
+//!          ┌───────────┐   the running pull completed,              │
 //!          │ Destroyed │ ───────────────────────────────────────────┘
-//!          └───────────┘   source let go
+//!          └───────────┘   source released
 //! ```
 
 mod getters;
@@ -29,7 +29,7 @@ pub const READ_MAX: usize = 1 << 30;
 pub enum Reads {
     /// `n` units, cut out of the chunks and joined across them: Node's byte streams.
     Bytes,
-    /// One chunk, whatever `n` is: Node's object mode.
+    /// One chunk, for any `n`: Node's object mode.
     Items,
 }
 
@@ -39,7 +39,7 @@ pub enum Reads {
 pub enum Pull {
     /// Get more, then [`push`](ReadableState::push) or [`push_end`](ReadableState::push_end).
     More,
-    /// Let the source go, then [`released`](ReadableState::released).
+    /// Release the source, then call [`released`](ReadableState::released).
     Release,
 }
 
@@ -65,15 +65,15 @@ enum Phase {
     Open,
     /// The source has ended; what is buffered is still to be read.
     Last,
-    /// The end was read; the source is to be let go.
+    /// The end was read; the source is to be released.
     Ended,
-    /// Torn down before the end was read; the source is let go once no pull runs.
+    /// Torn down before the end was read; the source is released once no pull runs.
     Destroyed,
-    /// The source was let go. Nothing follows.
+    /// The source was released. Nothing follows.
     Closed,
 }
 
-/// What the source has in hand.
+/// The pull that the source is working on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Running {
     Nothing,
@@ -84,7 +84,7 @@ enum Running {
 /// A stream's reading side: its buffer, its marks and its whole life, with no thread.
 ///
 /// A reader calls [`next`](Self::next), [`read`](Self::read) and [`unshift`](Self::unshift). A
-/// source asks for [`next_pull`](Self::next_pull) whenever it has nothing in hand, and answers it.
+/// source asks for [`next_pull`](Self::next_pull) whenever no pull runs, and completes it.
 ///
 /// # Invariants
 ///
@@ -98,7 +98,7 @@ enum Running {
 pub struct ReadableState<T, E> {
     phase: Phase,
     running: Running,
-    /// A pull is due as soon as the source has nothing in hand.
+    /// A pull is due as soon as none runs.
     wanted: bool,
     /// The high-water mark was reached, and the low one not yet again.
     full: bool,
@@ -106,9 +106,9 @@ pub struct ReadableState<T, E> {
     /// Raised by a read of more than it.
     high: usize,
     low: usize,
-    /// The source has ended, be it that the stream is destroyed by now.
+    /// The source has ended, even if the stream is destroyed by now.
     source_ended: bool,
-    /// The end was read, be it that the stream is closed by now.
+    /// The end was read, even if the stream is closed by now.
     end_read: bool,
     errored: Option<E>,
     reads: Reads,
@@ -118,7 +118,7 @@ pub struct ReadableState<T, E> {
 }
 
 impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
-    /// Makes an open stream with nothing in it. `weigh` says what a chunk counts for.
+    /// Makes an open stream with nothing in it. `weigh` returns what a chunk counts for.
     #[must_use]
     pub const fn new(marks: Marks, weigh: fn(&T) -> usize, reads: Reads) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         self
     }
 
-    /// Gives the source its next order, if it has nothing in hand and one is due.
+    /// Gives the source its next pull, if none runs and one is due.
     pub fn next_pull(&mut self) -> Option<Pull> {
         if self.running != Running::Nothing {
             return None;
@@ -165,9 +165,9 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Answers a pull with a chunk. Nothing is refused without room.
+    /// Completes a pull with a chunk. Nothing is refused without room.
     ///
-    /// A chunk that weighs nothing answers "nothing yet" in [`Reads::Bytes`], unless such are
+    /// A chunk that weighs nothing means "nothing yet" in [`Reads::Bytes`], unless such are
     /// [kept](Self::keeping_weightless).
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Answers a pull with several chunks, and leaves `batch` empty, or as it is if they are
+    /// Completes a pull with several chunks, and leaves `batch` empty, or as it is if they are
     /// refused as in [`push`](Self::push).
     pub fn push_batch(&mut self, batch: &mut Batch<T>) -> Pressure {
         self.answered();
@@ -214,7 +214,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Answers a pull with the end: what is buffered is the last.
+    /// Completes a pull with the end: what is buffered is the last.
     pub fn push_end(&mut self) {
         self.answered();
         self.source_ended = true;
@@ -269,7 +269,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         self.check();
     }
 
-    /// Answers [`Pull::Release`]: the source was let go.
+    /// Completes [`Pull::Release`]: the source was released.
     pub fn released(&mut self) -> Events {
         if self.running != Running::Release {
             return Events::NONE;
@@ -284,7 +284,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         events
     }
 
-    /// Takes everything that is buffered, at whatever point of its life the stream is.
+    /// Takes everything that is buffered, in any phase of the stream.
     #[must_use = "these chunks were not read"]
     pub fn take_buffer(&mut self) -> Batch<T> {
         self.full = false;
@@ -303,13 +303,13 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         }
     }
 
-    /// Bytes that weigh nothing are no chunk: Node passes them over before it looks at anything else.
+    /// Bytes that weigh nothing are no chunk: Node passes them over before it checks anything else.
     fn is_nothing(&self, weight: usize) -> bool {
         weight == 0 && self.reads == Reads::Bytes && !self.keeps_weightless
     }
 
-    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it. Returns how
-    /// many chunks that were.
+    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it.
+    /// Returns how many chunks that were.
     pub(crate) fn pass_over_weightless(&mut self) -> usize {
         let dropped = self.buffer.drop_weightless();
         self.full &= self.len() > self.low;
@@ -356,7 +356,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         self.phase == Phase::Open && self.running == Running::Nothing && !paused
     }
 
-    /// Settles what a read leaves behind. `wanted_more` says that the read asked for more than it
+    /// Settles what a read leaves behind. `wanted_more`: the read asked for more than it
     /// got, or for all there is, so that an empty buffer behind the last chunk is the end.
     #[inline]
     fn after_read(&mut self, wanted_more: bool) -> Events {
@@ -395,8 +395,8 @@ impl<T: Divide, E: Clone + From<Misuse>> ReadableState<T, E> {
             return Ok((None, self.after_read(true)));
         }
         if take == 0 {
-            // Who waits for more than there is must not wait for the low mark too: nobody would
-            // ever take what is above it.
+            // A reader that waits for more than there is must not wait for the low mark too: no
+            // thread would ever take what is above it.
             self.full &= n == Some(0);
             self.ask(0);
             return Ok((None, Events::NONE));

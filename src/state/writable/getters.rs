@@ -1,4 +1,4 @@
-//! What can be asked of a writable, at any time and to no effect.
+//! The getters of a writable, which may be called at any time.
 
 use super::{Phase, Running, WritableState};
 use crate::state::Marks;
@@ -18,7 +18,7 @@ impl<T, E> WritableState<T, E> {
             .saturating_add(self.abandoned)
     }
 
-    /// What so much counts for against the marks.
+    /// What this load counts for against the marks.
     #[inline]
     pub(super) const fn measure(&self, load: Load) -> usize {
         if self.charges_weightless {
@@ -28,7 +28,7 @@ impl<T, E> WritableState<T, E> {
         }
     }
 
-    /// What is queued and what the sink has in hand, save what a destroy has given back.
+    /// What is queued and what the sink is writing, save what a destroy has given back.
     #[inline]
     pub(crate) fn load(&self) -> Load {
         let mut load = self.queue.load();
@@ -36,7 +36,7 @@ impl<T, E> WritableState<T, E> {
         load
     }
 
-    /// What the sink has in hand and has not written yet.
+    /// What the sink was given and has not written yet.
     #[inline]
     pub(crate) const fn in_hand(&self) -> Load {
         match self.running {
@@ -51,7 +51,7 @@ impl<T, E> WritableState<T, E> {
         self.marks
     }
 
-    /// Returns whether a writer was told to wait and not yet to go on: Node's `writableNeedDrain`.
+    /// Returns whether a writer has to wait and may not go on yet: Node's `writableNeedDrain`.
     #[inline]
     #[must_use]
     pub const fn needs_drain(&self) -> bool {
@@ -82,7 +82,7 @@ impl<T, E> WritableState<T, E> {
         !matches!(self.phase, Phase::Open | Phase::Ending | Phase::Finishing)
     }
 
-    /// Returns whether the sink was let go: Node's `closed`.
+    /// Returns whether the sink was released: Node's `closed`.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
@@ -94,7 +94,7 @@ impl<T, E> WritableState<T, E> {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Returns whether the sink has a request in hand.
+    /// Returns whether a request runs.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         !matches!(self.running, Running::Nothing)

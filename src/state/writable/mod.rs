@@ -1,7 +1,7 @@
 //! The rules of the writing side.
 //!
 //! ```text
-//!             end             all written        sink finished      sink let go
+//!             end             all written        sink finished      sink released
 //!   ┌──────┐ ─────▶ ┌────────┐ ─────────▶ ┌───────────┐ ─────▶ ┌──────────┐ ─────▶ ┌────────┐
 //!   │ Open │        │ Ending │            │ Finishing │        │ Finished │        │ Closed │
 //!   └──────┘        └────────┘            └───────────┘        └──────────┘        └────────┘
@@ -13,7 +13,7 @@
 //!     │ Destroyed │                       │ Failed │                                   │
 //!     └───────────┘                       └────────┘                                   │
 //!           └──────────────────────────────────┴───────────────────────────────────────┘
-//!                         the running request was answered, sink let go
+//!                         the running request completed, sink released
 //! ```
 
 mod getters;
@@ -30,7 +30,7 @@ pub enum Batching {
     All,
 }
 
-/// What the sink is asked to do. One request runs at a time, until it is answered.
+/// A request to the sink. One runs at a time, until it is completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a request that nobody answers stops the stream"]
 pub enum SinkRequest<T> {
@@ -39,7 +39,7 @@ pub enum SinkRequest<T> {
     Write(Batch<T>),
     /// Nothing more will come: flush, then `complete` or `fail`.
     Final,
-    /// Let the sink go, then [`released`](WritableState::released).
+    /// Release the sink, then call [`released`](WritableState::released).
     Release,
 }
 
@@ -61,18 +61,18 @@ enum Phase {
     Ending,
     /// The sink was asked to finish.
     Finishing,
-    /// The sink has finished and is to be let go.
+    /// The sink has finished and is to be released.
     Finished,
-    /// Torn down before it was finished, without an error; the sink is let go once no request
+    /// Torn down before it was finished, without an error; the sink is released once no request
     /// runs.
     Destroyed,
-    /// The same with an error, which is told when the sink was let go.
+    /// The same with an error, which is reported when the sink was released.
     Failed,
-    /// The sink was let go. Nothing follows.
+    /// The sink was released. Nothing follows.
     Closed,
 }
 
-/// What the sink has in hand.
+/// The request that the sink is working on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Running {
     /// Nothing.
@@ -81,24 +81,24 @@ enum Running {
     Write(Load),
     /// The order to finish.
     Final,
-    /// The order to let go.
+    /// The release.
     Release,
 }
 
 /// A stream's writing side: its queue, its marks and its whole life, with no thread.
 ///
 /// A writer calls [`write`](Self::write), [`end`](Self::end) and [`destroy`](Self::destroy). A sink
-/// asks for [`next_request`](Self::next_request) whenever it has nothing in hand, and answers it.
+/// asks for [`next_request`](Self::next_request) whenever no request runs, and completes it.
 ///
 /// # Invariants
 ///
 /// Between calls:
 ///
-/// 1. What is in flight is part of [`len`](Self::len) until the sink has answered for it.
+/// 1. What is in flight is part of [`len`](Self::len) until the sink has completed it.
 /// 2. `need_drain` is set only while `len` has not fallen to the low-water mark since a write
 ///    was answered with [`Pressure::Reached`].
 /// 3. The queue is empty once the stream is finishing, finished, destroyed or closed.
-/// 4. `abandoned` is 0 unless the stream was destroyed while the sink had something in hand.
+/// 4. `abandoned` is 0 unless the stream was destroyed while a request ran.
 /// 5. A stream with an error is destroyed or closed, and a failed one has its error.
 #[derive(Clone, Debug)]
 pub struct WritableState<T, E> {
@@ -107,7 +107,7 @@ pub struct WritableState<T, E> {
     /// Cork depth: nothing new is given to the sink while it is above 0.
     corked: usize,
     need_drain: bool,
-    /// `end` was called, be it after a destroy. Not to be read off the phase, which a destroy
+    /// `end` was called, even after a destroy. Not to be read off the phase, which a destroy
     /// overwrites.
     ended: bool,
     finished: bool,
@@ -126,7 +126,7 @@ pub struct WritableState<T, E> {
 }
 
 impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
-    /// Makes an open stream. `weigh` says what a chunk counts for against `marks`.
+    /// Makes an open stream. `weigh` returns what a chunk counts for against `marks`.
     #[must_use]
     pub const fn new(marks: Marks, weigh: fn(&T) -> usize, batching: Batching) -> Self {
         Self {
@@ -155,13 +155,13 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         self
     }
 
-    /// Takes a chunk, whatever the length: it is for the writer to heed the pressure.
+    /// Takes a chunk at any length: it is for the writer to heed the pressure.
     ///
     /// # Errors
     ///
     /// [`Refused::Ended`] after [`end`](Self::end), which destroys the stream with
-    /// [`Misuse::WriteAfterEnd`], and drops what is queued, as Node does: who does not want that
-    /// asks [`is_ended`](Self::is_ended) first. [`Refused::Destroyed`] after a destroy.
+    /// [`Misuse::WriteAfterEnd`], and drops what is queued, as Node does: a caller that does not
+    /// want that asks [`is_ended`](Self::is_ended) first. [`Refused::Destroyed`] after a destroy.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, Refused<T>> {
         // Weighed before anything changes: a user's weigher may panic.
@@ -191,7 +191,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
 
     #[cold]
     fn refuse(&mut self, chunk: T) -> Refused<T> {
-        // In this order, as in Node: a stream that was ended and destroyed says "ended".
+        // In this order, as in Node: a stream that was ended and destroyed reports "ended".
         if !self.ended {
             return Refused::Destroyed(chunk);
         }
@@ -211,7 +211,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         self.corked = self.corked.saturating_sub(1);
     }
 
-    /// Says that nothing more will be written. Takes all corks back. May be called again.
+    /// Ends the stream: nothing more will be written. Takes all corks back. May be called again.
     pub fn end(&mut self) {
         self.corked = 0;
         if self.errored.is_none() {
@@ -238,7 +238,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         Ok(())
     }
 
-    /// Gives the sink its next request, if it has none in hand and one is due.
+    /// Gives the sink its next request, if none runs and one is due.
     pub fn next_request(&mut self) -> Option<SinkRequest<T>> {
         if !self.is_request_due() {
             return None;
@@ -282,8 +282,8 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         self.spare = batch;
     }
 
-    /// Counts a part of the running batch as written, ahead of its completion: so much weight, or
-    /// so much of its [load](Batch::load).
+    /// Counts a part of the running batch as written, ahead of its completion: this much weight, or
+    /// this much of its [load](Batch::load).
     ///
     /// Node has no such step: there a batch counts in full until it is done, and a writer would
     /// wait for the last byte of a batch although its first half has long left.
@@ -296,7 +296,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         events
     }
 
-    /// Answers the running request: it is done.
+    /// Completes the running request.
     pub fn complete(&mut self) -> Events {
         let was_running = std::mem::replace(&mut self.running, Running::Nothing);
         self.abandoned = 0;
@@ -320,13 +320,13 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         events
     }
 
-    /// Answers the running request: it failed. The stream is destroyed with that error, and what
+    /// Fails the running request. The stream is destroyed with that error, and what
     /// was queued comes back.
     #[must_use = "these chunks were taken and not written"]
     pub fn fail(&mut self, error: E) -> Batch<T> {
         let was_running = self.answered();
         if self.is_destroyed() {
-            // Too late to be told. Node keeps that of a write, if it is the first.
+            // Too late to be reported. Node keeps that of a write, if it is the first.
             if matches!(was_running, Running::Write(_)) {
                 self.errored.get_or_insert(error);
             }
@@ -337,7 +337,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         queued
     }
 
-    /// Tears the stream down at once and gives back what was queued. What the sink has in hand
+    /// Tears the stream down at once and gives back what was queued. What the sink is writing
     /// stays with it. On a stream that is destroyed already it does nothing: the first cause stays.
     #[must_use = "these chunks were taken and not written"]
     pub fn destroy(&mut self, error: Option<E>) -> Batch<T> {
@@ -366,7 +366,7 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         queued
     }
 
-    /// Answers [`SinkRequest::Release`]: the sink was let go.
+    /// Completes [`SinkRequest::Release`]: the sink was released.
     pub fn released(&mut self) -> Events {
         if self.running != Running::Release {
             return Events::NONE;
@@ -382,8 +382,8 @@ impl<T, E: Clone + From<Misuse>> WritableState<T, E> {
         events
     }
 
-    /// Takes the running request out of the sink's hands, save that to let go: it has an answer
-    /// of its own.
+    /// Takes the running request back from the sink, except for the release, which has its own
+    /// completion.
     fn answered(&mut self) -> Running {
         let was_running = self.running;
         if was_running != Running::Release {

@@ -15,19 +15,19 @@ use crate::stream::writable::Writable;
 
 /// The reading end of a [`broadcast`](super()): one of many.
 ///
-/// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin with
-/// one. It gets every chunk in order, save those that its policy lets it miss
+/// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin
+/// with one. It gets every chunk in order, save those that its policy lets it miss
 /// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
-/// iterator, and then nothing more does. The writer does not wait for a branch that was dropped early,
-/// and the others go on.
+/// iterator, and then nothing more does. The writer does not wait for a branch that was dropped
+/// early, and the others go on.
 ///
 /// # Cut off
 ///
-/// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it, at
-/// once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to), does
-/// not stay in a write to a client that does not read. A thread that reads it in a loop is failed by the
-/// next read. If it may be blocked in something else by then, that goes under a token which the branch
-/// [aborts](Source::aborts):
+/// A branch that is cut off, or torn down with its broadcast or by its token, aborts what reads it,
+/// at once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to),
+/// does not stay in a write to a client that does not read. A thread that reads it in a loop gets
+/// the error from its next read. If it may be blocked in another call by then, put that under a
+/// token which the branch [aborts](Source::aborts):
 ///
 /// ```
 /// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
@@ -92,8 +92,8 @@ impl<T> Branch<T> {
     }
 
     /// Adds another branch to the same broadcast, which gets what is written from now on, as
-    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for readers that come later, when
-    /// the writing end is not at hand.
+    /// [`Broadcast::subscribe`](crate::Broadcast::subscribe) does: for readers that come later,
+    /// when the writing end is not accessible.
     #[must_use]
     pub fn subscribe(&self, policy: BranchPolicy) -> Self {
         Self::new(Arc::clone(&self.shared.fanout), policy)
@@ -132,8 +132,8 @@ impl<T> Branch<T> {
         self.destroyed.clone().or_else(failed)
     }
 
-    /// Ends this branch at once, with an error of its own. What it has not read is let go. The
-    /// others go on; if it was the last one, this is what the writer is failed.
+    /// Ends this branch at once, with an error of its own. What it has not read is dropped.
+    /// The others go on; if it was the last one, the writer gets this error.
     pub fn destroy(&mut self, error: impl Into<Error>) {
         if self.destroyed.is_none() {
             let error = error.into();
@@ -183,8 +183,8 @@ impl<T: Clone> Branch<T> {
     ///
     /// # Errors
     ///
-    /// The first cause. A failure of the broadcast travels to `dest` behind the data; a cut destroys
-    /// `dest` at once; an error of `dest` destroys this branch.
+    /// The first cause. A failure of the broadcast travels to `dest` behind the data; a cut
+    /// destroys `dest` at once; an error of `dest` destroys this branch.
     ///
     /// # Examples
     ///
@@ -220,8 +220,8 @@ impl<T: Clone> Branch<T> {
         next
     }
 
-    /// If it was torn down, aborts the stream that it is read for, before that is failed anything:
-    /// the thread that has torn it down may not have come so far.
+    /// If it was torn down, aborts the stream that reads it, before that gets the error: the thread
+    /// that has torn it down may not have reached this point yet.
     #[cold]
     fn spread(&self) {
         let id = self.shared.branch.id();

@@ -70,13 +70,13 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 ///
 /// # Every branch needs a reader
 ///
-/// A write waits for a branch, and so does [`finish`](Self::finish), so each branch must be read
-/// by another thread while the broadcast is written. A [`pipeline`](crate::pipeline()) that ends in a
-/// broadcast runs on the thread that calls [`run`](crate::Ready::run): a branch that the same thread
-/// wants to read afterwards is waited for, and never read. If the process has no other thread that
-/// could read it, the call fails with [`Deadlock`](crate::ErrorKind::Deadlock). If it has, the wait
-/// goes on, and after a second the hook of [`set_error_hook`](crate::set_error_hook) is called; by
-/// default that writes a line to standard error.
+/// A write waits for a branch, and so does [`finish`](Self::finish), so each branch must be read by
+/// another thread while the broadcast is written. A [`pipeline`](crate::pipeline()) that ends in a
+/// broadcast runs on the thread that calls [`run`](crate::Ready::run): a branch that the same
+/// thread wants to read afterwards is waited for, and never read. If the process has no other
+/// thread that could read it, the call fails with [`Deadlock`](crate::ErrorKind::Deadlock). If it
+/// has, the wait goes on, and after a second the hook of [`set_error_hook`](crate::set_error_hook)
+/// is called; by default that writes a line to standard error.
 ///
 /// ```
 /// use std::thread;
@@ -109,9 +109,9 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 /// itself, beside the others, for what it keeps is older than what they read; and so has a branch
 /// that a token of its own has stopped.
 ///
-/// Chunks are cloned under the lock of the stream, since that costs less than an allocation for each.
-/// So `T` should be cheap to clone, as what is made to be shared is: of a `Vec<u8>` there would
-/// be a copy for each branch but one, and the others would wait for it.
+/// Chunks are cloned under the lock of the stream, since that costs less than an allocation for
+/// each. So `T` should be cheap to clone, as what is made to be shared is: of a `Vec<u8>` there
+/// would be a copy for each branch but one, and the others would wait for it.
 ///
 /// # Ending
 ///

@@ -214,7 +214,8 @@ impl<T, I: Iterator<Item = Result<T, Error>>> Flow<I> {
         Ok(self.find(is)?.is_some())
     }
 
-    /// Returns whether `is` returns true for every item. It reads up to the first false, and no further.
+    /// Returns whether `is` returns true for every item. It reads up to the first false, and no
+    /// further.
     ///
     /// # Errors
     ///

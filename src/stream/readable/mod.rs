@@ -48,7 +48,7 @@ pub struct Readable<T> {
     /// What is left of a chunk that was read in part, by way of `Read` or `BufRead`.
     current: Option<T>,
     /// The iterator has returned the error.
-    told: bool,
+    failed: bool,
     /// Brings the chunks in. Gone if they come from a writer.
     worker: Worker<()>,
     /// What a token acts on, if that is more than the channel.
@@ -96,8 +96,9 @@ impl<T: Send + 'static> Readable<T> {
 impl Readable<Bytes> {
     /// Makes a stream of bytes that is read from any [`io::Read`].
     ///
-    /// A blocked read of it cannot be interrupted, except for the types listed at [`ReadSource`], so
-    /// dropping the stream waits for the read. The ends in [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    /// A blocked read of it cannot be interrupted, except for the types listed at [`ReadSource`],
+    /// so dropping the stream waits for the read. The ends in [`fs`](crate::fs) and
+    /// [`net`](crate::net) can be interrupted.
     pub fn from_read(reader: impl io::Read + Send + 'static, mark: HighWaterMark<InBytes>) -> Self {
         Self::from_source(ReadSource::new(reader, "reader"), mark)
     }
@@ -109,8 +110,8 @@ impl<T> Readable<T> {
         Self::of(channel, Worker::Gone, None)
     }
 
-    /// The end of a channel that `worker` fills. `whole` is what a token acts on, if that is more than
-    /// the channel.
+    /// The end of a channel that `worker` fills. `whole` is what a token acts on, if that is more
+    /// than the channel.
     pub(crate) const fn of(
         channel: Arc<Channel<T>>,
         worker: Worker<()>,
@@ -119,7 +120,7 @@ impl<T> Readable<T> {
         Self {
             channel,
             current: None,
-            told: false,
+            failed: false,
             worker,
             whole,
             files: Vec::new(),
@@ -155,7 +156,8 @@ impl<T> Readable<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the first cause if the stream has failed.
+    /// [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) if none is there yet, or the first
+    /// cause if the stream has failed.
     pub fn try_next(&mut self) -> Result<Option<T>, Error> {
         self.next_within(Wait::No)
     }
@@ -164,7 +166,8 @@ impl<T> Readable<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the first cause if the stream has failed.
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up, or the first cause if
+    /// the stream has failed.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<T>, Error> {
         self.next_within(Wait::at_most(timeout))
     }
@@ -249,8 +252,8 @@ impl<T: Send + 'static> Readable<T> {
     }
 }
 
-/// Writes everything that is read to `dest`, ends it, and gives back its sink. An error of `dest` is
-/// what `destroy` is called with.
+/// Writes everything that is read to `dest`, ends it, and gives back its sink. An error of `dest`
+/// is what `destroy` is called with.
 pub(crate) fn pipe<T, S, R>(
     mut from: R,
     mut dest: Writable<T, S>,
@@ -292,11 +295,11 @@ impl<T> Iterator for Readable<T> {
     /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.told {
+        if self.failed {
             return None;
         }
         let next = self.next_within(Wait::Forever);
-        self.told = next.is_err();
+        self.failed = next.is_err();
         next.transpose()
     }
 }

@@ -47,11 +47,12 @@ impl<T> Readable<T> {
 }
 
 impl Readable<Bytes> {
-    /// Takes exactly `n` bytes, or what is left before the end: Node's `read(n)`. `None` is the end.
+    /// Takes exactly `n` bytes, or what is left before the end: Node's `read(n)`. `None` is the
+    /// end.
     ///
     /// Blocks until `n` bytes are buffered, the stream ends or is cancelled. `read_n(0)` returns at
-    /// once. `n` may be more than the high-water mark: what is held for this read does not count against it, so a
-    /// frame that is larger than the buffer never deadlocks.
+    /// once. `n` may be more than the high-water mark: what is held for this read does not count
+    /// against it, so a frame that is larger than the buffer never deadlocks.
     ///
     /// # Errors
     ///

@@ -73,8 +73,8 @@ impl<T, S> Writable<T, S> {
         })
     }
 
-    /// Reports an error that no call on this handle has returned. `name` is that of its sink, which has
-    /// not finished.
+    /// Reports an error that no call on this handle has returned. `name` is that of its sink, which
+    /// has not finished.
     #[cold]
     fn tell_unheard(&self, broken_off: Option<&BrokenOff>, name: &str) {
         if self.heard.load(Ordering::Relaxed) || self.channel.was_aborted() {
@@ -123,8 +123,8 @@ impl<T, S> Drop for Writable<T, S> {
         let Peer::Sink(driver) = &self.peer else {
             return;
         };
-        // After `end` this waits until everything is written, as `end` documents; otherwise it waits for
-        // the sink's thread, so that the thread does not outlive its handle.
+        // After `end` this waits until everything is written, as `end` documents; otherwise it
+        // waits for the sink's thread, so that the thread does not outlive its handle.
         driver.release();
         let _ = self.channel.wait_closed(Wait::Forever);
         if let Err(name) = driver.close() {

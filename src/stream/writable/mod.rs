@@ -33,14 +33,14 @@ pub use parts::Cork;
 ///
 /// # Ending
 ///
-/// [`end`](Self::end) ends the stream, and [`finish`](Self::finish) waits
-/// until everything has arrived. A handle that is dropped without either, also by a panic, breaks
-/// the stream off: the other side sees
-/// [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It drops what a sink
-/// has not taken, and waits for the call that the sink is in. A handle that is dropped after `end`
-/// keeps its promise: it waits until the sink has finished. What fails then, and what is lost without
-/// `end`, no call can return: it goes to [`set_error_hook`](crate::set_error_hook), by default a line
-/// on standard error. So [`finish`](Self::finish).
+/// [`end`](Self::end) ends the stream, and [`finish`](Self::finish) waits until everything has
+/// arrived. A handle that is dropped without either, also by a panic, breaks the stream off: the
+/// other side sees [`PrematureClose`](crate::ErrorKind::PrematureClose) and never a clean end. It
+/// drops what a sink has not taken, and waits for the call that the sink is in. A handle that is
+/// dropped after `end` keeps its promise: it waits until the sink has finished. What fails then,
+/// and what is lost without `end`, no call can return: it goes to
+/// [`set_error_hook`](crate::set_error_hook), by default a line on standard error. So
+/// [`finish`](Self::finish).
 ///
 /// # Examples
 ///
@@ -127,12 +127,12 @@ impl<T: Send + 'static, K: Sink<T> + 'static> Writable<T, K> {
 impl<W: io::Write + Send + 'static> Writable<Bytes, W> {
     /// Makes a stream of bytes that is written to any [`io::Write`].
     ///
-    /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has one
-    /// only while it would block.
+    /// It always has a thread. For a socket, [`Socket::writable`](crate::net::Socket::writable) has
+    /// one only while it would block.
     ///
-    /// A blocked write to it cannot be interrupted, except for the types listed at [`WriteSink`], so a
-    /// [`destroy`](Self::destroy) waits for the write. The ends in
-    /// [`fs`](crate::fs) and [`net`](crate::net) can be interrupted.
+    /// A blocked write to it cannot be interrupted, except for the types listed at [`WriteSink`],
+    /// so a [`destroy`](Self::destroy) waits for the write. The ends in [`fs`](crate::fs) and
+    /// [`net`](crate::net) can be interrupted.
     ///
     /// [`finish`](Self::finish) flushes it and gives it back, and does not close it.
     pub fn to(writer: W, mark: HighWaterMark<InBytes>) -> Self {
@@ -201,9 +201,9 @@ impl<T, S> Writable<T, S> {
     /// # Errors
     ///
     /// [`WriteError::Ended`] after [`end`](Self::end); [`WriteError::Closed`] if the stream is
-    /// gone, with the first cause; [`WriteError::Deadlock`] if this is one end of a channel and there
-    /// is no thread that could read from it. Each has the chunk, or what is left of one that a sink
-    /// has taken in part from this very call before it failed.
+    /// gone, with the first cause; [`WriteError::Deadlock`] if this is one end of a channel and
+    /// there is no thread that could read from it. Each has the chunk, or what is left of one that
+    /// a sink has taken in part from this very call before it failed.
     #[inline]
     pub fn write(&mut self, chunk: T) -> Result<Pressure, WriteError<T>> {
         self.write_within(chunk, Wait::Forever)
