@@ -173,7 +173,7 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
                 member,
                 Err(Error::from(error).during("watch", "a connection")),
             );
-            return self.rules.lock().tasks.gone(key);
+            return self.forget(key);
         }
         self.enter(key, Box::new(member));
     }
@@ -185,7 +185,7 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
         if let Entered::LetGo(member) = rules.tasks.enter(key, member, until) {
             drop(rules);
             self.dismiss(key, *member, Err(Error::interrupted()));
-            return self.rules.lock().tasks.gone(key);
+            return self.forget(key);
         }
         let call = self.who_is_missing(&mut rules);
         let is_to_be_woken = rules.is_to_be_woken();
@@ -224,7 +224,7 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
         let given_up = self.rules.lock().tasks.abort();
         for (key, member) in given_up {
             self.dismiss(key, *member, Err(Error::interrupted()));
-            self.rules.lock().tasks.gone(key);
+            self.forget(key);
         }
     }
 

@@ -40,7 +40,7 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
             // What panics is let go as well.
             if guard(|| Ok(member.task.give_way())).unwrap_or(true) {
                 self.dismiss(key, *member, Ok(()));
-                self.rules.lock().tasks.gone(key);
+                self.forget(key);
                 return Vacancy::Made;
             }
             // What has come was perhaps not noticed so far. Who leads sees to it now.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::poller::{Poller, ReadyList};
-use super::rules::{Call, Key, LeaderPlan, Millis, Recheck, Round, Rules, Settled, ThreadRole};
+use super::rules::{Call, Deadline, Key, LeaderPlan, Millis, Recheck, Round, Rules, Settled, ThreadRole};
 use super::task::{Next, Turn};
 use super::{LeaderFollowers, Member, Owner};
 use crate::error::Error;
@@ -94,7 +94,7 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
             let plan = rules.plan(|| self.now());
             let timeout = match plan {
                 LeaderPlan::Serve => continue,
-                LeaderPlan::Poller(timeout) => timeout.map(Duration::from_millis),
+                LeaderPlan::Poller(deadline) => deadline.map(Deadline::wait),
                 LeaderPlan::WatchNobody => Some(self.quiet),
             };
             drop(rules);
@@ -191,7 +191,10 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
                     false
                 }
                 Recheck::Park => wait(&self.follower, &mut rules, self.quiet),
-                Recheck::Leave => return None,
+                Recheck::Leave => {
+                    self.leave_behind(rules);
+                    return None;
+                }
             };
         }
     }
@@ -222,10 +225,33 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
             }
             if is_late || rules.roles.is_closed() {
                 rules.roles.leave_spares();
+                self.leave_behind(rules);
                 return None;
             }
             is_late = wait(&self.idle_threads, &mut rules, self.quiet);
         }
+    }
+
+    /// Leaves, and has the leader leave as well if nothing is left for it.
+    ///
+    /// The other side is a leader that waits in the poller, with no end to its wait since there were
+    /// tasks. If the last of them ends on another thread, nothing comes that ends that wait. Not the
+    /// end of the task wakes it, which would cost a server of short tasks a wake each, but this: the
+    /// thread that has run the task follows or is idle after that, and comes here in time.
+    fn leave_behind(&self, rules: Held<'_, H>) {
+        let is_left_over = rules.is_leader_left_over();
+        drop(rules);
+        if is_left_over {
+            self.watch.wake();
+        }
+    }
+
+    /// Forgets a task that no thread of the pool has, and has ended.
+    pub(super) fn forget(&self, key: Key) {
+        let mut rules = self.rules.lock();
+        rules.tasks.gone(key);
+        // As above; but no thread may come that leaves.
+        self.leave_behind(rules);
     }
 
     /// Lets a guest go, and tells of it.

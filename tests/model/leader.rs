@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize as Count;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use highwater::{Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Why};
+use highwater::{Deadlines, Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Why};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
@@ -31,6 +31,8 @@ struct State {
     keys: Vec<Key>,
     ready: Vec<Key>,
     woken: bool,
+    /// A wait that has a limit is over at once.
+    has_time: bool,
 }
 
 impl Told {
@@ -57,9 +59,10 @@ impl Poller for Shared {
 
     fn remove(&self, _fd: BorrowedFd<'_>, _key: Key) {}
 
-    fn wait(&self, ready: &mut ReadyList, _timeout: Option<Duration>) {
+    fn wait(&self, ready: &mut ReadyList, timeout: Option<Duration>) {
         let mut state = self.0.state.lock().unwrap();
-        while state.ready.is_empty() && !state.woken {
+        let is_over = timeout.is_some() && state.has_time;
+        while state.ready.is_empty() && !state.woken && !is_over {
             state = self.0.came.wait(state).unwrap();
         }
         state.woken = false;
@@ -78,6 +81,18 @@ struct Books {
     well: Count,
     given_up: Count,
     threads: Count,
+    /// Signalled when a thread has left.
+    left: (Mutex<()>, Condvar),
+}
+
+impl Books {
+    /// Waits until no thread is left.
+    fn wait_for_all(&self) {
+        let mut left = self.left.0.lock().unwrap();
+        while self.threads.load(SeqCst) > 0 {
+            left = self.left.1.wait(left).unwrap();
+        }
+    }
 }
 
 struct Keeper(Arc<Books>);
@@ -98,7 +113,9 @@ impl Owner for Keeper {
     }
 
     fn left(&self) {
+        let _left = self.0.left.0.lock().unwrap();
         self.0.threads.fetch_sub(1, SeqCst);
+        self.0.left.1.notify_all();
     }
 
     fn broken(&self, error: Error) {
@@ -144,9 +161,22 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with(QUIET)
+    }
+
+    /// One in which every wait with a limit is over at once.
+    fn in_no_time() -> Self {
+        Deadlines::AtOnce.set();
+        let scene = Self::with(Duration::ZERO);
+        Deadlines::Never.set();
+        scene.told.state.lock().unwrap().has_time = true;
+        scene
+    }
+
+    fn with(quiet: Duration) -> Self {
         let (told, books) = (Arc::new(Told::default()), Arc::new(Books::default()));
         let (watch, owner) = (Shared(Arc::clone(&told)), Keeper(Arc::clone(&books)));
-        let pool = LeaderFollowers::new(watch, owner, QUIET, 0);
+        let pool = LeaderFollowers::new(watch, owner, quiet, 0);
         Self { pool, told, books }
     }
 
@@ -334,5 +364,25 @@ fn an_abort_ends_who_is_idle_and_who_is_busy() {
         let aborting = thread::spawn(move || pool.abort());
         aborting.join().unwrap();
         scene.close(0, 1);
+    });
+}
+
+#[test]
+fn every_thread_leaves_when_the_last_task_ends_beside_the_leader() {
+    explore_waits("the end of the last task", Bound::Preemptions(2), || {
+        let (scene, gate) = (Scene::in_no_time(), Gate::default());
+        // Enough for a follower to see that nothing begins.
+        scene.pool.let_time_pass(20);
+        let waits = gate.clone();
+        scene.admit(move |turn, _| {
+            turn.promote_follower();
+            waits.pass();
+            Next::Gone(Ok(()))
+        });
+        scene.told.tell(0);
+        // By now another thread leads, or is about to.
+        gate.open();
+        scene.books.wait_for_all();
+        scene.close(1, 0);
     });
 }

@@ -109,6 +109,9 @@ fn is_alone_under(way: Option<&[&str]>, test: &str) -> bool {
     let alone = command.env(ALONE, "1").output().unwrap();
     let said = String::from_utf8_lossy(&alone.stderr);
     assert!(alone.status.success(), "{said}");
+    // A name that no test has runs none, and fails at nothing.
+    let ran = String::from_utf8_lossy(&alone.stdout);
+    assert!(ran.contains("running 1 test\n"), "no test is `{test}`: {ran}");
     eprint!("{said}");
     false
 }

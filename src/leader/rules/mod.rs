@@ -8,6 +8,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub(crate) use roles::{Call, Recheck, Roles, ThreadRole};
 pub(crate) use tasks::{Back, Claimed, Entered, Millis, Tasks};
 
@@ -26,8 +28,8 @@ pub use tasks::Key;
 pub(crate) struct Rules<G> {
     pub(crate) tasks: Tasks<G>,
     pub(crate) roles: Roles,
-    /// When whoever watches comes back by himself, if ever.
-    planned: Option<Millis>,
+    /// What the leader waits for, since it has last asked.
+    planned: LeaderPlan,
 }
 
 /// A guest that is about to be attended to, and in which round.
@@ -56,9 +58,23 @@ pub(crate) enum LeaderPlan {
     /// There is somebody now.
     Serve,
     /// Watch, for so long.
-    Poller(Option<Millis>),
+    Poller(Option<Deadline>),
     /// The same with nobody to be watched: if nobody comes, leave.
     WatchNobody,
+}
+
+/// When a wait ends, and when it was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    due: Millis,
+    now: Millis,
+}
+
+impl Deadline {
+    /// How long the wait is.
+    pub(crate) const fn wait(self) -> Duration {
+        Duration::from_millis(self.due.saturating_sub(self.now))
+    }
 }
 
 impl<G> Rules<G> {
@@ -66,7 +82,7 @@ impl<G> Rules<G> {
         Self {
             tasks: Tasks::new(),
             roles: Roles::new(),
-            planned: None,
+            planned: LeaderPlan::Serve,
         }
     }
 
@@ -128,28 +144,38 @@ impl<G> Rules<G> {
     /// Says what whoever leads does when nobody waits. `now` is asked only if somebody is patient for
     /// a limited time.
     pub(crate) fn plan(&mut self, now: impl FnOnce() -> Millis) -> LeaderPlan {
-        self.planned = None;
-        if let Some(due) = self.tasks.next_sweep() {
-            let now = now();
-            if due <= now {
-                self.tasks.sweep(now);
-                return LeaderPlan::Serve;
+        self.planned = match self.tasks.next_sweep() {
+            None if self.tasks.len() == 0 => LeaderPlan::WatchNobody,
+            None => LeaderPlan::Poller(None),
+            Some(due) => {
+                let now = now();
+                if due <= now {
+                    self.tasks.sweep(now);
+                    return LeaderPlan::Serve;
+                }
+                LeaderPlan::Poller(Some(Deadline { due, now }))
             }
-            self.planned = Some(due);
-            return LeaderPlan::Poller(Some(due - now));
-        }
-        if self.tasks.len() == 0 {
-            LeaderPlan::WatchNobody
-        } else {
-            LeaderPlan::Poller(None)
-        }
+        };
+        self.planned
     }
 
     /// Says whether whoever watches is to be woken: for those that wait, or for a deadline that is
     /// earlier than when he comes back.
     pub(crate) fn is_to_be_woken(&self) -> bool {
-        let earlier = |due| self.planned.is_none_or(|planned| due < planned);
+        let planned = match self.planned {
+            LeaderPlan::Poller(deadline) => deadline.map(|deadline| deadline.due),
+            LeaderPlan::Serve | LeaderPlan::WatchNobody => None,
+        };
+        let earlier = |due| planned.is_none_or(|planned| due < planned);
         self.roles.are_watching()
             && (self.tasks.are_waiting() || self.tasks.next_sweep().is_some_and(earlier))
+    }
+
+    /// Says whether the leader waits for tasks of which none is left. It does not leave before it is
+    /// woken: it went into that wait with no end to it.
+    pub(crate) fn is_leader_left_over(&self) -> bool {
+        self.roles.are_watching()
+            && self.tasks.len() == 0
+            && matches!(self.planned, LeaderPlan::Poller(_))
     }
 }

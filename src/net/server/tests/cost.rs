@@ -13,11 +13,14 @@ use super::{Echo, client_of, on_both, ping, server, spawn};
 
 const REQUESTS: usize = 2000;
 
+/// The waits and wakes by which one thread comes to lead, and the other to follow.
+const CALLS_A_TAKEOVER: usize = 4;
+
 const TRACED: &str = "HIGHWATER_TEST_TRACED";
 
 #[test]
 fn a_request_costs_a_read_and_a_write_and_no_lock() {
-    const NAME: &str = "server::tests::cost::a_request_costs_a_read_and_a_write_and_no_lock";
+    const NAME: &str = "net::server::tests::cost::a_request_costs_a_read_and_a_write_and_no_lock";
     if std::env::var_os(TRACED).is_some() {
         return ask();
     }
@@ -62,8 +65,9 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
         }
     }
     let count = |call| calls.get(call).copied().unwrap_or(0);
-    // A few, for the machine may have been busy, and the watch then goes from hand to hand.
-    let few = REQUESTS / 20;
+    // A few, and those of each takeover: on a machine with other work a round may last so long that
+    // the follower becomes the leader.
+    let few = REQUESTS / 20 + CALLS_A_TAKEOVER * takeovers(&log);
     for call in ["recvfrom", "sendmsg", "epoll_pwait"] {
         let count = count(call);
         assert!(count.abs_diff(REQUESTS) <= few, "{call}: {calls:?}");
@@ -75,6 +79,13 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
     let all: usize = calls.values().sum();
     let stood_by = count("futex");
     assert!(all - stood_by <= 3 * REQUESTS + few, "{calls:?}");
+}
+
+/// How many requests were answered by another thread than the one before.
+fn takeovers(log: &str) -> usize {
+    let reads = log.lines().filter(|line| line.contains(" recvfrom("));
+    let threads: Vec<&str> = reads.filter_map(|line| line.split(' ').next()).collect();
+    threads.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 /// Asks so many times, and says on which threads that was answered.
@@ -110,7 +121,7 @@ fn sleeps() -> usize {
 
 #[test]
 fn who_is_idle_costs_nothing() {
-    if !is_alone("server::tests::cost::who_is_idle_costs_nothing") {
+    if !is_alone("net::server::tests::cost::who_is_idle_costs_nothing") {
         return;
     }
     on_both(|| {
@@ -124,15 +135,12 @@ fn who_is_idle_costs_nothing() {
             client.set_read_timeout(limit).unwrap();
             client.read(&mut [0; 1]).unwrap_err();
         };
-        // Who stands by looks a few times more.
-        until("nobody looks any more", || {
+        // The follower looks a few times more. If it looked for ever there would be no such time.
+        until("no thread wakes for a third of a second", || {
             let before = sleeps();
-            waits(&mut clients[0], 20);
+            waits(&mut clients[0], 300);
             sleeps() == before
         });
-        let before = sleeps();
-        waits(&mut clients[0], 300);
-        assert_eq!(sleeps(), before);
         // And is there again at once.
         let limit = Some(Duration::from_secs(10));
         clients[0].set_read_timeout(limit).unwrap();

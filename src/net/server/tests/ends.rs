@@ -23,11 +23,14 @@ fn patience_ends_once_and_what_comes_renews_it() {
         let (tell, told) = unbounded();
         let server = spawn(server(), move |connection| {
             let tell = tell.clone();
+            let number = connection.number();
             let mut until = Instant::now();
             let attend = move |echo: &mut Echo, _: &Turn, why: Why| {
                 let now = Instant::now();
                 if why == Why::TimedOut {
-                    tell.send(now - until).expect("it listens");
+                    // Not before its time, by the clock of the pool, which counts milliseconds.
+                    let is_early = now + Duration::from_millis(1) < until;
+                    tell.send((number, is_early)).expect("it listens");
                 }
                 echo.attend_by(why).unwrap_or_else(|| {
                     until = now + PATIENCE;
@@ -36,21 +39,37 @@ fn patience_ends_once_and_what_comes_renews_it() {
             };
             By(Echo::new(connection), attend)
         });
-        let (mut idle, mut busy) = (client_of(&server), client_of(&server));
-        ping(&mut idle);
+        let mut idle = client_of(&server);
         let began = Instant::now();
-        while told.is_empty() {
-            ping(&mut busy);
-            assert!(began.elapsed() < Duration::from_secs(10));
-        }
-        // Not before its time, and no later than that allows for.
+        ping(&mut idle);
+        // A machine with other work may let this thread renew one too late: then another one is.
+        let mut clients = 1;
+        let mut busy = loop {
+            let mut busy = client_of(&server);
+            clients += 1;
+            while told.is_empty() && is_answered(&mut busy) {
+                assert!(began.elapsed() < Duration::from_secs(10));
+            }
+            let (number, is_early) = told.recv().unwrap();
+            assert!(!is_early, "connection {number}");
+            if number == 1 {
+                break busy;
+            }
+        };
         assert!(began.elapsed() >= PATIENCE - Duration::from_millis(1));
         assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
-        ping(&mut busy);
-        assert_eq!(busy.read(&mut [0; 1]).unwrap(), 0);
-        assert_eq!(told.len(), 2);
-        assert_eq!(watched(move || server.stop().unwrap()).finished, 2);
+        if is_answered(&mut busy) {
+            assert_eq!(busy.read(&mut [0; 1]).unwrap(), 0);
+        }
+        assert_eq!(told.recv().unwrap(), (clients, false));
+        assert_eq!(told.len(), 0);
+        assert_eq!(watched(move || server.stop().unwrap()).finished, clients);
     });
+}
+
+/// Sends something, and returns whether it came back.
+fn is_answered(client: &mut std::net::TcpStream) -> bool {
+    client.write_all(b"ping").is_ok() && client.read_exact(&mut [0; 4]).is_ok()
 }
 
 #[test]
@@ -205,7 +224,7 @@ fn a_panic_is_the_end_of_one_guest() {
 #[test]
 fn no_thread_and_no_descriptor_is_left() {
     on_both(|| {
-        if !is_alone("server::tests::ends::no_thread_and_no_descriptor_is_left") {
+        if !is_alone("net::server::tests::ends::no_thread_and_no_descriptor_is_left") {
             return;
         }
         let before = held();

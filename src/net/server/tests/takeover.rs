@@ -50,7 +50,8 @@ fn one_that_waits_holds_up_nobody_else() {
         for steps_down in [false, true] {
             let (there, are_there) = unbounded();
             let (open, gate) = unbounded();
-            let server = spawn(server(), gated(steps_down, there, gate));
+            let server = server().idle_threads(Duration::from_millis(100));
+            let server = spawn(server, gated(steps_down, there, gate));
             let (mut waits, mut other) = (client_of(&server), client_of(&server));
             ping(&mut other);
             waits.write_all(b"wait").unwrap();
@@ -59,8 +60,9 @@ fn one_that_waits_holds_up_nobody_else() {
                 ping(&mut other);
                 ping(&mut client_of(&server));
             }
-            // Who leads, who stands by, who waits, and one that was taken for slow.
-            let threads = server.counts().threads;
+            // The leader, its follower and the one that waits. A machine with other work has more
+            // of them, for each round that it has made longer than a look; they leave.
+            until("three threads are enough", || server.counts().threads <= 3);
             // Came while it was busy, and is seen afterwards.
             waits.write_all(b"ping").unwrap();
             ping(&mut other);
@@ -69,7 +71,6 @@ fn one_that_waits_holds_up_nobody_else() {
             waits.read_exact(&mut got).unwrap();
             assert_eq!(&got, b"wait");
             pong(&mut waits);
-            assert!(threads <= 4, "{threads} threads");
             let counts = watched(move || server.stop().unwrap());
             assert_eq!((counts.finished, counts.failed), (102, 0));
         }
