@@ -13,9 +13,9 @@ use bytes::Bytes;
 use crate::cancel::Interrupt;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
-use crate::os::copy as kernel;
-#[cfg(target_os = "linux")]
 use crate::os::copy::End;
+#[cfg(target_os = "linux")]
+use crate::os::copy::pair;
 use crate::os::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
 #[cfg(target_os = "linux")]
 use crate::stage::copy_path::BufferedReason;
@@ -319,6 +319,6 @@ impl Sink<Bytes> for FileSink {
                 .parts()
                 .and_then(|(fd, polled)| End::file(fd, Some(polled))),
         };
-        kernel::pair(offer, end)
+        pair(offer, end)
     }
 }

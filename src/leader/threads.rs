@@ -4,7 +4,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::poller::{Poller, ReadyList};
-use super::rules::{Call, Deadline, Key, LeaderPlan, Millis, Recheck, Round, Rules, Settled, ThreadRole};
+use super::rules::{
+    Call, Deadline, Key, LeaderPlan, Millis, Recheck, Round, Rules, Settled, ThreadRole,
+};
 use super::task::{Next, Turn};
 use super::{LeaderFollowers, Member, Owner};
 use crate::error::Error;

@@ -12,7 +12,10 @@
 //!
 //! let listener = net::listen("127.0.0.1:0")?;
 //! let address = listener.local_addr()?.to_string();
-//! let client = thread::spawn(move || pipeline(&b"hello"[..]).to(net::connect(address).open()?).run());
+//! let client = thread::spawn(move || {
+//!     let socket = net::connect(address).open()?;
+//!     Ok::<_, highwater::Error>(pipeline(&b"hello"[..]).to(socket).run()?)
+//! });
 //! let received: Vec<Bytes> = pipeline(listener.accept()?).readable().to_vec(100)?;
 //! assert_eq!(received.concat(), b"hello");
 //! client.join().unwrap()?;

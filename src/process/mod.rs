@@ -44,8 +44,7 @@ use bytes::Bytes;
 
 use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
-use crate::os as fd;
-use crate::os::{FdSink, FdSource, Polled, Waker};
+use crate::os::{self, FdSink, FdSource, Polled, Waker};
 use crate::stage::source::read_pool;
 use child::ChildGuard;
 use reaper::{KillPolicy, Reaped};
@@ -354,7 +353,7 @@ impl Spawn {
     /// A pipe of the size that was asked for. Its size is set before the child is started: a pipe
     /// that holds more bytes than that cannot be made smaller.
     fn pipe(&self) -> io::Result<(File, File)> {
-        let pipe = fd::pipe()?;
+        let pipe = os::pipe()?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(bytes) = self.pipe_bytes {
             rustix::pipe::fcntl_setpipe_size(&pipe.0, bytes)?;
@@ -368,7 +367,7 @@ impl Spawn {
         let pipe = if matches!(self.stderr, Stderr::Command) {
             None
         } else {
-            let (ours, theirs) = fd::pipe()?;
+            let (ours, theirs) = os::pipe()?;
             self.command.stderr(theirs);
             Some(ours)
         };

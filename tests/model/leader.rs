@@ -9,7 +9,9 @@ use std::sync::atomic::AtomicUsize as Count;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use highwater::{Deadlines, Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Why};
+use highwater::{
+    Deadlines, Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Why,
+};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 

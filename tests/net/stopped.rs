@@ -78,7 +78,7 @@ fn a_pipe_that_nobody_fills_reads_or_empties_is_given_up() {
     let failure = watched(|| pipeline(&b"to nobody"[..]).to(unread).run().unwrap_err());
     assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
     assert!(
-        failure.error.to_string().contains("somebody to read"),
+        failure.error.to_string().contains("a reader of the pipe"),
         "{failure}"
     );
     assert_eq!(failure.undelivered.weight(), 9);

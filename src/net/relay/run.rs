@@ -177,7 +177,7 @@ impl RelayRun {
         }
         let waited_for = match (self.deadline, self.idle_at) {
             (Some(at), _) if at <= now => "the end of both sides",
-            (_, Some(at)) if at <= now => "a byte to move either direction",
+            (_, Some(at)) if at <= now => "a byte to move either way",
             (deadline, idle) => {
                 let next = deadline.into_iter().chain(idle).min();
                 return Ok(next.map(|at| at.saturating_duration_since(now)));

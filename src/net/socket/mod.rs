@@ -1,5 +1,6 @@
 //! A connected socket, and its two halves as a source and a sink.
 
+mod source;
 mod streams;
 
 use std::borrow::Cow;
@@ -14,20 +15,18 @@ use socket2::SockAddr;
 
 use super::options::{SocketOptions, domain_of};
 use crate::cancel::Interrupt;
-use crate::channel::mark::READ_BYTES;
 use crate::error::{Error, ErrorKind};
 use crate::os::byte_counts::SocketMonitor;
 #[cfg(target_os = "linux")]
-use crate::os::copy as kernel;
+use crate::os::copy::End;
 #[cfg(feature = "http")]
 use crate::os::copy::FileSend;
 #[cfg(target_os = "linux")]
-use crate::os::copy::{End, ReadEnd};
+use crate::os::copy::pair;
 use crate::os::shared_socket::SharedSocket;
 use crate::os::stall::WriteStall;
 use crate::os::timeouts::Timeouts;
 use crate::os::{Ready, Waker};
-use crate::stage::buffer_pool::Pool;
 #[cfg(target_os = "linux")]
 use crate::stage::copy_path::BufferedReason;
 #[cfg(feature = "http")]
@@ -35,8 +34,9 @@ use crate::stage::offer::CopyFailure;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::{CopySource, ZeroCopy};
 use crate::stage::sink::{Attempt, Direct, Sink, retry, write_vectored};
-use crate::stage::source::{Source, read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
+
+pub use source::SocketSource;
 
 /// A connected TCP or Unix socket: Node's `net.Socket`.
 ///
@@ -59,7 +59,7 @@ use crate::state::batch::Batch;
 /// let address = listener.local_addr()?.to_string();
 /// let echo = thread::spawn(move || {
 ///     let (source, sink) = listener.accept()?.split();
-///     pipeline(source).to(sink).run() // back to the client
+///     Ok::<_, highwater::Error>(pipeline(source).to(sink).run()?) // back to the client
 /// });
 ///
 /// let (source, sink) = net::connect(address).open()?.split();
@@ -292,78 +292,6 @@ impl Drop for ResetOnDrop {
     }
 }
 
-/// The reading half of a [`Socket`] as a [`Source`].
-///
-/// A read waits for bytes or for the end. A cancel, the [read timeout](SocketOptions::read_timeout) and
-/// the end of the [lifetime](SocketOptions::lifetime) end the wait with an error.
-#[derive(Debug)]
-pub struct SocketSource {
-    shared: Arc<SharedSocket>,
-    waker: Waker,
-    limits: Timeouts,
-    pool: Pool,
-}
-
-impl SocketSource {
-    fn new(shared: Arc<SharedSocket>, limits: Timeouts) -> Self {
-        Self {
-            shared,
-            waker: Waker::new(),
-            limits,
-            pool: read_pool(READ_BYTES),
-        }
-    }
-
-    /// Sets the largest number of bytes that one read returns, up to 1 MiB. The default is
-    /// [`READ_BYTES`].
-    #[must_use]
-    #[doc(alias = "highWaterMark")]
-    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
-        self.pool = read_pool(bytes);
-        self
-    }
-}
-
-impl Source<Bytes> for SocketSource {
-    fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        let Self {
-            shared,
-            waker,
-            limits,
-            pool,
-        } = self;
-        limits.check()?;
-        loop {
-            // An empty buffer goes back to the pool before the wait: an idle connection holds none.
-            let got = read_chunk(pool, |room| shared.receive(room));
-            match got {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    limits.wait(waker, &**shared, Ready::ToRead)?;
-                }
-                result => return Ok(result?),
-            }
-        }
-    }
-
-    fn interrupt(&self) -> Option<Interrupt> {
-        Some(self.waker.interrupt())
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.shared.name())
-    }
-
-    fn set_chunk_bytes(&mut self, most: usize) {
-        shrink(&mut self.pool, most);
-    }
-
-    #[cfg(target_os = "linux")]
-    fn offer(&mut self) -> Option<CopySource> {
-        let end = End::socket(&self.shared, &self.waker, self.limits);
-        Some(ReadEnd::new(end).offer())
-    }
-}
-
 /// The writing half of a [`Socket`] as a [`Sink`].
 ///
 /// [`finish`](Sink::finish) closes the writing half: the peer reads the end. A sink that is dropped
@@ -465,7 +393,7 @@ impl Sink<Bytes> for SocketSink {
     #[cfg(target_os = "linux")]
     fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
         let end = End::socket(&self.shared, &self.waker, self.limits);
-        kernel::pair(offer, Some(end))
+        pair(offer, Some(end))
     }
 }
 

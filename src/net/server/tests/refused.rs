@@ -28,7 +28,8 @@ fn vm_bytes() -> u64 {
 
 #[test]
 fn without_threads_guests_wait_for_one_that_comes_free() {
-    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free") {
+    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free")
+    {
         return;
     }
     // Far more than whatever else this process may take up meanwhile.
