@@ -45,9 +45,10 @@ const SHARED_NAMES: [(&str, &str); 4] = [
 ];
 
 /// Files that claim to be pure: no I/O, lock, thread or clock.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "src/state/",
     "src/leader/rules/",
+    "src/http/proto/",
     "src/http/files/plan.rs",
     "src/http/files/range.rs",
     "src/http/files/etag.rs",
@@ -56,6 +57,10 @@ const PURE: [&str; 9] = [
     "src/wire/sending.rs",
     "src/wire/receiving.rs",
 ];
+
+/// Rooms whose files lock or wait: each file begins with who owns what, and what may block.
+const LOCKING: [&str; 3] = ["src/channel/", "src/stage/drive/", "src/http/server/"];
+const HEADER_LINES_MIN: usize = 3;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -175,7 +180,8 @@ fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Strin
                 }
                 list = expand(list, prefix, found);
                 let next = list.find([',', '}']).unwrap_or(list.len());
-                list = list[next..].strip_prefix(',').unwrap_or(&list[next..]);
+                let rest = &list[next..];
+                list = rest.strip_prefix(',').unwrap_or(rest);
                 if list.is_empty() {
                     prefix.truncate(depth);
                     return list;
@@ -227,6 +233,57 @@ fn a_room_imports_only_from_the_rows_below_its_own() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_ring_of_files_stands_in_a_room() {
+    let files = library();
+    let modules: BTreeMap<Vec<&str>, &str> = files
+        .iter()
+        .map(|(file, _)| (module(file), file.as_str()))
+        .collect();
+    let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (file, text) in &files {
+        for path in paths(text) {
+            let path = absolute(file, &path);
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let known = (1..=path.len())
+                .rev()
+                .find_map(|len| modules.get(&path[..len]));
+            // A `mod.rs` is the face of its folder: it names its files, and they their face.
+            if let Some(other) = known.filter(|other| !other.ends_with("mod.rs") && *other != file)
+            {
+                imports.entry(file).or_default().insert(other);
+            }
+        }
+    }
+    let rings: BTreeSet<String> = imports
+        .keys()
+        .filter(|file| !file.ends_with("mod.rs"))
+        .filter_map(|file| ring(file, &imports))
+        .collect();
+    assert!(rings.is_empty(), "{rings:#?}");
+}
+
+/// The way from a file back to itself, if there is one: the shortest.
+fn ring(start: &str, imports: &BTreeMap<&str, BTreeSet<&str>>) -> Option<String> {
+    let mut ways = vec![vec![start]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            for next in imports.get(way.last()?).into_iter().flatten() {
+                if *next == start {
+                    return Some(format!("{} -> {start}", way.join(" -> ")));
+                }
+                if seen.insert(*next) {
+                    longer.push([way.as_slice(), &[next]].concat());
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
 }
 
 #[test]
@@ -304,6 +361,22 @@ fn only_rooms_that_say_so_lock() {
                 let locks = LOCKS.iter().any(|lock| line.contains(lock));
                 assert!(!locks, "{file}: {line}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_locks_says_who_owns_what() {
+    for (file, text) in library() {
+        if LOCKING.iter().any(|locking| file.starts_with(locking)) {
+            let header = text
+                .lines()
+                .take_while(|line| line.starts_with("//!"))
+                .count();
+            assert!(
+                header >= HEADER_LINES_MIN,
+                "{file} has a header of {header} lines"
+            );
         }
     }
 }

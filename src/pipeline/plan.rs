@@ -159,7 +159,7 @@ impl RunPlan {
             source::run_from(&filled, source, copied, per_second)?;
             Ok(DriveEnd::AtTheEnd)
         });
-        self.from_channel(output)
+        self.upstream_of(output)
     }
 
     /// Adds a thread that takes everything from `feed` into a channel, by way of `work`, which is
@@ -192,11 +192,11 @@ impl RunPlan {
         let stage = Stage::new(name, Some(feed.sample()), Some(watched(&output)));
         let mut downstream = ToChannel::new(Arc::clone(&output));
         self.thread(stage, move || work(&mut *feed, &mut downstream));
-        self.from_channel(output)
+        self.upstream_of(output)
     }
 
     /// What a thread has filled is what the next one is fed from.
-    pub(super) fn from_channel<T: Send + 'static>(
+    pub(super) fn upstream_of<T: Send + 'static>(
         &mut self,
         output: Arc<Channel<T>>,
     ) -> Box<dyn Upstream<T>> {

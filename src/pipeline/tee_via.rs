@@ -141,7 +141,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 recheck();
                 ended.map(|()| DriveEnd::AtTheEnd)
             });
-            plan.from_channel(output)
+            plan.upstream_of(output)
         })
     }
 }

@@ -200,7 +200,7 @@ impl Server {
     /// # Errors
     ///
     /// For want of the descriptor by which it could be stopped, and those of
-    /// [`RunningServer::channel`].
+    /// [`RunningServer::join`].
     pub fn serve(
         self,
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,

@@ -118,7 +118,7 @@ impl Staff for Hands {
         !self.threads.is_empty()
     }
 
-    /// Channels the threads that have left: until then the system keeps their stacks.
+    /// Joins the threads that have left: until then the system keeps their stacks.
     fn tend(&mut self) {
         for thread in take_ended(&mut self.threads) {
             // It has caught the panics of the handlers.
