@@ -13,7 +13,7 @@ use crate::state::{BranchPolicy, Dropped};
 use crate::stream::readable::pipe;
 use crate::stream::writable::Writable;
 
-/// The reading end of a [`broadcast`](super()): one of many.
+/// The reading end of a [`broadcast`](crate::broadcast()): one of many.
 ///
 /// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin
 /// with one. It gets every chunk in order, save those that its policy lets it miss
