@@ -311,7 +311,7 @@ impl<T> Broadcast<T> {
         self.fanout.peak()
     }
 
-    /// How many branches there are, save those that were cut off.
+    /// How many branches there are, except those that were cut off.
     #[must_use]
     pub fn branches(&self) -> usize {
         self.fanout.with_state(|state| state.branches())
