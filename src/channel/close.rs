@@ -3,7 +3,7 @@
 //! - Owns: nothing; `torn`, `aborted`, `end` and `undelivered` are in [`WriteSide`].
 //! - Lock order: the read side before the write side. Interrupts, tokens and errors are used
 //!   without either, because they take locks of their own.
-//! - May block: nothing here waits, save for the two locks.
+//! - May block: nothing here waits, except for the two locks.
 //! - Invariant: the first cause stays. Every end wakes both sides after the state has changed, so
 //!   that no thread stays parked.
 

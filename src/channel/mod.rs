@@ -1,10 +1,11 @@
-//! The channel between two threads, and the only place in it where a thread waits.
+//! The channel between two threads: a writer waits here for room, and a reader for chunks.
 //!
 //! - Owns: the write side owns the queue and all bookkeeping; the read side owns the batch in
 //!   flight.
 //! - Lock order: the read side before the write side. The other order only with `try_lock`.
-//! - May block: `wait_drained` and `wait_filled`, on a condvar of the write side's lock. No lock is
-//!   held while user code runs (a chunk's `Drop`, a waker, a sink).
+//! - May block: `wait_drained` and `wait_filled`, and for a limit `sleep_until` and `rest_until`,
+//!   all on a condvar of the write side's lock. No lock is held while user code runs (a chunk's
+//!   `Drop`, a waker, a sink).
 //! - Invariants: those of [`WriteSide`]; a thread parks only after it has checked, under the write
 //!   side's lock, the condition that it waits for.
 //!
@@ -201,8 +202,7 @@ impl<T> Channel<T> {
 
     /// Makes both sides check again, because something has ended.
     ///
-    /// It notifies without checking whether threads are parked: it is rare, and it must also
-    /// reach a reader that rests because of a limit.
+    /// It notifies without checking whether threads are parked, because it is rare.
     fn wake_all(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
         drop(write_side);
         self.filled_flag.raise();

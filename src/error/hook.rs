@@ -24,7 +24,7 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 ///
 /// A [`BufWriter`](io::BufWriter) of std loses such an error, since a `drop` returns nothing. Here
 /// every failure is reported. These are not reported here: a failure of one end of a
-/// [`channel`](crate::channel) or of a [`broadcast`](crate::stream::broadcast()), which the other
+/// [`channel`](crate::channel()) or of a [`broadcast`](crate::broadcast()), which the other
 /// end returns; the body of an HTTP response, whose client sees that it is incomplete; an abort by
 /// a token, which the program has requested.
 ///

@@ -62,7 +62,7 @@ pub enum ErrorKind {
 /// copy: every handle of a stream returns the one that came first, and what fails later is attached
 /// to it ([`others`](Self::others)).
 ///
-/// [`Display`](fmt::Display) writes what failed and leaves the reason to
+/// [`Display`](std::fmt::Display) writes what failed and leaves the reason to
 /// [`source`](StdError::source), as is usual; `{:#}` adds the reasons.
 ///
 /// # Examples

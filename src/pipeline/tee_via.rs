@@ -75,7 +75,7 @@ impl<T: Send + 'static> Pipeline<T> {
         both
     }
 
-    /// Goes on through something that has two halves which do not wait for one another: what is
+    /// Goes on through something that has two halves which do not wait for each other: what is
     /// there is written to `sink`, and what `source` reads goes on. A child process, a connection.
     ///
     /// Each half runs on a thread of its own. What fails before `sink`, or in it, ends what

@@ -3,7 +3,7 @@
 //! The two make the copy themselves, a slice at a time, on the thread that runs the pipeline.
 //! Between slices everything holds that holds between chunks: progress, cancel, a limit. The
 //! channel between them stays empty, and keeps the books. Where the copy goes no further the
-//! pipeline goes on as ever: the source reads from where it stands.
+//! pipeline goes on without it: the source reads on from its position.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

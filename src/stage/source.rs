@@ -101,7 +101,7 @@ pub trait Source<T>: Send {
     }
 }
 
-/// As many buffers as a stream has on the way with the mark that it has by itself, and one to read
+/// As many buffers as a stream has on the way with the default mark, and one to read
 /// into.
 const BUFFERS_KEPT: usize = DEFAULT_BYTES / READ_BYTES + 2;
 

@@ -3,7 +3,7 @@
 //! - Owns: nothing; it takes what the branches have pending out of them.
 //! - Lock order: the pending batches in the order of the branches, then the core. Tokens, errors
 //!   and drops of chunks come after the unlock.
-//! - May block: nothing here waits, save for the locks.
+//! - May block: nothing here waits, except for the locks.
 //! - Invariant: the first cause stays. Every end wakes all parked threads after the state has
 //!   changed.
 

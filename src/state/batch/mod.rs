@@ -300,7 +300,7 @@ impl Batch<Bytes> {
         self.popped = Load::NONE;
     }
 
-    /// Channels everything into one chunk. A single chunk is handed over as it is; more are copied.
+    /// Joins everything into one chunk. A single chunk is returned as it is; more are copied.
     #[must_use]
     pub fn concat(mut self) -> Bytes {
         if self.len() <= 1 {

@@ -106,7 +106,7 @@ impl<T, E: Clone + From<Cut>> FanoutState<T, E> {
         }
     }
 
-    /// How many chunks were ever queued, save those that no branch took.
+    /// How many chunks were ever queued, except those that no branch took.
     #[must_use]
     pub fn next_number(&self) -> u64 {
         self.first + self.queue.len() as u64

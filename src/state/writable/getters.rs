@@ -28,7 +28,7 @@ impl<T, E> WritableState<T, E> {
         }
     }
 
-    /// What is queued and what the sink is writing, save what a destroy has given back.
+    /// What is queued and what the sink is writing, except what a destroy has given back.
     #[inline]
     pub(crate) fn load(&self) -> Load {
         let mut load = self.queue.load();

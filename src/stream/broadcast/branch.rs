@@ -13,11 +13,11 @@ use crate::state::{BranchPolicy, Dropped};
 use crate::stream::readable::pipe;
 use crate::stream::writable::Writable;
 
-/// The reading end of a [`broadcast`](super()): one of many.
+/// The reading end of a [`broadcast`](crate::broadcast()): one of many.
 ///
 /// It is an [`Iterator`] over `Result<T, Error>`, and a [`Source`], so that a pipeline can begin
-/// with one. It gets every chunk in order, save those that its policy lets it miss
-/// ([`dropped`](Self::dropped)), then the end, for ever after. An error comes once from the
+/// with one. It gets every chunk in order, except those that its policy lets it miss
+/// ([`dropped`](Self::dropped)), then the end at every further call. An error comes once from the
 /// iterator, and then nothing more does. The writer does not wait for a branch that was dropped
 /// early, and the others go on.
 ///
@@ -236,7 +236,7 @@ impl<T: Clone> Branch<T> {
 impl<T: Clone> Iterator for Branch<T> {
     type Item = Result<T, Error>;
 
-    /// Waits for the next chunk. `None` is the end, for ever after.
+    /// Waits for the next chunk. `None` is the end, and stays the result from then on.
     ///
     /// The wait ends with a chunk, with the end of the stream, or with a cancel.
     #[inline]

@@ -72,8 +72,8 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 ///
 /// A write waits for a branch, and so does [`finish`](Self::finish), so each branch must be read by
 /// another thread while the broadcast is written. A [`pipeline`](crate::pipeline()) that ends in a
-/// broadcast runs on the thread that calls [`run`](crate::Ready::run): a branch that the same
-/// thread wants to read afterwards is waited for, and never read. If the process has no other
+/// broadcast runs on the thread that calls [`run`](crate::ReadyPipeline::run): a branch that the
+/// same thread wants to read afterwards is waited for, and never read. If the process has no other
 /// thread that could read it, the call fails with [`Deadlock`](crate::ErrorKind::Deadlock). If it
 /// has, the wait goes on, and after a second the hook of [`set_error_hook`](crate::set_error_hook)
 /// is called; by default that writes a line to standard error.
@@ -311,7 +311,7 @@ impl<T> Broadcast<T> {
         self.fanout.peak()
     }
 
-    /// How many branches there are, save those that were cut off.
+    /// How many branches there are, except those that were cut off.
     #[must_use]
     pub fn branches(&self) -> usize {
         self.fanout.with_state(|state| state.branches())

@@ -28,7 +28,7 @@ use crate::threads::worker::Worker;
 ///
 /// # Ending
 ///
-/// Every chunk comes in order, then the end, for ever after. An error comes once from the
+/// Every chunk comes in order, then the end at every further call. An error comes once from the
 /// iterator, behind what was written before it, and then nothing more does, so that a loop that
 /// ignores errors comes to an end; the other reads return it every time. After a handle was
 /// dropped early, the next write fails with [`Closed`](crate::ErrorKind::Closed).
@@ -289,7 +289,7 @@ where
 impl<T> Iterator for Readable<T> {
     type Item = Result<T, Error>;
 
-    /// Waits for the next chunk. `None` is the end, for ever after.
+    /// Waits for the next chunk. `None` is the end, and stays the result from then on.
     ///
     /// The wait ends with a chunk, with the end of the stream, or with a cancel. If there is no
     /// thread that could write one it is a [`Deadlock`](crate::ErrorKind::Deadlock).
