@@ -23,7 +23,7 @@ pub(super) struct Beneath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Links {
     /// They do not exist.
-    Refused,
+    Ignored,
     /// They are followed as long as they stay in the directory.
     Followed,
 }
@@ -47,7 +47,7 @@ impl Beneath {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let root = openat(CWD, path, TO_PASS, Mode::empty())?;
         // An old kernel does not have the call. Some sandboxes do not permit it.
-        let probed = resolve(&root, b".", Links::Refused);
+        let probed = resolve(&root, b".", Links::Ignored);
         let by_kernel = !matches!(probed, Err(Errno::NOSYS | Errno::PERM | Errno::INVAL));
         Ok(Self { root, by_kernel })
     }
@@ -91,7 +91,7 @@ fn resolve(root: &OwnedFd, path: &[u8], links: Links) -> Result<OwnedFd, Errno> 
     use rustix::fs::{ResolveFlags, openat2};
 
     let mut how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    if links == Links::Refused {
+    if links == Links::Ignored {
         how |= ResolveFlags::NO_SYMLINKS;
     }
     again(|| openat2(root, path, TO_READ, Mode::empty(), how))

@@ -129,7 +129,7 @@ impl Folder {
             name,
             prefix: None,
             index: Some("index.html".into()),
-            links: Links::Refused,
+            links: Links::Ignored,
             gzip: false,
             listing: false,
             hidden: false,
@@ -196,7 +196,7 @@ impl Folder {
         self.links = if followed {
             Links::Followed
         } else {
-            Links::Refused
+            Links::Ignored
         };
         self
     }
@@ -364,7 +364,7 @@ impl From<Plan> for Prepared {
     }
 }
 
-/// What is behind a path.
+/// What a path leads to.
 enum Lookup {
     File(Opened),
     Directory(Opened),

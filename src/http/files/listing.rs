@@ -66,7 +66,7 @@ impl Facts {
     }
 }
 
-/// What is behind a name, if a request could get it. Without facts, those of the name itself are shown.
+/// What a name leads to, if a request could get it. Without facts, those of the name itself are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     File(Option<Facts>),

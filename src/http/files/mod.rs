@@ -40,15 +40,15 @@
 //!
 //! The file is sent by the kernel (`sendfile`), on the thread of the handler.
 
-// What is decided is pure, and public with the feature `testing` alone. What is written by hand, and
-// why not a crate:
+// The modules that decide are pure, and public only with the feature `testing`. What is written by hand
+// here, and why not a crate:
 //
 // | what | ours or a crate | reason |
 // | --- | --- | --- |
 // | MIME types (mime) | ours | `mime_guess`: over 1,000 extensions, `unicase`, `mime`, a build script; a browser handles about 90, in one sorted table |
 // | percent-encoding (path) | ours | `percent-encoding` decodes leniently (`%zz` stays); here it must reject, and see an encoded slash before it is decoded |
 // | HTML escaping (listing) | ours | five characters in 12 lines; `html-escape` is a dependency for one call |
-// | ranges (range) | ours | `http-range-header` neither merges overlaps nor ignores what RFC 9110 says to ignore; `headers` gives no bound on the number |
+// | ranges (range) | ours | `http-range-header` rejects ranges that overlap, which have to be merged, and more than 100; `headers` neither merges nor bounds them |
 // | entity tags and conditions (etag, conditional) | ours | `headers` parses and compares tags, but has no order of conditions, no tag from a file, and brings `base64`, `sha1`, `mime` |
 // | `Accept-Encoding` (coding) | ours | `headers` does not parse weights |
 // | `multipart/byteranges` (multipart) | ours | no crate writes it with a length that is known before |

@@ -46,7 +46,7 @@ pub struct RequestPath {
 pub enum PathError {
     /// It does not begin with a slash.
     NotAbsolute,
-    /// A `%` without two hexadecimal digits behind it.
+    /// A `%` without two hexadecimal digits after it.
     Percent,
     /// An encoded slash: some programs read it as a part of a name, others as a separator.
     EncodedSlash,
@@ -208,8 +208,8 @@ fn has_overlong(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn can_be_asked_for(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
-    let is_refused = |byte: &u8| matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
-    !matches!(name, b"" | b"." | b"..") && !name.iter().any(is_refused) && !has_overlong(name)
+    let is_rejected = |byte: &u8| matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(is_rejected) && !has_overlong(name)
 }
 
 /// Encodes a name as a segment of a path: all but letters, digits and `-._~` is percent-encoded.

@@ -5,7 +5,7 @@
 //! Lock order: `begun` before `state`. `begun` is held while an informational response is sent, which
 //! may wait for the client; `state` is never held across a wait.
 //! Missed wakes: the dispatcher sets `is_awaited` under the lock of `state`, and checks again under it
-//! before each wait; whoever returns a part stores it under that lock and notifies afterwards.
+//! before each wait; the thread that returns a part stores it under that lock, and notifies afterwards.
 
 use bytes::Bytes;
 

@@ -118,7 +118,7 @@ impl Request {
         self.conn.peer_addr()
     }
 
-    /// A token that is stopped when the server is told to stop, and aborted when the server or its grace
+    /// A token that is stopped when the server stops, and aborted when the server or its grace
     /// time ends: for streams that would not end by themselves, and for other waits of a handler. Reads
     /// of the request body and writes of the response end with the server without it.
     #[doc(alias = "AbortSignal")]
