@@ -295,7 +295,7 @@ impl RunningServer {
         self.handle.counts()
     }
 
-    /// Says whether it has ended, so that a [`channel`](Self::channel) does not wait: it was stopped, or
+    /// Says whether it has ended, so that a [`join`](Self::join) does not wait: it was stopped, or
     /// has failed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -307,7 +307,7 @@ impl RunningServer {
     ///
     /// # Errors
     ///
-    /// As [`channel`](Self::channel).
+    /// As [`join`](Self::join).
     pub fn stop(self) -> Result<ServerCounts, Error> {
         self.handle.stop();
         self.join()
