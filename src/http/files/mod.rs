@@ -59,6 +59,7 @@ mod beneath;
 mod check;
 mod folder;
 mod listing;
+mod prepared;
 mod send;
 
 #[cfg(feature = "testing")]
@@ -96,5 +97,6 @@ mod plan;
 mod range;
 
 pub use check::check_conditions;
-pub use folder::{Folder, Prepared};
+pub use folder::Folder;
 pub use path::{PathError, RequestPath};
+pub use prepared::Prepared;

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::VARY;
 
-use super::folder::{Folder, Prepared};
+use super::folder::Folder;
 use super::multipart::{Multipart, Part};
 use super::plan::Content;
+use super::prepared::Prepared;
 use crate::channel::mark::{HighWaterMark, READ_BYTES};
 use crate::error::{Error, ErrorKind};
 use crate::http::server::request::Request;
