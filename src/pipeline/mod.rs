@@ -295,11 +295,11 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{CopyPath, Why, fs, pipeline};
+    /// use highwater::{BufferedReason, CopyPath, fs, pipeline};
     ///
     /// let copy = fs::create("/dev/null")?;
     /// let report = pipeline(fs::read("Cargo.toml")?).in_buffers().to(copy).run()?;
-    /// assert_eq!(report.path(), Some(CopyPath::Buffered(Why::Asked)));
+    /// assert_eq!(report.path(), Some(CopyPath::Buffered(BufferedReason::Asked)));
     /// # Ok::<(), highwater::Error>(())
     /// ```
     pub fn in_buffers(mut self) -> Self {

@@ -27,19 +27,19 @@
 //! A writable with no thread at all; the caller plays the sink.
 //!
 //! ```
-//! use highwater::state::{Batching, Event, Marks, Misuse, Pressure, Request, WritableState};
+//! use highwater::state::{Batching, Event, Marks, Misuse, Pressure, SinkRequest, WritableState};
 //!
 //! let mut state: WritableState<&str, Misuse> =
 //!     WritableState::new(Marks::new(4, 0)?, |text| text.len(), Batching::All);
 //!
 //! assert_eq!(state.write("ab"), Ok(Pressure::Below));
-//! assert!(matches!(state.next_request(), Some(Request::Write(batch)) if batch.len() == 1));
+//! assert!(matches!(state.next_request(), Some(SinkRequest::Write(batch)) if batch.len() == 1));
 //! // The sink has not completed it: "ab" still counts.
 //! assert_eq!(state.write("cd"), Ok(Pressure::Reached));
 //! assert_eq!(state.len(), 4);
 //!
 //! assert!(state.complete().is_empty());
-//! assert!(matches!(state.next_request(), Some(Request::Write(batch)) if batch.weight() == 2));
+//! assert!(matches!(state.next_request(), Some(SinkRequest::Write(batch)) if batch.weight() == 2));
 //! assert!(state.complete().contains(Event::Drain));
 //! # Ok::<(), highwater::state::InvalidMarks>(())
 //! ```
