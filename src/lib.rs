@@ -98,7 +98,13 @@
 #![cfg_attr(docsrs, doc(auto_cfg(hide(loom))))]
 // Links to what a feature or a platform leaves out are checked where everything is there.
 #![cfg_attr(
-    not(all(unix, feature = "gzip", feature = "http")),
+    not(all(
+        unix,
+        feature = "gzip",
+        feature = "files",
+        feature = "process",
+        feature = "wire"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -210,6 +216,6 @@ pub mod guide;
 extern crate self as highwater;
 
 /// Keeps the README true. Its programs need everything.
-#[cfg(all(doctest, unix, feature = "gzip", feature = "http"))]
+#[cfg(all(doctest, unix, feature = "gzip", feature = "http", feature = "process"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

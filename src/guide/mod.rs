@@ -61,7 +61,7 @@ pub mod transforms;
 pub mod files;
 #[cfg(all(unix, feature = "http"))]
 pub mod http;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub mod processes;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "net"))]
 pub mod sockets;

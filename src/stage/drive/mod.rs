@@ -97,9 +97,8 @@ pub(crate) fn run<T>(
         if downstream.is_done() {
             return have_enough(channel, downstream);
         }
-        if let Some(request) = channel.take()
-            && let Some(ended) = handle(channel, downstream, request)
-        {
+        let request = channel.take();
+        if let Some(ended) = request.and_then(|request| handle(channel, downstream, request)) {
             return ended;
         }
     }
