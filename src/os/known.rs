@@ -29,6 +29,10 @@ pub(crate) struct Handed {
 }
 
 /// The descriptor of a value of a known type.
+#[allow(
+    clippy::incompatible_msrv,
+    reason = "pipes are named only where std has them: see build.rs"
+)]
 fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
     fn as_one<E: AsFd + Any>(end: &dyn Any) -> Option<BorrowedFd<'_>> {
         end.downcast_ref::<E>().map(AsFd::as_fd)
