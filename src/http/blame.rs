@@ -106,7 +106,7 @@ impl Session {
                 error,
             },
         };
-        self.reporter.tell(&event);
+        self.reporter.report(&event);
     }
 
     /// Tells of a request that was refused before a handler has seen it.
@@ -115,7 +115,7 @@ impl Session {
         asked: Option<(&Asked, StatusCode)>,
         error: impl Into<Error>,
     ) {
-        self.reporter.tell(&ServerEvent::Refused {
+        self.reporter.report(&ServerEvent::Refused {
             peer: self.conn.peer().to_owned(),
             request: asked.map(|(asked, status)| asked.summary(Some(status))),
             error: error.into(),
@@ -124,7 +124,7 @@ impl Session {
 
     /// Tells of a client that has gone away in the middle of a head. The connection is over.
     pub(super) fn lose(&self, error: Error) -> NextStep {
-        self.reporter.tell(&ServerEvent::Disconnected {
+        self.reporter.report(&ServerEvent::Disconnected {
             peer: self.conn.peer().to_owned(),
             request: None,
             error,

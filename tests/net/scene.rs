@@ -111,7 +111,10 @@ fn is_alone_under(way: Option<&[&str]>, test: &str) -> bool {
     assert!(alone.status.success(), "{said}");
     // A name that no test has runs none, and fails at nothing.
     let ran = String::from_utf8_lossy(&alone.stdout);
-    assert!(ran.contains("running 1 test\n"), "no test is `{test}`: {ran}");
+    assert!(
+        ran.contains("running 1 test\n"),
+        "no test is `{test}`: {ran}"
+    );
     eprint!("{said}");
     false
 }

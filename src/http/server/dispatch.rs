@@ -14,7 +14,7 @@ use super::request_body::Inflow;
 use super::unread::{Leaving, Skipped, Skipping, UnreadTurn};
 use crate::error::{Error, ErrorKind};
 use crate::http::proto::{BodyFraming, HeadParser};
-use crate::leader::{Next, Task, Turn, Why, Yields};
+use crate::leader::{Evictable, Next, RunReason, Task, Turn};
 use crate::net::server::Reporter;
 
 /// A connection, between its requests and during them.
@@ -39,7 +39,7 @@ pub(in crate::http) struct Session {
     pub(in crate::http) served: u64,
     phase: Phase,
     pub(in crate::http) reporter: Reporter,
-    /// Why the connection has ended, if the server has ended it.
+    /// RunReason the connection has ended, if the server has ended it.
     pub(in crate::http) outcome: Result<(), Error>,
 }
 
@@ -84,8 +84,8 @@ impl Session {
     }
 
     /// Reads and answers requests for as long as there are any.
-    fn read(&mut self, turn: &Turn, why: Why) -> NextStep {
-        if why == Why::TimedOut {
+    fn read(&mut self, turn: &Turn, reason: RunReason) -> NextStep {
+        if reason == RunReason::TimedOut {
             return self.time_out();
         }
         let mut input = ReadBuf::with(&mem::take(&mut self.leftover));
@@ -223,11 +223,11 @@ impl Session {
         NextStep::More
     }
 
-    fn see_off(&mut self, why: Why) -> NextStep {
+    fn linger(&mut self, reason: RunReason) -> NextStep {
         let Phase::Leaving(leaving) = &mut self.phase else {
             return NextStep::More;
         };
-        if why == Why::Stopping {
+        if reason == RunReason::Stopping {
             leaving.hurry();
         }
         match leaving.take_turn(&self.conn) {
@@ -249,8 +249,8 @@ fn cut_short() -> Error {
 }
 
 impl Task for Session {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.conn.as_fd()
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.conn.as_fd())
     }
 
     fn until(&self) -> Option<Instant> {
@@ -270,36 +270,36 @@ impl Task for Session {
         }
     }
 
-    fn yields(&self) -> Option<Yields> {
+    fn evictable(&self) -> Option<Evictable> {
         match &self.phase {
             // Between two requests, and in neither.
-            Phase::Reading { since, owed } if !*owed => since.map(Yields::Idle),
-            Phase::Leaving(leaving) => Some(leaving.yields()),
-            Phase::Skipping(skipping) => Some(skipping.yields()),
+            Phase::Reading { since, owed } if !*owed => since.map(Evictable::Idle),
+            Phase::Leaving(leaving) => Some(leaving.evictable()),
+            Phase::Skipping(skipping) => Some(skipping.evictable()),
             Phase::Reading { .. } => None,
         }
     }
 
-    fn give_way(&mut self) -> bool {
+    fn evict(&mut self) -> bool {
         !self.is_reading() || !self.conn.has_more()
     }
 
-    fn attend(&mut self, turn: &Turn, why: Why) -> Next {
-        let mut why = why;
+    fn run(&mut self, turn: &Turn, reason: RunReason) -> Next {
+        let mut reason = reason;
         loop {
             let next = match self.phase {
-                Phase::Reading { .. } => self.read(turn, why),
+                Phase::Reading { .. } => self.read(turn, reason),
                 Phase::Skipping(_) => self.skip_more(),
-                Phase::Leaving(_) => self.see_off(why),
+                Phase::Leaving(_) => self.linger(reason),
             };
             match next {
-                NextStep::More => why = Why::Ready,
+                NextStep::More => reason = RunReason::Ready,
                 NextStep::Wait => {
                     return Next::Idle {
                         until: self.until(),
                     };
                 }
-                NextStep::Over => return Next::Gone(mem::replace(&mut self.outcome, Ok(()))),
+                NextStep::Over => return Next::Done(mem::replace(&mut self.outcome, Ok(()))),
             }
         }
     }

@@ -143,7 +143,7 @@ impl Server {
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
         let (server, make) = self.ready(Arc::new(handler));
-        server.serve_guests(make)
+        server.serve_tasks(make)
     }
 
     /// Serves on threads that belong to what it gives.
@@ -156,7 +156,7 @@ impl Server {
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<RunningServer, Error> {
         let (server, make) = self.ready(Arc::new(handler));
-        server.spawn_guests(make)
+        server.spawn_tasks(make)
     }
 
     fn ready(

@@ -13,7 +13,7 @@ use http::StatusCode;
 use super::conn::{Conn, Got};
 use super::request_body::{Inflow, Piece};
 use crate::http::proto::Limits;
-use crate::leader::Yields;
+use crate::leader::Evictable;
 
 /// How much is read of a client before it is the turn of the others.
 const TURN_BYTES: usize = 256 << 10;
@@ -100,8 +100,8 @@ impl Leaving {
     }
 
     /// When it gives way to a client that has not been served.
-    pub(in crate::http) fn yields(&self) -> Yields {
-        Yields::From(self.began + LEAST.min(self.silence.within))
+    pub(in crate::http) fn evictable(&self) -> Evictable {
+        Evictable::From(self.began + LEAST.min(self.silence.within))
     }
 
     /// The server stops: what is being left has no longer than a silence may be, and is not silent for
@@ -159,8 +159,8 @@ impl Skipping {
     }
 
     /// When it gives way to a client that has not been served.
-    pub(in crate::http) fn yields(&self) -> Yields {
-        Yields::From(self.began + LEAST)
+    pub(in crate::http) fn evictable(&self) -> Evictable {
+        Evictable::From(self.began + LEAST)
     }
 
     /// What was read behind the body, once that is skipped.

@@ -43,7 +43,7 @@ fn a_panic_of_who_watches_ends_every_connection_and_is_told_to_who_waits() {
     let breaks = Arc::<AtomicBool>::default();
     let watch = Breaking(Poll::new().unwrap(), Arc::clone(&breaks));
     let server = server().grace(Duration::MAX);
-    let server = server.spawn_guests_on(watch, Echo::new).unwrap();
+    let server = server.spawn_tasks_on(watch, Echo::new).unwrap();
     let mut clients: Vec<_> = (0..5).map(|_| client_of(&server)).collect();
     clients.iter_mut().for_each(ping);
     breaks.store(true, Ordering::SeqCst);

@@ -7,7 +7,7 @@ use crossbeam_channel::unbounded;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::ErrorKind;
-use crate::leader::{Turn, Why};
+use crate::leader::{RunReason, Turn};
 use crate::net::server::ServerEvent;
 
 use super::scene::is_alone;
@@ -28,7 +28,8 @@ fn vm_bytes() -> u64 {
 
 #[test]
 fn without_threads_guests_wait_for_one_that_comes_free() {
-    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free") {
+    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free")
+    {
         return;
     }
     // Far more than whatever else this process may take up meanwhile.
@@ -41,9 +42,9 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
     let server = server.on_event(move |event| tell.send(event.clone()).expect("it listens"));
     let server = spawn(server, move |connection| {
         let (there, gate) = (there.clone(), gate.clone());
-        let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
-            if let Some(stay) = echo.attend_by(why) {
-                return stay;
+        let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
+            if let Some(next) = echo.run_for(reason) {
+                return next;
             }
             if echo.last() == b"wait" {
                 turn.promote_follower();
@@ -52,7 +53,7 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
             }
             IDLE
         };
-        By(Echo::new(connection), attend)
+        By(Echo::new(connection), run)
     });
 
     // Not even the first one.
