@@ -42,8 +42,9 @@ pub struct ReadyList(Vec<(Key, bool)>);
 pub(super) const READY_MAX: usize = 64;
 
 impl ReadyList {
-    pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(READY_MAX))
+    /// Allocates at the first wait that reports something: most threads never lead that long.
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
     }
 
     /// Adds a task. `is_last` means that the end has come as well.

@@ -1,4 +1,4 @@
-//! How guests end: by patience, by a stop, by an abort, by a panic. Nothing is left.
+//! How tasks end: by a deadline, a stop, an abort, a panic. Nothing is left.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::watch::{until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, server, spawn};
 
 #[test]
-fn patience_ends_once_and_what_comes_renews_it() {
+fn a_deadline_passes_once_and_what_comes_renews_it() {
     on_both(|| {
         const PATIENCE: Duration = Duration::from_millis(60);
         let (tell, told) = unbounded();
@@ -73,7 +73,7 @@ fn is_answered(client: &mut std::net::TcpStream) -> bool {
 }
 
 #[test]
-fn one_who_never_says_anything_is_let_go_as_well() {
+fn a_client_that_sends_nothing_is_closed_as_well() {
     on_both(|| {
         struct Silent(Echo);
         impl crate::leader::Task for Silent {
@@ -104,7 +104,7 @@ fn one_who_never_says_anything_is_let_go_as_well() {
 }
 
 #[test]
-fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
+fn a_task_is_stopped_once_and_may_finish() {
     on_both(|| {
         let stops = Arc::new(AtomicUsize::new(0));
         let server = spawn(server(), {
@@ -124,7 +124,7 @@ fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
         let mut clients: Vec<_> = (0..10).map(|_| client_of(&server)).collect();
         clients.iter_mut().for_each(ping);
         server.handle().stop();
-        until("all were told", || stops.load(Ordering::SeqCst) == 10);
+        until("all were stopped", || stops.load(Ordering::SeqCst) == 10);
         clients.iter_mut().for_each(ping);
         drop(clients);
         let counts = watched(move || server.join().unwrap());
@@ -134,7 +134,7 @@ fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
 }
 
 #[test]
-fn who_nexts_beyond_the_grace_is_aborted_be_it_idle_or_busy() {
+fn a_task_beyond_the_grace_time_is_aborted_idle_or_running() {
     on_both(|| {
         let (there, are_there) = unbounded();
         let (tell, told) = unbounded();
@@ -191,7 +191,7 @@ impl crate::cancel::Cancel for Opens {
 }
 
 #[test]
-fn a_panic_is_the_end_of_one_guest() {
+fn a_panic_ends_one_task() {
     on_both(|| {
         let (tell, told) = unbounded();
         let server = server().on_event(move |event| tell.send(event.clone()).expect("it listens"));
@@ -232,7 +232,7 @@ fn no_thread_and_no_descriptor_is_left() {
             let server = spawn(server(), Echo::new);
             let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
             clients.iter_mut().for_each(ping);
-            // In the middle of it.
+            // While they are open.
             watched(move || drop(server));
             for client in &mut clients {
                 // An echo has no say in how its socket is closed.

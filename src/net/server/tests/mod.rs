@@ -1,4 +1,4 @@
-//! Guests on the rota of a server, over real sockets.
+//! The pool of a server, with real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod broken;
@@ -27,7 +27,7 @@ use super::{Connection, RunningServer, Server};
 use crate::leader::{Next, Poll, RunReason, Task, Turn};
 use crate::net::socket::Socket;
 
-/// Answers whatever comes with the same, at once.
+/// Sends back what comes, at once.
 pub(super) struct Echo {
     socket: Socket,
     room: [u8; 256],
@@ -43,7 +43,7 @@ impl Echo {
         }
     }
 
-    /// Answers what is there. None if it is idle after that.
+    /// Sends back what is there. `None` if it is idle after that.
     pub(super) fn run_for(&mut self, reason: RunReason) -> Option<Next> {
         self.last = 0;
         if reason != RunReason::Ready {
@@ -63,7 +63,7 @@ impl Echo {
         }
     }
 
-    /// What was answered by the last call.
+    /// What the last call has sent back.
     pub(super) fn last(&self) -> &[u8] {
         &self.room[..self.last]
     }
@@ -98,7 +98,7 @@ thread_local! {
     static POLLS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a test with the watch of this system, and with the one that every system has.
+/// Runs a test with the poller of this operating system, and with the one that every Unix has.
 pub(super) fn on_both(test: impl Fn()) {
     for polls in [false, true] {
         POLLS.set(polls);

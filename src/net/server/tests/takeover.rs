@@ -1,4 +1,4 @@
-//! Guests that take their time: nobody else waits for them.
+//! Tasks that block: no other task waits for them.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use super::{By, Echo, IDLE, client_of, on_both, ping, pong, server, spawn};
 
 type Run = Box<dyn FnMut(&mut Echo, &Turn, RunReason) -> Next + Send>;
 
-/// Tells that it is there, and waits until the gate is open, for `wait`; answers others at once.
+/// For `wait`, sends a message and then blocks until the gate is open; echoes others at once.
 fn gated(
     promotes: bool,
     there: Sender<()>,
@@ -35,7 +35,7 @@ fn gated(
                     turn.clone().promote_follower();
                 }
                 there.send(()).expect("it listens");
-                // Open when nobody can send any more.
+                // Open when all senders are dropped.
                 let _ = gate.recv();
             }
             IDLE
@@ -45,7 +45,7 @@ fn gated(
 }
 
 #[test]
-fn one_that_waits_holds_up_nobody_else() {
+fn a_task_that_blocks_delays_no_other() {
     on_both(|| {
         for promotes in [false, true] {
             let (there, are_there) = unbounded();
@@ -63,7 +63,7 @@ fn one_that_waits_holds_up_nobody_else() {
             // The leader, its follower and the one that waits. A machine with other work has more
             // of them, for each round that it has made longer than a look; they leave.
             until("three threads are enough", || server.counts().threads <= 3);
-            // Came while it was busy, and is seen afterwards.
+            // It comes while the task runs, and is seen afterwards.
             waits.write_all(b"ping").unwrap();
             ping(&mut other);
             drop(open);
@@ -82,7 +82,7 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
     on_both(|| {
         const TASKS: usize = 100;
         for promotes in [false, true] {
-            // Nobody comes through before all are there.
+            // No task passes before all are there.
             let all = Arc::new(Barrier::new(TASKS));
             let most = Arc::new(AtomicUsize::new(0));
             let quiet = Duration::from_millis(100);
@@ -112,13 +112,15 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
                     client.write_all(b"ping").unwrap();
                 }
                 clients.iter_mut().for_each(pong);
-                until("all have come through", || {
+                until("all have passed", || {
                     most.load(Ordering::SeqCst) == round * TASKS
                 });
                 let threads = server.counts().threads;
                 assert!(threads <= TASKS + 2, "{threads} threads");
             }
-            until("who is not needed leaves", || server.counts().threads == 1);
+            until("the threads that are not needed leave", || {
+                server.counts().threads == 1
+            });
             clients
                 .iter_mut()
                 .for_each(|client| client.write_all(b"pong").unwrap());
@@ -126,8 +128,8 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
                 client.read_exact(&mut [0; 4]).unwrap();
             }
             drop(clients);
-            until("all have gone", || server.counts().open == 0);
-            until("nobody is needed", || server.counts().threads == 0);
+            until("all have ended", || server.counts().open == 0);
+            until("the last thread leaves", || server.counts().threads == 0);
             let mut late = client_of(&server);
             late.write_all(b"late").unwrap();
             late.read_exact(&mut [0; 4]).unwrap();
@@ -140,7 +142,7 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
 }
 
 #[test]
-fn a_duty_that_outlives_its_round_does_nothing() {
+fn a_turn_that_outlives_its_round_does_nothing() {
     on_both(|| {
         let (give, given) = unbounded();
         let server = spawn(server(), move |connection| {
@@ -176,7 +178,7 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
                 count += 1;
                 match count % 16 {
                     3 => thread::yield_now(),
-                    // Longer than a look takes.
+                    // Longer than a tick of the follower.
                     7 => thread::park_timeout(Duration::from_millis(3)),
                     11 => {
                         turn.promote_follower();
@@ -200,7 +202,7 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
         assert!(threads <= CLIENTS + 2, "{threads} threads");
         let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.finished, counts.failed), (CLIENTS as u64, 0));
-        // Nobody nexts.
+        // No connection and no thread is left.
         assert_eq!((counts.open, counts.threads), (0, 0));
     });
 }
@@ -208,7 +210,7 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
 #[test]
 fn what_is_left_of_the_last_bytes_is_the_end() {
     on_both(|| {
-        // The bytes and the end come together, before anybody looks.
+        // The bytes and the end come together, before the task runs.
         let (open, gate) = unbounded::<()>();
         let server = spawn(server(), move |connection| {
             let gate = gate.clone();
@@ -229,7 +231,7 @@ fn what_is_left_of_the_last_bytes_is_the_end() {
             client.read_to_end(&mut got).unwrap();
             assert_eq!(got, b"last");
         }
-        until("all have gone", || server.counts().finished == 20);
+        until("all have ended", || server.counts().finished == 20);
         assert_eq!(watched(move || server.stop().unwrap()).failed, 0);
     });
 }
