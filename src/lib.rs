@@ -175,7 +175,8 @@ pub use channel::mark::{
 pub use error::{Error, ErrorKind, WriteError, set_error_hook};
 #[cfg(loom)]
 pub use leader::{
-    Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Vacancy, Why, Yields,
+    Evictable, Eviction, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, RunReason, Task,
+    Turn,
 };
 pub use pipeline::monitor::Monitor;
 pub use pipeline::report::{BufferReport, Progress, Report, StageReport};

@@ -1,4 +1,9 @@
-//! The watch of Linux: it is told of a descriptor once, and each edge is told of once.
+//! The poller of Linux: epoll with edge-triggered descriptors.
+//!
+//! A descriptor is added once and reports each edge once, so a round takes no call but the wait. An
+//! edge that comes while a task runs is reported to the next leader, and is pending in the task's slot
+//! until the task is given back. No lock: the kernel has one. Only `wait` blocks; it ends by a write
+//! to `wake`, an eventfd, also if that comes before it begins.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -18,7 +23,7 @@ pub(crate) struct Epoll {
     wake: OwnedFd,
 }
 
-/// No guest has it: there are fewer descriptors.
+/// No task has this number: there are fewer descriptors.
 const WAKE: u64 = u64::MAX;
 
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -26,7 +31,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 impl Epoll {
     /// # Errors
     ///
-    /// For want of descriptors.
+    /// If there is no descriptor left, for the process or for the operating system.
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
@@ -46,12 +51,12 @@ impl Poller for Epoll {
     fn arm(&self, _key: Key) {}
 
     fn remove(&self, fd: BorrowedFd<'_>, _key: Key) {
-        // A descriptor that somebody else shares is not forgotten when ours is closed.
+        // The kernel forgets a descriptor by itself only when its last duplicate is closed.
         let _ = epoll::delete(&self.epoll, fd);
     }
 
     fn wait(&self, ready: &mut ReadyList, timeout: Option<Duration>) {
-        // The system takes no longer one. The wait may end for nothing.
+        // The kernel takes no longer one, and the wait may end without a reason.
         let timeout = timeout.map(|timeout| timeout.min(TIMEOUT_MAX));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let nothing = Event {

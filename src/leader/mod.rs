@@ -1,30 +1,45 @@
-//! Who serves which connection: a thread each while something is to be done for it, and none while
-//! it is idle.
+//! A Leader/Followers pool: many connections, and a thread only for those that have something to do.
 //!
-//! All that are idle are watched by one thread, which serves whoever something comes to itself, with
-//! no hop to another one. While it does, nobody watches; that is right as long as it is quick. If it
-//! is not, another thread takes the watch over: it is handed over before anything that is known to
-//! block ([`Turn::promote_follower`]), and taken from who has been at the same guest for a moment by a
-//! thread that stands by. So guests may block as they like.
+//! This is the pattern of that name (Schmidt, Stal, Rohnert, Buschmann: *Pattern-Oriented Software
+//! Architecture*, volume 2). One thread, the leader, polls all idle tasks, and runs the task that is
+//! ready itself: no queue, and no hand-over to another thread. Before it does anything that may block
+//! it promotes a follower, which leads from then on:
 //!
-//! A round in which nobody blocks takes one lock that nobody else wants, and no wake, and no
-//! allocation. Nothing ticks while nothing happens.
+//! ```text
+//!                    +--------------- thread is called --------------+
+//!                    v                                               |
+//!             +-> leader  --a task is ready-->  runs the task  --> idle -- quiet for long --> leaves
+//!             |   (polls)                        |    |  |           ^
+//!   takes over|     ^                    ends    |    |  | ends, and |
+//!   or is     |     +--- quickly, still leads ---+    |  | there is  |
+//!   promoted  |                                       |  | a follower|
+//!             |      promotes a follower, then blocks |  +-----------+
+//!          follower <---------------------------------+ ends, and there is no follower
+//! ```
+//!
+//! The follower also takes over if the leader has been in one round for longer than a tick, so a task
+//! that blocks without promoting delays the others by about two milliseconds and no more. A task that
+//! promotes as the first thing it does has a thread of its own: that is how a connection with a
+//! blocking handler is served, by the same pool.
+//!
+//! Who owns what: `rules` (one mutex) owns idle tasks and all decisions; a running task is owned by
+//! its thread. Lock order: `rules` before `threads` and before the poller's own lock. No task is
+//! run or dropped, and no thread started, under `rules`; only `Task::evictable` and
+//! `Owner::may_evict` are called there, and do not block. A round without blocking takes one lock
+//! that no other thread wants, no wake and no allocation. Nothing ticks while nothing happens.
 
 #![cfg_attr(not(loom), allow(unreachable_pub, reason = "a model reaches it"))]
-#![cfg_attr(
-    any(loom, not(feature = "http")),
-    allow(dead_code, reason = "what it serves is not built")
-)]
+#![cfg_attr(loom, allow(dead_code, reason = "what it serves is not built"))]
 
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 mod epoll;
+mod evict;
 #[cfg(all(
     not(loom),
     any(test, not(any(target_os = "linux", target_os = "android")))
 ))]
 mod poll;
 mod poller;
-mod room;
 mod rules;
 mod task;
 mod threads;
@@ -38,11 +53,12 @@ use crate::threads::sync::{Condvar, JoinHandle, Mutex};
 
 #[cfg(not(any(loom, test)))]
 use rules::Key;
-use rules::{Entered, Rules};
+use rules::{Admitted, Rules};
 use task::PromoteFollower;
 
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 pub(crate) use epoll::Epoll as SystemPoller;
+pub use evict::Eviction;
 #[cfg(all(not(loom), not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) use poll::Poll as SystemPoller;
 #[cfg(test)]
@@ -50,102 +66,99 @@ pub(crate) use poll::Poll;
 pub use poller::Poller;
 #[cfg(any(loom, test))]
 pub use poller::ReadyList;
-pub use room::Vacancy;
 #[cfg(any(loom, test))]
 pub use rules::Key;
-#[cfg_attr(not(feature = "http"), allow(unused_imports, reason = "as above"))]
-pub use task::{Next, Task, Turn, Why, Yields};
+#[cfg(any(feature = "http", loom))]
+pub use task::Evictable;
+pub use task::{Next, RunReason, Task, Turn};
 
-/// Whom a rota serves for.
+/// What the pool reports to. Its methods are called by any thread, and do not block.
 pub trait Owner: Send + Sync + 'static {
-    /// What it knows a guest by.
+    /// Identifies a task.
     type Tag: Send + 'static;
 
-    /// A guest has gone, well or not: an echo of `Cancelled` if it was given up.
-    fn gone(&self, tag: Self::Tag, outcome: Result<(), Error>);
+    /// A task has ended, well or not; with `Cancelled` if the pool was aborted.
+    fn task_ended(&self, tag: Self::Tag, outcome: Result<(), Error>);
+
+    /// A task may be there that can be evicted, after there was none.
+    fn may_evict(&self) {}
 
     /// A thread is about to be started.
-    fn starting(&self);
+    fn thread_starting(&self);
 
-    /// A thread has left, or was not to be had.
-    fn left(&self);
+    /// A thread has ended, or could not be started.
+    fn thread_ended(&self);
 
-    /// A thread has ended with a panic, which no guest can cause. Nobody is served any more, and
-    /// whoever waits for the rota has to be told.
-    fn broken(&self, error: Error);
+    /// A thread that was needed could not be started. The tasks wait for the next thread that is
+    /// free.
+    fn no_thread(&self, error: std::io::Error);
 
-    /// No thread was to be had. Whoever waits does so until one comes free.
-    fn refused(&self, error: std::io::Error);
-
-    /// There may be a guest that gives way, after there was none.
-    fn room_came(&self) {}
+    /// The pool itself has panicked, which no task can cause. No task is run any more.
+    fn pool_failed(&self, error: Error);
 }
 
-/// A guest with the ticket that its host knows it by.
-struct Member<T> {
+/// A task, with the tag by which the owner identifies it.
+struct TaggedTask<T> {
     task: Box<dyn Task>,
     tag: T,
 }
 
-/// Guests, and the threads that serve them.
+/// Tasks, and the threads that run them.
 ///
 /// # Invariants
 ///
-/// 1. What waits for `follower` has the lock from its look to its wait, and whoever changes what it
-///    looks at notifies it afterwards: [`who_is_missing`](Self::who_is_missing) says so, and `close`.
-///    The same is true of `idle_threads`.
-/// 2. No guest is dropped, and no user's code called, under the lock.
-pub struct LeaderFollowers<W: Poller, H: Owner> {
-    rules: Mutex<Rules<Box<Member<H::Tag>>>>,
-    /// Waited for by one thread at most, who stands by.
+/// 1. A thread that waits on `follower` or `idle_threads` holds the lock from its check to its wait.
+///    A thread that changes what is checked notifies after that: see `carry_out`, and
+///    [`join`](Self::join).
+/// 2. No task is dropped, and no user's code called, under the lock.
+/// 3. While there is a task, a thread leads, or one is on its way that will; or none could be started,
+///    and each thread that becomes free looks.
+pub struct LeaderFollowers<P: Poller, O: Owner> {
+    rules: Mutex<Rules<Box<TaggedTask<O::Tag>>>>,
+    /// Waited on by one thread at most, the follower.
     follower: Condvar,
-    /// Waited for by threads that rest.
+    /// Waited on by idle threads.
     idle_threads: Condvar,
-    /// Signalled when there may be no thread any more.
+    /// Notified when the last thread may have left.
     all_left: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    watch: W,
-    owner: H,
+    poller: P,
+    owner: O,
     began: Instant,
     /// For how long a thread that is not needed stays.
     quiet: Duration,
     stack_bytes: usize,
     own: Weak<Self>,
     #[cfg(loom)]
-    moments: Mutex<usize>,
+    ticks: Mutex<usize>,
 }
 
-impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
-    /// Makes a rota without guests and without threads.
-    pub fn new(watch: W, owner: H, quiet: Duration, stack_bytes: usize) -> Arc<Self> {
+impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
+    /// Makes a pool without tasks and without threads.
+    pub fn new(poller: P, owner: O, quiet: Duration, stack_bytes: usize) -> Arc<Self> {
         Arc::new_cyclic(|own| Self {
             rules: Mutex::new(Rules::new()),
             follower: Condvar::new(),
             idle_threads: Condvar::new(),
             all_left: Condvar::new(),
             threads: Mutex::new(Vec::new()),
-            watch,
+            poller,
             owner,
             began: Instant::now(),
             quiet,
             stack_bytes,
             own: Weak::clone(own),
             #[cfg(loom)]
-            moments: Mutex::new(0),
+            ticks: Mutex::new(0),
         })
     }
 
-    /// Whom it serves for.
-    pub fn owner(&self) -> &H {
-        &self.owner
-    }
-
-    /// Says whether there is a thread.
+    /// Whether there is a thread.
     pub fn has_threads(&self) -> bool {
         self.rules.lock().roles.threads() > 0
     }
 
-    /// Says whether it has to be [tended](Self::tend): there is a guest, or a thread that may leave.
+    /// Whether it has to be [maintained](Self::maintain): there is a task, or a thread to be joined.
     pub fn is_in_use(&self) -> bool {
         self.rules.lock().tasks.len() > 0 || !self.threads.lock().is_empty()
     }
@@ -154,126 +167,132 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being started.
-    pub fn open(&self) -> std::io::Result<()> {
+    /// Those of the operating system: a limit on threads, or no memory.
+    pub fn start_first(&self) -> std::io::Result<()> {
         let first = self.rules.lock().roles.call_first();
         if first { self.start() } else { Ok(()) }
     }
 
-    /// Lets a guest in. It is served, and its host told when it has gone, whatever happens.
-    pub fn admit(&self, task: Box<dyn Task>, tag: H::Tag) {
+    /// Admits a task. Whatever happens, its end is reported to the owner. Does not wait.
+    pub fn admit(&self, task: Box<dyn Task>, tag: O::Tag) {
         let Some(key) = self.rules.lock().tasks.reserve() else {
             drop(task);
-            return self.owner.gone(tag, Err(Error::interrupted()));
+            return self.owner.task_ended(tag, Err(Error::interrupted()));
         };
-        let member = Member { task, tag };
-        if let Err(error) = self.watch.add(member.task.fd(), key) {
-            self.dismiss(
-                key,
-                member,
-                Err(Error::from(error).during("watch", "a connection")),
-            );
-            return self.forget(key);
+        let entry = TaggedTask { task, tag };
+        match entry.task.fd() {
+            None => self.rules.lock().tasks.ready(key, false),
+            Some(fd) => {
+                if let Err(error) = self.poller.add(fd, key) {
+                    let error = Error::from(error).during("watch", "a connection");
+                    self.end_task(key, entry, Err(error));
+                    return self.forget(key);
+                }
+            }
         }
-        self.enter(key, Box::new(member));
+        self.enter(key, Box::new(entry));
     }
 
-    /// Lets a guest in, or in again, for whom there is a place.
-    fn enter(&self, key: Key, member: Box<Member<H::Tag>>) {
-        let until = member.task.until().map(|until| self.millis(until));
+    /// Admits a task whose slot is reserved. What has come to it since the poller has it is pending
+    /// in the slot, and not lost.
+    fn enter(&self, key: Key, entry: Box<TaggedTask<O::Tag>>) {
+        let until = entry.task.until().map(|until| self.millis(until));
         let mut rules = self.rules.lock();
-        if let Entered::LetGo(member) = rules.tasks.enter(key, member, until) {
+        if let Admitted::Dismissed(entry) = rules.tasks.enter(key, entry, until) {
             drop(rules);
-            self.dismiss(key, *member, Err(Error::interrupted()));
+            self.end_task(key, *entry, Err(Error::interrupted()));
             return self.forget(key);
         }
-        let call = self.who_is_missing(&mut rules);
-        let is_to_be_woken = rules.is_to_be_woken();
+        let call = self.missing_thread(&mut rules);
+        let must_wake = rules.must_wake_leader();
         drop(rules);
-        self.make(call);
-        if is_to_be_woken {
-            self.watch.wake();
+        self.carry_out(call);
+        if must_wake {
+            self.poller.wake();
         }
     }
 
-    /// Joins the threads that have left, and has somebody watch, if nobody does for want of a thread.
-    pub fn tend(&self) {
-        self.join_left();
+    /// Joins the threads that have ended, and calls a thread if the tasks have none because none could
+    /// be started.
+    pub fn maintain(&self) {
+        self.join_ended();
         let mut rules = self.rules.lock();
-        let needed = rules.tasks.len() > 0;
-        let call = needed.then(|| self.who_is_missing(&mut rules)).flatten();
+        let has_tasks = rules.tasks.len() > 0;
+        let call = has_tasks.then(|| self.missing_thread(&mut rules)).flatten();
         drop(rules);
-        self.make(call);
+        self.carry_out(call);
     }
 
-    /// Tells all guests that they are to come to an end.
+    /// Runs all tasks with [`RunReason::Stopping`]. Does not wait.
     pub fn stop(&self) {
         let mut rules = self.rules.lock();
         rules.tasks.stop();
-        let call = self.who_is_missing(&mut rules);
-        let is_to_be_woken = rules.is_to_be_woken();
+        let call = self.missing_thread(&mut rules);
+        let must_wake = rules.must_wake_leader();
         drop(rules);
-        self.make(call);
-        if is_to_be_woken {
-            self.watch.wake();
+        self.carry_out(call);
+        if must_wake {
+            self.poller.wake();
         }
     }
 
-    /// Lets all guests go, now. Those that are attended to are let go when that comes back.
+    /// Ends all tasks now; those that run end when they return. Does not wait for them.
     pub fn abort(&self) {
-        let given_up = self.rules.lock().tasks.abort();
-        for (key, member) in given_up {
-            self.dismiss(key, *member, Err(Error::interrupted()));
+        let taken = self.rules.lock().tasks.abort();
+        for (key, entry) in taken {
+            self.end_task(key, *entry, Err(Error::interrupted()));
             self.forget(key);
         }
     }
 
-    /// Has all threads leave, and waits until they have: for what they attend to, if anything.
+    /// Has all threads leave, and blocks until they have. The wait ends when the tasks that run have
+    /// returned.
     pub fn join(&self) {
         let mut rules = self.rules.lock();
+        // Closed under the lock, and notified after that: a thread that checks before finds a
+        // notification, and one that checks after finds the pool closed.
         rules.roles.close();
         self.follower.notify_all();
         self.idle_threads.notify_all();
-        self.watch.wake();
+        self.poller.wake();
         while rules.roles.threads() > 0 {
             self.all_left.wait(&mut rules);
         }
         drop(rules);
         let threads: Vec<_> = self.threads.lock().drain(..).collect();
         for thread in threads {
-            // It has caught the panics of the guests.
+            // It has caught the panics of the tasks.
             let _ = thread.join();
         }
     }
 
-    /// Lets the time between two looks of who stands by pass so often, and then no more: a model
-    /// knows no time.
+    /// Lets so many ticks of the follower pass, and no more: a model has no time.
     #[cfg(loom)]
-    pub fn let_time_pass(&self, times: usize) {
-        *self.moments.lock() = times;
+    pub fn let_ticks_pass(&self, ticks: usize) {
+        *self.ticks.lock() = ticks;
     }
 
-    fn roles(&self) -> Arc<dyn PromoteFollower> {
+    fn promoter(&self) -> Arc<dyn PromoteFollower> {
         Arc::new(Promoter(Weak::clone(&self.own)))
     }
 }
 
-/// What a guest hands the watch over by. It does not keep the rota.
-struct Promoter<W: Poller, H: Owner>(Weak<LeaderFollowers<W, H>>);
+/// What a turn promotes a follower by. It does not keep the pool.
+struct Promoter<P: Poller, O: Owner>(Weak<LeaderFollowers<P, O>>);
 
-impl<W: Poller, H: Owner> PromoteFollower for Promoter<W, H> {
+impl<P: Poller, O: Owner> PromoteFollower for Promoter<P, O> {
     fn promote_follower(&self, round: u64) {
         let Some(pool) = self.0.upgrade() else { return };
         let mut rules = pool.rules.lock();
         if rules.roles.promote_follower(round) {
-            let call = pool.who_is_missing(&mut rules);
+            let call = pool.missing_thread(&mut rules);
             drop(rules);
-            pool.make(call);
+            pool.carry_out(call);
         }
     }
 }
 
-impl<W: Poller, H: Owner> fmt::Debug for LeaderFollowers<W, H> {
+impl<P: Poller, O: Owner> fmt::Debug for LeaderFollowers<P, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaderFollowers").finish_non_exhaustive()
     }

@@ -1,6 +1,9 @@
-//! The watch of other systems: all that are idle are polled together.
+//! The poller of other operating systems: one `poll` over all idle tasks.
 //!
-//! What it costs grows with the number of guests. It needs nothing but `poll`.
+//! Its cost grows with the number of tasks. The table has a lock of its own, which is held for a look
+//! at the table only, and under which nothing else is locked. `wait` alone blocks, without that lock;
+//! `arm` and `remove` end it by a byte in a pipe, so that it begins again with what is polled now.
+//! The byte stays in the pipe until a wait has read it, so one that comes before the wait ends it too.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,15 +36,15 @@ struct Table {
 #[derive(Debug)]
 struct Watched {
     fd: Arc<OwnedFd>,
-    /// It is idle. One that is busy, or that was told of, is not polled: what has come to it is
-    /// still there, and would be told of over and over.
+    /// It is idle. One that runs, or was reported, is not polled: what has come to it is still there,
+    /// and would be reported over and over.
     is_armed: bool,
 }
 
 impl Poll {
     /// # Errors
     ///
-    /// For want of descriptors.
+    /// If there is no descriptor left, for the process or for the operating system.
     pub(crate) fn new() -> io::Result<Self> {
         let (reader, writer) = pipe()?;
         rustix::io::ioctl_fionbio(&reader, true)?;
@@ -95,7 +98,7 @@ impl Poller for Poll {
             let mut table = self.table.lock();
             (table.tasks.remove(&key.number()), table.is_polled)
         };
-        // Whoever polls it keeps it open until he comes back.
+        // A leader that polls it keeps its duplicate open until the wait ends.
         if is_polled && removed.is_some_and(|watched| watched.is_armed) {
             self.wake();
         }
@@ -116,7 +119,7 @@ impl Poller for Poll {
             return;
         }
         if !fds[0].revents().is_empty() {
-            // It does not block, and whatever is left ends the next wait.
+            // It does not block, and what is left ends the next wait.
             let _ = (&self.reader).read(&mut [0; 64]);
         }
         let come = armed.iter().zip(&fds[1..]);
@@ -124,7 +127,7 @@ impl Poller for Poll {
         for ((number, _), _) in come.take(READY_MAX) {
             if let Some(watched) = table.tasks.get_mut(number) {
                 watched.is_armed = false;
-                // What is left after a look is told of again.
+                // What is left after a run is reported again, so an end needs no run of its own.
                 ready.push(Key::of(*number), false);
             }
         }

@@ -1,4 +1,7 @@
-//! What tells which guests something has come to.
+//! The interface of a poller: it waits for many descriptors at once.
+//!
+//! Only the leader calls `wait`, without the pool's lock. The other methods may be called by any
+//! thread at the same time, and do not block.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,43 +9,45 @@ use std::time::Duration;
 
 use super::rules::Key;
 
-/// Watches the descriptors of guests. One thread waits, and any may do the rest.
+/// Polls the descriptors of tasks. One thread waits, and any may do the rest.
 pub trait Poller: Send + Sync + 'static {
-    /// Watches `fd` from now on. What has come to it before is told as well.
+    /// Polls `fd` from now on. What has come to it before is reported as well.
     ///
     /// # Errors
     ///
-    /// Whatever the system refuses it for.
+    /// Those of the operating system: no memory, or a limit on descriptors.
     fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()>;
 
-    /// Takes note that a guest is idle again: what was told of it may be told anew.
+    /// Polls a task that has run and is idle again.
     fn arm(&self, key: Key);
 
-    /// Watches `fd` no more, which is about to be closed.
+    /// Polls `fd` no more. It is closed next.
     fn remove(&self, fd: BorrowedFd<'_>, key: Key);
 
-    /// Waits until something comes, and takes note of it in `ready`, which is empty.
+    /// Blocks until a descriptor is ready, and adds the tasks to `ready`, which is empty.
     ///
-    /// The wait ends when the time is over, and when it is woken. It may end for nothing.
+    /// The wait ends when the timeout has passed, and by [`wake`](Self::wake). It may also end
+    /// without a reason.
     fn wait(&self, ready: &mut ReadyList, timeout: Option<Duration>);
 
-    /// Ends the wait, or the next one.
+    /// Ends the wait, or the next one if there is none.
     fn wake(&self);
 }
 
-/// What has come, and to whom.
+/// The tasks whose descriptors are ready.
 #[derive(Debug)]
 pub struct ReadyList(Vec<(Key, bool)>);
 
-/// How much news is told at once.
+/// How many tasks one wait reports at most.
 pub(super) const READY_MAX: usize = 64;
 
 impl ReadyList {
-    pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(READY_MAX))
+    /// Allocates at the first wait that reports something: most threads never lead that long.
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
     }
 
-    /// Takes note that something has come; `is_last` if an end has come with it.
+    /// Adds a task. `is_last` means that the end has come as well.
     pub fn push(&mut self, key: Key, is_last: bool) {
         self.0.push((key, is_last));
     }

@@ -1,4 +1,8 @@
-//! What a rota serves, and what it is told.
+//! A task of the pool, and what it is given when it runs.
+//!
+//! A task is owned by the pool while it is idle, and by one thread while it runs. A [`Turn`] belongs
+//! to that run. Promoting a follower takes the pool's lock, which no task may hold, and does not
+//! wait for the follower.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -8,142 +12,146 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::threads::sync::{AtomicU64, Ordering};
 
-/// A connection on the rota: it has a thread only while something is to be done for it.
+/// A connection in the pool: it has a thread only while it runs.
 ///
-/// Whatever it holds while it is idle, it holds for as long as its peer likes: so it had better
-/// hold no buffer.
+/// What it holds while it is idle, it holds for as long as its peer likes: so it should hold no
+/// buffer.
 pub trait Task: Send {
-    /// What is watched while it is idle. Always the same, for as long as the guest lives.
-    fn fd(&self) -> BorrowedFd<'_>;
+    /// The descriptor that is polled while the task is idle. It is the same for as long as the task
+    /// lives. A task without one runs once, as soon as a thread is free, and has to end with that.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
 
-    /// When its patience is over if nothing comes at all. It is asked when it is let in, and when it
-    /// has not given way.
+    /// When the task is to run at the latest if nothing comes. Asked when it is admitted, and when it
+    /// could not be evicted.
     fn until(&self) -> Option<Instant> {
         None
     }
 
-    /// Sees to what has come, and whatever follows it at once, on the thread that it is called on
-    /// and has to itself.
+    /// Handles what has come, and what follows it at once, on a thread that does nothing else
+    /// meanwhile.
     ///
-    /// It may come for nothing: then a read would wait, and the guest is still idle. Whatever takes
-    /// its time begins with [`Turn::promote_follower`], for until then nobody else may be served: a read of
-    /// what is not there yet, a write that the kernel refuses, a wait for another thread. A guest
-    /// whose parts have moved to other threads stays here until they have come back.
+    /// There may be nothing: then a read would block, and the task is still idle. Before a call that
+    /// may block, the task calls [`Turn::promote_follower`], for until then no other task may be
+    /// served: a read of what is not there yet, a write that the kernel refuses, a wait for another
+    /// thread. A task that has moved parts of itself to other threads runs until they are back.
     ///
-    /// A panic is the end of the guest, and nobody else's.
-    fn attend(&mut self, turn: &Turn, why: Why) -> Next;
+    /// A panic ends the task, and no other one.
+    fn run(&mut self, turn: &Turn, reason: RunReason) -> Next;
 
-    /// Whether it gives way to a new guest for which there is no room, while it is idle. Asked under
-    /// a lock, so it only looks.
-    fn yields(&self) -> Option<Yields> {
+    /// Whether the task can be evicted for a new one, while it is idle. Called under the pool's lock,
+    /// so it only looks.
+    fn evictable(&self) -> Option<Evictable> {
         None
     }
 
-    /// Gives way: it is dropped next. False if something has come to it meanwhile; then it stays,
-    /// and is attended to. It does not wait.
-    fn give_way(&mut self) -> bool {
+    /// Prepares the task to be evicted: it is dropped next. Returns false if something has come
+    /// meanwhile; then it stays, and runs. Does not wait.
+    fn evict(&mut self) -> bool {
         true
     }
 }
 
-/// When an idle guest gives way to a new one. The least of all goes first.
+/// When an idle task can be evicted. The least of all goes first.
+#[cfg_attr(
+    not(any(feature = "http", loom)),
+    expect(dead_code, reason = "only an HTTP connection is idle")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Yields {
+pub enum Evictable {
     /// At any time. It is idle since then, and loses nothing.
     Idle(Instant),
     /// From then on, if there is no other.
     From(Instant),
 }
 
-/// Why a guest is attended to.
+/// Why a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum RunReason {
     /// Something may have come: bytes, the end, or an error.
     Ready,
-    /// Its patience was over, and nothing has come.
+    /// Its deadline has passed, and nothing has come.
     TimedOut,
-    /// The server stops. It is told once, and may be idle again if it has to finish something.
+    /// The server stops. Given once; the task may be idle again if it has something to finish.
     Stopping,
 }
 
-/// What becomes of a guest that was attended to.
+/// What becomes of a task that has run.
 #[derive(Debug)]
 pub enum Next {
-    /// It would have to wait for the next thing to come, until then at the latest.
+    /// It waits for the next thing to come, until then at the latest.
     ///
     /// Only what comes anew is noticed. So its last read has to have found less than there was room
-    /// for, or nothing at all; or else what is left lies there until more comes. An end that came
+    /// for, or nothing at all; or else what is left stays there until more comes. An end that came
     /// together with the last bytes is noticed all the same.
     Idle {
-        /// When its patience is over, if ever.
+        /// The deadline, if there is one.
         until: Option<Instant>,
     },
-    /// It is over, well or not: the guest is dropped.
-    Gone(Result<(), Error>),
+    /// It has ended, well or not: the task is dropped.
+    Done(Result<(), Error>),
 }
 
-/// The duty of whoever attends to a guest: to see to it that somebody watches the others.
+/// One run of a task. Its thread may be the leader, and must not block while it is.
 ///
-/// A clone is of the same duty, for parts that move to other threads; one that outlives the call it
-/// was made for does nothing.
+/// A clone belongs to the same run, for parts that move to other threads. After the run it does
+/// nothing.
 #[derive(Clone)]
 pub struct Turn {
-    seat: Option<Arc<ThreadSlot>>,
+    thread: Option<Arc<ThreadTurn>>,
     round: u64,
 }
 
-/// What one thread of a rota has of it.
-struct ThreadSlot {
-    roles: Arc<dyn PromoteFollower>,
-    /// The last round of this thread that has stepped down.
-    stepped: AtomicU64,
+/// What all turns of one thread share.
+struct ThreadTurn {
+    pool: Arc<dyn PromoteFollower>,
+    /// The last round of this thread in which a follower was promoted.
+    promoted: AtomicU64,
 }
 
-/// What hands the watch over to another thread.
+/// Promotes a follower.
 pub(super) trait PromoteFollower: Send + Sync {
-    /// Does so, if it is held by whoever attends in this round.
+    /// Does so, if the thread in this round leads.
     fn promote_follower(&self, round: u64);
 }
 
 impl Turn {
-    /// That of a thread which has but one guest.
+    /// Of a thread that has only one task.
     #[cfg(loom)]
     #[must_use]
     pub const fn none() -> Self {
-        let seat = None;
-        Self { seat, round: 0 }
+        let thread = None;
+        Self { thread, round: 0 }
     }
 
-    /// That of a thread on the rota.
-    pub(super) fn new(roles: Arc<dyn PromoteFollower>) -> Self {
-        let stepped = AtomicU64::new(0);
+    /// Of a thread of a pool.
+    pub(super) fn new(pool: Arc<dyn PromoteFollower>) -> Self {
+        let promoted = AtomicU64::new(0);
         Self {
-            seat: Some(Arc::new(ThreadSlot { roles, stepped })),
+            thread: Some(Arc::new(ThreadTurn { pool, promoted })),
             round: 0,
         }
     }
 
-    /// Takes it up for another round, whose number is higher than any before.
+    /// Begins a round, whose number is higher than any before.
     pub(super) const fn begin(&mut self, round: u64) {
         self.round = round;
     }
 
-    /// Has another thread watch the other guests from now on: to be called right before anything
-    /// that may block. Does not wait, costs a wake of a thread the first time, and nothing when it
-    /// was done already.
+    /// Has another thread lead from now on: to be called right before anything that may block. Does
+    /// not wait. The first call of a run wakes a thread; further ones cost nothing.
     pub fn promote_follower(&self) {
-        let Some(seat) = &self.seat else { return };
-        // The thread itself sees what it has stored. One of its parts elsewhere that does not see
-        // it yet asks for what is done.
-        if seat.stepped.fetch_max(self.round, Ordering::Relaxed) < self.round {
-            seat.roles.promote_follower(self.round);
+        let Some(thread) = &self.thread else { return };
+        // Relaxed is enough: the thread itself sees what it has stored, and a clone on another thread
+        // that does not see it yet takes the pool's lock and finds that this round leads no more.
+        if thread.promoted.fetch_max(self.round, Ordering::Relaxed) < self.round {
+            thread.pool.promote_follower(self.round);
         }
     }
 
-    /// Says whether that was done in this round.
-    pub(super) fn has_stepped_down(&self) -> bool {
-        let seat = self.seat.as_ref();
-        seat.is_some_and(|seat| seat.stepped.load(Ordering::Relaxed) >= self.round)
+    /// Whether that was done in this round.
+    pub(super) fn has_promoted(&self) -> bool {
+        let thread = self.thread.as_ref();
+        thread.is_some_and(|thread| thread.promoted.load(Ordering::Relaxed) >= self.round)
     }
 }
 

@@ -1,66 +1,72 @@
-//! The threads of a rota: what each does in the post that the rules have given it.
+//! The threads of the pool: what each does in the role that the rules have given it.
+//!
+//! A thread holds the pool's lock while it decides, and releases it while it polls, runs a task,
+//! starts a thread or wakes one. Lock order: `rules`, then `threads` or the poller's own; no lock is
+//! taken under those. What blocks: the leader in the poller, the follower and idle threads on their
+//! condition variables, a task that has promoted a follower, and the start of a thread.
+//! Each thread leaves through `rules`, where `Roles` has counted it, and is joined by a later one.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::poller::{Poller, ReadyList};
 use super::rules::{
-    Call, Deadline, Key, LeaderPlan, Millis, Recheck, Round, Rules, Settled, ThreadRole,
+    Call, Check, Deadline, Key, LeaderPlan, Millis, Round, Rules, Settled, ThreadRole,
 };
 use super::task::{Next, Turn};
-use super::{LeaderFollowers, Member, Owner};
+use super::{LeaderFollowers, Owner, TaggedTask};
 use crate::error::Error;
 use crate::threads::sync::{Condvar, MutexGuard, start, take_ended};
 use crate::threads::worker::guard;
 
-/// How often who stands by looks whether who leads is still at the same.
+/// How often the follower checks whether the leader is still in the same round.
 const TICK: Duration = Duration::from_millis(1);
 
-/// What a thread has with it.
-struct Kit {
+/// What belongs to one thread.
+struct ThreadState {
     turn: Turn,
     ready: ReadyList,
 }
 
-type Held<'a, H> = MutexGuard<'a, Rules<Box<Member<<H as Owner>::Tag>>>>;
+type Locked<'a, O> = MutexGuard<'a, Rules<Box<TaggedTask<<O as Owner>::Tag>>>>;
 
-/// What a thread goes on with after its post: the lock, or nothing if it has left.
-type NextRound<'a, H> = Option<Held<'a, H>>;
+/// The lock, with which a thread goes on after a role; nothing if the thread has left.
+type AfterRole<'a, O> = Option<Locked<'a, O>>;
 
-impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
+impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     /// The body of each thread.
-    fn work(&self) {
-        self.run_or_break();
-        self.owner.left();
+    fn thread_main(&self) {
+        self.run_or_fail();
+        self.owner.thread_ended();
         self.all_left.notify_all();
     }
 
-    /// Runs, and tells what ends it before its time.
+    /// Runs, and reports a panic of the pool itself: a panic of a task ends in `run_task`.
     #[cfg(not(loom))]
-    fn run_or_break(&self) {
+    fn run_or_fail(&self) {
         let ran = guard(|| {
-            self.run();
+            self.take_roles();
             Ok(())
         });
         if let Err(error) = ran {
             self.rules.lock().roles.lose();
             self.follower.notify_all();
             self.idle_threads.notify_all();
-            self.watch.wake();
-            self.owner.broken(error);
+            self.poller.wake();
+            self.owner.pool_failed(error);
         }
     }
 
     /// A panic in a model is a finding of its own.
     #[cfg(loom)]
-    fn run_or_break(&self) {
-        self.run();
+    fn run_or_fail(&self) {
+        self.take_roles();
     }
 
-    /// What each thread does, from when it has come until it leaves.
-    fn run(&self) {
-        let mut kit = Kit {
-            turn: Turn::new(self.roles()),
+    /// Takes one role after another, until the thread leaves.
+    fn take_roles(&self) {
+        let mut state = ThreadState {
+            turn: Turn::new(self.promoter()),
             ready: ReadyList::new(),
         };
         let mut rules = self.rules.lock();
@@ -68,26 +74,26 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
         let mut next = Some(rules);
         while let Some(mut rules) = next.take() {
             next = match rules.assign() {
-                ThreadRole::Lead => self.lead(rules, &mut kit),
-                ThreadRole::Help => Some(self.help(rules, &mut kit)),
-                ThreadRole::StandBy => self.stand_by(rules, &mut kit),
-                ThreadRole::Rest => self.rest(rules),
+                ThreadRole::Lead => self.lead(rules, &mut state),
+                ThreadRole::Help => Some(self.help(rules, &mut state)),
+                ThreadRole::Follow => self.follow(rules, &mut state),
+                ThreadRole::Idle => self.idle(rules),
                 ThreadRole::Leave => None,
             };
         }
     }
 
-    /// Watches, and serves who comes, until somebody else does or there is nobody.
-    fn lead<'a>(&'a self, mut rules: Held<'a, H>, kit: &mut Kit) -> NextRound<'a, H> {
+    /// Polls, and runs the tasks that are ready, until another thread leads or no task is left.
+    fn lead<'a>(&'a self, mut rules: Locked<'a, O>, state: &mut ThreadState) -> AfterRole<'a, O> {
         loop {
             if rules.roles.is_closed() {
-                // As somebody without a post, who then leaves.
+                // Back to `assign`, which has the thread leave.
                 rules.roles.give_up();
                 return Some(rules);
             }
-            if let Some(visit) = rules.serve() {
+            if let Some(round) = rules.lead() {
                 let leads;
-                (rules, leads) = self.attend(rules, kit, visit);
+                (rules, leads) = self.run_task(rules, state, round);
                 if leads {
                     continue;
                 }
@@ -95,106 +101,113 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
             }
             let plan = rules.plan(|| self.now());
             let timeout = match plan {
-                LeaderPlan::Serve => continue,
-                LeaderPlan::Poller(deadline) => deadline.map(Deadline::wait),
-                LeaderPlan::WatchNobody => Some(self.quiet),
+                LeaderPlan::Run => continue,
+                LeaderPlan::Poll(deadline) => deadline.map(Deadline::wait),
+                LeaderPlan::PollEmpty => Some(self.quiet),
             };
+            // A task may be queued between the release of the lock and the wait. The thread that
+            // queues it finds `Polling` under the lock and wakes the poller afterwards, which ends
+            // a wait that is still to begin: see `must_wake_leader`, and `Poller::wake`.
             drop(rules);
-            let began = (plan == LeaderPlan::WatchNobody).then(Instant::now);
-            self.watch.wait(&mut kit.ready, timeout);
-            let is_quiet = began.is_some_and(|began| began.elapsed() >= self.quiet);
+            let began = (plan == LeaderPlan::PollEmpty).then(Instant::now);
+            self.poller.wait(&mut state.ready, timeout);
+            let is_late = began.is_some_and(|began| began.elapsed() >= self.quiet);
             rules = self.rules.lock();
-            for (key, is_last) in kit.ready.drain() {
-                rules.tasks.came(key, is_last);
+            for (key, is_last) in state.ready.drain() {
+                rules.tasks.ready(key, is_last);
             }
-            if is_quiet && rules.tasks.len() == 0 {
-                rules.roles.leave();
+            // The number of tasks is looked at under the lock again: one may have been admitted
+            // between the end of the wait and here, and its thread counts on this leader.
+            if is_late && rules.tasks.len() == 0 {
+                rules.roles.leader_leaves();
                 return None;
             }
         }
     }
 
-    /// Serves one of those that wait, beside who leads.
-    fn help<'a>(&'a self, mut rules: Held<'a, H>, kit: &mut Kit) -> Held<'a, H> {
+    /// Runs a task from the queue, beside the leader.
+    fn help<'a>(&'a self, mut rules: Locked<'a, O>, state: &mut ThreadState) -> Locked<'a, O> {
         match rules.help() {
-            Some(visit) => self.attend(rules, kit, visit).0,
+            Some(round) => self.run_task(rules, state, round).0,
             None => rules,
         }
     }
 
-    /// Attends to a guest for as long as there is something to do for it. Says whether the thread
-    /// still leads.
-    fn attend<'a>(
+    /// Runs a task for as long as there is something to do for it. Returns whether the thread still
+    /// leads.
+    fn run_task<'a>(
         &'a self,
-        mut rules: Held<'a, H>,
-        kit: &mut Kit,
-        mut visit: Round<Box<Member<H::Tag>>>,
-    ) -> (Held<'a, H>, bool) {
+        mut rules: Locked<'a, O>,
+        state: &mut ThreadState,
+        mut round: Round<Box<TaggedTask<O::Tag>>>,
+    ) -> (Locked<'a, O>, bool) {
         loop {
-            let call = self.who_is_missing(&mut rules);
+            let call = self.missing_thread(&mut rules);
             drop(rules);
-            self.make(call);
+            self.carry_out(call);
             let Round {
-                taken,
-                round,
+                claimed,
+                number,
                 is_timed,
-            } = visit;
-            let (key, mut member) = (taken.key, taken.task);
-            kit.turn.begin(round);
+            } = round;
+            let (key, mut entry) = (claimed.key, claimed.task);
+            state.turn.begin(number);
             let began = is_timed.then(Instant::now);
-            let stay = guard(|| Ok(member.task.attend(&kit.turn, taken.why)));
-            // What has stepped down was not in anybody's way.
-            let is_long = |began: Instant| !kit.turn.has_stepped_down() && began.elapsed() > TICK;
+            let next = guard(|| Ok(entry.task.run(&state.turn, claimed.reason)));
+            // A task that has promoted a follower has kept no other task waiting.
+            let is_long = |began: Instant| !state.turn.has_promoted() && began.elapsed() > TICK;
             let was_long = began.is_some_and(is_long);
-            let until = match stay.unwrap_or_else(|error| Next::Gone(Err(error))) {
+            let until = match next.unwrap_or_else(|error| Next::Done(Err(error))) {
                 Next::Idle { until } => until.map(|until| self.millis(until)),
-                Next::Gone(outcome) => {
-                    self.dismiss(key, *member, outcome);
+                Next::Done(outcome) => {
+                    self.end_task(key, *entry, outcome);
                     rules = self.rules.lock();
-                    let leads = rules.gone(key, round, was_long);
+                    let leads = rules.end(key, number, was_long);
                     return (rules, leads);
                 }
             };
             rules = self.rules.lock();
-            let is_room = rules.tasks.is_room_wanted() && member.task.yields().is_some();
-            match rules.settle(key, member, until, round, was_long) {
+            let is_evictable = rules.tasks.wants_evictable() && entry.task.evictable().is_some();
+            match rules.settle(key, entry, until, number, was_long) {
                 Settled::Done { leads } => {
-                    self.watch.arm(key);
-                    if is_room {
-                        rules.tasks.room_came();
-                        self.owner.room_came();
+                    self.poller.arm(key);
+                    if is_evictable {
+                        rules.tasks.evictable_came();
+                        self.owner.may_evict();
                     }
-                    if !leads && rules.is_to_be_woken() {
-                        self.watch.wake();
+                    if !leads && rules.must_wake_leader() {
+                        self.poller.wake();
                     }
                     return (rules, leads);
                 }
-                Settled::Again(again) => visit = again,
-                Settled::LetGo(member) => {
+                Settled::Again(again) => round = again,
+                Settled::Dismissed(entry) => {
                     drop(rules);
-                    self.dismiss(key, *member, Err(Error::interrupted()));
+                    self.end_task(key, *entry, Err(Error::interrupted()));
                     rules = self.rules.lock();
-                    let leads = rules.gone(key, round, was_long);
+                    let leads = rules.end(key, number, was_long);
                     return (rules, leads);
                 }
             }
         }
     }
 
-    /// Looks every so often whether who leads is still at the same, and takes over if he is.
-    fn stand_by<'a>(&'a self, mut rules: Held<'a, H>, kit: &mut Kit) -> NextRound<'a, H> {
+    /// Checks at each tick whether the leader is still in the same round, and leads if it is.
+    fn follow<'a>(&'a self, mut rules: Locked<'a, O>, state: &mut ThreadState) -> AfterRole<'a, O> {
         let mut is_late = false;
         loop {
-            let are_guests = rules.tasks.len() > 0;
-            is_late = match rules.roles.look(is_late, are_guests) {
-                Recheck::Lead => return self.lead(rules, kit),
-                Recheck::Again => {
-                    self.wait_a_moment(&mut rules);
+            let has_tasks = rules.tasks.len() > 0;
+            // The lock is held from the check to the wait, and a thread that changes what is checked
+            // notifies after its change: no notification falls between the two.
+            is_late = match rules.roles.check(is_late, has_tasks) {
+                Check::Lead => return self.lead(rules, state),
+                Check::Again => {
+                    self.wait_for_tick(&mut rules);
                     false
                 }
-                Recheck::Park => wait(&self.follower, &mut rules, self.quiet),
-                Recheck::Leave => {
-                    self.leave_behind(rules);
+                Check::Park => wait(&self.follower, &mut rules, self.quiet),
+                Check::Leave => {
+                    self.leave(rules);
                     return None;
                 }
             };
@@ -202,32 +215,33 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
     }
 
     #[cfg(not(loom))]
-    fn wait_a_moment(&self, rules: &mut Held<'_, H>) {
+    fn wait_for_tick(&self, rules: &mut Locked<'_, O>) {
         wait(&self.follower, rules, TICK);
     }
 
     #[cfg(loom)]
-    fn wait_a_moment(&self, rules: &mut Held<'_, H>) {
-        let mut moments = self.moments.lock();
-        if *moments > 0 {
-            *moments -= 1;
+    fn wait_for_tick(&self, rules: &mut Locked<'_, O>) {
+        let mut ticks = self.ticks.lock();
+        if *ticks > 0 {
+            *ticks -= 1;
         } else {
-            drop(moments);
+            drop(ticks);
             self.follower.wait(rules);
         }
     }
 
-    /// Waits until it is needed, for a while.
-    fn rest<'a>(&'a self, mut rules: Held<'a, H>) -> NextRound<'a, H> {
+    /// Waits to be called, for a while.
+    fn idle<'a>(&'a self, mut rules: Locked<'a, O>) -> AfterRole<'a, O> {
         let mut is_late = false;
         loop {
-            if rules.roles.answer() {
+            // Before the time is looked at: a call that came as the wait timed out counts on it.
+            if rules.roles.take_call() {
                 rules.roles.arrive();
                 return Some(rules);
             }
             if is_late || rules.roles.is_closed() {
-                rules.roles.leave_spares();
-                self.leave_behind(rules);
+                rules.roles.idle_thread_leaves();
+                self.leave(rules);
                 return None;
             }
             is_late = wait(&self.idle_threads, &mut rules, self.quiet);
@@ -236,108 +250,112 @@ impl<W: Poller, H: Owner> LeaderFollowers<W, H> {
 
     /// Leaves, and has the leader leave as well if nothing is left for it.
     ///
-    /// The other side is a leader that waits in the poller, with no end to its wait since there were
-    /// tasks. If the last of them ends on another thread, nothing comes that ends that wait. Not the
-    /// end of the task wakes it, which would cost a server of short tasks a wake each, but this: the
-    /// thread that has run the task follows or is idle after that, and comes here in time.
-    fn leave_behind(&self, rules: Held<'_, H>) {
-        let is_left_over = rules.is_leader_left_over();
+    /// The other side is [`lead`](Self::lead): with tasks, the leader polls without end. If the last
+    /// of them ends on another thread, nothing comes that ends that wait. The end of the task does
+    /// not wake the leader, which would cost a server of short tasks a wake each; this does, for the
+    /// thread that ran the task follows or is idle after that, and comes here in the end.
+    fn leave(&self, rules: Locked<'_, O>) {
+        let polls_in_vain = rules.polls_in_vain();
         drop(rules);
-        if is_left_over {
-            self.watch.wake();
+        if polls_in_vain {
+            self.poller.wake();
         }
     }
 
-    /// Forgets a task that no thread of the pool has, and has ended.
+    /// Forgets a task that has ended on a thread which is not of the pool.
     pub(super) fn forget(&self, key: Key) {
         let mut rules = self.rules.lock();
-        rules.tasks.gone(key);
-        // As above; but no thread may come that leaves.
-        self.leave_behind(rules);
+        rules.tasks.forget(key);
+        // As in `leave`; there may be no other thread that leaves.
+        self.leave(rules);
     }
 
-    /// Lets a guest go, and tells of it.
-    pub(super) fn dismiss(&self, key: Key, member: Member<H::Tag>, outcome: Result<(), Error>) {
-        let Member { task, tag } = member;
+    /// Drops a task, and reports its outcome.
+    pub(super) fn end_task(&self, key: Key, entry: TaggedTask<O::Tag>, outcome: Result<(), Error>) {
+        let TaggedTask { task, tag } = entry;
         let dropped = guard(|| {
-            self.watch.remove(task.fd(), key);
+            if let Some(fd) = task.fd() {
+                self.poller.remove(fd, key);
+            }
             drop(task);
             Ok(())
         });
-        self.owner.gone(tag, outcome.and(dropped));
+        self.owner.task_ended(tag, outcome.and(dropped));
     }
 
-    /// Says who is to be called, so that somebody watches, or stands by while nobody does.
-    pub(super) fn who_is_missing(&self, rules: &mut Held<'_, H>) -> Option<Call> {
-        // Asked first, for it takes a clock to say how.
+    /// Decides which thread to call, so that there is a leader, or a follower while the leader runs a
+    /// task.
+    pub(super) fn missing_thread(&self, rules: &mut Locked<'_, O>) -> Option<Call> {
+        // Before `now`: the clock is read only if a thread is missing.
         if !rules.roles.is_short() {
             return None;
         }
         rules.roles.call(self.now())
     }
 
-    /// Calls who is missing. Not under the lock, which he takes first.
-    pub(super) fn make(&self, call: Option<Call>) {
+    /// Calls a thread. Not under the lock, which that thread takes first.
+    pub(super) fn carry_out(&self, call: Option<Call>) {
         match call {
             None => {}
-            Some(Call::WakeStandby) => {
+            Some(Call::WakeFollower) => {
                 self.follower.notify_one();
             }
-            Some(Call::WakeSpare) => {
+            Some(Call::WakeIdle) => {
                 self.idle_threads.notify_one();
             }
             Some(Call::Start) => {
                 if let Err(error) = self.start() {
-                    self.owner.refused(error);
+                    self.owner.no_thread(error);
                 }
             }
         }
     }
 
-    /// Starts a thread that was called for.
+    /// Starts a thread that is counted as coming.
     pub(super) fn start(&self) -> io::Result<()> {
-        self.owner.starting();
+        self.owner.thread_starting();
         let Some(pool) = self.own.upgrade() else {
             return Ok(());
         };
-        self.join_left();
+        self.join_ended();
         let mut threads = self.threads.lock();
-        match start("highwater-pool", self.stack_bytes, move || pool.work()) {
+        match start("highwater-pool", self.stack_bytes, move || {
+            pool.thread_main()
+        }) {
             Ok(thread) => {
                 threads.push(thread);
                 Ok(())
             }
             Err(error) => {
                 drop(threads);
-                self.owner.left();
+                self.owner.thread_ended();
                 self.rules.lock().roles.refused(self.now());
                 Err(error)
             }
         }
     }
 
-    /// Joins the threads that have left: until then the system keeps their stacks.
-    pub(super) fn join_left(&self) {
-        let left = take_ended(&mut self.threads.lock());
-        for thread in left {
-            // It has caught the panics of the guests.
+    /// Joins the threads that have ended: the operating system keeps their stacks until then.
+    pub(super) fn join_ended(&self) {
+        let ended = take_ended(&mut self.threads.lock());
+        for thread in ended {
+            // It has caught the panics of the tasks.
             let _ = thread.join();
         }
     }
 
-    /// How long the rota has been there.
     fn now(&self) -> Millis {
         self.millis(Instant::now())
     }
 
-    /// The time by the rota's clock. What was before it is its beginning.
+    /// The time since the pool was made; 0 for what was before.
     pub(super) fn millis(&self, time: Instant) -> Millis {
         let since = time.saturating_duration_since(self.began).as_millis();
         Millis::try_from(since).unwrap_or(Millis::MAX)
     }
 }
 
-/// Waits until it is notified, or the time is over. Says whether it was that.
+/// Waits until it is notified or the time has passed. Returns whether the time has passed.
 fn wait<T>(on: &Condvar, guard: &mut MutexGuard<'_, T>, time: Duration) -> bool {
     match Instant::now().checked_add(time) {
         Some(until) => on.wait_until(guard, until).timed_out(),

@@ -3,6 +3,7 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+#[cfg(unix)]
 mod bottlenecks;
 mod bounds;
 mod breaks;
@@ -22,8 +23,10 @@ mod faces;
 mod failing;
 mod gather;
 mod hostile;
+#[cfg(unix)]
 mod idle;
 mod laws;
+#[cfg(unix)]
 mod limits;
 mod lines;
 mod marks;

@@ -236,7 +236,7 @@ fn a_buffer_never_holds_more_than_the_mark_and_a_chunk() {
                 let mut reader = reader;
                 let read: usize = reader.by_ref().map(|chunk| chunk.unwrap().len()).sum();
                 producer.join().unwrap();
-                assert_eq!(read, (0..500).map(|n| 1 + n % CHUNK).sum());
+                assert_eq!(read, (0..500).map(|n| 1 + n % CHUNK).sum::<usize>());
                 assert!(reader.peak() < high + CHUNK, "{} of {high}", reader.peak());
             }
         }

@@ -1,6 +1,7 @@
-//! Who watches, who attends and who rests: every interleaving of the threads of a small rota.
+//! Leader, follower, idle threads: every interleaving of the threads of a small pool.
 //!
-//! A wait that nobody ends is a deadlock here, and who stands by looks only when the model says so.
+//! A wait that nothing ends is a deadlock here, and the follower checks only as often as the model lets
+//! ticks pass.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,7 +11,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use highwater::{
-    Deadlines, Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, Task, Turn, Why,
+    Deadlines, Error, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, RunReason, Task, Turn,
 };
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
@@ -20,7 +21,7 @@ use crate::{Bound, explore_waits};
 /// Longer than any model takes.
 const QUIET: Duration = Duration::from_secs(3600);
 
-/// A watch whose news the model tells.
+/// A poller that reports what the model tells it.
 #[derive(Default)]
 struct Told {
     state: Mutex<State>,
@@ -29,7 +30,7 @@ struct Told {
 
 #[derive(Default)]
 struct State {
-    /// Whose news go by which number, in the order in which they were let in.
+    /// The keys of the tasks, in the order in which they were admitted.
     keys: Vec<Key>,
     ready: Vec<Key>,
     woken: bool,
@@ -38,7 +39,7 @@ struct State {
 }
 
 impl Told {
-    /// Tells that something has come to the guest of that number.
+    /// Something has come to the task of that number.
     fn tell(&self, number: usize) {
         let mut state = self.state.lock().unwrap();
         let key = state.keys[number];
@@ -48,7 +49,7 @@ impl Told {
     }
 }
 
-/// What the rota has of it.
+/// The poller of the pool.
 struct Shared(Arc<Told>);
 
 impl Poller for Shared {
@@ -77,9 +78,9 @@ impl Poller for Shared {
     }
 }
 
-/// Counts who has gone, and how.
+/// Counts the tasks that have ended, and how.
 #[derive(Default)]
-struct Books {
+struct Stats {
     well: Count,
     given_up: Count,
     threads: Count,
@@ -87,7 +88,7 @@ struct Books {
     left: (Mutex<()>, Condvar),
 }
 
-impl Books {
+impl Stats {
     /// Waits until no thread is left.
     fn wait_for_all(&self) {
         let mut left = self.left.0.lock().unwrap();
@@ -97,12 +98,12 @@ impl Books {
     }
 }
 
-struct Keeper(Arc<Books>);
+struct Reports(Arc<Stats>);
 
-impl Owner for Keeper {
+impl Owner for Reports {
     type Tag = ();
 
-    fn gone(&self, (): (), outcome: Result<(), Error>) {
+    fn task_ended(&self, (): (), outcome: Result<(), Error>) {
         let count = match outcome {
             Ok(()) => &self.0.well,
             Err(_) => &self.0.given_up,
@@ -110,55 +111,55 @@ impl Owner for Keeper {
         count.fetch_add(1, SeqCst);
     }
 
-    fn starting(&self) {
+    fn thread_starting(&self) {
         self.0.threads.fetch_add(1, SeqCst);
     }
 
-    fn left(&self) {
+    fn thread_ended(&self) {
         let _left = self.0.left.0.lock().unwrap();
         self.0.threads.fetch_sub(1, SeqCst);
         self.0.left.1.notify_all();
     }
 
-    fn broken(&self, error: Error) {
+    fn pool_failed(&self, error: Error) {
         panic!("{error}");
     }
 
-    fn refused(&self, error: io::Error) {
+    fn no_thread(&self, error: io::Error) {
         panic!("{error}");
     }
 }
 
-/// What a guest does by what comes.
-type Acts = Box<dyn FnMut(&Turn, Why) -> Next + Send>;
+/// What a task does when it runs.
+type Acts = Box<dyn FnMut(&Turn, RunReason) -> Next + Send>;
 
 struct Scripted {
-    /// Some descriptor: nobody looks at it.
+    /// Some descriptor: it is not looked at.
     fd: io::Stdin,
-    /// Nobody else attends to it meanwhile.
+    /// No other thread runs it meanwhile.
     alone: Arc<Count>,
     acts: Acts,
 }
 
 impl Task for Scripted {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.fd.as_fd())
     }
 
-    fn attend(&mut self, turn: &Turn, why: Why) -> Next {
+    fn run(&mut self, turn: &Turn, why: RunReason) -> Next {
         assert_eq!(self.alone.fetch_add(1, SeqCst), 0, "two threads at once");
-        let stay = (self.acts)(turn, why);
+        let next = (self.acts)(turn, why);
         self.alone.fetch_sub(1, SeqCst);
-        stay
+        next
     }
 }
 
 const IDLE: Next = Next::Idle { until: None };
 
 struct Scene {
-    pool: Arc<LeaderFollowers<Shared, Keeper>>,
+    pool: Arc<LeaderFollowers<Shared, Reports>>,
     told: Arc<Told>,
-    books: Arc<Books>,
+    stats: Arc<Stats>,
 }
 
 impl Scene {
@@ -176,13 +177,13 @@ impl Scene {
     }
 
     fn with(quiet: Duration) -> Self {
-        let (told, books) = (Arc::new(Told::default()), Arc::new(Books::default()));
-        let (watch, owner) = (Shared(Arc::clone(&told)), Keeper(Arc::clone(&books)));
-        let pool = LeaderFollowers::new(watch, owner, quiet, 0);
-        Self { pool, told, books }
+        let (told, stats) = (Arc::new(Told::default()), Arc::new(Stats::default()));
+        let (poller, owner) = (Shared(Arc::clone(&told)), Reports(Arc::clone(&stats)));
+        let pool = LeaderFollowers::new(poller, owner, quiet, 0);
+        Self { pool, told, stats }
     }
 
-    fn admit(&self, acts: impl FnMut(&Turn, Why) -> Next + Send + 'static) {
+    fn admit(&self, acts: impl FnMut(&Turn, RunReason) -> Next + Send + 'static) {
         let task = Scripted {
             fd: io::stdin(),
             alone: Arc::default(),
@@ -194,13 +195,13 @@ impl Scene {
     /// Everything comes to an end, and nothing is left.
     fn close(self, well: usize, given_up: usize) {
         self.pool.join();
-        assert_eq!(self.books.well.load(SeqCst), well);
-        assert_eq!(self.books.given_up.load(SeqCst), given_up);
-        assert_eq!(self.books.threads.load(SeqCst), 0);
+        assert_eq!(self.stats.well.load(SeqCst), well);
+        assert_eq!(self.stats.given_up.load(SeqCst), given_up);
+        assert_eq!(self.stats.threads.load(SeqCst), 0);
     }
 }
 
-/// A gate that a guest waits at.
+/// A gate that a task waits at.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -210,7 +211,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Says whether somebody has opened it.
+    /// Whether it was opened.
     fn is_open(&self) -> bool {
         *self.0.0.lock().unwrap()
     }
@@ -224,17 +225,17 @@ impl Gate {
 }
 
 /// Leaves as soon as something comes, and opens a gate.
-fn leaves(opens: &Gate) -> impl FnMut(&Turn, Why) -> Next + Send + 'static {
+fn leaves(opens: &Gate) -> impl FnMut(&Turn, RunReason) -> Next + Send + 'static {
     let opens = opens.clone();
     move |_, why| {
-        assert_eq!(why, Why::Ready);
+        assert_eq!(why, RunReason::Ready);
         opens.open();
-        Next::Gone(Ok(()))
+        Next::Done(Ok(()))
     }
 }
 
 #[test]
-fn a_guest_is_attended_to_when_something_comes() {
+fn a_task_runs_when_something_comes() {
     explore_waits("a task that leaves", Bound::Preemptions(3), || {
         let (scene, gone) = (Scene::new(), Gate::default());
         scene.admit(leaves(&gone));
@@ -245,7 +246,7 @@ fn a_guest_is_attended_to_when_something_comes() {
 }
 
 #[test]
-fn who_steps_down_before_a_wait_holds_up_nobody() {
+fn a_task_that_promotes_a_follower_before_it_waits_delays_no_other() {
     explore_waits(
         "a task that waits for another",
         Bound::Preemptions(2),
@@ -256,7 +257,7 @@ fn who_steps_down_before_a_wait_holds_up_nobody() {
                 turn.promote_follower();
                 waits.pass();
                 done.open();
-                Next::Gone(Ok(()))
+                Next::Done(Ok(()))
             });
             scene.admit(leaves(&gate));
             scene.told.tell(0);
@@ -268,17 +269,17 @@ fn who_steps_down_before_a_wait_holds_up_nobody() {
 }
 
 #[test]
-fn who_waits_without_a_word_is_taken_over_from() {
+fn a_leader_that_blocks_is_replaced_by_the_follower() {
     explore_waits("a takeover", Bound::Preemptions(2), || {
         let (scene, gate, gone) = (Scene::new(), Gate::default(), Gate::default());
         let (waits, done) = (gate.clone(), gone.clone());
         scene.admit(move |_, _| {
             waits.pass();
             done.open();
-            Next::Gone(Ok(()))
+            Next::Done(Ok(()))
         });
         scene.admit(leaves(&gate));
-        scene.pool.let_time_pass(1);
+        scene.pool.let_ticks_pass(1);
         scene.told.tell(0);
         scene.told.tell(1);
         gone.pass();
@@ -287,7 +288,7 @@ fn who_waits_without_a_word_is_taken_over_from() {
 }
 
 #[test]
-fn who_is_taken_over_from_too_late_goes_on() {
+fn a_leader_that_is_replaced_too_late_goes_on() {
     explore_waits("a takeover for nothing", Bound::Preemptions(2), || {
         let (scene, gone) = (Scene::new(), Gate::default());
         let (done, seen) = (gone.clone(), Gate::default());
@@ -295,12 +296,12 @@ fn who_is_taken_over_from_too_late_goes_on() {
         scene.admit(move |_, _| {
             if told.is_open() {
                 done.open();
-                return Next::Gone(Ok(()));
+                return Next::Done(Ok(()));
             }
             told.open();
             IDLE
         });
-        scene.pool.let_time_pass(1);
+        scene.pool.let_ticks_pass(1);
         scene.told.tell(0);
         seen.pass();
         scene.told.tell(0);
@@ -310,44 +311,48 @@ fn who_is_taken_over_from_too_late_goes_on() {
 }
 
 #[test]
-fn what_comes_while_a_guest_is_busy_is_seen_afterwards() {
-    explore_waits("ready of who is busy", Bound::Preemptions(1), || {
-        let (scene, gate, gone) = (Scene::new(), Gate::default(), Gate::default());
-        let (waits, done) = (gate.clone(), gone.clone());
-        let there = Gate::default();
-        let is_there = there.clone();
-        scene.admit(move |turn, _| {
-            if is_there.is_open() {
-                done.open();
-                return Next::Gone(Ok(()));
-            }
-            turn.promote_follower();
-            is_there.open();
-            waits.pass();
-            IDLE
-        });
-        scene.admit(leaves(&gate));
-        scene.told.tell(0);
-        there.pass();
-        scene.told.tell(0);
-        scene.told.tell(1);
-        gone.pass();
-        scene.close(2, 0);
-    });
+fn what_comes_while_a_task_runs_is_seen_afterwards() {
+    explore_waits(
+        "readiness of a task that runs",
+        Bound::Preemptions(1),
+        || {
+            let (scene, gate, gone) = (Scene::new(), Gate::default(), Gate::default());
+            let (waits, done) = (gate.clone(), gone.clone());
+            let there = Gate::default();
+            let is_there = there.clone();
+            scene.admit(move |turn, _| {
+                if is_there.is_open() {
+                    done.open();
+                    return Next::Done(Ok(()));
+                }
+                turn.promote_follower();
+                is_there.open();
+                waits.pass();
+                IDLE
+            });
+            scene.admit(leaves(&gate));
+            scene.told.tell(0);
+            there.pass();
+            scene.told.tell(0);
+            scene.told.tell(1);
+            gone.pass();
+            scene.close(2, 0);
+        },
+    );
 }
 
 #[test]
-fn a_stop_reaches_who_is_idle_and_who_is_busy() {
-    explore_waits("a stop beside an attend", Bound::Preemptions(3), || {
+fn a_stop_reaches_a_task_that_is_idle_or_runs() {
+    explore_waits("a stop beside a run", Bound::Preemptions(3), || {
         let (scene, gone) = (Scene::new(), Gate::default());
         let done = gone.clone();
         scene.admit(move |_, why| match why {
-            Why::Ready => IDLE,
-            Why::Stopping => {
+            RunReason::Ready => IDLE,
+            RunReason::Stopping => {
                 done.open();
-                Next::Gone(Ok(()))
+                Next::Done(Ok(()))
             }
-            Why::TimedOut => unreachable!("it is patient"),
+            RunReason::TimedOut => unreachable!("it is patient"),
         });
         scene.told.tell(0);
         scene.pool.stop();
@@ -357,8 +362,8 @@ fn a_stop_reaches_who_is_idle_and_who_is_busy() {
 }
 
 #[test]
-fn an_abort_ends_who_is_idle_and_who_is_busy() {
-    explore_waits("an abort beside an attend", Bound::Preemptions(3), || {
+fn an_abort_ends_a_task_that_is_idle_or_runs() {
+    explore_waits("an abort beside a run", Bound::Preemptions(3), || {
         let scene = Scene::new();
         scene.admit(|_, _| IDLE);
         scene.told.tell(0);
@@ -374,17 +379,17 @@ fn every_thread_leaves_when_the_last_task_ends_beside_the_leader() {
     explore_waits("the end of the last task", Bound::Preemptions(2), || {
         let (scene, gate) = (Scene::in_no_time(), Gate::default());
         // Enough for a follower to see that nothing begins.
-        scene.pool.let_time_pass(20);
+        scene.pool.let_ticks_pass(20);
         let waits = gate.clone();
         scene.admit(move |turn, _| {
             turn.promote_follower();
             waits.pass();
-            Next::Gone(Ok(()))
+            Next::Done(Ok(()))
         });
         scene.told.tell(0);
         // By now another thread leads, or is about to.
         gate.open();
-        scene.books.wait_for_all();
+        scene.stats.wait_for_all();
         scene.close(1, 0);
     });
 }

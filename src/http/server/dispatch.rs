@@ -20,7 +20,7 @@ use super::read_buf::{More, ReadBuf};
 use super::unread::{Lingering, Skipping, UnreadTurn};
 use crate::error::{Error, ErrorKind};
 use crate::http::proto::{BodyFraming, HeadParser};
-use crate::leader::{Next, Task, Turn, Why, Yields};
+use crate::leader::{Evictable, Next, RunReason, Task, Turn};
 use crate::net::server::Reporter;
 
 /// The task of one connection.
@@ -91,8 +91,8 @@ impl Dispatcher {
     }
 
     /// Reads and serves requests until nothing more was received.
-    fn read(&mut self, turn: &Turn, why: Why) -> NextStep {
-        if why == Why::TimedOut {
+    fn read(&mut self, turn: &Turn, reason: RunReason) -> NextStep {
+        if reason == RunReason::TimedOut {
             return self.time_out();
         }
         let mut input = ReadBuf::with(&mem::take(&mut self.leftover));
@@ -235,11 +235,11 @@ impl Dispatcher {
         NextStep::More
     }
 
-    fn linger_more(&mut self, why: Why) -> NextStep {
+    fn linger_more(&mut self, reason: RunReason) -> NextStep {
         let Phase::Lingering(lingering) = &mut self.phase else {
             return NextStep::More;
         };
-        if why == Why::Stopping {
+        if reason == RunReason::Stopping {
             lingering.hurry();
         }
         match lingering.take_turn(&self.conn) {
@@ -261,8 +261,8 @@ fn cut_short() -> Error {
 }
 
 impl Task for Dispatcher {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.conn.as_fd()
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.conn.as_fd())
     }
 
     fn until(&self) -> Option<Instant> {
@@ -282,36 +282,36 @@ impl Task for Dispatcher {
         }
     }
 
-    fn yields(&self) -> Option<Yields> {
+    fn evictable(&self) -> Option<Evictable> {
         match &self.phase {
             // Only between two requests.
-            Phase::Reading { since, owed } if !*owed => since.map(Yields::Idle),
-            Phase::Lingering(lingering) => Some(lingering.yields()),
-            Phase::Skipping(skipping) => Some(skipping.yields()),
+            Phase::Reading { since, owed } if !*owed => since.map(Evictable::Idle),
+            Phase::Lingering(lingering) => Some(lingering.evictable()),
+            Phase::Skipping(skipping) => Some(skipping.evictable()),
             Phase::Reading { .. } => None,
         }
     }
 
-    fn give_way(&mut self) -> bool {
+    fn evict(&mut self) -> bool {
         !self.is_reading() || !self.conn.has_more()
     }
 
-    fn attend(&mut self, turn: &Turn, why: Why) -> Next {
-        let mut why = why;
+    fn run(&mut self, turn: &Turn, reason: RunReason) -> Next {
+        let mut reason = reason;
         loop {
             let next = match self.phase {
-                Phase::Reading { .. } => self.read(turn, why),
+                Phase::Reading { .. } => self.read(turn, reason),
                 Phase::Skipping(_) => self.skip_more(),
-                Phase::Lingering(_) => self.linger_more(why),
+                Phase::Lingering(_) => self.linger_more(reason),
             };
             match next {
-                NextStep::More => why = Why::Ready,
+                NextStep::More => reason = RunReason::Ready,
                 NextStep::Wait => {
                     return Next::Idle {
                         until: self.until(),
                     };
                 }
-                NextStep::Over => return Next::Gone(mem::replace(&mut self.outcome, Ok(()))),
+                NextStep::Over => return Next::Done(mem::replace(&mut self.outcome, Ok(()))),
             }
         }
     }

@@ -111,7 +111,7 @@ impl Dispatcher {
                 error,
             },
         };
-        self.reporter.tell(&event);
+        self.reporter.report(&event);
     }
 
     /// Reports a request that was rejected before a handler was called.
@@ -120,7 +120,7 @@ impl Dispatcher {
         request: Option<(&RequestLine, StatusCode)>,
         error: impl Into<Error>,
     ) {
-        self.reporter.tell(&ServerEvent::Refused {
+        self.reporter.report(&ServerEvent::Refused {
             peer: self.conn.peer().to_owned(),
             request: request.map(|(line, status)| line.summary(Some(status))),
             error: error.into(),
@@ -129,7 +129,7 @@ impl Dispatcher {
 
     /// Reports a client that disconnected in the middle of a head. The connection is over.
     pub(in crate::http) fn disconnected(&self, error: Error) -> NextStep {
-        self.reporter.tell(&ServerEvent::Disconnected {
+        self.reporter.report(&ServerEvent::Disconnected {
             peer: self.conn.peer().to_owned(),
             request: None,
             error,

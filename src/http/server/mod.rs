@@ -165,7 +165,7 @@ impl Server {
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
         let (server, make) = self.ready(Arc::new(handler));
-        server.serve_guests(make)
+        server.serve_tasks(make)
     }
 
     /// Serves on threads of its own, which end with the returned [`RunningServer`].
@@ -180,7 +180,7 @@ impl Server {
         handler: impl Fn(Request, Response) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<RunningServer, Error> {
         let (server, make) = self.ready(Arc::new(handler));
-        server.spawn_guests(make)
+        server.spawn_tasks(make)
     }
 
     fn ready(

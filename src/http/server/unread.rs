@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::body_reader::{BodyReader, TURN_BYTES};
 use super::conn::{Conn, Got};
 use crate::http::proto::Limits;
-use crate::leader::Yields;
+use crate::leader::Evictable;
 
 /// When the next turn begins, if nothing that comes begins it earlier.
 const NEXT_TURN: Duration = Duration::from_millis(5);
@@ -98,8 +98,8 @@ impl Lingering {
     }
 
     /// When the connection gives way to a new one.
-    pub(in crate::http) fn yields(&self) -> Yields {
-        Yields::From(self.began + LEAST.min(self.silence.within))
+    pub(in crate::http) fn evictable(&self) -> Evictable {
+        Evictable::From(self.began + LEAST.min(self.silence.within))
     }
 
     /// The server stops: the rest takes at most as long as one silence, and a silence is shorter.
@@ -156,8 +156,8 @@ impl Skipping {
     }
 
     /// When the connection gives way to a new one.
-    pub(in crate::http) fn yields(&self) -> Yields {
-        Yields::From(self.began + LEAST)
+    pub(in crate::http) fn evictable(&self) -> Evictable {
+        Evictable::From(self.began + LEAST)
     }
 
     /// What was received after the body, once that was skipped.

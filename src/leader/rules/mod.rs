@@ -1,7 +1,10 @@
-//! The rules of a rota: who is served next, and by whom. They wait for nothing and know no time.
+//! What a Leader/Followers pool decides: which task runs next, and on which thread.
 //!
-//! They are two halves, the [guests](Tasks) and the [posts](Roles) of the threads, that meet where a
-//! thread takes a guest or gives it back.
+//! Pure: no lock, no clock, no I/O. Every method is called under the pool's one lock, and returns at
+//! once; what it returns is carried out by the caller, most of it after the lock is released.
+//! Two halves meet here: the [tasks](Tasks) and the [roles](Roles) of the threads, where a thread
+//! takes a task or gives it back. The numbered invariants hold between calls.
+//! A property test (`tests.rs`) runs random schedules; `tests/model/leader.rs` explores the pool.
 
 mod roles;
 mod tasks;
@@ -10,57 +13,56 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use roles::{Call, Recheck, Roles, ThreadRole};
-pub(crate) use tasks::{Back, Claimed, Entered, Millis, Tasks};
+pub(crate) use roles::{Call, Check, Roles, ThreadRole};
+pub(crate) use tasks::{Admitted, Claimed, Millis, Returned, Tasks};
 
 pub use tasks::Key;
 
-/// All that is decided in a rota.
+/// All that is decided in a pool.
 ///
 /// # Invariants
 ///
-/// Between calls:
-///
-/// 1. If somebody watches, nobody waits in the queue: whoever has put somebody there wakes him.
-/// 2. If somebody watches, he comes back when it has to be looked for those whose patience is over,
-///    or he is woken.
+/// 1. If the leader polls, no task waits in the queue: a call that queues a task wakes the leader.
+/// 2. If the leader polls, its wait ends no later than the next sweep is due, or it is woken.
+/// 3. If the leader polls without end and no task is left, a thread is there that wakes it when it
+///    leaves.
 #[derive(Debug)]
-pub(crate) struct Rules<G> {
-    pub(crate) tasks: Tasks<G>,
+pub(crate) struct Rules<T> {
+    pub(crate) tasks: Tasks<T>,
     pub(crate) roles: Roles,
-    /// What the leader waits for, since it has last asked.
-    planned: LeaderPlan,
+    /// What the leader does since it last asked.
+    plan: LeaderPlan,
 }
 
-/// A guest that is about to be attended to, and in which round.
+/// A task that is about to run, and the number of the round.
 #[derive(Debug)]
-pub(crate) struct Round<G> {
-    pub(crate) taken: Claimed<G>,
-    pub(crate) round: u64,
-    /// It is worth to take the time of it.
+pub(crate) struct Round<T> {
+    pub(crate) claimed: Claimed<T>,
+    pub(crate) number: u64,
+    /// How long it takes is worth measuring.
     pub(crate) is_timed: bool,
 }
 
-/// What comes after a visit.
+/// What follows a round.
 #[derive(Debug)]
-pub(crate) enum Settled<G> {
+pub(crate) enum Settled<T> {
     /// The thread still leads, or is free.
     Done { leads: bool },
-    /// There is more of the same.
-    Again(Round<G>),
-    /// The guest is not served any more.
-    LetGo(G),
+    /// The same task runs again at once.
+    Again(Round<T>),
+    /// The pool was aborted: the task ends.
+    Dismissed(T),
 }
 
-/// What whoever leads does when nobody waits.
+/// What the leader does when no task waits in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeaderPlan {
-    /// There is somebody now.
-    Serve,
-    /// Watch, for so long.
-    Poller(Option<Deadline>),
-    /// The same with nobody to be watched: if nobody comes, leave.
-    WatchNobody,
+    /// A task waits now.
+    Run,
+    /// Poll, until the deadline if there is one.
+    Poll(Option<Deadline>),
+    /// Poll although there is no task: if none is admitted for a while, leave.
+    PollEmpty,
 }
 
 /// When a wait ends, and when it was planned.
@@ -77,105 +79,103 @@ impl Deadline {
     }
 }
 
-impl<G> Rules<G> {
+impl<T> Rules<T> {
     pub(crate) const fn new() -> Self {
         Self {
             tasks: Tasks::new(),
             roles: Roles::new(),
-            planned: LeaderPlan::Serve,
+            plan: LeaderPlan::Run,
         }
     }
 
-    /// Gives a thread that has no post something to do.
+    /// Gives a role to a thread that has none.
     pub(crate) fn assign(&mut self) -> ThreadRole {
-        self.roles.assign(self.tasks.are_waiting())
+        self.roles.assign(self.tasks.are_queued())
     }
 
-    /// Takes who is next for who leads. It may not lead any more from then on.
-    pub(crate) fn serve(&mut self) -> Option<Round<G>> {
-        let taken = self.tasks.take()?;
-        let is_timed = self.roles.is_eager();
-        let round = self.roles.begin(self.tasks.are_waiting());
+    /// Takes the next task for the leader, which may not lead any more from then on.
+    pub(crate) fn lead(&mut self) -> Option<Round<T>> {
+        let claimed = self.tasks.take()?;
+        let is_timed = self.roles.has_blocked_recently();
+        let number = self.roles.begin(self.tasks.are_queued());
         Some(Round {
-            taken,
-            round,
+            claimed,
+            number,
             is_timed,
         })
     }
 
-    /// Takes who is next for a thread that does not lead.
-    pub(crate) fn help(&mut self) -> Option<Round<G>> {
-        let taken = self.tasks.take()?;
+    /// Takes the next task for a thread that does not lead.
+    pub(crate) fn help(&mut self) -> Option<Round<T>> {
+        let claimed = self.tasks.take()?;
         Some(Round {
-            taken,
-            round: self.roles.begin_after(0),
+            claimed,
+            number: self.roles.begin_after(0),
             is_timed: true,
         })
     }
 
-    /// Takes back a guest that is idle again.
+    /// Takes back a task that is idle again.
     pub(crate) fn settle(
         &mut self,
         key: Key,
-        task: G,
+        task: T,
         until: Option<Millis>,
         round: u64,
         was_long: bool,
-    ) -> Settled<G> {
+    ) -> Settled<T> {
         match self.tasks.give_back(key, task, until) {
-            Back::Kept => Settled::Done {
+            Returned::Idle => Settled::Done {
                 leads: self.roles.finish(round, was_long),
             },
-            Back::Again(taken) => Settled::Again(Round {
-                taken,
-                is_timed: self.roles.is_eager(),
-                round: self.roles.begin_after(round),
+            Returned::Again(claimed) => Settled::Again(Round {
+                claimed,
+                is_timed: self.roles.has_blocked_recently(),
+                number: self.roles.begin_after(round),
             }),
-            Back::LetGo(task) => Settled::LetGo(task),
+            Returned::Dismissed(task) => Settled::Dismissed(task),
         }
     }
 
-    /// Forgets a guest that has gone. Says whether the thread still leads.
-    pub(crate) fn gone(&mut self, key: Key, round: u64, was_long: bool) -> bool {
-        self.tasks.gone(key);
+    /// Forgets a task that has ended. Returns whether the thread that ran it still leads.
+    pub(crate) fn end(&mut self, key: Key, round: u64, was_long: bool) -> bool {
+        self.tasks.forget(key);
         self.roles.finish(round, was_long)
     }
 
-    /// Says what whoever leads does when nobody waits. `now` is asked only if somebody is patient for
-    /// a limited time.
+    /// Decides what the leader does when no task waits. `now` is called only if a task has a
+    /// deadline.
     pub(crate) fn plan(&mut self, now: impl FnOnce() -> Millis) -> LeaderPlan {
-        self.planned = match self.tasks.next_sweep() {
-            None if self.tasks.len() == 0 => LeaderPlan::WatchNobody,
-            None => LeaderPlan::Poller(None),
+        self.plan = match self.tasks.next_sweep() {
+            None if self.tasks.len() == 0 => LeaderPlan::PollEmpty,
+            None => LeaderPlan::Poll(None),
             Some(due) => {
                 let now = now();
                 if due <= now {
                     self.tasks.sweep(now);
-                    return LeaderPlan::Serve;
+                    return LeaderPlan::Run;
                 }
-                LeaderPlan::Poller(Some(Deadline { due, now }))
+                LeaderPlan::Poll(Some(Deadline { due, now }))
             }
         };
-        self.planned
+        self.plan
     }
 
-    /// Says whether whoever watches is to be woken: for those that wait, or for a deadline that is
-    /// earlier than when he comes back.
-    pub(crate) fn is_to_be_woken(&self) -> bool {
-        let planned = match self.planned {
-            LeaderPlan::Poller(deadline) => deadline.map(|deadline| deadline.due),
-            LeaderPlan::Serve | LeaderPlan::WatchNobody => None,
+    /// Whether the leader has to be woken: for a task in the queue, or for a deadline that is
+    /// earlier than the end of its wait.
+    pub(crate) fn must_wake_leader(&self) -> bool {
+        let planned = match self.plan {
+            LeaderPlan::Poll(deadline) => deadline.map(|deadline| deadline.due),
+            LeaderPlan::Run | LeaderPlan::PollEmpty => None,
         };
-        let earlier = |due| planned.is_none_or(|planned| due < planned);
-        self.roles.are_watching()
-            && (self.tasks.are_waiting() || self.tasks.next_sweep().is_some_and(earlier))
+        let is_earlier = |due| planned.is_none_or(|planned| due < planned);
+        self.roles.is_polling()
+            && (self.tasks.are_queued() || self.tasks.next_sweep().is_some_and(is_earlier))
     }
 
-    /// Says whether the leader waits for tasks of which none is left. It does not leave before it is
-    /// woken: it went into that wait with no end to it.
-    pub(crate) fn is_leader_left_over(&self) -> bool {
-        self.roles.are_watching()
-            && self.tasks.len() == 0
-            && matches!(self.planned, LeaderPlan::Poller(_))
+    /// Whether the leader polls for tasks of which none is left. Nothing ends that wait but a wake,
+    /// and without it the leader would never leave.
+    pub(crate) fn polls_in_vain(&self) -> bool {
+        self.roles.is_polling() && self.tasks.len() == 0 && matches!(self.plan, LeaderPlan::Poll(_))
     }
 }

@@ -1,114 +1,123 @@
-//! Which thread does what: who watches, who stands by, and who rests.
+//! The role of each thread: leader, follower, running a task without leading, or idle.
+//!
+//! Pure, under the pool's lock. Who owns what: the leader alone may poll; a thread that runs a task
+//! owns that task; the follower owns the right to take over. A role is given by `assign`, `begin`,
+//! `check` and `take_call`, and given back by `finish`, `promote_follower` and the `leave` methods.
+//! No clock: a round is long if the follower sees the same number at two checks.
 
 use super::tasks::Millis;
 
-/// The threads of a rota.
+/// The threads of a pool.
 ///
 /// ```text
-///               lead                      begin
-///   Vacant ------------> Watching <---------------------> Attending(round)
-///     ^                     |             finish             |
-///     |                     | leave                          | step_down, or to others that wait
-///     +---------------------+--------------------------------+
-///                             Watching <----- look ----------+   (by who stands by)
+///              assign                       begin
+///   Vacant ----------------> Polling <----------------> Running(round)
+///     ^                        | ^           finish         |   |
+///     |  leader_leaves,        | |                          |   |
+///     |  give_up               | |   check (the follower    |   |
+///     +------------------------+ |   takes over)            |   |
+///     |                          +--------------------------+   |
+///     |            promote_follower, or begin with others queued|
+///     +---------------------------------------------------------+
 /// ```
 ///
 /// # Invariants
 ///
 /// Between calls:
 ///
-/// 1. At most one thread holds the watch: who watches, or attends in the round that `post` names.
-/// 2. `threads` is how many there are, with those that are being started. Each of them holds the
-///    watch, or attends, or stands by, or is one of `idle_threads`, or is one of `coming`.
-/// 3. `called` of the `coming` rest still, and have not noticed.
+/// 1. At most one thread leads: the one that polls, or the one in the round that `leader` names.
+/// 2. `threads` counts all threads, with those that are being started. Each of them leads, or runs a
+///    task, or is the follower, or is one of `idle`, or is one of `coming`.
+/// 3. `called` of the `coming` are idle threads that have not noticed the call yet.
 #[derive(Debug)]
 pub(crate) struct Roles {
-    post: Post,
+    leader: Leader,
     follower: Follower,
-    idle_threads: usize,
+    idle: usize,
     called: usize,
     coming: usize,
     threads: usize,
-    /// How many rounds there were; the number of the last one.
+    /// The number of the last round.
     round: u64,
-    /// For how many rounds more it is known that they may be long.
-    eager: u8,
-    /// No thread was to be had, and none is asked for before then.
+    /// For how many more rounds others are expected to block.
+    blocking: u8,
+    /// No thread could be started, and none is started before then.
     refused_until: Millis,
     is_closed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Post {
+enum Leader {
     Vacant,
-    Watching,
-    Attending(u64),
+    Polling,
+    /// The leader runs a task. If it does not come back, the follower takes over.
+    Running(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Follower {
-    Nobody,
-    /// It looks every so often, and has seen so many rounds the last time; none was new for `quiet`
-    /// times.
-    Looking {
+    None,
+    /// It checks the leader every so often: it has seen the round `seen` at its last check, and no
+    /// new one for `quiet` checks.
+    Checking {
         seen: u64,
         quiet: u8,
     },
-    /// It looks when it is woken.
+    /// It waits to be woken.
     Parked,
 }
 
-/// What a thread is to do that has nothing to do.
+/// The role of a thread that had none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ThreadRole {
     Lead,
-    /// Take one of those that wait, without the watch.
+    /// Take a task from the queue, without leading.
     Help,
-    StandBy,
-    Rest,
+    Follow,
+    Idle,
     Leave,
 }
 
-/// What who stands by is to do after a look.
+/// What the follower does after a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recheck {
+pub(crate) enum Check {
     Lead,
-    /// Look again after a moment.
+    /// Check again after a tick.
     Again,
-    /// Look again when woken.
+    /// Check again when woken.
     Park,
     Leave,
 }
 
-/// What has to be done for there to be as many threads as are needed.
+/// How to get the thread that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    WakeStandby,
-    WakeSpare,
+    WakeFollower,
+    WakeIdle,
     Start,
 }
 
-/// A takeover costs others a moment of waiting. So many hand-overs of a watch cost as much, and so
-/// many rounds are begun with one, if others wait, before it is thought that the long ones are over.
-const EAGER: u8 = 64;
+/// A takeover costs the other tasks about a tick of waiting. This many promotions cost as much, so for
+/// this many rounds after a long one the leader is replaced at once if others wait.
+const BLOCKING_ROUNDS: u8 = 64;
 
-/// After so many looks in which nothing was begun there is nothing to look at.
-const QUIET_LOOKS: u8 = 8;
+/// After this many checks without a new round the follower parks.
+const QUIET_CHECKS: u8 = 8;
 
-/// For how long nobody asks for a thread after none was to be had.
+/// For how long no thread is started after one could not be.
 const REFUSED: Millis = 100;
 
 impl Roles {
     pub(crate) const fn new() -> Self {
         Self {
-            post: Post::Vacant,
-            follower: Follower::Nobody,
-            idle_threads: 0,
+            leader: Leader::Vacant,
+            follower: Follower::None,
+            idle: 0,
             called: 0,
             coming: 0,
             threads: 0,
             round: 0,
-            eager: 0,
+            blocking: 0,
             refused_until: 0,
             is_closed: false,
         }
@@ -119,9 +128,9 @@ impl Roles {
         self.threads
     }
 
-    /// Says whether whoever leads waits for something to come.
-    pub(crate) fn are_watching(&self) -> bool {
-        self.post == Post::Watching
+    /// Whether the leader polls, or is about to.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.leader == Leader::Polling
     }
 
     /// A thread that was started or called has come.
@@ -129,143 +138,142 @@ impl Roles {
         self.coming -= 1;
     }
 
-    /// Finds something to do for a thread that has no post.
-    pub(crate) fn assign(&mut self, others_wait: bool) -> ThreadRole {
+    /// Gives a role to a thread that has none.
+    pub(crate) fn assign(&mut self, are_queued: bool) -> ThreadRole {
         if self.is_closed {
             self.threads -= 1;
             return ThreadRole::Leave;
         }
-        if self.post == Post::Vacant {
-            self.post = Post::Watching;
+        if self.leader == Leader::Vacant {
+            self.leader = Leader::Polling;
             ThreadRole::Lead
-        } else if others_wait && self.eager > 0 {
+        } else if are_queued && self.blocking > 0 {
             ThreadRole::Help
-        } else if self.follower == Follower::Nobody {
-            self.follower = Follower::LOOKING;
-            ThreadRole::StandBy
+        } else if self.follower == Follower::None {
+            self.follower = Follower::CHECKING;
+            ThreadRole::Follow
         } else {
-            self.idle_threads += 1;
-            ThreadRole::Rest
+            self.idle += 1;
+            ThreadRole::Idle
         }
     }
 
-    /// Begins a round of who leads. It keeps the watch, unless rounds may be long and others wait.
-    pub(crate) fn begin(&mut self, others_wait: bool) -> u64 {
+    /// Begins a round of the leader. It keeps the lead, unless rounds have been long and others wait.
+    pub(crate) fn begin(&mut self, are_queued: bool) -> u64 {
         self.round += 1;
-        self.post = if self.eager > 0 && others_wait {
-            Post::Vacant
+        self.leader = if self.blocking > 0 && are_queued {
+            Leader::Vacant
         } else {
-            Post::Attending(self.round)
+            Leader::Running(self.round)
         };
         self.round
     }
 
-    /// Begins a round of somebody who may have the watch from the round before.
+    /// Begins a round of a thread that may lead since the round `before`.
     pub(crate) fn begin_after(&mut self, before: u64) -> u64 {
         self.round += 1;
-        if self.post == Post::Attending(before) {
-            self.post = Post::Attending(self.round);
+        if self.leader == Leader::Running(before) {
+            self.leader = Leader::Running(self.round);
         }
         self.round
     }
 
-    /// Says whether it is worth to take the time of the rounds.
-    pub(crate) const fn is_eager(&self) -> bool {
-        self.eager > 0
+    /// Whether a round was long a short while ago.
+    pub(crate) const fn has_blocked_recently(&self) -> bool {
+        self.blocking > 0
     }
 
-    /// Ends a round. Says whether it has kept the watch, which is then free to be waited on again.
+    /// Ends a round. Returns whether the thread has kept the lead; it is to poll then.
     pub(crate) fn finish(&mut self, round: u64, was_long: bool) -> bool {
-        self.eager = if was_long {
-            EAGER
+        self.blocking = if was_long {
+            BLOCKING_ROUNDS
         } else {
-            self.eager.saturating_sub(1)
+            self.blocking.saturating_sub(1)
         };
-        let keeps = self.post == Post::Attending(round);
+        let keeps = self.leader == Leader::Running(round);
         if keeps {
-            self.post = Post::Watching;
+            self.leader = Leader::Polling;
         }
         keeps
     }
 
-    /// Gives the watch up, if it is held by who attends in this round. Says whether it was.
+    /// Gives up the lead, if the thread in this round has it. Returns whether it had.
     pub(crate) fn promote_follower(&mut self, round: u64) -> bool {
-        let held = self.post == Post::Attending(round);
-        if held {
-            self.post = Post::Vacant;
+        let leads = self.leader == Leader::Running(round);
+        if leads {
+            self.leader = Leader::Vacant;
         }
-        held
+        leads
     }
 
-    /// Who watches has no post any more.
+    /// The thread that polls gives up the lead.
     pub(crate) const fn give_up(&mut self) {
-        self.post = Post::Vacant;
+        self.leader = Leader::Vacant;
     }
 
-    /// A thread has gone, and nobody knows which post it held: all are to leave.
+    /// A thread has panicked, whatever its role was: all are to leave.
     #[cfg(not(loom))]
     pub(crate) const fn lose(&mut self) {
         self.is_closed = true;
-        self.post = Post::Vacant;
+        self.leader = Leader::Vacant;
         self.threads = self.threads.saturating_sub(1);
     }
 
-    /// Who watches leaves, for there is nobody to watch.
-    pub(crate) const fn leave(&mut self) {
-        self.post = Post::Vacant;
+    /// The thread that polls leaves, for there is no task.
+    pub(crate) const fn leader_leaves(&mut self) {
+        self.leader = Leader::Vacant;
         self.threads -= 1;
     }
 
-    /// What who stands by sees. `is_late` says that it was quiet for so long that it may leave,
-    /// if `are_guests` does not keep it.
-    pub(crate) fn look(&mut self, is_late: bool, are_guests: bool) -> Recheck {
-        let Follower::Looking { seen, quiet } = self.follower else {
-            return self.look_woken(is_late, are_guests);
+    /// A check of the follower. `is_late` means that it was parked for so long that it may leave,
+    /// unless there is a task without a leader.
+    pub(crate) fn check(&mut self, is_late: bool, has_tasks: bool) -> Check {
+        let Follower::Checking { seen, quiet } = self.follower else {
+            return self.check_parked(is_late, has_tasks);
         };
-        match self.post {
-            _ if self.is_closed => self.leave_standby(),
-            Post::Vacant => self.take_over(),
-            Post::Attending(round) if round <= seen => {
-                self.eager = EAGER;
+        match self.leader {
+            _ if self.is_closed => self.follower_leaves(),
+            Leader::Vacant => self.take_over(),
+            Leader::Running(round) if round <= seen => {
+                self.blocking = BLOCKING_ROUNDS;
                 self.take_over()
             }
-            Post::Watching if seen == self.round && quiet >= QUIET_LOOKS => {
+            Leader::Polling if seen == self.round && quiet >= QUIET_CHECKS => {
                 self.follower = Follower::Parked;
-                Recheck::Park
+                Check::Park
             }
             _ => {
                 let quiet = if seen == self.round { quiet + 1 } else { 0 };
                 let seen = self.round;
-                self.follower = Follower::Looking { seen, quiet };
-                Recheck::Again
+                self.follower = Follower::Checking { seen, quiet };
+                Check::Again
             }
         }
     }
 
-    /// A look of who was parked.
-    fn look_woken(&mut self, is_late: bool, are_guests: bool) -> Recheck {
-        match self.post {
-            _ if self.is_closed => self.leave_standby(),
-            Post::Vacant if are_guests => self.take_over(),
-            _ if is_late => self.leave_standby(),
-            _ => Recheck::Park,
+    fn check_parked(&mut self, is_late: bool, has_tasks: bool) -> Check {
+        match self.leader {
+            _ if self.is_closed => self.follower_leaves(),
+            Leader::Vacant if has_tasks => self.take_over(),
+            _ if is_late => self.follower_leaves(),
+            _ => Check::Park,
         }
     }
 
-    const fn take_over(&mut self) -> Recheck {
-        self.follower = Follower::Nobody;
-        self.post = Post::Watching;
-        Recheck::Lead
+    const fn take_over(&mut self) -> Check {
+        self.follower = Follower::None;
+        self.leader = Leader::Polling;
+        Check::Lead
     }
 
-    const fn leave_standby(&mut self) -> Recheck {
-        self.follower = Follower::Nobody;
+    const fn follower_leaves(&mut self) -> Check {
+        self.follower = Follower::None;
         self.threads -= 1;
-        Recheck::Leave
+        Check::Leave
     }
 
-    /// Lets a spare go that was called, if it was.
-    pub(crate) const fn answer(&mut self) -> bool {
+    /// Takes a call to an idle thread. Returns whether there was one.
+    pub(crate) const fn take_call(&mut self) -> bool {
         let was_called = self.called > 0;
         if was_called {
             self.called -= 1;
@@ -273,40 +281,40 @@ impl Roles {
         was_called
     }
 
-    /// A spare that nobody has called leaves.
-    pub(crate) const fn leave_spares(&mut self) {
-        self.idle_threads -= 1;
+    /// An idle thread that was not called leaves.
+    pub(crate) const fn idle_thread_leaves(&mut self) {
+        self.idle -= 1;
         self.threads -= 1;
     }
 
-    /// Says whether somebody is missing: who watches, or who stands by while the watch is left alone.
+    /// Whether a thread is missing: a leader, or a follower that checks while the leader runs a task.
     pub(crate) fn is_short(&self) -> bool {
-        match self.post {
-            Post::Vacant => true,
-            Post::Watching => false,
-            Post::Attending(_) => !matches!(self.follower, Follower::Looking { .. }),
+        match self.leader {
+            Leader::Vacant => true,
+            Leader::Polling => false,
+            Leader::Running(_) => !matches!(self.follower, Follower::Checking { .. }),
         }
     }
 
-    /// Says how to get who is missing, if anybody is and nobody is on the way.
+    /// Decides how to get the missing thread, if one is missing and none is coming.
     pub(crate) fn call(&mut self, now: Millis) -> Option<Call> {
         if self.is_closed || !self.is_short() {
             return None;
         }
-        if self.follower != Follower::Nobody {
+        if self.follower != Follower::None {
             if self.follower == Follower::Parked {
-                self.follower = Follower::LOOKING;
+                self.follower = Follower::CHECKING;
             }
-            return Some(Call::WakeStandby);
+            return Some(Call::WakeFollower);
         }
         if self.coming > 0 {
             return None;
         }
-        if self.idle_threads > 0 {
-            self.idle_threads -= 1;
+        if self.idle > 0 {
+            self.idle -= 1;
             self.called += 1;
             self.coming += 1;
-            return Some(Call::WakeSpare);
+            return Some(Call::WakeIdle);
         }
         if now < self.refused_until {
             return None;
@@ -316,7 +324,7 @@ impl Roles {
         Some(Call::Start)
     }
 
-    /// Calls for the first thread, if there is none.
+    /// Counts the first thread as coming, if there is none. Returns whether it is to be started.
     pub(crate) const fn call_first(&mut self) -> bool {
         let is_first = self.threads == 0 && !self.is_closed;
         if is_first {
@@ -333,17 +341,17 @@ impl Roles {
         self.refused_until = now.saturating_add(REFUSED);
     }
 
-    /// Lets all threads leave.
+    /// All threads are to leave.
     pub(crate) const fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// Says whether all are to leave.
+    /// Whether all threads are to leave.
     pub(crate) const fn is_closed(&self) -> bool {
         self.is_closed
     }
 }
 
 impl Follower {
-    const LOOKING: Self = Self::Looking { seen: 0, quiet: 0 };
+    const CHECKING: Self = Self::Checking { seen: 0, quiet: 0 };
 }

@@ -1,13 +1,18 @@
-//! Which guest is where: idle, in the queue, or in the hands of a thread.
+//! Where each task is: idle, in the queue, or running.
+//!
+//! Pure, under the pool's lock. A task that is idle or in the queue is owned here; one that runs is
+//! owned by its thread, and its slot is `Running`. What comes to a task while it runs is counted in
+//! its slot, and is looked at when the task is given back: that is how no readiness is lost.
+//! A key has a generation, so that readiness for a task that has ended hits no later one.
 
 use std::collections::VecDeque;
 
-use crate::leader::task::Why;
+use crate::leader::task::RunReason;
 
-/// Milliseconds since the rota began.
+/// Milliseconds since the pool was made.
 pub(crate) type Millis = u64;
 
-/// A guest's number: a place, and how often it was given away before.
+/// Identifies a task: a slot, and how many tasks had it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     index: u32,
@@ -15,13 +20,13 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key as one number, which no other guest has had.
+    /// The key as one number, which no other task has had.
     #[must_use]
     pub const fn number(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }
 
-    /// The key whose number that is.
+    /// The key with that number.
     #[must_use]
     pub const fn of(number: u64) -> Self {
         Self {
@@ -31,120 +36,118 @@ impl Key {
     }
 }
 
-/// All guests of a rota.
+/// All tasks of a pool.
 ///
 /// # Invariants
 ///
 /// Between calls:
 ///
-/// 1. A guest is in one place: here, idle or in the queue, or in the hands of the one caller that
-///    took it, and then its place is `Busy`. So it is never in two hands.
-/// 2. Every place in the queue is `Queued`, and is there once. What is `Queued` is there.
-/// 3. Whoever is idle has nothing to be told.
-/// 4. `due` is not after the time at which the patience of anybody who is idle ends.
+/// 1. A task is in one place: here, idle or queued, or with the one caller that took it, and then its
+///    slot is `Running`. So no task runs on two threads.
+/// 2. Every slot in the queue is `Queued`, and is there once. Every `Queued` slot is there.
+/// 3. An idle task has nothing pending: no readiness, and no stop.
+/// 4. `due` is not after the deadline of any idle task.
 #[derive(Debug)]
-pub(crate) struct Tasks<G> {
-    slots: Vec<Slot<G>>,
+pub(crate) struct Tasks<T> {
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
     queue: VecDeque<u32>,
     len: usize,
-    stage: TaskStage,
+    stage: PoolStage,
     due: Option<Millis>,
-    /// How much later than its patience ends somebody may be told.
+    /// How late a deadline may be noticed.
     grain: Millis,
-    /// When it was last looked for those whose patience is over.
+    /// When the deadlines were last looked at.
     swept: Millis,
-    /// It was looked for one that gives way, and there was none.
-    room_wanted: bool,
+    /// No task could be evicted when one was asked for.
+    wants_evictable: bool,
 }
 
-/// The coarsest that deadlines are looked at.
+/// The latest that a deadline is noticed.
 const GRAIN_MAX: Millis = 50;
 
 #[derive(Debug)]
-struct Slot<G> {
+struct Slot<T> {
     generation: u32,
-    place: TaskPlace<G>,
-    /// What it has to be told: how often it has to look, and that all stop. In the queue for
-    /// neither, it is there because its patience was over.
-    looks: u8,
+    place: TaskPlace<T>,
+    /// How many runs are due because something has come. Queued with none of them, and no stop, the
+    /// task has timed out.
+    ready_runs: u8,
     stopping: bool,
     until: Option<Millis>,
 }
 
 #[derive(Debug)]
-enum TaskPlace<G> {
+enum TaskPlace<T> {
     Vacant,
-    Idle(G),
-    Queued(G),
-    Busy,
+    Idle(T),
+    Queued(T),
+    Running,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TaskStage {
+enum PoolStage {
     Open,
     Stopping,
     Aborted,
 }
 
-/// A guest in the hands of whoever attends to it.
+/// A task that was taken in order to run.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Claimed<G> {
+pub(crate) struct Claimed<T> {
     pub(crate) key: Key,
-    pub(crate) task: G,
-    pub(crate) why: Why,
+    pub(crate) task: T,
+    pub(crate) reason: RunReason,
 }
 
-/// What becomes of a guest that was given back.
+/// What becomes of a task that was given back.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Back<G> {
-    /// It is idle.
-    Kept,
-    /// It has to be attended to again, by the same thread.
-    Again(Claimed<G>),
-    /// Nobody is served any more.
-    LetGo(G),
+pub(crate) enum Returned<T> {
+    Idle,
+    /// It has to run again, on the same thread.
+    Again(Claimed<T>),
+    /// The pool was aborted.
+    Dismissed(T),
 }
 
-/// What becomes of a guest that was let in.
+/// What becomes of a task that was admitted.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Entered<G> {
-    /// It is idle.
-    Kept,
-    /// It waits to be attended to.
-    Waits,
-    /// Nobody is served any more.
-    LetGo(G),
+pub(crate) enum Admitted<T> {
+    Idle,
+    /// It waits in the queue.
+    Queued,
+    /// The pool was aborted.
+    Dismissed(T),
 }
 
-impl<G> Tasks<G> {
+impl<T> Tasks<T> {
     pub(crate) const fn new() -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             queue: VecDeque::new(),
             len: 0,
-            stage: TaskStage::Open,
+            stage: PoolStage::Open,
             due: None,
             grain: GRAIN_MAX,
             swept: 0,
-            room_wanted: false,
+            wants_evictable: false,
         }
     }
 
-    /// How many there are, wherever they are.
+    /// How many tasks there are, wherever they are.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// Says whether somebody waits for a thread.
-    pub(crate) fn are_waiting(&self) -> bool {
+    /// Whether a task waits for a thread.
+    pub(crate) fn are_queued(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Makes a place for a guest, which is in the caller's hands; none when nobody is served any more.
+    /// Reserves a slot for a task that the caller has; none after an abort.
     pub(crate) fn reserve(&mut self) -> Option<Key> {
-        if self.stage == TaskStage::Aborted {
+        if self.stage == PoolStage::Aborted {
             return None;
         }
         self.len += 1;
@@ -154,46 +157,45 @@ impl<G> Tasks<G> {
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[index as usize];
-        slot.place = TaskPlace::Busy;
-        slot.stopping = self.stage == TaskStage::Stopping;
+        slot.place = TaskPlace::Running;
+        slot.stopping = self.stage == PoolStage::Stopping;
         let generation = slot.generation;
         Some(Key { index, generation })
     }
 
-    /// Lets a guest in for whom there is a place. It may have to be attended to at once, by whoever
-    /// takes it.
-    pub(crate) fn enter(&mut self, key: Key, task: G, until: Option<Millis>) -> Entered<G> {
-        if self.stage == TaskStage::Aborted {
-            return Entered::LetGo(task);
+    /// Admits a task whose slot is reserved. If something has come to it since, it is queued.
+    pub(crate) fn enter(&mut self, key: Key, task: T, until: Option<Millis>) -> Admitted<T> {
+        if self.stage == PoolStage::Aborted {
+            return Admitted::Dismissed(task);
         }
         let slot = &mut self.slots[key.index as usize];
         slot.place = TaskPlace::Idle(task);
-        let has_news = slot.looks > 0 || slot.stopping;
+        let is_pending = slot.ready_runs > 0 || slot.stopping;
         self.expect_by(key, until);
-        if has_news {
+        if is_pending {
             self.enqueue(key.index);
-            return Entered::Waits;
+            return Admitted::Queued;
         }
-        Entered::Kept
+        Admitted::Idle
     }
 
-    /// Takes note that something has come to a guest, if it is still there. `is_last` says that an
-    /// end has come with it: one look may find what came before, and no other news will follow.
-    pub(crate) fn came(&mut self, key: Key, is_last: bool) {
+    /// Something has come to a task, if it is still there. `is_last` means that the end has come
+    /// with it: one run may find only what came before, and no other readiness will follow.
+    pub(crate) fn ready(&mut self, key: Key, is_last: bool) {
         let Some(slot) = self.slots.get_mut(key.index as usize) else {
             return;
         };
         if slot.generation == key.generation {
-            slot.looks = slot.looks.max(1 + u8::from(is_last));
+            slot.ready_runs = slot.ready_runs.max(1 + u8::from(is_last));
             self.enqueue(key.index);
         }
     }
 
-    /// Takes who has waited longest.
-    pub(crate) fn take(&mut self) -> Option<Claimed<G>> {
+    /// Takes the task that has waited longest.
+    pub(crate) fn take(&mut self) -> Option<Claimed<T>> {
         let index = self.queue.pop_front()?;
         let slot = &mut self.slots[index as usize];
-        match std::mem::replace(&mut slot.place, TaskPlace::Busy) {
+        match std::mem::replace(&mut slot.place, TaskPlace::Running) {
             TaskPlace::Queued(task) => Some(slot.hand_out(index, task)),
             // By the second invariant there is nothing else.
             other => {
@@ -203,31 +205,30 @@ impl<G> Tasks<G> {
         }
     }
 
-    /// Takes the one of the least rank of those that are idle and have one, if it is due. Or says
-    /// what the least is.
+    /// Takes the idle task of the least rank, if it is due. Otherwise returns the least rank.
     pub(crate) fn take_first<R: Copy + Ord>(
         &mut self,
-        rank: impl Fn(&G) -> Option<R>,
+        rank: impl Fn(&T) -> Option<R>,
         is_due: impl Fn(R) -> bool,
-    ) -> Result<(Key, G), Option<R>> {
+    ) -> Result<(Key, T), Option<R>> {
         let ranked = self.slots.iter().enumerate();
         let ranked = ranked.filter_map(|(index, slot)| match &slot.place {
             TaskPlace::Idle(task) => rank(task).map(|rank| (rank, index)),
             _ => None,
         });
         let first = ranked.min();
-        self.room_wanted = true;
+        self.wants_evictable = true;
         let Some((_, index)) = first.filter(|(rank, _)| is_due(*rank)) else {
             return Err(first.map(|(rank, _)| rank));
         };
         let slot = &mut self.slots[index];
-        match std::mem::replace(&mut slot.place, TaskPlace::Busy) {
+        match std::mem::replace(&mut slot.place, TaskPlace::Running) {
             TaskPlace::Idle(task) => {
-                self.room_wanted = false;
+                self.wants_evictable = false;
                 let (index, generation) = (index as u32, slot.generation);
                 Ok((Key { index, generation }, task))
             }
-            // Only those that are idle have a rank.
+            // Only idle tasks have a rank.
             other => {
                 slot.place = other;
                 Err(None)
@@ -235,42 +236,43 @@ impl<G> Tasks<G> {
         }
     }
 
-    /// Says whether there was none that gives way, when there was none.
-    pub(crate) const fn is_room_wanted(&self) -> bool {
-        self.room_wanted
+    /// Whether no task could be evicted when one was asked for.
+    pub(crate) const fn wants_evictable(&self) -> bool {
+        self.wants_evictable
     }
 
-    /// It is told that there may be one now.
-    pub(crate) const fn room_came(&mut self) {
-        self.room_wanted = false;
+    /// There may be a task now that can be evicted, and that is reported.
+    pub(crate) const fn evictable_came(&mut self) {
+        self.wants_evictable = false;
     }
 
-    /// Takes a guest back that has nothing to do.
-    pub(crate) fn give_back(&mut self, key: Key, task: G, until: Option<Millis>) -> Back<G> {
-        if self.stage == TaskStage::Aborted {
-            return Back::LetGo(task);
+    /// Takes back a task that waits for what comes next.
+    pub(crate) fn give_back(&mut self, key: Key, task: T, until: Option<Millis>) -> Returned<T> {
+        if self.stage == PoolStage::Aborted {
+            return Returned::Dismissed(task);
         }
         let slot = &mut self.slots[key.index as usize];
-        if slot.looks > 0 || slot.stopping {
-            return Back::Again(slot.hand_out(key.index, task));
+        if slot.ready_runs > 0 || slot.stopping {
+            // It came while the task ran, and may have come behind its last read.
+            return Returned::Again(slot.hand_out(key.index, task));
         }
         slot.place = TaskPlace::Idle(task);
         self.expect_by(key, until);
-        Back::Kept
+        Returned::Idle
     }
 
-    /// Says when the patience of a guest ends that is idle.
+    /// Sets the deadline of a task that is idle.
     fn expect_by(&mut self, key: Key, until: Option<Millis>) {
         self.slots[key.index as usize].until = until;
         if let Some(until) = until {
-            let patience = until.saturating_sub(self.swept);
-            self.grain = self.grain.min((patience / 4).max(1));
+            let left = until.saturating_sub(self.swept);
+            self.grain = self.grain.min((left / 4).max(1));
             self.due = Some(self.due.map_or(until, |due| due.min(until)));
         }
     }
 
-    /// Forgets a guest that was taken, and does not come back.
-    pub(crate) fn gone(&mut self, key: Key) {
+    /// Forgets a task that was taken, and has ended.
+    pub(crate) fn forget(&mut self, key: Key) {
         let slot = &mut self.slots[key.index as usize];
         *slot = Slot {
             generation: slot.generation.wrapping_add(1),
@@ -280,12 +282,12 @@ impl<G> Tasks<G> {
         self.len -= 1;
     }
 
-    /// When it has to be looked for those whose patience is over, if ever.
+    /// When the deadlines have to be looked at next, if there is one.
     pub(crate) fn next_sweep(&self) -> Option<Millis> {
         Some(self.due?.max(self.swept.saturating_add(self.grain)))
     }
 
-    /// Puts all into the queue whose patience is over.
+    /// Queues every idle task whose deadline has passed.
     pub(crate) fn sweep(&mut self, now: Millis) {
         self.swept = now;
         self.due = None;
@@ -303,34 +305,34 @@ impl<G> Tasks<G> {
         }
     }
 
-    /// Tells all that they are to come to an end; those in other hands when they are given back.
+    /// Asks all tasks to end; those that run are asked when they are given back.
     pub(crate) fn stop(&mut self) {
-        if self.stage == TaskStage::Open {
-            self.stage = TaskStage::Stopping;
+        if self.stage == PoolStage::Open {
+            self.stage = PoolStage::Stopping;
             for index in 0..self.slots.len() as u32 {
-                self.tell_stopping(index);
+                self.stop_task(index);
             }
         }
     }
 
-    /// Gives up all that are here; those in other hands when they are given back.
-    pub(crate) fn abort(&mut self) -> Vec<(Key, G)> {
-        self.stage = TaskStage::Aborted;
+    /// Takes all tasks that are here, which end; those that run end when they are given back.
+    pub(crate) fn abort(&mut self) -> Vec<(Key, T)> {
+        self.stage = PoolStage::Aborted;
         self.queue.clear();
-        let mut given_up = Vec::new();
+        let mut taken = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            match std::mem::replace(&mut slot.place, TaskPlace::Busy) {
+            match std::mem::replace(&mut slot.place, TaskPlace::Running) {
                 TaskPlace::Idle(task) | TaskPlace::Queued(task) => {
                     let (index, generation) = (index as u32, slot.generation);
-                    given_up.push((Key { index, generation }, task));
+                    taken.push((Key { index, generation }, task));
                 }
                 other => slot.place = other,
             }
         }
-        given_up
+        taken
     }
 
-    fn tell_stopping(&mut self, index: u32) {
+    fn stop_task(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         if !matches!(slot.place, TaskPlace::Vacant) {
             slot.stopping = true;
@@ -338,10 +340,10 @@ impl<G> Tasks<G> {
         }
     }
 
-    /// Has somebody who is idle attended to.
+    /// Queues a task, if it is idle.
     fn enqueue(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
-        match std::mem::replace(&mut slot.place, TaskPlace::Busy) {
+        match std::mem::replace(&mut slot.place, TaskPlace::Running) {
             TaskPlace::Idle(task) => {
                 slot.place = TaskPlace::Queued(task);
                 self.queue.push_back(index);
@@ -351,33 +353,33 @@ impl<G> Tasks<G> {
     }
 }
 
-impl<G> Slot<G> {
+impl<T> Slot<T> {
     const fn new() -> Self {
         Self {
             generation: 0,
             place: TaskPlace::Vacant,
-            looks: 0,
+            ready_runs: 0,
             stopping: false,
             until: None,
         }
     }
 
-    /// Gives it out, with the first of what it has to be told. What has come goes before a patience
-    /// that was over, and makes it void.
-    fn hand_out(&mut self, index: u32, task: G) -> Claimed<G> {
-        let why = if self.looks > 0 {
-            self.looks -= 1;
-            Why::Ready
+    /// Hands the task out for the first reason that is pending. What has come goes before a deadline
+    /// that has passed, and makes that void.
+    fn hand_out(&mut self, index: u32, task: T) -> Claimed<T> {
+        let reason = if self.ready_runs > 0 {
+            self.ready_runs -= 1;
+            RunReason::Ready
         } else if self.stopping {
             self.stopping = false;
-            Why::Stopping
+            RunReason::Stopping
         } else {
-            Why::TimedOut
+            RunReason::TimedOut
         };
         let key = Key {
             index,
             generation: self.generation,
         };
-        Claimed { key, task, why }
+        Claimed { key, task, reason }
     }
 }

@@ -1,22 +1,21 @@
-//! Random schedules of threads and guests: nothing that comes is lost, and nobody is served twice at
-//! a time.
+//! Random schedules of threads and tasks: nothing that comes is lost, and no task runs on two threads.
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use crate::leader::task::Why;
+use crate::leader::task::RunReason;
 
-use super::{Call, Entered, Key, LeaderPlan, Recheck, Round, Rules, Settled, ThreadRole};
+use super::{Admitted, Call, Check, Key, LeaderPlan, Round, Rules, Settled, ThreadRole};
 
-/// What happens next. The numbers pick a guest or a thread.
+/// What happens next. The numbers pick a task or a thread.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Admit,
-    /// Something comes to a guest; with the end, or not.
+    /// Something comes to a task; with the end, or not.
     Come(usize, bool),
-    /// A thread goes on: what it attends to is idle again, or gone.
+    /// A thread goes on: the task that it runs is idle again, or has ended.
     Go(usize, Outcome),
     PromoteFollower(usize),
     Pass(u64),
@@ -27,25 +26,25 @@ enum Op {
 enum Outcome {
     Idle,
     Patient(u64),
-    Gone,
+    Done,
 }
 
-/// What one thread is at.
+/// What one thread does.
 enum Thread {
     Coming,
-    Watching,
-    Attending(Round<usize>),
-    StandingBy,
-    Resting,
+    Polling,
+    Running(Round<usize>),
+    Following,
+    Idle,
 }
 
-/// What is known of a guest outside of the rules.
+/// What is known of a task outside of the rules.
 #[derive(Default)]
 struct Known {
     number: usize,
-    /// Looks that are due since something has come.
+    /// Runs that are due since something has come.
     due: u8,
-    in_hand: bool,
+    is_running: bool,
     stops: usize,
 }
 
@@ -54,12 +53,12 @@ struct World {
     threads: Vec<Thread>,
     tasks: HashMap<u64, Known>,
     keys: Vec<Key>,
-    /// What the watch has to tell.
+    /// What the poller has to report.
     ready: Vec<(Key, bool)>,
     now: u64,
     admitted: usize,
     is_stopped: bool,
-    /// The most that were ever attended to at once.
+    /// The most that ever ran at once.
     busy_peak: usize,
 }
 
@@ -93,8 +92,8 @@ impl World {
             }
             Op::PromoteFollower(which) if !self.threads.is_empty() => {
                 let which = which % self.threads.len();
-                if let Thread::Attending(visit) = &self.threads[which] {
-                    self.rules.roles.promote_follower(visit.round);
+                if let Thread::Running(round) = &self.threads[which] {
+                    self.rules.roles.promote_follower(round.number);
                 }
             }
             Op::Pass(time) => self.now += time,
@@ -109,7 +108,11 @@ impl World {
     }
 
     fn admit(&mut self) {
-        let key = self.rules.tasks.reserve().expect("nobody has aborted");
+        let key = self
+            .rules
+            .tasks
+            .reserve()
+            .expect("the pool was not aborted");
         self.admitted += 1;
         let known = Known {
             number: self.admitted,
@@ -118,10 +121,10 @@ impl World {
         self.tasks.insert(key.number(), known);
         self.keys.push(key);
         let entered = self.rules.tasks.enter(key, self.admitted, None);
-        assert!(!matches!(entered, Entered::LetGo(_)));
+        assert!(!matches!(entered, Admitted::Dismissed(_)));
     }
 
-    /// Sees to it that there are threads, as a rota does after each change.
+    /// Calls a thread if one is missing, as the pool does after each change.
     fn call(&mut self) {
         if self.rules.tasks.len() > 0 && self.rules.roles.call(self.now) == Some(Call::Start) {
             self.threads.push(Thread::Coming);
@@ -134,26 +137,26 @@ impl World {
                 self.rules.roles.arrive();
                 self.assign();
             }
-            Thread::Watching => {
+            Thread::Polling => {
                 for (key, is_last) in self.ready.drain(..) {
-                    self.rules.tasks.came(key, is_last);
+                    self.rules.tasks.ready(key, is_last);
                 }
                 self.lead();
             }
-            Thread::Attending(visit) => self.settle(visit, outcome),
-            Thread::StandingBy => {
-                let are_guests = self.rules.tasks.len() > 0;
-                match self.rules.roles.look(false, are_guests) {
-                    Recheck::Lead => self.lead(),
-                    Recheck::Again | Recheck::Park => self.threads.push(Thread::StandingBy),
-                    Recheck::Leave => unreachable!("nobody has closed it"),
+            Thread::Running(round) => self.settle(round, outcome),
+            Thread::Following => {
+                let has_tasks = self.rules.tasks.len() > 0;
+                match self.rules.roles.check(false, has_tasks) {
+                    Check::Lead => self.lead(),
+                    Check::Again | Check::Park => self.threads.push(Thread::Following),
+                    Check::Leave => unreachable!("the pool is not closed"),
                 }
             }
-            Thread::Resting if self.rules.roles.answer() => {
+            Thread::Idle if self.rules.roles.take_call() => {
                 self.rules.roles.arrive();
                 self.assign();
             }
-            Thread::Resting => self.threads.push(Thread::Resting),
+            Thread::Idle => self.threads.push(Thread::Idle),
         }
     }
 
@@ -161,61 +164,61 @@ impl World {
         match self.rules.assign() {
             ThreadRole::Lead => self.lead(),
             ThreadRole::Help => match self.rules.help() {
-                Some(visit) => self.attend(visit),
-                None => unreachable!("somebody waits"),
+                Some(round) => self.run(round),
+                None => unreachable!("a task waits"),
             },
-            ThreadRole::StandBy => self.threads.push(Thread::StandingBy),
-            ThreadRole::Rest => self.threads.push(Thread::Resting),
-            ThreadRole::Leave => unreachable!("nobody has closed it"),
+            ThreadRole::Follow => self.threads.push(Thread::Following),
+            ThreadRole::Idle => self.threads.push(Thread::Idle),
+            ThreadRole::Leave => unreachable!("the pool is not closed"),
         }
     }
 
     fn lead(&mut self) {
         loop {
-            if let Some(visit) = self.rules.serve() {
-                return self.attend(visit);
+            if let Some(round) = self.rules.lead() {
+                return self.run(round);
             }
             let now = self.now;
-            if self.rules.plan(|| now) != LeaderPlan::Serve {
-                return self.threads.push(Thread::Watching);
+            if self.rules.plan(|| now) != LeaderPlan::Run {
+                return self.threads.push(Thread::Polling);
             }
         }
     }
 
-    fn attend(&mut self, visit: Round<usize>) {
-        let known = self.tasks.get_mut(&visit.taken.key.number());
-        let known = known.expect("it has not gone");
-        assert_eq!(known.number, visit.taken.task);
-        assert!(!known.in_hand, "two threads at once");
-        known.in_hand = true;
-        match visit.taken.why {
-            Why::Ready => known.due = known.due.saturating_sub(1),
-            Why::Stopping => known.stops += 1,
-            Why::TimedOut => {}
+    fn run(&mut self, round: Round<usize>) {
+        let known = self.tasks.get_mut(&round.claimed.key.number());
+        let known = known.expect("it has not ended");
+        assert_eq!(known.number, round.claimed.task);
+        assert!(!known.is_running, "two threads at once");
+        known.is_running = true;
+        match round.claimed.reason {
+            RunReason::Ready => known.due = known.due.saturating_sub(1),
+            RunReason::Stopping => known.stops += 1,
+            RunReason::TimedOut => {}
         }
-        self.threads.push(Thread::Attending(visit));
+        self.threads.push(Thread::Running(round));
     }
 
-    fn settle(&mut self, visit: Round<usize>, outcome: Outcome) {
-        let (key, round) = (visit.taken.key, visit.round);
-        let known = self.tasks.get_mut(&key.number()).expect("it is in hand");
-        known.in_hand = false;
+    fn settle(&mut self, round: Round<usize>, outcome: Outcome) {
+        let (key, number) = (round.claimed.key, round.number);
+        let known = self.tasks.get_mut(&key.number()).expect("it runs");
+        known.is_running = false;
         let until = match outcome {
             Outcome::Idle => None,
             Outcome::Patient(time) => Some(self.now + time),
-            Outcome::Gone => {
+            Outcome::Done => {
                 self.tasks.remove(&key.number());
-                let leads = self.rules.gone(key, round, false);
+                let leads = self.rules.end(key, number, false);
                 return self.after(leads);
             }
         };
         match self
             .rules
-            .settle(key, visit.taken.task, until, round, false)
+            .settle(key, round.claimed.task, until, number, false)
         {
             Settled::Done { leads } => self.after(leads),
-            Settled::Again(visit) => self.attend(visit),
-            Settled::LetGo(_) => unreachable!("nobody has aborted"),
+            Settled::Again(round) => self.run(round),
+            Settled::Dismissed(_) => unreachable!("the pool was not aborted"),
         }
     }
 
@@ -228,10 +231,10 @@ impl World {
     }
 
     fn check(&mut self) {
-        let watching = |thread: &&Thread| matches!(thread, Thread::Watching);
-        let watching = self.threads.iter().filter(watching).count();
-        assert!(watching <= 1, "{watching} watch");
-        let busy = |thread: &&Thread| matches!(thread, Thread::Attending(_));
+        let polling = |thread: &&Thread| matches!(thread, Thread::Polling);
+        let polling = self.threads.iter().filter(polling).count();
+        assert!(polling <= 1, "{polling} poll");
+        let busy = |thread: &&Thread| matches!(thread, Thread::Running(_));
         self.busy_peak = self.busy_peak.max(self.threads.iter().filter(busy).count());
         assert_eq!(self.threads.len(), self.rules.roles.threads());
         let most = self.busy_peak + 2;
@@ -241,7 +244,7 @@ impl World {
 
     /// Lets everything that has begun come to its end.
     fn settle_all(&mut self) {
-        // Each guest is looked at a few times at most, by as many threads.
+        // Each task runs a few times at most, on as many threads.
         for _ in 0..20 * (self.admitted + self.threads.len() + 1) {
             for which in 0..self.threads.len() {
                 self.apply(Op::Go(which, Outcome::Idle));
@@ -250,21 +253,20 @@ impl World {
     }
 }
 
-/// Whatever came to whom is still there was looked at after it had come, and all were told of a stop
-/// once.
+/// Each task that is left has run after what came to it, and was stopped once if the pool was.
 fn nothing_is_lost(ops: &[Op]) {
     let mut world = World::new();
     ops.iter().for_each(|op| world.apply(*op));
     world.settle_all();
     assert!(world.ready.is_empty() || world.tasks.is_empty());
     for known in world.tasks.values() {
-        assert!(!known.in_hand);
+        assert!(!known.is_running);
         assert_eq!(known.due, 0, "task {} waits", known.number);
         assert_eq!(known.stops, usize::from(world.is_stopped));
     }
-    assert!(!world.rules.tasks.are_waiting());
+    assert!(!world.rules.tasks.are_queued());
     if !world.tasks.is_empty() {
-        assert!(world.rules.roles.are_watching());
+        assert!(world.rules.roles.is_polling());
     }
 }
 
@@ -272,7 +274,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         6 => Just(Outcome::Idle),
         2 => (0..200_u64).prop_map(Outcome::Patient),
-        1 => Just(Outcome::Gone),
+        1 => Just(Outcome::Done),
     ]
 }
 
@@ -291,7 +293,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn nothing_that_comes_is_lost_and_nobody_is_served_twice(
+    fn nothing_that_comes_is_lost_and_no_task_runs_twice_at_a_time(
         ops in prop::collection::vec(ops(), 0..120)
     ) {
         nothing_is_lost(&ops);

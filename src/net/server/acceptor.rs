@@ -1,4 +1,9 @@
-//! Lets connections in, no more than there may be, and sees them out in the end.
+//! The acceptor: the thread that accepts connections, bounds them, and drains them in the end.
+//!
+//! It alone owns `open`, the table of open connections; a connection that has ended is reported by the
+//! channel `ended`, from any thread. It takes no lock. It blocks in `accept`, in a wait for a
+//! connection to end, and at the end in the join of the pool; a stop or an abort ends the first two.
+//! Invariant: `open` is never longer than `connections`.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,75 +17,74 @@ use rustix::io::Errno;
 use super::connection::{Connection, StopHandle};
 use super::event::ServerEvent;
 use super::handle::{Control, ServerCounts};
-use super::staff::Staff;
+use super::pool::ConnectionPool;
 use crate::error::{Error, ErrorKind};
-use crate::leader::Vacancy;
+use crate::leader::{Eviction, Poller};
 use crate::net::listen::Listener;
 use crate::net::socket::Socket;
 use crate::threads::worker::guard;
 
-/// What is done with a connection for which there is no room.
+/// What is done with a connection beyond the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhenFull {
-    /// It is not accepted: the system has it wait in the backlog.
+    /// It is not accepted, and waits in the kernel's backlog.
     Wait,
     /// It is accepted, and reset.
     Drop,
 }
 
-/// The thread that accepts, and all that it alone knows.
-pub(super) struct Acceptor {
+/// The state of the acceptor's thread.
+pub(super) struct Acceptor<P: Poller> {
     pub(super) control: Arc<Control>,
-    pub(super) staff: Box<dyn Staff>,
+    pub(super) pool: ConnectionPool<P>,
     pub(super) connections: usize,
     pub(super) when_full: WhenFull,
     pub(super) grace: Duration,
-    /// How often it is looked whether threads have left.
+    /// How often the threads that have ended are joined.
     pub(super) quiet: Duration,
     /// The connections that have ended.
     pub(super) ended: Receiver<u64>,
     pub(super) open: HashMap<u64, StopHandle>,
     pub(super) number: u64,
-    /// How long it waits after the next accept that fails.
+    /// How long to wait after the next accept that fails.
     pub(super) pause: Duration,
 }
 
 /// After an accept that has failed; doubled for each that follows it.
 pub(super) const PAUSE_MIN: Duration = Duration::from_millis(5);
-/// So that a server comes back within a second of when it can.
+/// So that a server accepts again within a second of when it can.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-impl Acceptor {
-    /// Serves until it is told to stop, and every connection has ended.
+impl<P: Poller> Acceptor<P> {
+    /// Serves until the server is stopped, and every connection has ended.
     ///
     /// # Errors
     ///
-    /// A panic on this thread, after which every connection was aborted; or one of who is told of
-    /// events.
+    /// A panic on this thread, after which every connection was aborted; or one of `on_event`.
     pub(super) fn run(mut self, listener: Listener) -> Result<ServerCounts, Error> {
         let served = guard(|| {
             self.serve(&listener);
             Ok(())
         });
-        // Whoever is in the backlog is turned away now, and not at the end of the grace time.
+        // The clients in the backlog are refused now, and not at the end of the grace time.
         drop(listener);
         if let Err(error) = &served {
             self.control.broke(error);
         }
-        let seen_out = self.drain();
+        let drained = self.drain();
         let control = Arc::clone(&self.control);
-        // The last that has the handler drops it.
-        let left = guard(|| {
-            self.staff.join();
+        // With it the last reference to the handler is dropped, which may panic.
+        let joined = guard(|| {
+            self.pool.join();
             Ok(())
         });
         let fault = control.fault();
-        served.and(seen_out).and(left).and(fault)?;
-        Ok(control.tally.snapshot())
+        served.and(drained).and(joined).and(fault)?;
+        Ok(control.stats.snapshot())
     }
 
     fn serve(&mut self, listener: &Listener) {
-        while !self.control.is_told() {
+        while !self.control.is_stopping() {
             self.sweep();
             if self.is_full() && self.when_full == WhenFull::Wait {
                 self.wait_for_room(listener);
@@ -94,32 +98,34 @@ impl Acceptor {
         self.open.len() >= self.connections
     }
 
-    /// Waits until there is room for another connection, or there may be; or for the end. If one
-    /// waits in the backlog, one that is idle gives way.
+    /// Blocks until there is room for another connection, or there may be; or until the server is
+    /// stopped. If a client waits in the backlog, an idle connection is evicted.
     fn wait_for_room(&mut self, listener: &Listener) {
-        if !self.staff.has_room_to_make() {
+        if !self.pool.evicts() {
             return self.wait(None);
         }
+        // In this order: a connection that ends before `sweep` is found by it, and one that ends
+        // after it finds `is_full` and rings the bell, which ends the wait. `room_came` is the other
+        // side, which sends into `ended` before it looks at `is_full`.
         self.control.set_full(true);
         self.control.bell().clear();
-        // What came before it was cleared is looked at here.
         self.sweep();
-        let is_over = !self.is_full() || self.control.is_told();
-        let is_there = !is_over && listener.wait_by(self.control.bell());
+        let is_over = !self.is_full() || self.control.is_stopping();
+        let is_client_waiting = !is_over && listener.wait_by(self.control.bell());
         self.control.set_full(false);
-        if is_there {
-            match self.staff.make_room() {
-                // That was told as any other end.
-                Vacancy::Made => {}
-                Vacancy::At(time) => self.wait(Some(time)),
-                Vacancy::None => self.wait(None),
+        if is_client_waiting {
+            match self.pool.evict() {
+                // It is in `ended` as any other that has ended.
+                Eviction::Done => {}
+                Eviction::At(time) => self.wait(Some(time)),
+                Eviction::None => self.wait(None),
             }
         }
     }
 
     fn accept(&mut self, listener: &Listener) {
-        // Threads that leave are joined after a while, also if nobody comes.
-        let accepted = if self.staff.has_any() {
+        // Threads that end are joined after a while, also if no client comes.
+        let accepted = if self.pool.is_in_use() {
             listener.accept_timeout(self.quiet)
         } else {
             listener.accept()
@@ -127,84 +133,70 @@ impl Acceptor {
         match accepted {
             Ok(socket) => {
                 self.pause = PAUSE_MIN;
-                self.control.tally.accepted.fetch_add(1, Ordering::SeqCst);
-                self.let_in(socket);
+                self.control.stats.accepted.fetch_add(1, Ordering::SeqCst);
+                self.admit(socket);
             }
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Cancelled) => {}
-            Err(error) => self.rest(error),
+            Err(error) => self.back_off(error),
         }
     }
 
     /// Waits before the next accept, which would fail at once for the same reason.
-    fn rest(&mut self, error: Error) {
+    fn back_off(&mut self, error: Error) {
         let retry_in = self.pause;
         self.pause = (retry_in * 2).min(PAUSE_MAX);
-        let tally = &self.control.tally;
-        tally.accept_failures.fetch_add(1, Ordering::SeqCst);
+        let stats = &self.control.stats;
+        stats.accept_failures.fetch_add(1, Ordering::SeqCst);
         let is_short = is_short_of_descriptors(&error);
         self.control
             .report(&ServerEvent::AcceptFailed { error, retry_in });
         if is_short {
-            // Its end is told, and ends the wait.
-            self.staff.make_room();
+            // The end of an idle connection gives a descriptor back, and ends the wait.
+            self.pool.evict();
         }
         self.wait(Instant::now().checked_add(retry_in));
     }
 
-    fn let_in(&mut self, socket: Socket) {
-        // Some may have ended while nobody came.
+    fn admit(&mut self, socket: Socket) {
+        // Some may have ended during the accept.
         self.sweep();
-        if self.is_full() && self.staff.make_room() == Vacancy::Made {
+        if self.is_full() && self.pool.evict() == Eviction::Done {
             self.sweep();
         }
         if self.is_full() {
             let message = format!("{} connections are open already", self.connections);
             return self.reject(&socket, Error::new(ErrorKind::LimitExceeded, message));
         }
-        if let Err(error) = self.find_hand() {
+        if let Err(error) = self.ensure_thread() {
             return self.reject(&socket, error);
         }
         self.number += 1;
         let stop_handle = StopHandle::new(&self.control);
         self.open.insert(self.number, stop_handle.clone());
-        self.control.tally.open();
+        self.control.stats.open();
         let connection = Connection::new(self.number, socket, stop_handle.clone());
-        self.staff.give(connection, stop_handle);
+        self.pool.serve(connection, stop_handle);
     }
 
-    /// Finds a thread: one that is free, or a new one, or the next that comes free.
-    fn find_hand(&mut self) -> Result<(), Error> {
-        if self.staff.claim() {
+    /// Starts the pool's first thread, if there is none. With one thread all connections are served in
+    /// the end, so further ones may be missing; with none, this one cannot be.
+    fn ensure_thread(&self) -> Result<(), Error> {
+        if self.pool.has_threads() {
             return Ok(());
         }
-        let Err(error) = self.staff.start() else {
-            return Ok(());
-        };
-        let error = Error::from(error).during("start a thread for", "a connection");
-        if self.open.is_empty() {
-            return Err(error);
-        }
-        self.control.report(&ServerEvent::NoThread {
-            error: error.clone(),
-        });
-        while !self.staff.claim() {
-            // Without anybody left to wait for; or for as long as those take who may have a grace.
-            if self.open.is_empty() || self.control.is_told() {
-                return Err(error);
-            }
-            self.wait(None);
-        }
-        Ok(())
+        let started = self.pool.start_first();
+        started.map_err(|error| Error::from(error).during("start a thread for", "a connection"))
     }
 
     fn reject(&self, socket: &Socket, error: Error) {
-        self.control.tally.dropped.fetch_add(1, Ordering::SeqCst);
+        self.control.stats.dropped.fetch_add(1, Ordering::SeqCst);
         let peer = socket.name().to_owned();
         drop(socket.reset_on_drop());
         self.control.report(&ServerEvent::Dropped { peer, error });
     }
 
-    /// Waits until a connection ends, somebody stops the server, or a time has come.
+    /// Blocks until a connection ends, the server is stopped, a connection may be evicted, or a time
+    /// has come.
     fn wait(&mut self, until: Option<Instant>) {
         let time = until.map_or_else(never, at);
         select! {
@@ -213,29 +205,30 @@ impl Acceptor {
                     self.open.remove(&number);
                 }
             }
-            recv(self.control.told) -> _ => {}
-            recv(self.control.yields) -> _ => {}
+            recv(self.control.stops) -> _ => {}
+            recv(self.control.evictions) -> _ => {}
             recv(time) -> _ => {}
         }
     }
 
-    /// Takes note of what has ended meanwhile.
+    /// Removes the connections that have ended, and maintains the pool.
     fn sweep(&mut self) {
         while let Ok(number) = self.ended.try_recv() {
             self.open.remove(&number);
         }
-        self.staff.tend();
+        self.pool.maintain();
     }
 
-    /// Waits until the connections have ended, and does not let them take longer than the grace
-    /// time.
+    /// Stops the open connections, and blocks until they have ended. At the end of the grace time they
+    /// are aborted.
     ///
     /// # Errors
     ///
-    /// The first panic of what is to end with a connection. The others end all the same.
+    /// The first panic of a stream that is stopped with its connection. The others are stopped all the
+    /// same.
     fn drain(&mut self) -> Result<(), Error> {
-        let mut outcome = self.each(StopHandle::stop);
-        self.staff.stop();
+        let mut outcome = self.for_each_open(StopHandle::stop);
+        self.pool.stop();
         // A time that cannot be represented is no limit.
         let deadline = Instant::now().checked_add(self.grace);
         while !self.open.is_empty() {
@@ -248,9 +241,9 @@ impl Acceptor {
                     continue;
                 }
             };
-            let told = self.each(|stop_handle| stop_handle.abort(&cause));
-            outcome = outcome.and(told);
-            self.staff.abort();
+            let aborted = self.for_each_open(|stop_handle| stop_handle.abort(&cause));
+            outcome = outcome.and(aborted);
+            self.pool.abort();
             while !self.open.is_empty() {
                 self.wait(None);
             }
@@ -258,15 +251,15 @@ impl Acceptor {
         outcome
     }
 
-    /// Tells every connection that is open. Gives the first panic, when all were told.
-    fn each(&self, tell: impl Fn(&StopHandle)) -> Result<(), Error> {
-        let told = self.open.values().map(|stop_handle| {
+    /// Calls `act` for every open connection. Returns the first panic, after all calls.
+    fn for_each_open(&self, act: impl Fn(&StopHandle)) -> Result<(), Error> {
+        let outcomes = self.open.values().map(|stop_handle| {
             guard(|| {
-                tell(stop_handle);
+                act(stop_handle);
                 Ok(())
             })
         });
-        told.fold(Ok(()), Result::and)
+        outcomes.fold(Ok(()), Result::and)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the handler of a server is given.
+//! A connection, as the handler of a server gets it.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::net::socket::{ResetOnDrop, Socket, SocketSink, SocketSource};
 use crate::stage::sink::Sink;
 use crate::stage::source::Source;
 
-/// A connection that a [`Server`](super::Server) has accepted, in the hands of its handler.
+/// A connection that a [`Server`](super::Server) has accepted, given to the handler.
 ///
-/// One that is dropped as it is, or by a panic, is reset, so that its peer does not take that for
-/// an answer without a byte.
+/// If it is dropped unused, or by a panic, it is reset: its client gets an error, and not the end of
+/// an empty response.
 #[derive(Debug)]
 pub struct Connection {
     number: u64,
@@ -23,7 +23,7 @@ pub struct Connection {
     stop_handle: StopHandle,
 }
 
-/// What the server stops a connection by.
+/// Stops or aborts one connection. A clone is for the same one.
 #[derive(Clone)]
 pub(super) struct StopHandle {
     token: CancelToken,
@@ -42,58 +42,60 @@ impl Connection {
         }
     }
 
-    /// Which connection of the server it is, from 1 on.
+    /// The number of the connection, counted by the server from 1 on.
     #[must_use]
     pub const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Who is at the other end, as errors and reports call it.
+    /// The name of the client, as errors and reports have it: `tcp://` and its address, or the path of
+    /// a Unix socket.
     #[must_use]
     pub fn peer(&self) -> &str {
         self.socket.name()
     }
 
-    /// The token of this connection alone, which is aborted when the server is, or when its grace
-    /// time is over. Streams that are put under it, whatever they do with the socket, end then.
+    /// The token of this connection alone. It is aborted when the server is aborted, or when its grace
+    /// time is over; streams that are registered with it fail then.
     #[must_use]
     pub const fn token(&self) -> &CancelToken {
         &self.stop_handle.token
     }
 
-    /// A token that is stopped as soon as the server is told to stop, and aborted with the other
-    /// one: for streams that would not come to an end by themselves. They read no more, write what
-    /// they have, and end.
+    /// A token that is stopped as soon as the server is stopped, and aborted with
+    /// [`token`](Self::token): for streams that would not end by themselves. They read no more, write
+    /// what is buffered, and end.
     #[must_use]
     pub const fn stopping(&self) -> &CancelToken {
         &self.stop_handle.stopping
     }
 
-    /// What its requests are told of by.
+    /// Reports and counts its requests.
     #[cfg(feature = "http")]
     pub(crate) const fn reporter(&self) -> &Reporter {
         &self.stop_handle.reporter
     }
 
-    /// Gives the socket. Whoever uses it by other means than streams under [`token`](Self::token)
-    /// is not woken when the grace time is over, and waited for.
+    /// Converts it into its socket. The server can wake only streams that are registered with
+    /// [`token`](Self::token): a handler that blocks on the socket in another way is not woken at the
+    /// end of the grace time, and the server waits for it.
     #[must_use]
     pub fn into_socket(self) -> Socket {
         self.unused.disarm();
         self.socket
     }
 
-    /// Takes the two halves apart, so as to be read and written by this very thread: that takes no
-    /// other one, and a descriptor more for each half from its first wait on. A read or a write
-    /// that blocks ends when the token is aborted by the server.
+    /// Splits it into a source and a sink, which this thread can read and write itself. Starts no
+    /// thread; takes one more descriptor for each half, from its first wait on. A read or a write
+    /// that blocks fails when the server aborts the connection.
     #[must_use]
     pub fn split(self) -> (SocketSource, SocketSink) {
         self.unused.disarm();
         let (source, sink) = self.socket.split();
-        let wakes = [source.interrupt(), sink.interrupt()];
+        let interrupts = [source.interrupt(), sink.interrupt()];
         self.stop_handle
             .halves
-            .set(Interrupt::all(wakes.into_iter().flatten()));
+            .set(Interrupt::all(interrupts.into_iter().flatten()));
         (source, sink)
     }
 }
@@ -112,7 +114,7 @@ impl StopHandle {
         &self.reporter
     }
 
-    /// Tells the connection that the server stops.
+    /// Stops the connection, for the server stops.
     pub(super) fn stop(&self) {
         self.stopping.stop();
     }
@@ -121,11 +123,11 @@ impl StopHandle {
     pub(super) fn abort(&self, cause: &Error) {
         self.token.abort_as(cause.clone());
         self.stopping.abort_as(cause.clone());
-        // After the streams, which then know why a call of theirs has come back.
+        // After the streams, whose calls that come back then report the cause.
         self.halves.interrupt().wake();
     }
 
-    /// Why it was ended, if it was.
+    /// Why it was aborted, if it was.
     pub(super) fn cause(&self) -> Option<Error> {
         self.token.cause()
     }

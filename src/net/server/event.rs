@@ -1,69 +1,69 @@
-//! What a server tells of: nothing of it ends the server.
+//! The events that a server reports: none of them ends it.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 
-/// Something that went wrong in a server, which goes on.
+/// A failure in a server that goes on: see [`Server::on_event`](super::Server::on_event).
 ///
-/// Its [`Display`](fmt::Display) is a line for a log: the control characters in it are escaped. What
-/// a client has done wrong ([`Refused`](Self::Refused), [`Disconnected`](Self::Disconnected)) is
-/// apart from what is wrong here.
+/// Its [`Display`](fmt::Display) is one line for a log, with control characters escaped. Faults of a
+/// client are variants of their own: [`Refused`](Self::Refused) and
+/// [`Disconnected`](Self::Disconnected).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// Nobody could be accepted, such as for want of descriptors. Whoever was about to be stays in
+    /// An accept failed, for example because the process has no descriptor left. The client stays in
     /// the backlog.
     AcceptFailed {
-        /// Why.
+        /// The cause.
         error: Error,
-        /// After which pause it is tried again; at once when a connection ends before.
+        /// The pause until the next attempt, which comes at once if a connection ends before.
         retry_in: Duration,
     },
-    /// The system gave no thread. The connection waits for one of another connection.
+    /// The operating system started no thread. The connection waits for a thread that becomes free.
     NoThread {
-        /// Why.
+        /// The cause.
         error: Error,
     },
-    /// A connection was reset without being served.
+    /// A connection was reset without being served: it was beyond the bound, or there was no thread.
     Dropped {
-        /// Whose.
+        /// The name of the client.
         peer: String,
         /// Why: `LimitExceeded` if that was the bound on connections.
         error: Error,
     },
-    /// A handler has failed, or panicked.
+    /// A handler returned an error, or panicked.
     Failed {
-        /// With whose connection.
+        /// The name of the client.
         peer: String,
-        /// With which request of it, where there are requests.
+        /// The request, of an HTTP server.
         request: Option<RequestSummary>,
-        /// Why.
+        /// The cause.
         error: Error,
     },
     /// A request was refused: it breaks a rule or a limit, or has come too slowly.
     Refused {
-        /// Whose.
+        /// The name of the client.
         peer: String,
-        /// Which, if so much of it was understood.
+        /// The request, if enough of it was parsed.
         request: Option<RequestSummary>,
-        /// Why.
+        /// The cause.
         error: Error,
     },
-    /// A client has gone away, or has taken nothing for too long, in the middle of a request or of
-    /// its answer.
+    /// A client has closed the connection, or has taken no byte for too long, within a request or its
+    /// response.
     Disconnected {
-        /// Which.
+        /// The name of the client.
         peer: String,
-        /// In which request, where there are requests.
+        /// The request, of an HTTP server.
         request: Option<RequestSummary>,
-        /// What has shown it.
+        /// The error that showed it.
         error: Error,
     },
 }
 
-/// Which request it was, and how it was answered.
+/// A request, and the status that the server sent in place of the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestSummary {
@@ -71,8 +71,8 @@ pub struct RequestSummary {
     pub method: String,
     /// The target, as it was sent.
     pub target: String,
-    /// The status that was answered in place of an answer of the handler's. None if the answer was
-    /// the handler's, be it whole or cut.
+    /// The status of a response that the server sent in place of one from the handler. `None` if the
+    /// response was the handler's, complete or not.
     pub status: Option<u16>,
 }
 
@@ -87,11 +87,11 @@ impl RequestSummary {
     }
 }
 
-/// How much of a target a line tells.
+/// How much of a target a line has.
 const TARGET_CHARS: usize = 200;
 
 impl ServerEvent {
-    /// Why it came to that.
+    /// The error.
     #[must_use]
     pub const fn error(&self) -> &Error {
         match self {
@@ -104,8 +104,8 @@ impl ServerEvent {
         }
     }
 
-    /// Says whether somebody has to see to the server. What was ended by its own stop needs that no
-    /// more than what clients do.
+    /// Whether it is a fault of the server or its handler, and so a line on standard error if there is
+    /// no `on_event`. A connection that the server itself has aborted is none.
     pub(super) fn is_failure(&self) -> bool {
         match self {
             Self::AcceptFailed { .. } | Self::NoThread { .. } => true,

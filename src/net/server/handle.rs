@@ -1,4 +1,4 @@
-//! What a server is watched and stopped by, from any thread.
+//! Stops a server and counts what it does, from any thread.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,54 +14,55 @@ use crate::error::{Error, ErrorKind};
 use crate::os::Waker;
 use crate::threads::worker::{Worker, guard};
 
-/// What a server has done so far, or in all.
+/// What a server has done so far, or in all: returned by [`ServerHandle::counts`] and
+/// [`Server::serve`](super::Server::serve).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerCounts {
     /// Connections that are being served.
     pub open: usize,
-    /// The most that ever were at once.
+    /// The most connections that were served at once.
     pub peak: usize,
-    /// Threads that serve one, or wait for one to serve.
+    /// Threads that serve connections, or wait for some; without the one that accepts.
     pub threads: usize,
     /// Connections that were accepted, the dropped ones with them.
     pub accepted: u64,
     /// Connections that were reset without being served.
     pub dropped: u64,
-    /// Connections whose handler has ended well.
+    /// Connections whose handler returned `Ok`.
     pub finished: u64,
-    /// Connections whose handler has failed, or panicked.
+    /// Connections whose handler returned an error, or panicked.
     pub failed: u64,
-    /// Connections of which a request was refused, for what its client has done.
+    /// Connections with a request that was refused because of what its client sent.
     pub refused: u64,
-    /// Connections whose client has gone away, or was too slow, in the middle of something.
+    /// Connections whose client reset them, or was too slow, before a response was complete.
     pub disconnected: u64,
-    /// Connections whose handler has failed because it was aborted.
+    /// Connections whose handler failed because the server aborted it.
     pub aborted: u64,
-    /// How often nobody could be accepted.
+    /// How often an accept failed.
     pub accept_failures: u64,
 }
 
-/// What the threads of a server share.
+/// What the threads of a server share. It holds no lock; each field is set once, or is atomic.
 pub(super) struct Control {
     local_addr: Option<SocketAddr>,
-    /// Stopped when nobody is to be let in any more: it ends the accept.
+    /// Stopped when no further connection is to be accepted: it ends the accept.
     pub(super) acceptor: CancelToken,
     stopped: AtomicBool,
     aborted: OnceLock<Error>,
-    /// One for each arm, so that telling never waits.
-    tell: Sender<()>,
-    pub(super) told: Receiver<()>,
-    /// Nobody is accepted before a connection has ended.
+    /// One message for a stop and one for an abort, so that sending never waits.
+    send_stop: Sender<()>,
+    pub(super) stops: Receiver<()>,
+    /// The acceptor waits for a connection to end.
     is_full: AtomicBool,
-    /// Wakes whoever waits for the backlog while that is so.
+    /// Wakes the acceptor while that is so.
     bell: Waker,
-    /// There may be a connection that gives way.
-    tell_yields: Sender<()>,
-    pub(super) yields: Receiver<()>,
-    pub(super) tally: Tally,
+    /// A message if there may be a connection that can be evicted.
+    send_eviction: Sender<()>,
+    pub(super) evictions: Receiver<()>,
+    pub(super) stats: ServerStats,
     on_event: OnceLock<OnEvent>,
-    /// The first panic that nobody was told of.
+    /// The first panic that is to be returned by `join`.
     fault: OnceLock<Error>,
 }
 
@@ -69,7 +70,7 @@ pub(super) type OnEvent = Box<dyn Fn(&ServerEvent) + Send + Sync>;
 
 /// The counts, as they are counted.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ServerStats {
     pub(super) open: AtomicUsize,
     pub(super) peak: AtomicUsize,
     pub(super) threads: AtomicUsize,
@@ -83,7 +84,7 @@ pub(super) struct Tally {
     pub(super) accept_failures: AtomicU64,
 }
 
-impl Tally {
+impl ServerStats {
     /// Counts a connection that is about to be served.
     pub(super) fn open(&self) {
         let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
@@ -109,39 +110,39 @@ impl Tally {
 
 impl Control {
     pub(super) fn new(local_addr: Option<SocketAddr>) -> Arc<Self> {
-        let (tell, told) = bounded(2);
-        let (tell_yields, yields) = bounded(1);
+        let (send_stop, stops) = bounded(2);
+        let (send_eviction, evictions) = bounded(1);
         Arc::new(Self {
             local_addr,
             acceptor: CancelToken::new(),
             stopped: AtomicBool::new(false),
             aborted: OnceLock::new(),
-            tell,
-            told,
+            send_stop,
+            stops,
             is_full: AtomicBool::new(false),
             bell: Waker::new(),
-            tell_yields,
-            yields,
-            tally: Tally::default(),
+            send_eviction,
+            evictions,
+            stats: ServerStats::default(),
             on_event: OnceLock::new(),
             fault: OnceLock::new(),
         })
     }
 
     pub(super) fn set_on_event(&self, on_event: OnEvent) {
-        // The builder that gives it is one, and the first that is given stays.
+        // The first one stays.
         let _ = self.on_event.set(on_event);
     }
 
-    /// Tells a user of what went wrong: by a line on standard error, if that is a failure and there
-    /// is no other way. What the telling itself does wrong is told in the end.
+    /// Calls `on_event`. Without it, a failure is a line on standard error. A panic of `on_event` is
+    /// kept for the end.
     pub(super) fn report(&self, event: &ServerEvent) {
         if let Some(on_event) = self.on_event.get() {
-            let told = guard(|| {
+            let called = guard(|| {
                 on_event(event);
                 Ok(())
             });
-            if let Err(error) = told {
+            if let Err(error) = called {
                 // The first one stays.
                 let _ = self.fault.set(error.during("tell", "on_event"));
             }
@@ -151,7 +152,8 @@ impl Control {
         }
     }
 
-    /// A thread has panicked that connections need: all end, and whoever waits is told.
+    /// A thread of the server itself has panicked: all connections are aborted, and `join` returns
+    /// the panic.
     pub(super) fn broke(&self, error: &Error) {
         // The first one stays.
         let _ = self.fault.set(error.clone());
@@ -159,29 +161,29 @@ impl Control {
         self.abort(&Error::caused(ErrorKind::Cancelled, "cancelled", cause));
     }
 
-    /// What went wrong and is to be told in the end.
+    /// The panic that `join` returns, if there was one.
     pub(super) fn fault(&self) -> Result<(), Error> {
         self.fault.get().cloned().map_or(Ok(()), Err)
     }
 
-    /// Says whether either arm was used.
-    pub(super) fn is_told(&self) -> bool {
+    /// Whether the server was stopped or aborted.
+    pub(super) fn is_stopping(&self) -> bool {
         self.acceptor.is_cancelled()
     }
 
-    /// Why it is to end now, if it is.
+    /// Why the server was aborted, if it was.
     pub(super) fn aborted(&self) -> Option<&Error> {
         self.aborted.get()
     }
 
     fn wake(&self) {
         self.acceptor.stop();
-        // There is room, for each arm comes here once; or else nobody listens any more.
-        let _ = self.tell.try_send(());
+        // There is room, for a stop and an abort come here once each; or the acceptor has ended.
+        let _ = self.send_stop.try_send(());
         self.bell.wake();
     }
 
-    /// From now on whoever ends a connection wakes the wait of [`bell`](Self::bell).
+    /// From now on the end of a connection rings the [`bell`](Self::bell).
     pub(super) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::SeqCst);
     }
@@ -190,17 +192,18 @@ impl Control {
         &self.bell
     }
 
-    /// A connection has ended, and that was told.
+    /// A connection has ended, and is in the channel of those. The acceptor sets `is_full` and then
+    /// looks into that channel: so either it finds the connection there, or this finds `is_full`.
     pub(super) fn room_came(&self) {
         if self.is_full.load(Ordering::SeqCst) {
             self.bell.wake();
         }
     }
 
-    /// There may be a connection that gives way, after there was none.
-    pub(super) fn yields_came(&self) {
-        // One that was told and not yet heard is enough.
-        let _ = self.tell_yields.try_send(());
+    /// There may be a connection that can be evicted, after there was none.
+    pub(super) fn eviction_came(&self) {
+        // One message that is not yet received is enough.
+        let _ = self.send_eviction.try_send(());
     }
 }
 
@@ -222,35 +225,35 @@ impl Cancel for Control {
     }
 }
 
-/// Stops a [`Server`](super::Server), and tells how it is doing, from any thread. A clone is the
-/// same handle.
+/// Stops a [`Server`](super::Server) and returns its counts, from any thread. A clone is a handle of
+/// the same server. It does not keep the server running.
 #[derive(Clone)]
 pub struct ServerHandle(pub(super) Arc<Control>);
 
 impl ServerHandle {
-    /// Lets nobody in any more, and the connections that run finish: those that have not within the
-    /// grace time are aborted. Does not wait.
+    /// Accepts no further connection, and lets the open ones finish: those that have not within
+    /// [`grace`](super::Server::grace) are aborted. Does not wait: [`RunningServer::join`] does.
     pub fn stop(&self) {
         self.0.stop();
     }
 
-    /// Lets nobody in any more, and aborts the connections that run. Does not wait. `cause` is what
-    /// their errors have as source.
+    /// Accepts no further connection, and aborts the open ones. Does not wait. `cause` is the source of
+    /// their errors.
     pub fn abort(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         let cause = Error::caused(ErrorKind::Cancelled, "cancelled", cause.into());
         Cancel::abort(&*self.0, &cause);
     }
 
-    /// The address that it listens on, with the port that was free. None of a Unix socket.
+    /// The address that the server listens on, with the port that was chosen. `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.0.local_addr
     }
 
-    /// What it has done so far. Each count is exact; they are not all of the same moment.
+    /// What the server has done so far. Each count is exact; they are not all of the same moment.
     #[must_use]
     pub fn counts(&self) -> ServerCounts {
-        self.0.tally.snapshot()
+        self.0.stats.snapshot()
     }
 }
 
@@ -263,9 +266,10 @@ impl fmt::Debug for ServerHandle {
     }
 }
 
-/// A server on a thread of its own, which [`Server::spawn`](super::Server::spawn) gives.
+/// A server on a thread of its own, returned by [`Server::spawn`](super::Server::spawn).
 ///
-/// Dropped, it is aborted and waited for: no thread, connection or descriptor outlives it.
+/// The drop aborts the server and blocks until it has ended: no thread, connection or descriptor
+/// outlives it.
 #[derive(Debug)]
 pub struct RunningServer {
     handle: ServerHandle,
@@ -277,51 +281,50 @@ impl RunningServer {
         Self { handle, thread }
     }
 
-    /// What it is stopped and watched by. Clones of it may be given to others.
+    /// A handle that stops the server and returns its counts. Clone it for other threads.
     #[must_use]
     pub const fn handle(&self) -> &ServerHandle {
         &self.handle
     }
 
-    /// The address that it listens on, with the port that was free. None of a Unix socket.
+    /// The address that the server listens on, with the port that was chosen. `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.handle.local_addr()
     }
 
-    /// What it has done so far.
+    /// What the server has done so far.
     #[must_use]
     pub fn counts(&self) -> ServerCounts {
         self.handle.counts()
     }
 
-    /// Says whether it has ended, so that a [`join`](Self::join) does not wait: it was stopped, or
-    /// has failed.
+    /// Whether the server has ended, so that [`join`](Self::join) does not block.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Lets nobody in any more, and waits until every connection has ended: by itself, or at the
-    /// end of the grace time. Gives what the server has done in all.
+    /// Accepts no further connection, and blocks until every open one has ended. The wait ends when the
+    /// last handler returns: by itself, or aborted at the end of [`grace`](super::Server::grace). Returns
+    /// what the server has done in all.
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join).
+    /// Those of [`join`](Self::join).
     pub fn stop(self) -> Result<ServerCounts, Error> {
         self.handle.stop();
         self.join()
     }
 
-    /// Waits until somebody else has stopped it, by a handle or a token, and every connection has
-    /// ended. Gives what the server has done in all.
+    /// Blocks until the server was stopped or aborted, by a handle or a token, and every connection has
+    /// ended. Returns what the server has done in all.
     ///
     /// # Errors
     ///
-    /// A panic of a thread of the server, be it in code of ours or of a user: then every connection
-    /// was aborted, with that as its cause. Or the first panic of
-    /// [`on_event`](super::Server::on_event), which has ended nothing. [`handle`](Self::handle) still
-    /// has the counts.
+    /// - `ErrorKind::Panicked` if a thread of the server itself has panicked: every connection was
+    ///   aborted, with that as its cause. Or if [`on_event`](super::Server::on_event) has panicked, which
+    ///   has ended no connection. A clone of [`handle`](Self::handle) still has the counts.
     pub fn join(mut self) -> Result<ServerCounts, Error> {
         match self.thread.join()? {
             Some(outcome) => outcome,
@@ -333,7 +336,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.handle.abort("the server was dropped");
-        // After a `channel` there is nothing to be waited for, and else nobody who asks.
+        // After `join` this returns at once; without it, the outcome is not asked for.
         let _ = self.thread.join();
     }
 }

@@ -1,20 +1,21 @@
-//! Servers: a thread for each connection, and no more connections than there may be.
+//! A server: the thread that accepts, and the pool that serves what it accepts.
 //!
-//! What comes beyond the bound is not accepted: it waits in the backlog of the system, which pushes
-//! back to whoever connects. Threads are kept for the next connection for a while. Whatever goes
-//! wrong, be it in accepting, in starting a thread or in a handler, is told and is not the end of
-//! the server.
+//! The acceptor (`acceptor.rs`) bounds the connections; a Leader/Followers pool (`pool.rs`) runs them
+//! as tasks. A connection with a blocking handler (`blocking.rs`) is a task that promotes a follower
+//! first, and so has a thread of its own; an HTTP connection is a task that has a thread only while
+//! it has something to do. Each connection has a `StopHandle` (`connection.rs`), which the acceptor
+//! stops or aborts. Counts and the ways to stop are in `handle.rs`, shared by all threads.
 
 mod acceptor;
+mod blocking;
 mod connection;
 mod event;
 mod handle;
+mod outcome;
+mod pool;
 mod reporter;
-mod staff;
-mod tasks;
 #[cfg(test)]
 mod tests;
-mod thread_pool;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -35,21 +36,60 @@ pub use connection::Connection;
 pub use event::{RequestSummary, ServerEvent};
 pub use handle::{RunningServer, ServerCounts, ServerHandle};
 #[cfg(feature = "http")]
-pub(crate) use reporter::Reporter;
+pub(crate) use outcome::is_break_of;
 #[cfg(feature = "http")]
-pub(crate) use staff::is_break_of;
+pub(crate) use reporter::Reporter;
 
 use acceptor::{Acceptor, PAUSE_MIN, WhenFull};
+use blocking::{BlockingHandler, BlockingTask};
 use handle::Control;
-use staff::Staff;
-use tasks::ConnectionTasks;
-use thread_pool::{Handler, Hands};
+use pool::{ConnectionPool, MakeTask};
 
-/// A server that is about to be.
+/// A builder for a server, and the server once it runs.
 ///
-/// Its handler is called on a thread of the connection's own, and has the connection to itself. An
-/// error of it, or a panic, ends this connection alone, and is told to
-/// [`on_event`](Self::on_event).
+/// The handler is called for each connection, on a thread that does nothing else until the handler
+/// returns. So the handler may block as it likes: read, write, run a pipeline, wait for another
+/// thread. An error that it returns, or a panic, ends this one connection and is reported to
+/// [`on_event`](Self::on_event); the server goes on.
+///
+/// # Which method for what
+///
+/// | To | use |
+/// |---|---|
+/// | listen on TCP, on a Unix socket, or with socket options | [`bind`](Self::bind), [`bind_unix`](Self::bind_unix), [`on`](Self::on) a [`Listener`] |
+/// | serve on this thread until the server is stopped | [`serve`](Self::serve) |
+/// | serve in the background | [`spawn`](Self::spawn), which returns a [`RunningServer`] |
+/// | bound the connections | [`connections`](Self::connections), and [`drop_when_full`](Self::drop_when_full) |
+/// | see failures | [`on_event`](Self::on_event); [`ServerHandle::counts`] has the numbers |
+/// | stop it | [`RunningServer::stop`], a [`handle`](Self::handle) from any thread, or a token by [`cancel_with`](Self::cancel_with) |
+///
+/// # Threads
+///
+/// The builder starts none. [`serve`](Self::serve) accepts on the thread that calls it,
+/// [`spawn`](Self::spawn) on a thread of its own. The first connection starts the threads of a pool,
+/// named `highwater-pool`: one for each connection that is open, one that waits for the next
+/// connection, and at times one more. A thread that has nothing to do stays for the next connection,
+/// and leaves after [`idle_threads`](Self::idle_threads). If the operating system starts no further
+/// thread, the connection waits for one that becomes free, and
+/// [`ServerEvent::NoThread`] is reported.
+///
+/// # What the bound does
+///
+/// At [`connections`](Self::connections) open ones the server accepts no further connection. The
+/// clients that come then wait in the kernel's backlog, whose length is
+/// [`Listen::backlog`](super::Listen::backlog); with a full backlog their connects are delayed, as TCP
+/// has it. So the bound pushes back to the clients, and costs no memory here. With
+/// [`drop_when_full`](Self::drop_when_full) they are accepted and reset at once.
+///
+/// # What a stop waits for
+///
+/// A stop closes the listener first. Then it stops each connection's
+/// [`stopping`](Connection::stopping) token and waits until the handlers have returned. At the end of
+/// [`grace`](Self::grace) it aborts each connection's [`token`](Connection::token): streams that are
+/// registered with it fail, also in a call that blocks, and their handlers return. It waits for a
+/// handler that does not notice that, for as long as that takes. In the end all threads of the server
+/// have been joined. An abort is a stop without grace time. Counts of the whole life of the server are
+/// what [`serve`](Self::serve), [`RunningServer::stop`] and [`RunningServer::join`] return.
 ///
 /// # Examples
 ///
@@ -70,15 +110,16 @@ use thread_pool::{Handler, Hands};
 /// let mut client = TcpStream::connect(server.local_addr().unwrap())?;
 /// client.write_all(b"hello")?;
 /// client.shutdown(Shutdown::Write)?;
-/// let mut answer = String::new();
-/// client.read_to_string(&mut answer)?;
-/// assert_eq!(answer, "hello");
+/// let mut reply = String::new();
+/// client.read_to_string(&mut reply)?;
+/// assert_eq!(reply, "hello");
 ///
-/// let counts = server.stop()?; // waits for the connections that run
+/// let counts = server.stop()?; // waits for the connections that are open
 /// assert_eq!((counts.accepted, counts.finished, counts.open), (1, 1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nobody is let in before `serve` or `spawn`"]
+#[doc(alias = "createServer")]
+#[must_use = "no connection is accepted before `serve` or `spawn`"]
 pub struct Server {
     listener: Listener,
     control: Arc<Control>,
@@ -89,36 +130,39 @@ pub struct Server {
     stack_bytes: usize,
 }
 
-/// As many threads as any system gives to a user.
+/// As many threads as any operating system gives to a user.
 const CONNECTIONS: usize = 1024;
-/// Longer than an answer takes, and shorter than whoever stops a service waits before he kills it.
+/// Longer than a response takes, and shorter than a service manager waits before it kills.
 const GRACE: Duration = Duration::from_secs(30);
-/// Long enough for a thread to be reused under any load, and then gone.
+/// Long enough for a thread to be used again under any load.
 const QUIET: Duration = Duration::from_secs(10);
-/// Of it only the pages that are used take memory: a pipeline between sockets uses a few.
+/// Only the pages of it that are used take memory: a pipeline between sockets uses a few.
 const STACK_BYTES: usize = 256 * 1024;
 
 impl Server {
-    /// Listens on `HOST:PORT`; port 0 takes one that is free.
+    /// Listens on `HOST:PORT`. Port 0 lets the operating system choose one: see
+    /// [`ServerHandle::local_addr`].
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from that, with the address.
-    pub fn bind(owner: impl Into<String>) -> Result<Self, Error> {
-        Ok(Self::on(Listener::on(Address::Tcp(owner.into()))?))
+    /// `ErrorKind::Io` if the host cannot be resolved, or no address of it can be listened on; the
+    /// error names `HOST:PORT`.
+    pub fn bind(host: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self::on(Listener::on(Address::Tcp(host.into()))?))
     }
 
-    /// Listens on a Unix socket: on a path, whose file is taken away again in the end, or by the
+    /// Listens on a Unix socket: on a path, whose file is removed when the server has ended, or on the
     /// abstract name behind an `@`.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from that, with the path.
+    /// `ErrorKind::Io` if the socket cannot be made, for example because another server listens
+    /// there; the error names the path.
     pub fn bind_unix(path: impl AsRef<Path>) -> Result<Self, Error> {
         Ok(Self::on(Listener::on(Address::unix(path))?))
     }
 
-    /// Takes a listener that was told more. If it was given a token, that is forgotten: see
+    /// Builds on a configured listener. A token that it was given is forgotten: see
     /// [`cancel_with`](Self::cancel_with).
     pub fn on(listener: Listener) -> Self {
         let control = Control::new(listener.local_addr().ok());
@@ -133,142 +177,153 @@ impl Server {
         }
     }
 
-    /// Serves at most so many connections at once, one at least; 1024 by default. Those beyond are
-    /// not accepted, and wait in the backlog.
+    /// Serves at most `connections` at once, at least 1; 1024 by default. Further clients are not
+    /// accepted, and wait in the kernel's backlog.
+    #[doc(alias = "maxConnections")]
     pub const fn connections(mut self, connections: usize) -> Self {
         self.connections = if connections == 0 { 1 } else { connections };
         self
     }
 
-    /// Accepts the connections beyond the bound as well, and resets them at once: for peers that
-    /// had better try elsewhere. Each is counted, and told as [`ServerEvent::Dropped`].
+    /// Accepts connections beyond the bound too, and resets them at once: for clients that had better
+    /// try another server. Each is counted, and reported as [`ServerEvent::Dropped`].
+    #[doc(alias = "drop")]
     pub const fn drop_when_full(mut self) -> Self {
         self.when_full = WhenFull::Drop;
         self
     }
 
-    /// Lets the connections that run take so long to finish when the server is stopped; 30 seconds
-    /// by default.
+    /// How long open connections may take to finish after the server was stopped; 30 seconds by
+    /// default. Then they are aborted.
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Keeps a thread that has nothing to do for so long; 10 seconds by default.
+    /// How long a thread that has nothing to do stays; 10 seconds by default.
     pub const fn idle_threads(mut self, quiet: Duration) -> Self {
         self.quiet = quiet;
         self
     }
 
-    /// Gives each thread a stack of so many bytes; 256 KiB by default. That is address space: only
-    /// what is used of it takes memory.
+    /// The size of each thread's stack in bytes; 256 KiB by default. That is address space: only what
+    /// is used of it takes memory.
     pub const fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
         self
     }
 
-    /// Tells of accepts that failed, of connections that were dropped, of handlers that failed or
-    /// panicked, and of clients that did. It is called on the thread that it happens on, so on
-    /// several at once. The first one that is given stays.
+    /// Calls `on_event` for each failed accept, each dropped connection, each handler that fails or
+    /// panics, and each fault of a client. It is called on the thread where that happens, so on
+    /// several threads at once, and should not block. The first one that is given stays.
     ///
-    /// Without it, what failed here is a line on standard error each time, and what clients have
-    /// done wrong is only [counted](ServerCounts).
+    /// Without it a failure of the server is a line on standard error, and a fault of a client is only
+    /// [counted](ServerCounts).
     pub fn on_event(self, on_event: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
         self.control.set_on_event(Box::new(on_event));
         self
     }
 
-    /// Puts the server under `token`, whose arms are those of [`ServerHandle`].
+    /// Stops or aborts the server with `token`, as [`ServerHandle::stop`] and [`ServerHandle::abort`]
+    /// do.
+    #[doc(alias = "signal")]
     pub fn cancel_with(self, token: &CancelToken) -> Self {
         let target: Weak<Control> = Arc::downgrade(&self.control);
         token.register(target);
         self
     }
 
-    /// What the server is stopped and watched by, from other threads.
+    /// A handle that stops the server and returns its counts, from any thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle(Arc::clone(&self.control))
     }
 
-    /// Serves on the caller's thread.
+    /// Serves, and accepts on this thread.
     ///
-    /// Comes back when the server was stopped, by a handle or a token, and every connection has
-    /// ended: by itself, or aborted at the end of the grace time. A handler that does not notice
-    /// that is waited for. Gives what the server has done in all.
+    /// Blocks until the server was stopped or aborted, by a handle or a token, and every handler has
+    /// returned: see [what a stop waits for](Self#what-a-stop-waits-for). Returns what the server has
+    /// done in all.
     ///
     /// # Errors
     ///
-    /// For want of the descriptor by which it could be stopped, and those of
-    /// [`RunningServer::join`].
+    /// `ErrorKind::Io` if a descriptor that the server needs to wait or to be stopped cannot be
+    /// created, before the first accept; and those of [`RunningServer::join`].
+    #[doc(alias = "listen")]
     pub fn serve(
         self,
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<ServerCounts, Error> {
-        self.check()?;
-        self.run(|settings| settings.hands(Arc::new(handler)))
+        let pool = self.blocking(Arc::new(handler))?;
+        self.run(pool)
     }
 
-    /// Serves on a thread that belongs to what it gives.
+    /// Serves, and accepts on a thread that belongs to the returned [`RunningServer`]. Does not block.
     ///
     /// # Errors
     ///
-    /// Those of [`serve`](Self::serve), and whatever keeps the thread from being started.
+    /// Those of [`serve`](Self::serve) that come before the first accept, and `ErrorKind::Io` if the
+    /// thread cannot be started.
+    #[doc(alias = "listen")]
     pub fn spawn(
         self,
         handler: impl Fn(Connection) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<RunningServer, Error> {
-        self.check()?;
-        let handler: Handler = Arc::new(handler);
-        self.start(|settings| settings.hands(handler))
+        let pool = self.blocking(Arc::new(handler))?;
+        self.start(pool)
     }
 
-    /// Serves guests on the caller's thread: what [`serve`](Self::serve) does, but that a
-    /// connection has a thread only while something is to be done for it. `make_guest` is called on
-    /// the thread that accepts, so it had better be quick.
+    /// Does what [`serve`](Self::serve) does, but a connection has a thread only while its task runs,
+    /// and an idle one may be evicted for a new one. `make_task` is called on the thread that accepts,
+    /// so it must not block.
     ///
     /// # Errors
     ///
-    /// For want of a descriptor.
-    #[cfg_attr(
-        not(feature = "http"),
-        allow(dead_code, reason = "what it serves is not built")
-    )]
-    pub(crate) fn serve_guests<G: Task + 'static>(
+    /// As [`serve`](Self::serve).
+    #[cfg(feature = "http")]
+    pub(crate) fn serve_tasks<T: Task + 'static>(
         self,
-        make_guest: impl Fn(Connection) -> G + Send + 'static,
+        make_task: impl Fn(Connection) -> T + Send + 'static,
     ) -> Result<ServerCounts, Error> {
-        self.check()?;
-        let watch = self.watch()?;
-        self.run(|settings| settings.tasks(watch, make_guest))
+        let pool = PoolSettings::of_tasks(self.poller()?, make_task);
+        self.run(pool)
     }
 
-    /// The same on a thread that belongs to what it gives.
+    /// The same on a thread that belongs to the returned [`RunningServer`].
     ///
     /// # Errors
     ///
-    /// Those of [`serve_guests`](Self::serve_guests), and whatever keeps the thread from being
-    /// started.
-    #[cfg_attr(
-        not(feature = "http"),
-        allow(dead_code, reason = "what it serves is not built")
-    )]
-    pub(crate) fn spawn_guests<G: Task + 'static>(
+    /// As [`spawn`](Self::spawn).
+    #[cfg(any(feature = "http", test))]
+    pub(crate) fn spawn_tasks<T: Task + 'static>(
         self,
-        make_guest: impl Fn(Connection) -> G + Send + 'static,
+        make_task: impl Fn(Connection) -> T + Send + 'static,
     ) -> Result<RunningServer, Error> {
-        let watch = self.watch()?;
-        self.spawn_guests_on(watch, make_guest)
+        let poller = self.poller()?;
+        self.spawn_tasks_on(poller, make_task)
     }
 
-    /// The same, watched by something else.
-    fn spawn_guests_on<G: Task + 'static>(
+    /// The same with another poller.
+    #[cfg(any(feature = "http", test))]
+    fn spawn_tasks_on<T: Task + 'static>(
         self,
-        watch: impl Poller,
-        make_guest: impl Fn(Connection) -> G + Send + 'static,
+        poller: impl Poller,
+        make_task: impl Fn(Connection) -> T + Send + 'static,
     ) -> Result<RunningServer, Error> {
         self.check()?;
-        self.start(|settings| settings.tasks(watch, make_guest))
+        self.start(PoolSettings::of_tasks(poller, make_task))
+    }
+
+    /// A pool in which each connection has a thread until its handler returns.
+    fn blocking(&self, handler: BlockingHandler) -> Result<PoolSettings<SystemPoller>, Error> {
+        let make_task = move |connection| {
+            Box::new(BlockingTask::new(connection, Arc::clone(&handler))) as Box<dyn Task>
+        };
+        Ok(PoolSettings {
+            poller: self.poller()?,
+            make_task: Box::new(make_task),
+            evicts: false,
+        })
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -277,46 +332,42 @@ impl Server {
         checked.map_err(|error| error.during("serve on", &name))
     }
 
-    fn watch(&self) -> Result<SystemPoller, Error> {
+    fn poller(&self) -> Result<SystemPoller, Error> {
+        self.check()?;
         let name = self.listener.address().to_string();
         SystemPoller::new().map_err(|error| Error::from(error).during("serve on", &name))
     }
 
     /// Runs on a thread of its own.
-    fn start(
-        self,
-        staff: impl FnOnce(ServerSettings) -> Box<dyn Staff> + Send + 'static,
-    ) -> Result<RunningServer, Error> {
+    fn start<P: Poller>(self, pool: PoolSettings<P>) -> Result<RunningServer, Error> {
         let handle = self.handle();
         let name = self.listener.address().to_string();
-        let mut thread = Worker::new("highwater-serve".to_owned(), move || self.run(staff));
+        let mut thread = Worker::new("highwater-serve".to_owned(), move || self.run(pool));
         let started = thread.start();
         started.map_err(|error| Error::from(error).during("start a thread for", &name))?;
         Ok(RunningServer::new(handle, thread))
     }
 
-    fn run(
-        self,
-        staff: impl FnOnce(ServerSettings) -> Box<dyn Staff>,
-    ) -> Result<ServerCounts, Error> {
-        // A thread whose connection has ended never waits to tell. There is never more in it than
-        // connections are open, so it has a bound, and allocates for those that there are.
-        let (tell, ended) = unbounded();
+    fn run<P: Poller>(self, pool: PoolSettings<P>) -> Result<ServerCounts, Error> {
+        // Not bounded by a capacity, which would be allocated: there is never more in it than
+        // connections are open, and those are bounded. So a thread that reports the end of one never
+        // waits.
+        let (ended, receive_ended) = unbounded();
         let name = self.listener.address().to_string();
         let settings = ServerSettings {
             control: Arc::clone(&self.control),
-            ended: tell,
+            ended,
             quiet: self.quiet,
             stack_bytes: self.stack_bytes,
         };
         let acceptor = Acceptor {
-            staff: staff(settings),
+            pool: ConnectionPool::new(settings, pool),
             control: self.control,
             connections: self.connections,
             when_full: self.when_full,
             grace: self.grace,
             quiet: self.quiet,
-            ended,
+            ended: receive_ended,
             open: HashMap::new(),
             number: 0,
             pause: PAUSE_MIN,
@@ -327,7 +378,7 @@ impl Server {
     }
 }
 
-/// What the staff has to be told.
+/// What the pool needs of the server.
 struct ServerSettings {
     control: Arc<Control>,
     ended: Sender<u64>,
@@ -335,31 +386,27 @@ struct ServerSettings {
     stack_bytes: usize,
 }
 
-impl ServerSettings {
-    fn hands(self, handler: Handler) -> Box<dyn Staff> {
-        Box::new(Hands::new(
-            handler,
-            self.control,
-            self.ended,
-            self.quiet,
-            self.stack_bytes,
-        ))
-    }
+/// How the pool serves a connection.
+struct PoolSettings<P> {
+    poller: P,
+    make_task: MakeTask,
+    /// An idle connection may be closed for a new one.
+    evicts: bool,
+}
 
-    fn tasks<W: Poller, G: Task + 'static>(
-        self,
-        watch: W,
-        make_guest: impl Fn(Connection) -> G + Send + 'static,
-    ) -> Box<dyn Staff> {
-        let make_guest = move |connection| Box::new(make_guest(connection)) as Box<dyn Task>;
-        Box::new(ConnectionTasks::new(
-            watch,
-            Box::new(make_guest),
-            self.control,
-            self.ended,
-            self.quiet,
-            self.stack_bytes,
-        ))
+#[cfg(any(feature = "http", test))]
+impl<P: Poller> PoolSettings<P> {
+    /// Each connection is a task that may be idle.
+    fn of_tasks<T: Task + 'static>(
+        poller: P,
+        make_task: impl Fn(Connection) -> T + Send + 'static,
+    ) -> Self {
+        let make_task = move |connection| Box::new(make_task(connection)) as Box<dyn Task>;
+        Self {
+            poller,
+            make_task: Box::new(make_task),
+            evicts: true,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a guest tells its server of the requests of a connection, while that goes on.
+//! How a connection reports its requests to its server, before it has ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::event::ServerEvent;
 use super::handle::Control;
 
-/// How a connection has ended, as far as it has told: the worst of all.
+/// How a connection has ended, as far as it has reported: the worst of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
-    Untold,
-    /// All was answered that it has asked.
+    Unreported,
+    /// Every request had its response.
     Finished,
     Disconnected,
     Refused,
     Failed,
 }
 
-/// Tells, and counts, of one connection. A clone tells of the same.
+/// Reports and counts for one connection. A clone is for the same one.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     control: Arc<Control>,
@@ -29,13 +29,12 @@ impl Reporter {
     pub(super) fn new(control: &Arc<Control>) -> Self {
         Self {
             control: Arc::clone(control),
-            ending: Arc::new(AtomicU8::new(Ending::Untold as u8)),
+            ending: Arc::new(AtomicU8::new(Ending::Unreported as u8)),
         }
     }
 
-    /// Tells of a request that has gone wrong. However the connection ends, it counts as that.
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "no task is built"))]
-    pub(crate) fn tell(&self, event: &ServerEvent) {
+    /// Reports a request that has failed. However the connection ends, it is counted as that.
+    pub(crate) fn report(&self, event: &ServerEvent) {
         self.note(match event {
             ServerEvent::Refused { .. } => Ending::Refused,
             ServerEvent::Disconnected { .. } => Ending::Disconnected,
@@ -44,8 +43,8 @@ impl Reporter {
         self.control.report(event);
     }
 
-    /// Notes that everything was answered: whatever ends the connection now, it ends well.
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "as above"))]
+    /// Every request had its response: whatever ends the connection now, it ends well.
+    #[cfg(feature = "http")]
     pub(crate) fn finished(&self) {
         self.note(Ending::Finished);
     }
@@ -54,9 +53,9 @@ impl Reporter {
         self.ending.fetch_max(ending as u8, Ordering::Relaxed);
     }
 
-    /// What was told, at the end of the connection.
+    /// What was reported, at the end of the connection.
     pub(super) fn ending(&self) -> Ending {
-        let told = self.ending.load(Ordering::Relaxed);
+        let reported = self.ending.load(Ordering::Relaxed);
         [
             Ending::Finished,
             Ending::Disconnected,
@@ -64,8 +63,8 @@ impl Reporter {
             Ending::Failed,
         ]
         .into_iter()
-        .find(|ending| *ending as u8 == told)
-        .unwrap_or(Ending::Untold)
+        .find(|ending| *ending as u8 == reported)
+        .unwrap_or(Ending::Unreported)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A thread of the rota that panics: whoever waits for the server is told, and nobody waits for ever.
+//! A thread of the pool that panics: every connection ends, and the join returns the panic.
 
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
@@ -12,7 +12,7 @@ use crate::leader::{Key, Poll, Poller, ReadyList};
 use super::watch::{until, watched};
 use super::{Echo, client_of, ping, server};
 
-/// Watches until it is told to break, and then panics once.
+/// A poller that panics once it is to break.
 struct Breaking(Poll, Arc<AtomicBool>);
 
 impl Poller for Breaking {
@@ -30,7 +30,7 @@ impl Poller for Breaking {
 
     fn wait(&self, news: &mut ReadyList, timeout: Option<Duration>) {
         self.0.wait(news, timeout);
-        assert!(!self.1.swap(false, Ordering::SeqCst), "the watch broke");
+        assert!(!self.1.swap(false, Ordering::SeqCst), "the poller broke");
     }
 
     fn wake(&self) {
@@ -39,11 +39,11 @@ impl Poller for Breaking {
 }
 
 #[test]
-fn a_panic_of_who_watches_ends_every_connection_and_is_told_to_who_waits() {
+fn a_panic_of_the_leader_ends_every_connection_and_is_returned_by_join() {
     let breaks = Arc::<AtomicBool>::default();
-    let watch = Breaking(Poll::new().unwrap(), Arc::clone(&breaks));
+    let poller = Breaking(Poll::new().unwrap(), Arc::clone(&breaks));
     let server = server().grace(Duration::MAX);
-    let server = server.spawn_guests_on(watch, Echo::new).unwrap();
+    let server = server.spawn_tasks_on(poller, Echo::new).unwrap();
     let mut clients: Vec<_> = (0..5).map(|_| client_of(&server)).collect();
     clients.iter_mut().for_each(ping);
     breaks.store(true, Ordering::SeqCst);
@@ -52,7 +52,7 @@ fn a_panic_of_who_watches_ends_every_connection_and_is_told_to_who_waits() {
     let handle = server.handle().clone();
     let error = watched(move || server.join().unwrap_err());
     assert_eq!(error.kind(), ErrorKind::Panicked, "{error:#}");
-    assert!(format!("{error:#}").contains("the watch broke"));
+    assert!(format!("{error:#}").contains("the poller broke"));
     for client in &mut clients {
         assert!(matches!(client.read(&mut [0; 1]), Ok(0) | Err(_)));
     }

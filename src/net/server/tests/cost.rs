@@ -51,7 +51,7 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
         let own = own.filter_map(|line| line.trim_start().split_once('('));
         let mut since = None;
         for (call, _) in own {
-            // Before the first request, it has been started, or has stood by.
+            // Before its first request, the thread was started, or followed.
             if call == "recvfrom" {
                 disturbed += usize::from(since == Some(true));
                 since = Some(false);
@@ -77,8 +77,8 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
         "{disturbed} rounds with a futex: {calls:?}"
     );
     let all: usize = calls.values().sum();
-    let stood_by = count("futex");
-    assert!(all - stood_by <= 3 * REQUESTS + few, "{calls:?}");
+    let following = count("futex");
+    assert!(all - following <= 3 * REQUESTS + few, "{calls:?}");
 }
 
 /// How many requests were answered by another thread than the one before.
@@ -88,7 +88,7 @@ fn takeovers(log: &str) -> usize {
     threads.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
-/// Asks so many times, and says on which threads that was answered.
+/// Sends so many requests, and prints the threads of the pool.
 fn ask() {
     let server = spawn(server(), Echo::new);
     let mut client = client_of(&server);
@@ -120,8 +120,8 @@ fn sleeps() -> usize {
 }
 
 #[test]
-fn who_is_idle_costs_nothing() {
-    if !is_alone("net::server::tests::cost::who_is_idle_costs_nothing") {
+fn an_idle_connection_costs_nothing() {
+    if !is_alone("net::server::tests::cost::an_idle_connection_costs_nothing") {
         return;
     }
     on_both(|| {

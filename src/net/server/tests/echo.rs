@@ -1,4 +1,4 @@
-//! Guests that are quick: one thread for all of them.
+//! Tasks that do not block: one thread for all of them.
 
 use std::io::Read;
 use std::net::Shutdown;
@@ -8,7 +8,7 @@ use super::watch::watched;
 use super::{Echo, client_of, on_both, ping, server, spawn};
 
 #[test]
-fn every_guest_is_answered_by_one_thread_and_one_that_stands_by() {
+fn every_task_is_served_by_one_thread_beside_a_follower() {
     on_both(|| {
         let server = spawn(server(), Echo::new);
         let mut clients: Vec<_> = (0..100).map(|_| client_of(&server)).collect();

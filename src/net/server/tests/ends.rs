@@ -1,4 +1,4 @@
-//! How guests end: by patience, by a stop, by an abort, by a panic. Nothing is left.
+//! How tasks end: by a deadline, a stop, an abort, a panic. Nothing is left.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 
 use crate::error::{Error, ErrorKind};
-use crate::leader::{Next, Turn, Why};
+use crate::leader::{Next, RunReason, Turn};
 use crate::net::server::ServerEvent;
 
 use super::scene::held;
@@ -17,7 +17,7 @@ use super::watch::{until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, server, spawn};
 
 #[test]
-fn patience_ends_once_and_what_comes_renews_it() {
+fn a_deadline_passes_once_and_what_comes_renews_it() {
     on_both(|| {
         const PATIENCE: Duration = Duration::from_millis(60);
         let (tell, told) = unbounded();
@@ -25,19 +25,19 @@ fn patience_ends_once_and_what_comes_renews_it() {
             let tell = tell.clone();
             let number = connection.number();
             let mut until = Instant::now();
-            let attend = move |echo: &mut Echo, _: &Turn, why: Why| {
+            let run = move |echo: &mut Echo, _: &Turn, reason: RunReason| {
                 let now = Instant::now();
-                if why == Why::TimedOut {
+                if reason == RunReason::TimedOut {
                     // Not before its time, by the clock of the pool, which counts milliseconds.
                     let is_early = now + Duration::from_millis(1) < until;
                     tell.send((number, is_early)).expect("it listens");
                 }
-                echo.attend_by(why).unwrap_or_else(|| {
+                echo.run_for(reason).unwrap_or_else(|| {
                     until = now + PATIENCE;
                     Next::Idle { until: Some(until) }
                 })
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         let mut idle = client_of(&server);
         let began = Instant::now();
@@ -73,19 +73,19 @@ fn is_answered(client: &mut std::net::TcpStream) -> bool {
 }
 
 #[test]
-fn one_who_never_says_anything_is_let_go_as_well() {
+fn a_client_that_sends_nothing_is_closed_as_well() {
     on_both(|| {
         struct Silent(Echo);
         impl crate::leader::Task for Silent {
-            fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
                 self.0.fd()
             }
             fn until(&self) -> Option<Instant> {
                 Some(Instant::now() + Duration::from_millis(20))
             }
-            fn attend(&mut self, _: &Turn, why: Why) -> Next {
-                assert_eq!(why, Why::TimedOut);
-                Next::Gone(Err(Error::new(ErrorKind::TimedOut, "nothing was said")))
+            fn run(&mut self, _: &Turn, reason: RunReason) -> Next {
+                assert_eq!(reason, RunReason::TimedOut);
+                Next::Done(Err(Error::new(ErrorKind::TimedOut, "nothing was said")))
             }
         }
         let (tell, told) = unbounded();
@@ -104,27 +104,27 @@ fn one_who_never_says_anything_is_let_go_as_well() {
 }
 
 #[test]
-fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
+fn a_task_is_stopped_once_and_may_finish() {
     on_both(|| {
         let stops = Arc::new(AtomicUsize::new(0));
         let server = spawn(server(), {
             let stops = Arc::clone(&stops);
             move |connection| {
                 let stops = Arc::clone(&stops);
-                let attend = move |echo: &mut Echo, _: &Turn, why: Why| {
-                    if why == Why::Stopping {
+                let run = move |echo: &mut Echo, _: &Turn, reason: RunReason| {
+                    if reason == RunReason::Stopping {
                         stops.fetch_add(1, Ordering::SeqCst);
                         return IDLE;
                     }
-                    echo.attend_by(why).unwrap_or(IDLE)
+                    echo.run_for(reason).unwrap_or(IDLE)
                 };
-                By(Echo::new(connection), attend)
+                By(Echo::new(connection), run)
             }
         });
         let mut clients: Vec<_> = (0..10).map(|_| client_of(&server)).collect();
         clients.iter_mut().for_each(ping);
         server.handle().stop();
-        until("all were told", || stops.load(Ordering::SeqCst) == 10);
+        until("all were stopped", || stops.load(Ordering::SeqCst) == 10);
         clients.iter_mut().for_each(ping);
         drop(clients);
         let counts = watched(move || server.join().unwrap());
@@ -134,7 +134,7 @@ fn a_stop_is_told_once_and_who_is_not_done_then_may_finish() {
 }
 
 #[test]
-fn who_stays_beyond_the_grace_is_aborted_be_it_idle_or_busy() {
+fn a_task_beyond_the_grace_time_is_aborted_idle_or_running() {
     on_both(|| {
         let (there, are_there) = unbounded();
         let (tell, told) = unbounded();
@@ -146,13 +146,13 @@ fn who_stays_beyond_the_grace_is_aborted_be_it_idle_or_busy() {
             let token = connection.token().clone();
             let woken = Arc::new(Opens(open));
             token.register(Arc::downgrade(&woken) as _);
-            let attend = move |echo: &mut Echo, _: &Turn, why: Why| {
+            let run = move |echo: &mut Echo, _: &Turn, reason: RunReason| {
                 let _ = &woken;
-                if why == Why::Stopping {
+                if reason == RunReason::Stopping {
                     return IDLE;
                 }
-                if let Some(stay) = echo.attend_by(why) {
-                    return stay;
+                if let Some(next) = echo.run_for(reason) {
+                    return next;
                 }
                 if echo.last() == b"wait" {
                     there.send(()).expect("it listens");
@@ -160,7 +160,7 @@ fn who_stays_beyond_the_grace_is_aborted_be_it_idle_or_busy() {
                 }
                 IDLE
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         let (mut idle, mut busy) = (client_of(&server), client_of(&server));
         ping(&mut idle);
@@ -191,20 +191,20 @@ impl crate::cancel::Cancel for Opens {
 }
 
 #[test]
-fn a_panic_is_the_end_of_one_guest() {
+fn a_panic_ends_one_task() {
     on_both(|| {
         let (tell, told) = unbounded();
         let server = server().on_event(move |event| tell.send(event.clone()).expect("it listens"));
         let server = spawn(server, |connection| {
             assert!(connection.number() != 3, "out of mind");
-            let attend = |echo: &mut Echo, _: &Turn, why: Why| {
-                if let Some(stay) = echo.attend_by(why) {
-                    return stay;
+            let run = |echo: &mut Echo, _: &Turn, reason: RunReason| {
+                if let Some(next) = echo.run_for(reason) {
+                    return next;
                 }
                 assert!(echo.last() != b"fall", "out of order");
                 IDLE
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         let (mut first, mut second) = (client_of(&server), client_of(&server));
         ping(&mut first);
@@ -232,7 +232,7 @@ fn no_thread_and_no_descriptor_is_left() {
             let server = spawn(server(), Echo::new);
             let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
             clients.iter_mut().for_each(ping);
-            // In the middle of it.
+            // While they are open.
             watched(move || drop(server));
             for client in &mut clients {
                 // An echo has no say in how its socket is closed.

@@ -1,4 +1,4 @@
-//! Guests on the rota of a server, over real sockets.
+//! The pool of a server, with real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod broken;
@@ -24,10 +24,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::{Connection, RunningServer, Server};
-use crate::leader::{Next, Poll, Task, Turn, Why};
+use crate::leader::{Next, Poll, RunReason, Task, Turn};
 use crate::net::socket::Socket;
 
-/// Answers whatever comes with the same, at once.
+/// Sends back what comes, at once.
 pub(super) struct Echo {
     socket: Socket,
     room: [u8; 256],
@@ -43,14 +43,14 @@ impl Echo {
         }
     }
 
-    /// Answers what is there. None if it is idle after that.
-    pub(super) fn attend_by(&mut self, why: Why) -> Option<Next> {
+    /// Sends back what is there. `None` if it is idle after that.
+    pub(super) fn run_for(&mut self, reason: RunReason) -> Option<Next> {
         self.last = 0;
-        if why != Why::Ready {
-            return Some(Next::Gone(Ok(())));
+        if reason != RunReason::Ready {
+            return Some(Next::Done(Ok(())));
         }
         match self.socket.try_recv(&mut self.room) {
-            Ok(0) => Some(Next::Gone(Ok(()))),
+            Ok(0) => Some(Next::Done(Ok(()))),
             Ok(count) => {
                 let slices = [io::IoSlice::new(&self.room[..count])];
                 let sent = self.socket.try_send(&slices);
@@ -59,36 +59,36 @@ impl Echo {
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(error) => Some(Next::Gone(Err(error.into()))),
+            Err(error) => Some(Next::Done(Err(error.into()))),
         }
     }
 
-    /// What was answered by the last call.
+    /// What the last call has sent back.
     pub(super) fn last(&self) -> &[u8] {
         &self.room[..self.last]
     }
 }
 
 impl Task for Echo {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
     }
 
-    fn attend(&mut self, _duty: &Turn, why: Why) -> Next {
-        self.attend_by(why).unwrap_or(IDLE)
+    fn run(&mut self, _turn: &Turn, reason: RunReason) -> Next {
+        self.run_for(reason).unwrap_or(IDLE)
     }
 }
 
 /// An echo that does something else as well.
 pub(super) struct By<F>(pub(super) Echo, pub(super) F);
 
-impl<F: FnMut(&mut Echo, &Turn, Why) -> Next + Send> Task for By<F> {
-    fn fd(&self) -> BorrowedFd<'_> {
+impl<F: FnMut(&mut Echo, &Turn, RunReason) -> Next + Send> Task for By<F> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.0.fd()
     }
 
-    fn attend(&mut self, turn: &Turn, why: Why) -> Next {
-        (self.1)(&mut self.0, turn, why)
+    fn run(&mut self, turn: &Turn, reason: RunReason) -> Next {
+        (self.1)(&mut self.0, turn, reason)
     }
 }
 
@@ -98,7 +98,7 @@ thread_local! {
     static POLLS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a test with the watch of this system, and with the one that every system has.
+/// Runs a test with the poller of this operating system, and with the one that every Unix has.
 pub(super) fn on_both(test: impl Fn()) {
     for polls in [false, true] {
         POLLS.set(polls);
@@ -108,12 +108,12 @@ pub(super) fn on_both(test: impl Fn()) {
 
 pub(super) fn spawn<G: Task + 'static>(
     server: Server,
-    make_guest: impl Fn(Connection) -> G + Send + 'static,
+    make_task: impl Fn(Connection) -> G + Send + 'static,
 ) -> RunningServer {
     let running = if POLLS.get() {
-        server.spawn_guests_on(Poll::new().unwrap(), make_guest)
+        server.spawn_tasks_on(Poll::new().unwrap(), make_task)
     } else {
-        server.spawn_guests(make_guest)
+        server.spawn_tasks(make_task)
     };
     running.unwrap()
 }

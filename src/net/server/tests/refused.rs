@@ -1,4 +1,4 @@
-//! No thread is to be had: real limits, of a process of its own.
+//! No thread can be started: real limits, of a process of its own.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use crossbeam_channel::unbounded;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::ErrorKind;
-use crate::leader::{Turn, Why};
+use crate::leader::{RunReason, Turn};
 use crate::net::server::ServerEvent;
 
 use super::scene::is_alone;
@@ -27,9 +27,10 @@ fn vm_bytes() -> u64 {
 }
 
 #[test]
-fn without_threads_guests_wait_for_one_that_comes_free() {
-    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free")
-    {
+fn without_threads_tasks_wait_for_one_that_becomes_free() {
+    if !is_alone(
+        "net::server::tests::refused::without_threads_tasks_wait_for_one_that_becomes_free",
+    ) {
         return;
     }
     // Far more than whatever else this process may take up meanwhile.
@@ -42,9 +43,9 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
     let server = server.on_event(move |event| tell.send(event.clone()).expect("it listens"));
     let server = spawn(server, move |connection| {
         let (there, gate) = (there.clone(), gate.clone());
-        let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
-            if let Some(stay) = echo.attend_by(why) {
-                return stay;
+        let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
+            if let Some(next) = echo.run_for(reason) {
+                return next;
             }
             if echo.last() == b"wait" {
                 turn.promote_follower();
@@ -53,7 +54,7 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
             }
             IDLE
         };
-        By(Echo::new(connection), attend)
+        By(Echo::new(connection), run)
     });
 
     // Not even the first one.
@@ -63,12 +64,12 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
     let event = told.recv().unwrap();
     assert!(matches!(event, ServerEvent::Dropped { .. }), "{event}");
 
-    // One, and none beside it: it serves all who do not make it wait.
+    // One, and none beside it: it serves all tasks that do not block.
     limit(Some(vm_bytes() + STACK as u64 * 3 / 2));
     let (mut first, mut second) = (client_of(&server), client_of(&server));
     ping(&mut second);
-    // It was told so just now, and does not ask again at once.
-    until("it has asked again", || {
+    // One was refused just now, and none is started again at once.
+    until("a start has failed again", || {
         ping(&mut first);
         !told.is_empty()
     });
@@ -85,9 +86,9 @@ fn without_threads_guests_wait_for_one_that_comes_free() {
     pong(&mut second);
     assert_eq!(server.counts().threads, 1);
 
-    // And when there are some, they are taken.
+    // And when threads can be started again, they are.
     limit(None);
-    until("somebody stands by", || {
+    until("there is a follower", || {
         ping(&mut first);
         server.counts().threads == 2
     });

@@ -1,4 +1,4 @@
-//! Guests that take their time: nobody else waits for them.
+//! Tasks that block: no other task waits for them.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,50 +8,50 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::leader::{Next, Turn, Why};
+use crate::leader::{Next, RunReason, Turn};
 use crate::net::server::Connection;
 
 use super::watch::{until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, pong, server, spawn};
 
-type Attend = Box<dyn FnMut(&mut Echo, &Turn, Why) -> Next + Send>;
+type Run = Box<dyn FnMut(&mut Echo, &Turn, RunReason) -> Next + Send>;
 
-/// Tells that it is there, and waits until the gate is open, for `wait`; answers others at once.
+/// For `wait`, sends a message and then blocks until the gate is open; echoes others at once.
 fn gated(
-    steps_down: bool,
+    promotes: bool,
     there: Sender<()>,
     gate: Receiver<()>,
-) -> impl Fn(Connection) -> By<Attend> + Send + 'static {
+) -> impl Fn(Connection) -> By<Run> + Send + 'static {
     move |connection| {
         let (there, gate) = (there.clone(), gate.clone());
-        let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
-            if let Some(stay) = echo.attend_by(why) {
-                return stay;
+        let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
+            if let Some(next) = echo.run_for(reason) {
+                return next;
             }
             if echo.last() == b"wait" {
-                if steps_down {
+                if promotes {
                     turn.promote_follower();
                     turn.promote_follower();
                     turn.clone().promote_follower();
                 }
                 there.send(()).expect("it listens");
-                // Open when nobody can send any more.
+                // Open when all senders are dropped.
                 let _ = gate.recv();
             }
             IDLE
         };
-        By(Echo::new(connection), Box::new(attend))
+        By(Echo::new(connection), Box::new(run))
     }
 }
 
 #[test]
-fn one_that_waits_holds_up_nobody_else() {
+fn a_task_that_blocks_delays_no_other() {
     on_both(|| {
-        for steps_down in [false, true] {
+        for promotes in [false, true] {
             let (there, are_there) = unbounded();
             let (open, gate) = unbounded();
             let server = server().idle_threads(Duration::from_millis(100));
-            let server = spawn(server, gated(steps_down, there, gate));
+            let server = spawn(server, gated(promotes, there, gate));
             let (mut waits, mut other) = (client_of(&server), client_of(&server));
             ping(&mut other);
             waits.write_all(b"wait").unwrap();
@@ -63,7 +63,7 @@ fn one_that_waits_holds_up_nobody_else() {
             // The leader, its follower and the one that waits. A machine with other work has more
             // of them, for each round that it has made longer than a look; they leave.
             until("three threads are enough", || server.counts().threads <= 3);
-            // Came while it was busy, and is seen afterwards.
+            // It comes while the task runs, and is seen afterwards.
             waits.write_all(b"ping").unwrap();
             ping(&mut other);
             drop(open);
@@ -80,22 +80,22 @@ fn one_that_waits_holds_up_nobody_else() {
 #[test]
 fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
     on_both(|| {
-        const GUESTS: usize = 100;
-        for steps_down in [false, true] {
-            // Nobody comes through before all are there.
-            let all = Arc::new(Barrier::new(GUESTS));
+        const TASKS: usize = 100;
+        for promotes in [false, true] {
+            // No task passes before all are there.
+            let all = Arc::new(Barrier::new(TASKS));
             let most = Arc::new(AtomicUsize::new(0));
             let quiet = Duration::from_millis(100);
             let server = spawn(server().idle_threads(quiet), {
                 let most = Arc::clone(&most);
                 move |connection| {
                     let (all, most) = (Arc::clone(&all), Arc::clone(&most));
-                    let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
-                        if let Some(stay) = echo.attend_by(why) {
-                            return stay;
+                    let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
+                        if let Some(next) = echo.run_for(reason) {
+                            return next;
                         }
                         if echo.last() == b"ping" {
-                            if steps_down {
+                            if promotes {
                                 turn.promote_follower();
                             }
                             all.wait();
@@ -103,22 +103,24 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
                         }
                         IDLE
                     };
-                    By(Echo::new(connection), attend)
+                    By(Echo::new(connection), run)
                 }
             });
-            let mut clients: Vec<_> = (0..GUESTS).map(|_| client_of(&server)).collect();
+            let mut clients: Vec<_> = (0..TASKS).map(|_| client_of(&server)).collect();
             for round in 1..=3 {
                 for client in &mut clients {
                     client.write_all(b"ping").unwrap();
                 }
                 clients.iter_mut().for_each(pong);
-                until("all have come through", || {
-                    most.load(Ordering::SeqCst) == round * GUESTS
+                until("all have passed", || {
+                    most.load(Ordering::SeqCst) == round * TASKS
                 });
                 let threads = server.counts().threads;
-                assert!(threads <= GUESTS + 2, "{threads} threads");
+                assert!(threads <= TASKS + 2, "{threads} threads");
             }
-            until("who is not needed leaves", || server.counts().threads == 1);
+            until("the threads that are not needed leave", || {
+                server.counts().threads == 1
+            });
             clients
                 .iter_mut()
                 .for_each(|client| client.write_all(b"pong").unwrap());
@@ -126,30 +128,30 @@ fn all_that_block_at_once_are_served_at_once_and_the_threads_leave() {
                 client.read_exact(&mut [0; 4]).unwrap();
             }
             drop(clients);
-            until("all have gone", || server.counts().open == 0);
-            until("nobody is needed", || server.counts().threads == 0);
+            until("all have ended", || server.counts().open == 0);
+            until("the last thread leaves", || server.counts().threads == 0);
             let mut late = client_of(&server);
             late.write_all(b"late").unwrap();
             late.read_exact(&mut [0; 4]).unwrap();
             assert_eq!(
                 watched(move || server.stop().unwrap()).finished,
-                GUESTS as u64 + 1
+                TASKS as u64 + 1
             );
         }
     });
 }
 
 #[test]
-fn a_duty_that_outlives_its_round_does_nothing() {
+fn a_turn_that_outlives_its_round_does_nothing() {
     on_both(|| {
         let (give, given) = unbounded();
         let server = spawn(server(), move |connection| {
             let give = give.clone();
-            let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
+            let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
                 give.send(turn.clone()).expect("it listens");
-                echo.attend_by(why).unwrap_or(IDLE)
+                echo.run_for(reason).unwrap_or(IDLE)
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         let mut client = client_of(&server);
         for _ in 0..100 {
@@ -172,11 +174,11 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
         const EACH: usize = 200;
         let server = spawn(server(), |connection| {
             let mut count = 0_usize;
-            let attend = move |echo: &mut Echo, turn: &Turn, why: Why| {
+            let run = move |echo: &mut Echo, turn: &Turn, reason: RunReason| {
                 count += 1;
                 match count % 16 {
                     3 => thread::yield_now(),
-                    // Longer than a look takes.
+                    // Longer than a tick of the follower.
                     7 => thread::park_timeout(Duration::from_millis(3)),
                     11 => {
                         turn.promote_follower();
@@ -184,9 +186,9 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
                     }
                     _ => {}
                 }
-                echo.attend_by(why).unwrap_or(IDLE)
+                echo.run_for(reason).unwrap_or(IDLE)
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         thread::scope(|threads| {
             for _ in 0..CLIENTS {
@@ -200,7 +202,7 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
         assert!(threads <= CLIENTS + 2, "{threads} threads");
         let counts = watched(move || server.stop().unwrap());
         assert_eq!((counts.finished, counts.failed), (CLIENTS as u64, 0));
-        // Nobody stays.
+        // No connection and no thread is left.
         assert_eq!((counts.open, counts.threads), (0, 0));
     });
 }
@@ -208,15 +210,15 @@ fn a_mix_of_quick_and_slow_ones_loses_nothing() {
 #[test]
 fn what_is_left_of_the_last_bytes_is_the_end() {
     on_both(|| {
-        // The bytes and the end come together, before anybody looks.
+        // The bytes and the end come together, before the task runs.
         let (open, gate) = unbounded::<()>();
         let server = spawn(server(), move |connection| {
             let gate = gate.clone();
-            let attend = move |echo: &mut Echo, _: &Turn, why: Why| {
+            let run = move |echo: &mut Echo, _: &Turn, reason: RunReason| {
                 let _ = gate.recv();
-                echo.attend_by(why).unwrap_or(IDLE)
+                echo.run_for(reason).unwrap_or(IDLE)
             };
-            By(Echo::new(connection), attend)
+            By(Echo::new(connection), run)
         });
         let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
         for client in &mut clients {
@@ -229,7 +231,7 @@ fn what_is_left_of_the_last_bytes_is_the_end() {
             client.read_to_end(&mut got).unwrap();
             assert_eq!(got, b"last");
         }
-        until("all have gone", || server.counts().finished == 20);
+        until("all have ended", || server.counts().finished == 20);
         assert_eq!(watched(move || server.stop().unwrap()).failed, 0);
     });
 }
