@@ -265,7 +265,7 @@
 #![doc(test(attr(deny(unused_must_use))))]
 
 // The rooms, bottom first. A room imports only from those above its line here; what may import from
-// its own row is named in tests/tree.rs.
+// its own row is named in tests/tidy.rs.
 
 // 1. The rules of a stream: pure, with no I/O, lock, thread or clock.
 pub mod state;
@@ -359,10 +359,6 @@ pub use stream::writable::{Cork, Writable};
 #[cfg(loom)]
 pub use threads::sync::model::{Deadlines, Hints};
 pub use threads::waits::waiting;
-
-/// The helpers of the tests call it so, which are here as well.
-#[cfg(test)]
-extern crate self as highwater;
 
 /// Keeps the README true.
 #[cfg(doctest)]

@@ -11,9 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::leader::{Next, Turn, Why};
 use crate::net::server::ServerEvent;
 
-use super::scene::held;
-use super::scene::is_alone;
-use super::watch::{until, watched};
+use super::kit::{held, is_alone, until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, server, spawn};
 
 #[test]
@@ -205,7 +203,7 @@ fn a_panic_is_the_end_of_one_guest() {
 #[test]
 fn no_thread_and_no_descriptor_is_left() {
     on_both(|| {
-        if !is_alone("server::tests::ends::no_thread_and_no_descriptor_is_left") {
+        if !is_alone("net::server::tests::ends::no_thread_and_no_descriptor_is_left") {
             return;
         }
         let before = held();

@@ -10,8 +10,7 @@ use crate::error::ErrorKind;
 use crate::leader::{Turn, Why};
 use crate::net::server::ServerEvent;
 
-use super::scene::is_alone;
-use super::watch::{until, watched};
+use super::kit::{is_alone, until, watched};
 use super::{By, Echo, IDLE, client_of, ping, pong, server, spawn};
 
 fn limit(current: Option<u64>) {
@@ -28,7 +27,8 @@ fn vm_bytes() -> u64 {
 
 #[test]
 fn without_threads_guests_wait_for_one_that_comes_free() {
-    if !is_alone("server::tests::refused::without_threads_guests_wait_for_one_that_comes_free") {
+    if !is_alone("net::server::tests::refused::without_threads_guests_wait_for_one_that_comes_free")
+    {
         return;
     }
     // Far more than whatever else this process may take up meanwhile.
