@@ -175,7 +175,7 @@ fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Strin
                 }
                 list = expand(list, prefix, found);
                 let next = list.find([',', '}']).unwrap_or(list.len());
-                list = list[next..].strip_prefix(',').unwrap_or(&list[next..]);
+                list = list[next..].trim_start_matches(',');
                 if list.is_empty() {
                     prefix.truncate(depth);
                     return list;

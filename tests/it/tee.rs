@@ -5,15 +5,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-/// The built example: two folders up from this test, which cargo puts beside it.
+use crate::support::{Folder, example};
+
 fn tee<const N: usize>(args: [&str; N]) -> Command {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
-    let mut command = Command::new(profile.join("examples").join("tee"));
+    let mut command = example("tee");
     command.args(args).stdin(Stdio::null());
     command
 }
@@ -27,28 +26,6 @@ fn run(command: &mut Command, status: i32) -> Output {
     output
 }
 
-/// A folder of one test, gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("highwater-tee-{}-{test}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn data(bytes: usize) -> Vec<u8> {
     (0..bytes)
         .map(|n| (n ^ (n >> 7) ^ (n >> 15)) as u8)
@@ -57,12 +34,8 @@ fn data(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn everything_arrives_everywhere_and_the_hash_is_that_of_sha256sum() {
-    let folder = Folder::new("all");
-    let (source, one, two) = (
-        folder.path("source"),
-        folder.path("one"),
-        folder.path("two"),
-    );
+    let folder = Folder::new();
+    let (source, one, two) = (folder.arg("source"), folder.arg("one"), folder.arg("two"));
     for bytes in [0, 1, 3_000_000] {
         fs::write(&source, data(bytes)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -94,8 +67,8 @@ fn everything_arrives_everywhere_and_the_hash_is_that_of_sha256sum() {
 
 #[test]
 fn standard_input_is_a_source_and_files_are_appended_to() {
-    let folder = Folder::new("append");
-    let one = folder.path("one");
+    let folder = Folder::new();
+    let one = folder.arg("one");
     for _ in 0..2 {
         let mut child = tee(["--append", "-", &one])
             .stdin(Stdio::piped())
@@ -112,8 +85,8 @@ fn standard_input_is_a_source_and_files_are_appended_to() {
 
 #[test]
 fn the_destination_that_fails_is_named_and_the_source_is_not_read_on() {
-    let folder = Folder::new("full");
-    let one = folder.path("one");
+    let folder = Folder::new();
+    let one = folder.arg("one");
     for places in [["/dev/full", &one], [&one, "/dev/full"]] {
         let output = run(&mut tee(["/dev/zero", places[0], places[1]]), 1);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -128,8 +101,8 @@ fn the_destination_that_fails_is_named_and_the_source_is_not_read_on() {
 
 #[test]
 fn a_wrong_call_touches_nothing() {
-    let folder = Folder::new("wrong");
-    let one = folder.path("one");
+    let folder = Folder::new();
+    let one = folder.arg("one");
     for (args, status) in [
         (vec!["--help"], 0),
         (vec![], 2),
@@ -148,8 +121,8 @@ fn a_wrong_call_touches_nothing() {
 
 #[test]
 fn ctrl_c_ends_it_while_its_source_is_silent() {
-    let folder = Folder::new("signal");
-    let one = folder.path("one");
+    let folder = Folder::new();
+    let one = folder.arg("one");
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
         let mut child = tee(["-", &one])
             .stdin(Stdio::piped())

@@ -11,7 +11,7 @@ use highwater::{
     channel, channel_within, duplex_pair, merge, pipeline, pipeline_of, take_bytes,
 };
 
-use crate::support::{alone, in_time};
+use crate::support::{Alone, alone, in_time};
 
 /// What no machine has, and what none can even name the memory of.
 const BOUNDS: [usize; 2] = [1 << 40, usize::MAX];
@@ -30,8 +30,8 @@ fn read<T: Debug>(readable: Readable<T>) -> Vec<T> {
 
 /// Has a test use 8 GiB of address space at most, of which threads take a lot and use little: what
 /// would allocate for a bound dies of that.
-fn in_little(test: &str, body: impl FnOnce() + Send + 'static) {
-    alone(test, &[], || {
+fn in_little<F: FnOnce() + Send + 'static>(body: F) {
+    Alone::of::<F>().run(|| {
         #[cfg(target_os = "linux")]
         {
             use rustix::process::{Resource, Rlimit, setrlimit};
@@ -45,7 +45,7 @@ fn in_little(test: &str, body: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn no_mark_is_an_allocation() {
-    in_little("contract::bounds::no_mark_is_an_allocation", || {
+    in_little(|| {
         for bound in BOUNDS {
             let (mut writer, reader) = channel(HighWaterMark::bytes(bound));
             for word in words() {
@@ -92,122 +92,110 @@ fn no_mark_is_an_allocation() {
 
 #[test]
 fn no_cap_of_a_branch_is_an_allocation() {
-    in_little(
-        "contract::bounds::no_cap_of_a_branch_is_an_allocation",
-        || {
-            for bound in BOUNDS {
-                let mut writer = broadcast(HighWaterMark::items(bound));
-                let policies = [
-                    BranchPolicy::Slowest,
-                    BranchPolicy::Cap(bound),
-                    BranchPolicy::DropOldest(bound),
-                    BranchPolicy::DropNewest(bound),
-                    BranchPolicy::Disconnect(Duration::MAX),
-                ];
-                let branches = policies.map(|policy| writer.subscribe(policy));
-                for n in 0..3 {
-                    assert!(!writer.write(n).unwrap().reached());
-                }
-                writer.end();
-                for mut branch in branches {
-                    let seen: Vec<_> = branch.by_ref().map(Result::unwrap).collect();
-                    assert_eq!((seen, branch.dropped().chunks), (vec![0, 1, 2], 0));
-                }
+    in_little(|| {
+        for bound in BOUNDS {
+            let mut writer = broadcast(HighWaterMark::items(bound));
+            let policies = [
+                BranchPolicy::Slowest,
+                BranchPolicy::Cap(bound),
+                BranchPolicy::DropOldest(bound),
+                BranchPolicy::DropNewest(bound),
+                BranchPolicy::Disconnect(Duration::MAX),
+            ];
+            let branches = policies.map(|policy| writer.subscribe(policy));
+            for n in 0..3 {
+                assert!(!writer.write(n).unwrap().reached());
             }
-        },
-    );
+            writer.end();
+            for mut branch in branches {
+                let seen: Vec<_> = branch.by_ref().map(Result::unwrap).collect();
+                assert_eq!((seen, branch.dropped().chunks), (vec![0, 1, 2], 0));
+            }
+        }
+    });
 }
 
 #[test]
 fn no_bound_of_a_stage_is_an_allocation() {
-    in_little(
-        "contract::bounds::no_bound_of_a_stage_is_an_allocation",
-        || {
-            for bound in BOUNDS {
-                let items = HighWaterMark::items(bound);
-                let numbers = || pipeline_of(Readable::from_iter(0..100_u64, items), items);
-                let collected = numbers()
-                    .buffered(items)
-                    .par_map(bound, |n| Ok(n * 2))
-                    .par_map_unordered(bound, |n| Ok(n / 2))
-                    .limit(u64::MAX)
-                    .take(u64::MAX)
-                    .to(Collect::at_most(bound))
-                    .run_into();
-                let mut collected = collected.unwrap().1.into_vec();
-                collected.sort_unstable();
-                assert_eq!(collected, Vec::from_iter(0..100));
+    in_little(|| {
+        for bound in BOUNDS {
+            let items = HighWaterMark::items(bound);
+            let numbers = || pipeline_of(Readable::from_iter(0..100_u64, items), items);
+            let collected = numbers()
+                .buffered(items)
+                .par_map(bound, |n| Ok(n * 2))
+                .par_map_unordered(bound, |n| Ok(n / 2))
+                .limit(u64::MAX)
+                .take(u64::MAX)
+                .to(Collect::at_most(bound))
+                .run_into();
+            let mut collected = collected.unwrap().1.into_vec();
+            collected.sort_unstable();
+            assert_eq!(collected, Vec::from_iter(0..100));
 
-                let text = take_bytes(&b"one"[..], u64::MAX);
-                let mut text = Readable::from_source(text, HighWaterMark::bytes(bound));
-                assert_eq!(text.by_ref().next().unwrap().unwrap(), "one");
-            }
-        },
-    );
+            let text = take_bytes(&b"one"[..], u64::MAX);
+            let mut text = Readable::from_source(text, HighWaterMark::bytes(bound));
+            assert_eq!(text.by_ref().next().unwrap().unwrap(), "one");
+        }
+    });
 }
 
 #[test]
 fn a_pool_keeps_what_came_back_and_no_more_than_it_may() {
-    in_little(
-        "contract::bounds::a_pool_keeps_what_came_back_and_no_more_than_it_may",
-        || {
-            for (kept, found) in [(0, 1), (1, 1), (2, 2), (1 << 40, 3), (usize::MAX, 3)] {
-                let pool = Pool::new(16, kept);
-                let taken = [0; 3].map(|_| pool.take());
-                // Where each was is how it is known again.
-                let places: Vec<usize> = taken
-                    .into_iter()
-                    .map(|mut buffer| buffer.room().as_ptr() as usize)
-                    .collect();
-                assert!(format!("{pool:?}").contains(&format!("spare: {found}")));
-                let again = pool.take().room().as_ptr() as usize;
-                assert!(places.contains(&again), "{kept}");
-            }
-        },
-    );
+    in_little(|| {
+        for (kept, found) in [(0, 1), (1, 1), (2, 2), (1 << 40, 3), (usize::MAX, 3)] {
+            let pool = Pool::new(16, kept);
+            let taken = [0; 3].map(|_| pool.take());
+            // Where each was is how it is known again.
+            let places: Vec<usize> = taken
+                .into_iter()
+                .map(|mut buffer| buffer.room().as_ptr() as usize)
+                .collect();
+            assert!(format!("{pool:?}").contains(&format!("spare: {found}")));
+            let again = pool.take().room().as_ptr() as usize;
+            assert!(places.contains(&again), "{kept}");
+        }
+    });
 }
 
 #[test]
 fn a_relay_allocates_for_what_it_has_to_hold() {
-    in_little(
-        "contract::bounds::a_relay_allocates_for_what_it_has_to_hold",
-        || {
-            for bound in BOUNDS {
-                const ROUNDS: u64 = 300;
-                let byte = |place: u64| (place % 251) as u8;
-                let mut way = RelayState::new(Marks::with_half(bound));
-                let (mut read, mut sent) = (0, 0);
-                for round in 0..ROUNDS {
-                    assert!(way.wants_read());
-                    let room = way.room();
-                    assert!(!room.is_empty() && room.len() <= 2 * 1024 * 1024);
-                    let bytes = room.len().min(10_007);
-                    for slot in &mut room[..bytes] {
-                        *slot = byte(read);
-                        read += 1;
-                    }
-                    way.received(bytes);
-                    // Less than came, so that it grows while it begins anew.
-                    for _ in 0..round * 25 {
-                        let [first, second] = way.held();
-                        let next = first.first().or_else(|| second.first()).copied();
-                        assert_eq!(next.unwrap(), byte(sent));
-                        way.sent(1);
-                        sent += 1;
-                    }
+    in_little(|| {
+        for bound in BOUNDS {
+            const ROUNDS: u64 = 300;
+            let byte = |place: u64| (place % 251) as u8;
+            let mut way = RelayState::new(Marks::with_half(bound));
+            let (mut read, mut sent) = (0, 0);
+            for round in 0..ROUNDS {
+                assert!(way.wants_read());
+                let room = way.room();
+                assert!(!room.is_empty() && room.len() <= 2 * 1024 * 1024);
+                let bytes = room.len().min(10_007);
+                for slot in &mut room[..bytes] {
+                    *slot = byte(read);
+                    read += 1;
                 }
-                assert_eq!((way.read(), way.len() as u64), (read, read - sent));
-                way.end(EndKind::End);
-                for piece in way.held().map(<[u8]>::to_vec) {
-                    for got in piece {
-                        assert_eq!(got, byte(sent));
-                        sent += 1;
-                    }
+                way.received(bytes);
+                // Less than came, so that it grows while it begins anew.
+                for _ in 0..round * 25 {
+                    let [first, second] = way.held();
+                    let next = first.first().or_else(|| second.first()).copied();
+                    assert_eq!(next.unwrap(), byte(sent));
+                    way.sent(1);
+                    sent += 1;
                 }
-                assert_eq!(sent, read);
             }
-        },
-    );
+            assert_eq!((way.read(), way.len() as u64), (read, read - sent));
+            way.end(EndKind::End);
+            for piece in way.held().map(<[u8]>::to_vec) {
+                for got in piece {
+                    assert_eq!(got, byte(sent));
+                    sent += 1;
+                }
+            }
+            assert_eq!(sent, read);
+        }
+    });
 }
 
 // A user's weigher may say anything.
@@ -244,49 +232,45 @@ fn weights_that_no_number_holds_together_are_no_panic() {
 fn threads_that_share_work_start_when_there_is_work_for_them() {
     use crate::support::{Gate, own_threads, until};
 
-    alone(
-        "contract::bounds::threads_that_share_work_start_when_there_is_work_for_them",
-        &[],
-        || {
-            in_time(|| {
-                let hands = || {
-                    let names = own_threads().into_iter();
-                    names
-                        .filter(|name| name.starts_with("highwater-par_m"))
-                        .count()
-                };
-                let (mut writer, reader) = channel(HighWaterMark::items(1));
-                let mut doubled = reader.par_map(1_000_000, |n: u64| Ok(n * 2));
-                for n in 0..100 {
-                    assert!(writer.write(n).is_ok());
-                    assert_eq!(doubled.next().unwrap().unwrap(), n * 2);
-                    assert_eq!(hands(), 1);
-                }
-                writer.end();
-                assert!(doubled.next().is_none());
-                drop(doubled);
-                assert_eq!(hands(), 0);
+    alone(|| {
+        in_time(|| {
+            let hands = || {
+                let names = own_threads().into_iter();
+                names
+                    .filter(|name| name.starts_with("highwater-par_m"))
+                    .count()
+            };
+            let (mut writer, reader) = channel(HighWaterMark::items(1));
+            let mut doubled = reader.par_map(1_000_000, |n: u64| Ok(n * 2));
+            for n in 0..100 {
+                assert!(writer.write(n).is_ok());
+                assert_eq!(doubled.next().unwrap().unwrap(), n * 2);
+                assert_eq!(hands(), 1);
+            }
+            writer.end();
+            assert!(doubled.next().is_none());
+            drop(doubled);
+            assert_eq!(hands(), 0);
 
-                let gate = Gate::new();
-                let held = gate.clone();
-                let (mut writer, reader) = channel(HighWaterMark::items(1));
-                let blocked = reader.par_map(3, move |n: u64| {
-                    held.pass();
-                    Ok(n)
-                });
-                let reading = crate::support::task(move || blocked.filter(|n| *n < 5).count());
-                for n in 0..5 {
-                    let _ = writer.write(n).unwrap();
-                    let busy = usize::try_from(n + 1).unwrap().min(3);
-                    until("each has a thread", || hands() == busy);
-                }
-                gate.open(5);
-                writer.end();
-                assert_eq!(reading.join(), 5);
-                assert_eq!(hands(), 0);
+            let gate = Gate::new();
+            let held = gate.clone();
+            let (mut writer, reader) = channel(HighWaterMark::items(1));
+            let blocked = reader.par_map(3, move |n: u64| {
+                held.pass();
+                Ok(n)
             });
-        },
-    );
+            let reading = crate::support::task(move || blocked.filter(|n| *n < 5).count());
+            for n in 0..5 {
+                let _ = writer.write(n).unwrap();
+                let busy = usize::try_from(n + 1).unwrap().min(3);
+                until("each has a thread", || hands() == busy);
+            }
+            gate.open(5);
+            writer.end();
+            assert_eq!(reading.join(), 5);
+            assert_eq!(hands(), 0);
+        });
+    });
 }
 
 #[cfg(feature = "gzip")]
@@ -294,38 +278,32 @@ fn threads_that_share_work_start_when_there_is_work_for_them() {
 fn no_bound_of_gzip_is_an_allocation() {
     use highwater::gzip;
 
-    in_little(
-        "contract::bounds::no_bound_of_gzip_is_an_allocation",
-        || {
-            for bound in BOUNDS {
-                let open = gzip::decompress().max_output(u64::MAX).max_ratio(u64::MAX);
-                let (_, out) = pipeline(&b"one two three"[..])
-                    .through(gzip::compress_parallel(6, bound))
-                    .through(open)
-                    .to(Vec::new())
-                    .run_into()
-                    .unwrap();
-                assert_eq!(out.into_inner(), b"one two three");
-            }
-        },
-    );
+    in_little(|| {
+        for bound in BOUNDS {
+            let open = gzip::decompress().max_output(u64::MAX).max_ratio(u64::MAX);
+            let (_, out) = pipeline(&b"one two three"[..])
+                .through(gzip::compress_parallel(6, bound))
+                .through(open)
+                .to(Vec::new())
+                .run_into()
+                .unwrap();
+            assert_eq!(out.into_inner(), b"one two three");
+        }
+    });
 }
 
 #[test]
 fn no_bound_of_a_line_is_an_allocation() {
     use highwater::lines;
 
-    in_little(
-        "contract::bounds::no_bound_of_a_line_is_an_allocation",
-        || {
-            for bound in BOUNDS {
-                let (_, count) = pipeline(&b"one\ntwo\n"[..])
-                    .through_with(lines::lines().max_bytes(bound), lines::mark(bound))
-                    .to(Collect::at_most(bound))
-                    .run_into()
-                    .unwrap();
-                assert_eq!(count.into_vec(), ["one", "two"]);
-            }
-        },
-    );
+    in_little(|| {
+        for bound in BOUNDS {
+            let (_, count) = pipeline(&b"one\ntwo\n"[..])
+                .through_with(lines::lines().max_bytes(bound), lines::mark(bound))
+                .to(Collect::at_most(bound))
+                .run_into()
+                .unwrap();
+            assert_eq!(count.into_vec(), ["one", "two"]);
+        }
+    });
 }

@@ -196,9 +196,7 @@ fn writable(most: usize, allowance: usize, gate: &Gate) -> Writable<Bytes, Frame
 
 #[test]
 fn what_does_not_block_is_framed_and_finished_by_the_thread_that_writes() {
-    let test =
-        "contract::direct::what_does_not_block_is_framed_and_finished_by_the_thread_that_writes";
-    alone(test, &[], || {
+    alone(|| {
         let mut out = writable(2, usize::MAX, &Gate::new());
         for chunk in ["head", "body"] {
             out.write(chunk.into()).unwrap();
@@ -217,8 +215,7 @@ fn what_does_not_block_is_framed_and_finished_by_the_thread_that_writes() {
 
 #[test]
 fn wherever_it_blocks_in_a_frame_the_thread_goes_on_from_there_and_ends_with_the_handle() {
-    let test = "contract::direct::wherever_it_blocks_in_a_frame_the_thread_goes_on_from_there_and_ends_with_the_handle";
-    alone(test, &[], || {
+    alone(|| {
         let chunks = ["head", "body", "x", "tail"];
         let expected = framed(&chunks);
         for allowance in 0..expected.len() {
@@ -245,8 +242,7 @@ fn wherever_it_blocks_in_a_frame_the_thread_goes_on_from_there_and_ends_with_the
 
 #[test]
 fn a_handle_that_is_dropped_takes_a_blocked_frame_along() {
-    let test = "contract::direct::a_handle_that_is_dropped_takes_a_blocked_frame_along";
-    alone(test, &[], || {
+    alone(|| {
         in_time(|| {
             let gate = Gate::new();
             let mut out = writable(1, 3, &gate);

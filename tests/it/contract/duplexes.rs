@@ -150,25 +150,21 @@ fn a_duplex_over_a_transform_that_fails_tells_both_halves() {
 #[test]
 fn no_thread_outlives_a_duplex_over_a_transform() {
     in_time(|| {
-        alone(
-            "contract::duplexes::no_thread_outlives_a_duplex_over_a_transform",
-            &[],
-            || {
-                let mark = HighWaterMark::items(4);
-                for reads_first in [true, false] {
-                    let many = flat_map(|n: u64| 0..n);
-                    let (reads, mut writes) = Duplex::over(many, mark, mark).split();
-                    assert!(writes.write(1_000_000).is_ok());
-                    if reads_first {
-                        drop(reads);
-                        drop(writes);
-                    } else {
-                        drop(writes);
-                        drop(reads);
-                    }
-                    assert_eq!(own_threads(), [""; 0]);
+        alone(|| {
+            let mark = HighWaterMark::items(4);
+            for reads_first in [true, false] {
+                let many = flat_map(|n: u64| 0..n);
+                let (reads, mut writes) = Duplex::over(many, mark, mark).split();
+                assert!(writes.write(1_000_000).is_ok());
+                if reads_first {
+                    drop(reads);
+                    drop(writes);
+                } else {
+                    drop(writes);
+                    drop(reads);
                 }
-            },
-        );
+                assert_eq!(own_threads(), [""; 0]);
+            }
+        });
     });
 }

@@ -197,36 +197,32 @@ fn an_error_of_work_in_no_order_is_told_while_nothing_comes_in() {
 #[test]
 fn a_cancel_waits_for_what_is_worked_on_and_no_longer() {
     in_time(|| {
-        alone(
-            "contract::parallel::a_cancel_waits_for_what_is_worked_on_and_no_longer",
-            &[],
-            || {
-                let gate = Gate::new();
-                let held = gate.clone();
-                let token = CancelToken::new();
-                let begun = Arc::new(AtomicUsize::new(0));
-                let count = Arc::clone(&begun);
-                let ready = numbers(1_000)
-                    .cancel_with(&token)
-                    .par_map(2, move |n| {
-                        count.fetch_add(1, Ordering::SeqCst);
-                        held.pass();
-                        Ok(n)
-                    })
-                    .to(Collect::at_most(1_000));
-                let running = task(move || ready.run().unwrap_err());
-                gate.until_arrived(2);
-                token.abort("enough");
-                gate.open(1_000);
-                let failure = running.join();
-                assert_eq!(failure.error.kind(), ErrorKind::Cancelled);
-                assert_eq!(
-                    begun.load(Ordering::SeqCst),
-                    2,
-                    "work was begun after the cancel"
-                );
-                assert_eq!(own_threads(), [""; 0]);
-            },
-        );
+        alone(|| {
+            let gate = Gate::new();
+            let held = gate.clone();
+            let token = CancelToken::new();
+            let begun = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&begun);
+            let ready = numbers(1_000)
+                .cancel_with(&token)
+                .par_map(2, move |n| {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    held.pass();
+                    Ok(n)
+                })
+                .to(Collect::at_most(1_000));
+            let running = task(move || ready.run().unwrap_err());
+            gate.until_arrived(2);
+            token.abort("enough");
+            gate.open(1_000);
+            let failure = running.join();
+            assert_eq!(failure.error.kind(), ErrorKind::Cancelled);
+            assert_eq!(
+                begun.load(Ordering::SeqCst),
+                2,
+                "work was begun after the cancel"
+            );
+            assert_eq!(own_threads(), [""; 0]);
+        });
     });
 }

@@ -135,8 +135,7 @@ const HEARD: [(&str, Use); 10] = [
 #[test]
 fn an_error_that_no_call_has_returned_goes_to_the_hook_and_any_other_does_not() {
     in_time(|| {
-        let test = "contract::unheard::an_error_that_no_call_has_returned_goes_to_the_hook_and_any_other_does_not";
-        alone(test, &[], || {
+        alone(|| {
             let (tell, told) = mpsc::channel();
             set_error_hook(move |error| tell.send(error.clone()).unwrap()).unwrap();
             let another = set_error_hook(|_| {}).unwrap_err();
@@ -201,8 +200,7 @@ fn the_other_end_of_a_stream_is_told() {
 #[test]
 fn what_is_lost_with_a_handle_that_did_not_end_is_told() {
     in_time(|| {
-        let test = "contract::unheard::what_is_lost_with_a_handle_that_did_not_end_is_told";
-        alone(test, &[], || {
+        alone(|| {
             let (tell, told) = mpsc::channel();
             set_error_hook(move |error| tell.send(error.to_string()).unwrap()).unwrap();
 
@@ -252,8 +250,7 @@ fn what_is_lost_with_a_handle_that_did_not_end_is_told() {
 #[test]
 fn without_a_hook_an_error_that_no_call_has_returned_is_a_line_on_standard_error() {
     in_time(|| {
-        let test = "contract::unheard::without_a_hook_an_error_that_no_call_has_returned_is_a_line_on_standard_error";
-        let said = alone(test, &[], || {
+        let said = alone(|| {
             let mut out = out();
             out.write(five()).unwrap();
             out.end();
@@ -275,8 +272,7 @@ fn without_a_hook_an_error_that_no_call_has_returned_is_a_line_on_standard_error
 #[test]
 fn a_writer_that_waits_for_a_branch_that_nothing_reads_says_so_once_and_waits_on() {
     in_time(|| {
-        let test = "contract::unheard::a_writer_that_waits_for_a_branch_that_nothing_reads_says_so_once_and_waits_on";
-        alone(test, &[], || {
+        alone(|| {
             const CHUNKS: usize = 20;
             let (tell, told) = mpsc::channel();
             set_error_hook(move |error| tell.send(error.clone()).unwrap()).unwrap();

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::copy::tool::{Folder, Outcome, PROMPT, copy, have, pattern, run, skip, under};
+use crate::copy::tool::{Outcome, PROMPT, copy, run, under};
+use crate::support::{Folder, have, pattern, skip};
 
 const BYTES: usize = 1_000_000;
 
@@ -10,10 +11,10 @@ const BYTES: usize = 1_000_000;
 ///
 /// None if strace is not there, or may not trace.
 fn copy_under(inject: &[&str], options: &[&str], folder: &Folder) -> Option<Outcome> {
-    if !have("strace") {
+    if !have(&["strace"]) {
         return None;
     }
-    let (from, to) = (folder.file("from", &pattern(BYTES)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(BYTES)), folder.arg("to"));
     let _ = fs::remove_file(&to);
     let mut strace = vec![
         "strace",
@@ -59,7 +60,7 @@ fn calls_that_a_signal_has_interrupted_are_made_again() {
     ];
     if let Some(outcome) = copy_under(&every_second, &[], &folder) {
         outcome.succeeded();
-        assert!(fs::read(folder.path("to")).unwrap() == pattern(BYTES));
+        assert!(fs::read(folder.arg("to")).unwrap() == pattern(BYTES));
     }
 }
 
@@ -84,7 +85,7 @@ fn the_first_call_that_fails_is_the_cause_wherever_it_is() {
                 return;
             };
             let outcome = outcome.failed(1, &[did, why]);
-            let got = fs::read(folder.path("to")).unwrap();
+            let got = fs::read(folder.arg("to")).unwrap();
             assert_eq!(outcome.confirmed(), got.len() as u64, "{inject}");
             assert!(pattern(BYTES).starts_with(&got), "{inject}");
             assert!(!outcome.stderr.contains("and then"), "{}", outcome.stderr);

@@ -3,12 +3,13 @@
 use std::fs;
 use std::process::Command;
 
-use crate::copy::tool::{CHUNK_BYTES, Folder, bare, copy, have, pattern, run, skip, under};
+use crate::copy::tool::{CHUNK_BYTES, bare, copy, run, under};
+use crate::support::{Folder, have, pattern, skip};
 
 #[track_caller]
 fn copies(bytes: &[u8], options: &[&str]) {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", bytes), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", bytes), folder.arg("to"));
     run(copy(options.iter().copied().chain([&*from, &*to]))).succeeded();
     assert!(
         fs::read(&to).unwrap() == bytes,
@@ -45,11 +46,14 @@ fn every_mark_copies_every_byte() {
 
 #[test]
 fn a_large_file_needs_no_more_memory_than_a_small_one() {
-    if !have("cmp") {
+    if !have(&["cmp"]) {
         return;
     }
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(64 << 20)), folder.path("to"));
+    let (from, to) = (
+        folder.file_arg("from", &pattern(64 << 20)),
+        folder.arg("to"),
+    );
     let outcome = run(copy([&from, &to])).succeeded();
     assert!(outcome.resident > 0, "its memory was never seen");
     let same = Command::new("cmp").args([&from, &to]).output().unwrap();
@@ -60,7 +64,7 @@ fn a_large_file_needs_no_more_memory_than_a_small_one() {
 #[test]
 fn nothing_is_said_that_was_not_asked_for() {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", b"quiet"), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", b"quiet"), folder.arg("to"));
     let outcome = run(bare(["--progress", &from, &to])).succeeded();
     assert_eq!((&*outcome.stdout, &*outcome.stderr), (&b""[..], ""));
 }
@@ -69,14 +73,14 @@ fn nothing_is_said_that_was_not_asked_for() {
 fn what_was_there_goes_unless_it_is_appended_to() {
     let folder = Folder::new();
     let (from, to) = (
-        folder.file("from", b"two\n"),
-        folder.file("to", b"one, and more\n"),
+        folder.file_arg("from", b"two\n"),
+        folder.file_arg("to", b"one, and more\n"),
     );
     run(copy(["--sync", &from, &to])).succeeded();
     assert_eq!(fs::read(&to).unwrap(), b"two\n");
     run(copy(["--append", "--sync", &from, &to])).succeeded();
     assert_eq!(fs::read(&to).unwrap(), b"two\ntwo\n");
-    let new = folder.path("new");
+    let new = folder.arg("new");
     run(copy(["--append", &from, &new])).succeeded();
     assert_eq!(fs::read(&new).unwrap(), b"two\n");
 }
@@ -84,8 +88,8 @@ fn what_was_there_goes_unless_it_is_appended_to() {
 #[test]
 fn a_destination_stays_as_it_was_if_there_is_no_source() {
     let folder = Folder::new();
-    let to = folder.file("to", b"precious");
-    let missing = folder.path("missing");
+    let to = folder.file_arg("to", b"precious");
+    let missing = folder.arg("missing");
     run(copy([&missing, &to])).failed(1, &["failed to open", "missing", "No such file"]);
     assert_eq!(fs::read(&to).unwrap(), b"precious");
 }
@@ -93,7 +97,7 @@ fn a_destination_stays_as_it_was_if_there_is_no_source() {
 #[test]
 fn a_full_device_confirms_nothing() {
     let folder = Folder::new();
-    let from = folder.file("from", &pattern(1 << 20));
+    let from = folder.file_arg("from", &pattern(1 << 20));
     let outcome = run(copy([&*from, "/dev/full"])).failed(
         1,
         &[
@@ -116,12 +120,12 @@ const IN_A_SMALL_PLACE: &str = r#"
 
 #[test]
 fn a_full_file_system_has_what_was_confirmed() {
-    if !have("unshare") || !have("mount") {
+    if !have(&["unshare"]) || !have(&["mount"]) {
         return;
     }
     let folder = Folder::new();
-    let from = folder.file("from", &pattern(3_000_001));
-    let place = folder.path("small");
+    let from = folder.file_arg("from", &pattern(3_000_001));
+    let place = folder.arg("small");
     fs::create_dir(&place).unwrap();
     // A chunk that does not fit is then written in part.
     for high in ["10000", "256K"] {
@@ -149,11 +153,11 @@ fn a_full_file_system_has_what_was_confirmed() {
 
 #[test]
 fn a_write_that_stops_at_a_limit_is_counted_to_the_byte() {
-    if !have("prlimit") {
+    if !have(&["prlimit"]) {
         return;
     }
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(1 << 20)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(1 << 20)), folder.arg("to"));
     let limited = ["env", "--ignore-signal=XFSZ", "prlimit", "--fsize=200500"];
     let outcome = run(under(limited, &copy([&from, &to])));
     let outcome = outcome.failed(
@@ -167,8 +171,8 @@ fn a_write_that_stops_at_a_limit_is_counted_to_the_byte() {
 #[test]
 fn a_file_is_not_copied_onto_itself() {
     let folder = Folder::new();
-    let file = folder.file("file", b"precious");
-    let other_name = folder.path("link");
+    let file = folder.file_arg("file", b"precious");
+    let other_name = folder.arg("link");
     std::os::unix::fs::symlink(&file, &other_name).unwrap();
     for options in [&[][..], &["--append"]] {
         for to in [&file, &other_name] {

@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::copy::tool::{Folder, PROMPT, Running, bare, copy, have, pattern, run, under};
+use crate::copy::tool::{PROMPT, Running, bare, copy, run, under};
+use crate::support::{Folder, have, pattern};
 
 #[test]
 fn two_hundred_megabytes_flow_between_pipes() {
-    if !have("yes") || !have("head") || !have("wc") {
+    if !have(&["yes"]) || !have(&["head"]) || !have(&["wc"]) {
         return;
     }
     let mut head = Command::new("sh")
@@ -43,7 +44,7 @@ fn every_byte_of_standard_input_comes_out_in_order() {
 #[test]
 fn standard_streams_can_be_files() {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(300_000)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(300_000)), folder.arg("to"));
     // What somebody else has read of it is not there any more.
     let shell = ["sh", "-c", r#"(head -c 0; "$@") <"$0" >"$0.to""#, &from];
     let mut before = File::open(&from).unwrap();
@@ -58,7 +59,7 @@ fn standard_streams_can_be_files() {
 
 #[test]
 fn a_consumer_that_has_enough_ends_a_copy_without_a_word() {
-    if !have("head") {
+    if !have(&["head"]) {
         return;
     }
     for places in [["/dev/zero", "-"], ["/dev/zero", "/dev/stdout"]] {
@@ -104,11 +105,11 @@ fn nobody_who_listens_is_no_reason_to_panic() {
         .failed(1, &["No space left on device"]);
 
     let folder = Folder::new();
-    let to = folder.path("to");
+    let to = folder.arg("to");
     let mut deaf = copy(["/dev/null", &to]);
     deaf.stderr(closed());
     assert_eq!(deaf.status().unwrap().code(), Some(0));
-    let mut deaf = copy([&*folder.path("missing"), &to]);
+    let mut deaf = copy([&*folder.arg("missing"), &to]);
     deaf.stderr(closed());
     assert_eq!(deaf.status().unwrap().code(), Some(1));
 }
@@ -116,7 +117,7 @@ fn nobody_who_listens_is_no_reason_to_panic() {
 #[test]
 fn a_fifo_is_read_to_the_end_of_its_writer() {
     let folder = Folder::new();
-    let (fifo, to) = (folder.fifo("fifo"), folder.path("to"));
+    let (fifo, to) = (folder.fifo_arg("fifo"), folder.arg("to"));
     let running = Running::start(copy([&fifo, &to]));
     running.waits_in("poll"); // before there is a writer, which is not the end
     let mut writer = OpenOptions::new().write(true).open(&fifo).unwrap();
@@ -130,8 +131,8 @@ fn a_fifo_is_read_to_the_end_of_its_writer() {
 fn a_fifo_is_written_when_somebody_reads_it() {
     let folder = Folder::new();
     let (from, fifo) = (
-        folder.file("from", &pattern(1_000_000)),
-        folder.fifo("fifo"),
+        folder.file_arg("from", &pattern(1_000_000)),
+        folder.fifo_arg("fifo"),
     );
     let running = Running::start(copy([&from, &fifo]));
     let mut got = Vec::new();

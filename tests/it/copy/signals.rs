@@ -5,7 +5,8 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use crate::copy::peers::{listens, peer};
-use crate::copy::tool::{Folder, PROMPT, Running, copy};
+use crate::copy::tool::{PROMPT, Running, copy};
+use crate::support::Folder;
 
 /// Sends each signal to a copy that waits in that function of the kernel.
 #[track_caller]
@@ -29,14 +30,14 @@ fn is_ended(function: &str, mut command: impl FnMut() -> Command) {
 #[test]
 fn a_copy_that_waits_for_standard_input_is_ended() {
     let folder = Folder::new();
-    is_ended("poll", || copy(["-", &*folder.path("to")]));
+    is_ended("poll", || copy(["-", &*folder.arg("to")]));
 }
 
 #[test]
 fn a_copy_that_waits_for_a_fifo_is_ended() {
     let folder = Folder::new();
-    let (from, fifo) = (folder.file("from", b"bytes"), folder.fifo("fifo"));
-    is_ended("poll", || copy([&*fifo, &*folder.path("to")]));
+    let (from, fifo) = (folder.file_arg("from", b"bytes"), folder.fifo_arg("fifo"));
+    is_ended("poll", || copy([&*fifo, &*folder.arg("to")]));
     // One that nobody reads cannot even be opened, nor one that shall get nothing but an end.
     is_ended("poll", || copy([&from, &fifo]));
     is_ended("poll", || copy(["--append", &from, &fifo]));
@@ -82,7 +83,7 @@ fn a_copy_whose_peer_says_nothing_is_ended() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp_place = crate::copy::peers::place(tcp.local_addr().unwrap());
     let folder = Folder::new();
-    let path = folder.path("socket");
+    let path = folder.arg("socket");
     let _unix = UnixListener::bind(&path).unwrap();
     for place in [tcp_place, format!("unix:{path}")] {
         is_ended("poll", || copy([&*place, "/dev/null"]));

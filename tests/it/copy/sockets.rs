@@ -9,7 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::copy::peers::{Server, everything, listens, peer, reset, taker};
-use crate::copy::tool::{Folder, PROMPT, Running, copy, have, pattern, run};
+use crate::copy::tool::{PROMPT, Running, copy, run};
+use crate::support::{Folder, have, pattern};
 
 const BYTES: usize = 3_000_001;
 
@@ -24,9 +25,9 @@ shutil.copyfileobj(server.accept()[0].makefile('rb'), sys.stdout.buffer)";
 const server = require('net').createServer(peer => { peer.pipe(process.stdout); server.close(); });
 server.listen(0, '127.0.0.1', () => console.error('listening on ' + server.address().port));";
     let folder = Folder::new();
-    let from = folder.file("from", &pattern(BYTES));
+    let from = folder.file_arg("from", &pattern(BYTES));
     for tool in ["nc", "socat", "python3", "node"] {
-        if have(tool) {
+        if have(&[tool]) {
             let mut server = match tool {
                 "nc" => Server::netcat(),
                 "socat" => Server::socat(["TCP-LISTEN:0,bind=127.0.0.1", "-"]),
@@ -43,11 +44,11 @@ server.listen(0, '127.0.0.1', () => console.error('listening on ' + server.addre
 
 #[test]
 fn a_file_comes_from_socat() {
-    if !have("socat") {
+    if !have(&["socat"]) {
         return;
     }
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(BYTES)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(BYTES)), folder.arg("to"));
     let sends = format!("OPEN:{from}");
     let mut server = Server::socat([&*sends, "TCP-LISTEN:0,bind=127.0.0.1"]);
     run(copy([&server.place, &to])).succeeded();
@@ -57,11 +58,11 @@ fn a_file_comes_from_socat() {
 
 #[test]
 fn netcat_connects_to_a_copy_that_listens_either_way() {
-    if !have("nc") {
+    if !have(&["nc"]) {
         return;
     }
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(BYTES)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(BYTES)), folder.arg("to"));
     let netcat = |copy: &mut Running| {
         let addr = listens(copy);
         let (host, port) = addr.rsplit_once(':').unwrap();
@@ -85,7 +86,7 @@ fn netcat_connects_to_a_copy_that_listens_either_way() {
 #[test]
 fn two_copies_talk_to_one_another() {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(BYTES)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(BYTES)), folder.arg("to"));
     for any in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
         let mut takes = Running::start(copy([&format!("tcp-listen://{any}"), &to]));
         let place = format!("tcp://{}", listens(&mut takes));
@@ -98,15 +99,15 @@ fn two_copies_talk_to_one_another() {
 #[test]
 fn unix_sockets_carry_both_ways() {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(BYTES)), folder.path("to"));
-    if have("nc") {
-        let mut server = Server::netcat_unix(&folder.path("nc"));
+    let (from, to) = (folder.file_arg("from", &pattern(BYTES)), folder.arg("to"));
+    if have(&["nc"]) {
+        let mut server = Server::netcat_unix(&folder.arg("nc"));
         let got = server.stdout();
         let got = thread::spawn(move || everything(got).unwrap());
         run(copy([&from, &server.place])).succeeded();
         assert!(got.join().unwrap() == pattern(BYTES));
     }
-    let path = folder.path("socket");
+    let path = folder.arg("socket");
     let listener = UnixListener::bind(&path).unwrap();
     let peer = thread::spawn(move || listener.accept().unwrap().0.write_all(&pattern(BYTES)));
     run(copy([&format!("unix:{path}"), &to])).succeeded();
@@ -131,7 +132,7 @@ fn a_peer_that_sends_sees_an_end_of_ours_and_no_reset() {
         stream.shutdown(Shutdown::Write).unwrap();
         everything(stream)
     });
-    run(copy([&place, &folder.path("to")])).succeeded();
+    run(copy([&place, &folder.arg("to")])).succeeded();
     assert_eq!(peer.join().unwrap().expect("an end"), b"");
 }
 
@@ -185,7 +186,7 @@ fn a_port_that_nobody_listens_on_refuses() {
 
 #[test]
 fn a_peer_that_is_killed_is_noticed() {
-    if !have("socat") {
+    if !have(&["socat"]) {
         return;
     }
     let mut server = Server::socat(["TCP-LISTEN:0,bind=127.0.0.1", "-"]);
@@ -204,7 +205,7 @@ fn a_peer_that_is_killed_is_noticed() {
 #[test]
 fn a_reset_is_an_error_and_not_an_end() {
     let folder = Folder::new();
-    let to = folder.path("to");
+    let to = folder.arg("to");
     let (go_on, wait) = mpsc::channel();
     let (place, peer_that_sent) = peer(move |mut stream| {
         stream.write_all(&pattern(100_000)).unwrap();
@@ -242,7 +243,7 @@ fn a_copy_that_fails_resets_its_peer() {
         everything(stream)
     });
     let folder = Folder::new();
-    let fifo = folder.fifo("fifo");
+    let fifo = folder.fifo_arg("fifo");
     let running = Running::start(copy([&fifo, &place]));
     let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
     writer.write_all(b"half of it").unwrap();

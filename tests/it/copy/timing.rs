@@ -4,12 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use crate::copy::peers::{Server, peer};
-use crate::copy::tool::{Folder, Running, copy, have, pattern, run};
+use crate::copy::tool::{Running, copy, run};
+use crate::support::{Folder, have, pattern};
 
 #[test]
 fn a_limit_is_kept() {
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(100_000)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(100_000)), folder.arg("to"));
     let outcome = run(copy(["--limit", "200000", &from, &to])).succeeded();
     assert!(
         outcome.took >= Duration::from_millis(500),
@@ -73,11 +74,11 @@ while True:
     got += n
     if got < 20_000_000:
         time.sleep(max(0, got / 20_000_000 - (time.monotonic() - began)))";
-    if !have("python3") {
+    if !have(&["python3"]) {
         return;
     }
     let folder = Folder::new();
-    let from = folder.file("from", &pattern(40_000_000));
+    let from = folder.file_arg("from", &pattern(40_000_000));
     let server = Server::script("python3", "-c", PYTHON);
     let outcome = run(copy([&from, &server.place])).succeeded();
     let told = format!("bottleneck: {}", server.place);

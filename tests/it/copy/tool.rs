@@ -1,38 +1,22 @@
 //! The example as a child that is watched, and what stands around it: tools, folders, bytes.
 
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{env, fs};
+
+use crate::support::{PATIENCE, example};
 
 pub(crate) use crate::copy::outcome::Outcome;
-
-/// The longest that a child may run. What takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Well above what anything takes that is ended from outside, on a machine with other work.
 pub(crate) const PROMPT: Duration = Duration::from_secs(5);
 
 /// The most that is read at once.
 pub(crate) const CHUNK_BYTES: usize = highwater::READ_BYTES;
-
-/// The built example: two folders up from this test, which cargo puts beside it.
-pub(crate) fn example() -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
-    let example = profile.join("examples").join("copy");
-    assert!(
-        example.exists(),
-        "{} is not there: `cargo test` builds it, and so does `cargo build --example copy`",
-        example.display()
-    );
-    example
-}
 
 /// A copy that reports, so that what it has held can be checked.
 pub(crate) fn copy<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
@@ -43,7 +27,7 @@ pub(crate) fn copy<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Comman
 
 /// A copy as a user calls it.
 pub(crate) fn bare<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(example());
+    let mut command = example("copy");
     command.args(args);
     command
 }
@@ -61,75 +45,6 @@ pub(crate) fn under<A: AsRef<OsStr>>(
         .arg(command.get_program())
         .args(command.get_args());
     longer
-}
-
-/// Whether a tool is there. If not, says what is skipped, past what the test harness captures.
-pub(crate) fn have(tool: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    if !found {
-        skip(&format!("there is no `{tool}`"));
-    }
-    found
-}
-
-pub(crate) fn skip(why: &str) {
-    let thread = thread::current();
-    let name = thread.name().unwrap_or("a test");
-    writeln!(io::stderr(), "skipped: {name}: {why}").expect("somebody listens");
-}
-
-/// A folder of one test, gone with it.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("highwater-copy-{}-{number}", std::process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> String {
-        let path = self.0.join(name).into_os_string();
-        path.into_string().expect("the name of a folder is text")
-    }
-
-    /// A file with such bytes in it.
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.path(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        path
-    }
-
-    pub(crate) fn fifo(&self, name: &str) -> String {
-        let path = self.path(name);
-        let made = Command::new("mkfifo").arg(&path).status();
-        assert!(made.expect("mkfifo runs").success());
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Bytes in which a lost, doubled or moved piece shows.
-pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(len + 8);
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    while bytes.len() < len {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        bytes.extend_from_slice(&state.to_be_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 /// Runs a command to its end, with nothing on standard input.

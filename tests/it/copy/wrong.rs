@@ -4,12 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::copy::tool::{self, Folder, bare, copy, have, pattern, run, skip};
+use crate::copy::tool::{bare, copy, run};
+use crate::support::{Folder, have, pattern, skip};
 
 #[test]
 fn a_wrong_call_is_told_from_a_copy_that_failed() {
     let folder = Folder::new();
-    let to = folder.path("to");
+    let to = folder.arg("to");
     let calls: [(&[&str], &str); 16] = [
         (&[], "0 given"),
         (&["a"], "1 given"),
@@ -56,12 +57,12 @@ fn help_goes_to_standard_output() {
 #[test]
 fn what_cannot_be_opened_is_named_with_the_reason() {
     let folder = Folder::new();
-    let (file, to) = (folder.file("file", b"here"), folder.path("to"));
-    let dir = folder.path("dir");
+    let (file, to) = (folder.file_arg("file", b"here"), folder.arg("to"));
+    let dir = folder.arg("dir");
     fs::create_dir(&dir).unwrap();
-    let deep = folder.path("no/such/folder");
-    let long = folder.path(&"x".repeat(300));
-    let looped = folder.path("loop");
+    let deep = folder.arg("no/such/folder");
+    let long = folder.arg(&"x".repeat(300));
+    let looped = folder.arg("loop");
     std::os::unix::fs::symlink(&looped, &looped).unwrap();
     let cases: [([&str; 2], &str, &str); 8] = [
         (
@@ -95,17 +96,20 @@ fn what_cannot_be_opened_is_named_with_the_reason() {
 #[test]
 fn what_is_not_permitted_is_named_with_the_reason() {
     let folder = Folder::new();
-    let file = folder.file("file", b"secret");
+    let file = folder.file_arg("file", b"secret");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let attempt = if fs::read(&file).is_err() {
         copy([&*file, "/dev/null"])
-    } else if have("setpriv") {
+    } else if have(&["setpriv"]) {
         // Somebody to whom permissions apply, with the program where he can reach it.
-        let example = folder.path("copy");
+        let example = folder.arg("copy");
         // By a process of its own: what is open to be written, if only in a child of another test,
         // cannot be run.
         let mut copied = Command::new("cp");
-        let copied = copied.arg(tool::example()).arg(&example).status();
+        let copied = copied
+            .arg(crate::support::example("copy").get_program())
+            .arg(&example)
+            .status();
         assert!(copied.unwrap().success());
         let mut nobody = Command::new("setpriv");
         nobody.args(["--reuid=65534", "--clear-groups", &example]);
@@ -124,11 +128,11 @@ fn what_is_not_permitted_is_named_with_the_reason() {
 
 #[test]
 fn a_bar_is_shown_on_a_terminal_only() {
-    if !have("script") {
+    if !have(&["script"]) {
         return;
     }
     let folder = Folder::new();
-    let (from, to) = (folder.file("from", &pattern(100_000)), folder.path("to"));
+    let (from, to) = (folder.file_arg("from", &pattern(100_000)), folder.arg("to"));
     let copy = bare(["--progress", "--limit", "200000", &from, &to]);
     let quiet = run(bare(["--progress", &from, &to])).succeeded();
     assert_eq!((&*quiet.stderr, &*quiet.stdout), ("", &b""[..]));

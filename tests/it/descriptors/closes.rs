@@ -13,9 +13,7 @@ use highwater::fs::FileSink;
 use highwater::pipeline;
 
 use crate::descriptors::kinds::{Kind, Way};
-use crate::descriptors::tools::example;
-use crate::support::folder::Folder;
-use crate::support::watch::{SLICE_BYTES, bounded, pattern, watched};
+use crate::support::{Folder, SLICE_BYTES, bounded, example, pattern, watched};
 
 /// Several slices, and odd.
 const BYTES: usize = 2 * SLICE_BYTES + 77;

@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use socket2::SockRef;
 
-use crate::support::folder::Folder;
+use crate::support::Folder;
 
 /// What is not a regular file, and has a peer at its other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,8 @@ fn sorted(way: Way, reader: OwnedFd, writer: OwnedFd) -> (OwnedFd, OwnedFd) {
 
 /// A pseudo-terminal that changes nothing of what goes through it: its master, and the other side.
 fn terminal() -> (OwnedFd, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // Children of other tests must not have it: it would not hang up.
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();

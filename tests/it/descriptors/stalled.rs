@@ -9,7 +9,7 @@ use highwater::{CancelToken, Error, ErrorKind, pipeline};
 
 use crate::descriptors::kinds::{Kind, Way, flags};
 use crate::descriptors::ways::{In, Out, case, tell};
-use crate::support::watch::{interrupted, pattern, watched};
+use crate::support::{interrupted, pattern, watched};
 
 /// Much more than whatever it is holds.
 const BYTES: usize = 2 << 20;
@@ -123,7 +123,7 @@ fn an_idle_timeout_ends_a_wait_on_every_kind() {
             let run = pipeline(pattern(BYTES)).to(sink);
             let failure = watched(move || run.run().unwrap_err());
             assert_eq!(failure.error.kind(), ErrorKind::TimedOut, "{kind:?}");
-            crate::support::watch::bounded(&failure.report);
+            crate::support::bounded(&failure.report);
             drop(peer);
 
             let (ours, peer) = kind.pair(Way::In, blocks);
@@ -155,7 +155,7 @@ fn a_timeout_that_a_socket_was_given_holds_for_its_writer_and_its_reader() {
     let run = pipeline(pattern(BYTES)).to(WriteSink::new(stream, "peer"));
     let failure = watched(move || run.run().unwrap_err());
     assert_eq!(failure.error.kind(), ErrorKind::TimedOut);
-    crate::support::watch::bounded(&failure.report);
+    crate::support::bounded(&failure.report);
     drop(peer);
     let (stream, peer) = pair();
     let run = pipeline(ReadSource::new(stream, "peer")).to(Vec::new());
@@ -176,6 +176,6 @@ fn a_fifo_whose_writers_have_gone_ends_also_when_it_was_not_looked_at_before() {
         let run = pipeline(FileSource::from(File::from(ours))).to(Vec::new());
         let (report, got) = watched(move || run.run_into().unwrap());
         assert!(got.into_inner() == pattern(5000));
-        crate::support::watch::bounded(&report);
+        crate::support::bounded(&report);
     }
 }

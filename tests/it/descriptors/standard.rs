@@ -7,17 +7,14 @@ use highwater::{ErrorKind, HighWaterMark, ReadSource, Readable, Writable, WriteS
 
 use crate::descriptors::kinds::{Kind, Way, flags};
 use crate::descriptors::ways::case;
-use crate::support::alone::alone;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{alone, bounded, pattern, watched};
 
 /// More than whatever it is holds.
 const BYTES: usize = 600_077;
 
 #[test]
 fn standard_output_takes_every_byte_behind_what_was_printed_before() {
-    let name =
-        "descriptors::standard::standard_output_takes_every_byte_behind_what_was_printed_before";
-    alone(name, || {
+    alone(|| {
         let old = rustix::stdio::stdout().try_clone_to_owned().unwrap();
         for kind in Kind::ALL {
             for blocks in [true, false] {
@@ -51,8 +48,7 @@ fn standard_output_takes_every_byte_behind_what_was_printed_before() {
 
 #[test]
 fn standard_input_gives_every_byte_behind_what_was_read_before() {
-    let name = "descriptors::standard::standard_input_gives_every_byte_behind_what_was_read_before";
-    alone(name, || {
+    alone(|| {
         for kind in [Kind::Pipe, Kind::Fifo, Kind::Unix, Kind::Tcp] {
             for blocks in [true, false] {
                 let case = case(Way::In, kind, blocks, "stdin");

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,24 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::descriptors::kinds::{Kind, Way, flags};
 use crate::descriptors::ways::{case, tell};
-use crate::support::folder::Folder;
-use crate::support::watch::{pattern, until, watched};
+use crate::support::{Folder, example, pattern, until, watched};
 
 /// More than whatever stands between holds, several times over.
 const BYTES: usize = 1_300_000;
-
-/// A built example, to be run.
-pub(crate) fn example(name: &str) -> Command {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
-    let example = profile.join("examples").join(name);
-    assert!(
-        example.exists(),
-        "{} is not there: `cargo test` builds it, and so does `cargo build --example {name}`",
-        example.display()
-    );
-    Command::new(example)
-}
 
 /// Lines of text, and the same compressed.
 struct Files {

@@ -14,8 +14,7 @@ use highwater::{
 };
 
 use crate::descriptors::kinds::{Kind, Way};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern};
+use crate::support::{Folder, bounded, pattern};
 
 pub(crate) const HIGH: usize = 64 * 1024;
 

@@ -8,7 +8,7 @@ use highwater::CancelToken;
 
 use crate::descriptors::kinds::{Kind, Way, flags};
 use crate::descriptors::ways::{In, Out, case};
-use crate::support::watch::{pattern, watched};
+use crate::support::{pattern, watched};
 
 /// More than a pipe, a socket or a terminal holds, several times over, and odd.
 const BYTES: usize = 600_077;
@@ -94,7 +94,7 @@ fn devices_give_and_take_what_they_have_or_say_what_is_wrong() {
             let run = pipeline(pattern(BYTES)).to(sink(path));
             let report = watched(move || run.run().unwrap());
             assert_eq!(report.bytes(), BYTES as u64, "{path}");
-            crate::support::watch::bounded(&report);
+            crate::support::bounded(&report);
         }
         let run = pipeline(pattern(BYTES)).to(sink("/dev/full"));
         let failure = watched(move || run.run().unwrap_err());
@@ -110,7 +110,7 @@ fn devices_give_and_take_what_they_have_or_say_what_is_wrong() {
             let run = pipeline(some).to(Vec::new());
             let (report, got) = watched(move || run.run_into().unwrap());
             assert_eq!(got.into_inner().len(), bytes, "{path}");
-            crate::support::watch::bounded(&report);
+            crate::support::bounded(&report);
         }
     }
     let mut out = Writable::to(open("/dev/full"), highwater::HighWaterMark::bytes(64));

@@ -12,8 +12,7 @@ use highwater::{
 };
 
 use crate::endpoints::sockets::pair;
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, interrupted, watched};
+use crate::support::{Folder, bounded, interrupted, watched};
 
 /// The two arms of a token.
 const ARMS: [fn(&CancelToken); 2] = [|token| token.stop(), |token| token.abort("enough")];

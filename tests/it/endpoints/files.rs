@@ -6,8 +6,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use highwater::{ErrorKind, HighWaterMark, Source, fs as ends, pipeline};
 
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{Folder, bounded, pattern, watched};
 
 #[test]
 fn a_range_gives_what_a_slice_gives() {

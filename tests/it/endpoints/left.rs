@@ -7,15 +7,12 @@ use highwater::net::{self, Socket};
 use highwater::{CancelToken, IntoSink, Readable, Writable, fs as ends, pipeline};
 
 use crate::endpoints::sockets::pair;
-use crate::support::alone::{alone, listed};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, interrupted, pattern, until, watched};
+use crate::support::{Folder, alone, bounded, interrupted, listed, pattern, until, watched};
 
 /// Threads and descriptors are those of a process, so it is looked at in one of its own.
 #[test]
 fn no_thread_and_no_descriptor_outlives_its_stream() {
-    let name = "endpoints::left::no_thread_and_no_descriptor_outlives_its_stream";
-    alone(name, || {
+    alone(|| {
         let scenarios: [(&str, fn()); 8] = [
             ("files", files),
             ("sockets", sockets),

@@ -9,8 +9,7 @@ use highwater::{
     fs as ends, lines, merge, pipeline, take_bytes,
 };
 
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{Folder, bounded, pattern, watched};
 
 /// A file by four names, and what is in it.
 fn one_file(folder: &Folder) -> ([PathBuf; 4], Vec<u8>) {

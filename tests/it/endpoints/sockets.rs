@@ -9,8 +9,7 @@ use std::time::Duration;
 use highwater::net::{self, Socket, SocketOptions};
 use highwater::{CancelToken, ErrorKind, HighWaterMark, IntoSink, Sink, pipeline};
 
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, until, watched};
+use crate::support::{Folder, bounded, pattern, until, watched};
 
 /// Two ends of one connection.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {

@@ -105,7 +105,7 @@ fn blocks_that_end_where_the_data_ends_are_whole() {
 fn a_block_knows_what_stands_before_it() {
     // Noise that comes again and again at a distance of less than the window: a block that did not
     // know it would be larger by what it has not seen.
-    let data = crate::copy::tool::pattern(30_000).repeat(50);
+    let data = crate::support::pattern(30_000).repeat(50);
     let alone = done(&mut highwater::gzip::compress(6), whole(&data)).len();
     let together = done(&mut highwater::gzip::compress_parallel(6, 2), whole(&data)).len();
     assert!(together < alone + alone / 20, "{together} and {alone}");

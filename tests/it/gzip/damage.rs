@@ -8,8 +8,8 @@ use flate2::Crc;
 use highwater::gzip::{self, Corrupt};
 use highwater::{Bytes, ErrorKind, apply};
 
-use crate::copy::tool::{Folder, have};
 use crate::properties::gzip::{cut, done, run, whole};
+use crate::support::{Folder, have};
 
 const DATA: &[u8] = b"some data, and some more of some data";
 
@@ -42,7 +42,7 @@ fn then(mut member: Vec<u8>, more: &[u8]) -> Vec<u8> {
 
 /// What `gzip -t` says of it: 0 for well, 1 for an error and 2 for a warning.
 fn gzip_says(folder: &Folder, bytes: &[u8]) -> Option<i32> {
-    let path = folder.file("input.gz", bytes);
+    let path = folder.file_arg("input.gz", bytes);
     let mut command = Command::new("gzip");
     command.args(["-t", &path]).stderr(Stdio::null());
     command.status().unwrap().code()
@@ -87,7 +87,7 @@ fn every_kind_of_damage_has_its_name_and_its_place() {
         (then(member(), &plain[..7]), all + 7, Corrupt::Truncated),
     ];
     let folder = Folder::new();
-    let judged = have("gzip");
+    let judged = have(&["gzip"]);
     for (bytes, at, corrupt) in cases {
         for chunks in [whole(&bytes), cut(&bytes, &[1]), cut(&bytes, &[3])] {
             let (came, error) = run(&mut gzip::decompress(), chunks);
@@ -134,7 +134,7 @@ fn what_came_out_is_held_against_what_was_said() {
         }
         let text = format!("{error:#}");
         assert!(text.contains("expected"), "{text}");
-        assert!(!have("gzip") || gzip_says(&folder, &bytes) == Some(1));
+        assert!(!have(&["gzip"]) || gzip_says(&folder, &bytes) == Some(1));
     }
 }
 
@@ -196,7 +196,7 @@ fn what_is_unusual_and_right_is_taken() {
         for chunks in [whole(&bytes), cut(&bytes, &[1]), cut(&bytes, &[7, 0])] {
             assert_eq!(done(&mut gzip::decompress(), chunks), data);
         }
-        assert!(!have("gzip") || gzip_says(&folder, &bytes) == Some(0));
+        assert!(!have(&["gzip"]) || gzip_says(&folder, &bytes) == Some(0));
     }
 }
 

@@ -3,8 +3,8 @@
 use highwater::gzip::{self, Compress, PIECE_BYTES};
 use highwater::{Bytes, ErrorKind, Out, Transform, apply};
 
-use crate::copy::tool::pattern;
 use crate::properties::gzip::Format;
+use crate::support::pattern;
 
 /// Gives a stage a chunk, or what else the closure does, and takes what comes out.
 fn give<S>(stage: &mut S, act: impl FnOnce(&mut S, &mut Out<'_, Bytes>)) -> Vec<Bytes> {

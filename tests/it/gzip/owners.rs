@@ -4,24 +4,28 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Command;
 
-use crate::copy::tool::{self, Folder, Outcome, have, run, skip};
+use crate::copy::tool::{Outcome, run};
 use crate::gzip::program::{gzip, names, text};
+use crate::support::{Folder, example, have, skip};
 
 /// A user that is not root, and owns nothing else.
 const OTHER: u32 = 65534;
 
 /// Runs the program as a user who owns the folder, with no other rights. None if that cannot be.
 fn as_other(folder: &Folder, args: &[&str]) -> Option<Outcome> {
-    if !have("setpriv") || !is_root() {
+    if !have(&["setpriv"]) || !is_root() {
         return None;
     }
-    let program = folder.path("program");
+    let program = folder.arg("program");
     // By a process of its own: a program that is open to be written, if only in a child that is about
     // to become another one, cannot be run.
-    let gzip = tool::example().with_file_name("gzip");
-    let copied = Command::new("cp").arg(gzip).arg(&program).status();
+    let gzip = example("gzip");
+    let copied = Command::new("cp")
+        .arg(gzip.get_program())
+        .arg(&program)
+        .status();
     assert!(copied.unwrap().success());
-    chown(folder.path("."), Some(OTHER), Some(OTHER)).unwrap();
+    chown(folder.arg("."), Some(OTHER), Some(OTHER)).unwrap();
     let mut command = Command::new("setpriv");
     let ids = format!("--reuid={OTHER}");
     command.args([
@@ -51,7 +55,7 @@ fn is_root() -> bool {
 #[test]
 fn a_file_that_its_owner_may_only_read_is_compressed_and_stays_so() {
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     for mode in [0o444, 0o400, 0o440] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         chown(&file, Some(OTHER), Some(OTHER)).ok();
@@ -76,7 +80,7 @@ fn the_owner_is_kept_and_the_bits_that_go_with_it() {
         return;
     }
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     for mode in [0o4755, 0o2755, 0o6711, 0o644, 0o600] {
         for options in [&[][..], &["-k"], &["-f"]] {
             chown(&file, Some(OTHER), Some(OTHER)).unwrap();
@@ -107,7 +111,7 @@ fn bits_that_run_a_program_as_its_owner_go_to_no_other_owner() {
         (0o674, 0o644),
         (0o644, 0o644),
     ] {
-        let file = folder.file("file", &text());
+        let file = folder.file_arg("file", &text());
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         // It is root's, and compressed by another user, who can only make a file of that user.
         let Some(outcome) = as_other(&folder, &[&file]) else {

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use highwater::{Bytes, Transform, gzip, pipeline};
 
-use crate::copy::tool::{Folder, have, pattern};
 use crate::properties::gzip::Format;
+use crate::support::{Folder, have, pattern};
 
 /// Files of all sorts, by name.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
@@ -159,7 +159,7 @@ const WRITERS: [Peer; 12] = [
 /// What a peer makes of some bytes.
 #[track_caller]
 fn filter((program, args, _): Peer, folder: &Folder, data: &[u8]) -> Vec<u8> {
-    let input = File::open(folder.file("input", data)).unwrap();
+    let input = File::open(folder.file_arg("input", data)).unwrap();
     let mut command = Command::new(program);
     command.args(args).stdin(input).stderr(Stdio::piped());
     let output = command.output().unwrap();
@@ -183,7 +183,7 @@ fn others_read_what_we_compress() {
     let folder = Folder::new();
     let here: Vec<_> = READERS
         .iter()
-        .filter(|(program, ..)| have(program))
+        .filter(|(program, ..)| have(&[program]))
         .collect();
     for (name, data) in files() {
         for format in Format::ALL {
@@ -218,7 +218,7 @@ fn we_read_what_others_compress() {
     let folder = Folder::new();
     let here: Vec<_> = WRITERS
         .iter()
-        .filter(|(program, ..)| have(program))
+        .filter(|(program, ..)| have(&[program]))
         .collect();
     for (name, data) in files() {
         for peer in &here {
@@ -253,8 +253,8 @@ fn the_header_says_what_it_was_told() {
         assert_eq!(member[..4], [0x1f, 0x8b, 8, 8]);
         assert_eq!(member[4..8], 1_234_567_890_u32.to_le_bytes());
         assert_eq!(&member[10..19], b"name.txt\0");
-        if have("gzip") {
-            let path = folder.file("other.gz", &member);
+        if have(&["gzip"]) {
+            let path = folder.file_arg("other.gz", &member);
             let listed = Command::new("gzip").args(["-lvN", &path]).output().unwrap();
             assert!(listed.status.success());
             let listed = String::from_utf8(listed.stdout).unwrap();

@@ -13,9 +13,8 @@ use highwater::{
 
 use crate::contract::hostile::{Scripted, Step};
 use crate::contract::stages::{Counting, Interruptible};
-use crate::copy::tool::pattern;
 use crate::properties::gzip::{done, run, whole};
-use crate::support::{Gate, alone, in_time, own_threads, task, until};
+use crate::support::{Gate, alone, in_time, own_threads, pattern, task, until};
 
 const HIGH: usize = 128 * 1024;
 const CHUNK: usize = 10_000;
@@ -347,33 +346,29 @@ fn what_came_before_damage_is_delivered() {
 // Rule 16.
 #[test]
 fn the_threads_of_a_parallel_stage_are_gone_with_it() {
-    alone(
-        "gzip::pipelines::the_threads_of_a_parallel_stage_are_gone_with_it",
-        &[],
-        || {
-            let seen = Arc::new(AtomicUsize::new(0));
-            let most = Arc::clone(&seen);
-            let look = move |piece: Bytes, out: &mut Out<'_, Bytes>| {
-                let own = own_threads();
-                let hands = own
-                    .iter()
-                    .filter(|name| name.starts_with("highwater-gzip-"));
-                most.fetch_max(hands.count(), Ordering::SeqCst);
-                out.push(piece)
-            };
-            let begun = begin(source(pattern(2_000_000), Step::Move(0)));
-            let ready = begun.through(gzip::compress_parallel(1, 3)).through(look);
-            ready.to(Vec::new()).run().unwrap();
-            // As many as the blocks keep busy, and never more than it may.
-            assert!((1..=3).contains(&seen.load(Ordering::SeqCst)));
-            assert_eq!(own_threads(), Vec::<String>::new());
+    alone(|| {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let most = Arc::clone(&seen);
+        let look = move |piece: Bytes, out: &mut Out<'_, Bytes>| {
+            let own = own_threads();
+            let hands = own
+                .iter()
+                .filter(|name| name.starts_with("highwater-gzip-"));
+            most.fetch_max(hands.count(), Ordering::SeqCst);
+            out.push(piece)
+        };
+        let begun = begin(source(pattern(2_000_000), Step::Move(0)));
+        let ready = begun.through(gzip::compress_parallel(1, 3)).through(look);
+        ready.to(Vec::new()).run().unwrap();
+        // As many as the blocks keep busy, and never more than it may.
+        assert!((1..=3).contains(&seen.load(Ordering::SeqCst)));
+        assert_eq!(own_threads(), Vec::<String>::new());
 
-            // Also when there is work left that nobody wants.
-            let failing = WriteSink::new(Scripted::until(5, Step::Panic), "broken");
-            let begun = begin(source(pattern(2_000_000), Step::Move(0)));
-            let ready = begun.through(gzip::compress_parallel(1, 3)).to(failing);
-            fails(ready, ErrorKind::Panicked, "broken");
-            assert_eq!(own_threads(), Vec::<String>::new());
-        },
-    );
+        // Also when there is work left that nobody wants.
+        let failing = WriteSink::new(Scripted::until(5, Step::Panic), "broken");
+        let begun = begin(source(pattern(2_000_000), Step::Move(0)));
+        let ready = begun.through(gzip::compress_parallel(1, 3)).to(failing);
+        fails(ready, ErrorKind::Panicked, "broken");
+        assert_eq!(own_threads(), Vec::<String>::new());
+    });
 }

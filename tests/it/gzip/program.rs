@@ -6,13 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::copy::tool::{self, Folder, Running, have, pattern, run, under};
+use crate::copy::tool::{self, Running, run, under};
+use crate::support::{Folder, example, have, pattern};
 
 /// The program, with some arguments.
 pub(crate) fn gzip(args: &[&str]) -> Command {
-    let program = tool::example().with_file_name("gzip");
-    assert!(program.exists(), "{} is not there", program.display());
-    let mut command = Command::new(program);
+    let mut command = example("gzip");
     command.args(args);
     command
 }
@@ -27,7 +26,7 @@ pub(crate) fn text() -> Vec<u8> {
 
 /// The names in a folder.
 pub(crate) fn names(folder: &Folder) -> Vec<String> {
-    let entries = fs::read_dir(folder.path(".")).unwrap();
+    let entries = fs::read_dir(folder.arg(".")).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -47,7 +46,7 @@ fn a_file_is_replaced_and_replaced_again() {
         &["--raw"],
     ] {
         let folder = Folder::new();
-        let file = folder.file("file", &text());
+        let file = folder.file_arg("file", &text());
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         let at = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         fs::File::options()
@@ -69,7 +68,7 @@ fn a_file_is_replaced_and_replaced_again() {
         assert!(made.len() < text().len() as u64 / 4);
         assert_eq!(made.permissions().mode() & 0o777, 0o640);
         assert_eq!(made.modified().unwrap(), at);
-        if suffix == "gz" && have("gzip") {
+        if suffix == "gz" && have(&["gzip"]) {
             let told = Command::new("gzip").args(["-tN", &small]).status();
             assert!(told.unwrap().success());
         }
@@ -86,19 +85,19 @@ fn a_file_is_replaced_and_replaced_again() {
 #[test]
 fn standard_streams_are_filtered() {
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     let fed = |args: &[&str], from: &str| {
         let mut command = gzip(args);
         command.stdin(fs::File::open(from).unwrap());
         Running::start_fed(command).finish()
     };
     for args in [&[][..], &["-"], &["-c", "-p", "2"]] {
-        let small = folder.file("small", &fed(args, &file).succeeded().stdout);
+        let small = folder.file_arg("small", &fed(args, &file).succeeded().stdout);
         assert!(fed(&["-d"], &small).succeeded().stdout == text());
         assert_eq!(fed(&["-t"], &small).succeeded().stdout, b"");
     }
     let small = run(gzip(&["-c", &file])).succeeded().stdout;
-    let twice = folder.file("twice.gz", &small.repeat(2));
+    let twice = folder.file_arg("twice.gz", &small.repeat(2));
     assert!(run(gzip(&["-dc", &twice])).succeeded().stdout == text().repeat(2));
     assert_eq!(names(&folder), ["file", "small", "twice.gz"]);
 }
@@ -130,15 +129,15 @@ fn a_wrong_call_is_told_from_a_file_that_is_wrong() {
 #[test]
 fn whatever_fails_leaves_everything_as_it_was() {
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     let small = run(gzip(&["-c", &file])).succeeded().stdout;
-    folder.file("file.gz", b"another");
-    folder.file("cut.gz", &small[..small.len() / 2]);
-    folder.file("text.gz", b"plain text");
-    folder.file("more.gz", &[&small[..], b"more"].concat());
-    folder.file("whole.gz", &small);
-    fs::create_dir(folder.path("folder.gz")).unwrap();
-    std::os::unix::fs::symlink(&file, folder.path("link")).unwrap();
+    folder.file_arg("file.gz", b"another");
+    folder.file_arg("cut.gz", &small[..small.len() / 2]);
+    folder.file_arg("text.gz", b"plain text");
+    folder.file_arg("more.gz", &[&small[..], b"more"].concat());
+    folder.file_arg("whole.gz", &small);
+    fs::create_dir(folder.arg("folder.gz")).unwrap();
+    std::os::unix::fs::symlink(&file, folder.arg("link")).unwrap();
     let before = names(&folder);
     let cases: [(&[&str], &str, i32, &[&str]); 12] = [
         (
@@ -200,17 +199,17 @@ fn whatever_fails_leaves_everything_as_it_was() {
         ),
     ];
     for (options, name, code, said) in cases {
-        let file = folder.path(name);
+        let file = folder.arg(name);
         run(gzip(&[options, &[&file]].concat())).failed(code, said);
         assert_eq!(names(&folder), before, "{options:?} {name}");
     }
-    assert_eq!(fs::read(folder.path("file.gz")).unwrap(), b"another");
+    assert_eq!(fs::read(folder.arg("file.gz")).unwrap(), b"another");
     // What the hints say helps.
-    run(gzip(&["-d", "--ignore-trailing", &folder.path("more.gz")])).succeeded();
-    assert!(fs::read(folder.path("more")).unwrap() == text());
+    run(gzip(&["-d", "--ignore-trailing", &folder.arg("more.gz")])).succeeded();
+    assert!(fs::read(folder.arg("more")).unwrap() == text());
     run(gzip(&["-f", &file])).succeeded();
     assert!(
-        run(gzip(&["-dc", &folder.path("file.gz")]))
+        run(gzip(&["-dc", &folder.arg("file.gz")]))
             .succeeded()
             .stdout
             == text()
@@ -220,7 +219,7 @@ fn whatever_fails_leaves_everything_as_it_was() {
 #[test]
 fn a_full_disk_is_told_and_keeps_the_original() {
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     let mut command = gzip(&["-c", &file]);
     command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
     let outcome = Running::start_between(command).finish();
@@ -236,7 +235,7 @@ fn ctrl_c_takes_away_what_was_half_made() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = Folder::new();
         // More than a sleeping writer to a pipe can be rid of, so that it runs until it is ended.
-        let file = folder.file("file", b"");
+        let file = folder.file_arg("file", b"");
         fs::File::options()
             .write(true)
             .open(&file)
@@ -262,11 +261,11 @@ fn ctrl_c_takes_away_what_was_half_made() {
 
 #[test]
 fn compressed_data_is_not_written_to_a_terminal() {
-    if !have("script") {
+    if !have(&["script"]) {
         return;
     }
     let folder = Folder::new();
-    let file = folder.file("file", &text());
+    let file = folder.file_arg("file", &text());
     let on_terminal = |args: &[&str]| {
         let command = gzip(args);
         let words = [command.get_program()]

@@ -10,7 +10,7 @@ use highwater::{Error, ErrorKind, HighWaterMark};
 use crate::http::kit::{Client, addr_of, get, kinds, post, serve, serve_with, talk};
 
 /// How long a handler waits for a client that has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const HANDLER_LIMIT: Duration = Duration::from_secs(10);
 
 fn mark() -> HighWaterMark<highwater::InBytes> {
     HighWaterMark::bytes(16 * 1024)
@@ -275,7 +275,7 @@ fn a_head_leaves_with_a_flush() {
         // Nothing is written before the client has seen the head.
         told.lock()
             .unwrap()
-            .recv_timeout(PATIENCE)
+            .recv_timeout(HANDLER_LIMIT)
             .map_err(Error::other)?;
         out.write("then".into())?;
         out.finish().map(drop)

@@ -7,7 +7,7 @@ use highwater::http::Limits;
 
 use crate::http::kit::{Client, get, serve_with};
 
-const PATIENCE: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(200);
 
 /// What is sent, and with what status it is answered.
 const REFUSED: [(&str, u16); 13] = [
@@ -38,7 +38,7 @@ const REFUSED: [(&str, u16); 13] = [
 
 #[test]
 fn a_head_that_is_refused_or_fails_has_no_body() {
-    let limits = Limits::default().head_timeout(PATIENCE).body_idle(PATIENCE);
+    let limits = Limits::default().head_timeout(SHORT).body_idle(SHORT);
     let (server, _) = serve_with(limits, |mut request, response| match request.path() {
         "/fails" => Err(Error::other("out of order")),
         "/panics" => panic!("out of mind"),

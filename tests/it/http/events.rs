@@ -9,7 +9,7 @@ use highwater::net::{ServerCounts, ServerEvent};
 use highwater::{Error, ErrorKind, HighWaterMark};
 
 use crate::http::kit::{Client, get, post, talk};
-use crate::support::alone::alone;
+use crate::support::alone;
 
 fn answer(mut request: Request, response: Response) -> Result<(), Error> {
     match request.path() {
@@ -118,8 +118,7 @@ fn handlers_fail(server: &highwater::net::RunningServer) -> Vec<String> {
 
 #[test]
 fn a_failure_is_a_line_on_standard_error_and_what_clients_do_is_none() {
-    let name = "http::events::a_failure_is_a_line_on_standard_error_and_what_clients_do_is_none";
-    let said = alone(name, || {
+    let said = alone(|| {
         let server = server().spawn(answer).unwrap();
         assert!(talk(&server, post("/", "well")).ends_with("well"));
         clients_fail(&server);
@@ -191,8 +190,7 @@ fn each_kind_of_what_goes_wrong_is_told_as_that() {
 
 #[test]
 fn a_connection_that_the_server_ends_is_no_failure_of_its_handler() {
-    let name = "http::events::a_connection_that_the_server_ends_is_no_failure_of_its_handler";
-    let said = alone(name, || {
+    let said = alone(|| {
         let (tell, told) = std::sync::mpsc::channel();
         let server = Server::bind("127.0.0.1:0").unwrap();
         let server = server.spawn(move |mut request: Request, response: Response| {

@@ -1,8 +1,6 @@
 //! Memory stays flat however much is sent, and whoever is slow holds up nobody else.
 
-use std::fs;
 use std::io::{ErrorKind as Io, Read, Write};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -12,6 +10,7 @@ use highwater::http::Limits;
 use highwater::{Bytes, HighWaterMark};
 
 use crate::http::kit::{Client, get, serve, serve_with};
+use crate::support::{alone, memory_kib, raise_descriptors, skip};
 
 /// How long nothing has moved when everybody waits for everybody.
 const STILL: Duration = Duration::from_millis(300);
@@ -174,68 +173,31 @@ fn slow_heads_and_slow_bodies_cost_the_others_nothing() {
 
 #[test]
 fn idle_connections_have_no_thread_and_no_buffer() {
-    const ALONE: &str = "HIGHWATER_TEST_IDLE";
     const CONNECTIONS: usize = 2_000;
-    if std::env::var_os(ALONE).is_none() {
-        // In a process of its own, whose memory is that of this test alone.
-        let ran = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "http::load::idle_connections_have_no_thread_and_no_buffer",
-            ])
-            .env(ALONE, "1")
-            .stdout(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(
-            ran.status.success(),
-            "{}",
-            String::from_utf8_lossy(&ran.stderr)
-        );
-        return;
-    }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let raised = rustix::process::Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
-    if limit
-        .maximum
-        .is_some_and(|most| most < 3 * CONNECTIONS as u64)
-    {
-        eprintln!("SKIPPED: too few descriptors");
-        return;
-    }
-    let server = highwater::http::Server::bind("127.0.0.1:0").unwrap();
-    let server = server
-        .connections(CONNECTIONS)
-        .spawn(|_, response| response.send("x"));
-    let server = server.unwrap();
-    let before = resident();
-    let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let addr = crate::http::kit::addr_of(&server);
-        let mut client = std::net::TcpStream::connect(addr).unwrap();
-        client.write_all(get("/").as_bytes()).unwrap();
-        let mut answer = [0; 256];
-        assert!(client.read(&mut answer).unwrap() > 0);
-        clients.push(client);
-    }
-    let counts = server.counts();
-    assert_eq!(counts.open, CONNECTIONS);
-    assert!(counts.threads <= 4, "{counts:?}");
-    let each = (resident() - before) / CONNECTIONS as u64;
-    // 128 MiB for 5,000 would be 26 KiB.
-    assert!(each < 4 * 1024, "{each} bytes for each connection");
-}
-
-/// The memory of this process that is not on disk, in bytes.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line
-        .and_then(|line| line.trim().strip_suffix(" kB"))
-        .unwrap();
-    kib.trim().parse::<u64>().unwrap() * 1024
+    alone(|| {
+        if raise_descriptors().is_some_and(|most| most < 3 * CONNECTIONS as u64) {
+            return skip("too few descriptors");
+        }
+        let server = highwater::http::Server::bind("127.0.0.1:0").unwrap();
+        let server = server
+            .connections(CONNECTIONS)
+            .spawn(|_, response| response.send("x"));
+        let server = server.unwrap();
+        let before = memory_kib("VmRSS:");
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let addr = crate::http::kit::addr_of(&server);
+            let mut client = std::net::TcpStream::connect(addr).unwrap();
+            client.write_all(get("/").as_bytes()).unwrap();
+            let mut answer = [0; 256];
+            assert!(client.read(&mut answer).unwrap() > 0);
+            clients.push(client);
+        }
+        let counts = server.counts();
+        assert_eq!(counts.open, CONNECTIONS);
+        assert!(counts.threads <= 4, "{counts:?}");
+        let each = (memory_kib("VmRSS:") - before) * 1024 / CONNECTIONS as u64;
+        // 128 MiB for 5,000 would be 26 KiB.
+        assert!(each < 4 * 1024, "{each} bytes for each connection");
+    });
 }

@@ -9,9 +9,8 @@ use std::time::Duration;
 use highwater::http::{Limits, Request, Response, Server};
 use highwater::{ErrorKind, net};
 
-use crate::http_clients::crowd::{Client, held, narrow, peak_kib, raise_descriptors, read_some};
-use crate::support::alone::alone;
-use crate::support::watch::{until, watched};
+use crate::http_clients::crowd::{Client, narrow, read_some};
+use crate::support::{alone, held, memory_kib, raise_descriptors, until, watched};
 
 /// Of each kind.
 const ATTACKERS: usize = 100;
@@ -70,9 +69,7 @@ impl Attacker {
 
 #[test]
 fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
-    let name =
-        "http_clients::attackers::attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing";
-    let said = alone(name, || {
+    let said = alone(|| {
         raise_descriptors();
         let before = held();
         let limits = Limits::default()
@@ -126,7 +123,7 @@ fn attackers_that_are_slow_are_cut_off_and_cost_the_others_nothing() {
         for attacker in &attackers {
             *answers.entry(attacker.status()).or_insert(0) += 1;
         }
-        let peak = peak_kib();
+        let peak = memory_kib("VmHWM:");
         eprintln!(
             "{before_the_first:?} of {served} served before the first was cut; {answers:?}; {peak} \
              KiB at most"

@@ -14,11 +14,10 @@ use highwater::{Bytes, Error, HighWaterMark, READ_BYTES};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::http_clients::site::{hash_of, understood};
-use crate::support::folder::Folder;
-use crate::support::watch::pattern;
+use crate::support::{Folder, pattern};
 
 /// How long a browser may take to start and to do everything, on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(120);
+const BROWSER_LIMIT: Duration = Duration::from_secs(120);
 
 const IMAGES: u32 = 24;
 const BIG_BYTES: usize = 32 << 20;
@@ -205,7 +204,7 @@ fn a_browser_shows_a_page_downloads_uploads_and_plays() {
         eprintln!("SKIPPED: there is no chromium");
         return;
     };
-    let outcome = told.recv_timeout(PATIENCE);
+    let outcome = told.recv_timeout(BROWSER_LIMIT);
     drop(browser);
     let log = fs::read_to_string(profile.path("log")).unwrap();
     let asked = asked.lock().unwrap();

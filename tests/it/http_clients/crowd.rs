@@ -1,36 +1,13 @@
-//! What a crowd needs: a process for it, descriptors, and one connection of it.
+//! What a crowd needs: one connection of it.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
 /// For one answer of a server that serves everybody.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Lets this process have as many descriptors as it may.
-pub(crate) fn raise_descriptors() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let current = maximum;
-    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
-}
-
-/// How many threads and descriptors this process has.
-pub(crate) fn held() -> (usize, usize) {
-    let count = |folder| fs::read_dir(folder).unwrap().count();
-    (count("/proc/self/task"), count("/proc/self/fd"))
-}
-
-/// The most memory that this process ever had.
-pub(crate) fn peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let figure = line.unwrap().split_whitespace().next();
-    figure.unwrap().parse().unwrap()
-}
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection that holds little in the kernel, so that a server has to wait for it.
 pub(crate) fn narrow(addr: SocketAddr) -> TcpStream {
@@ -38,7 +15,7 @@ pub(crate) fn narrow(addr: SocketAddr) -> TcpStream {
     socket.set_recv_buffer_size(8 << 10).unwrap();
     socket.connect(&addr.into()).unwrap();
     socket.set_tcp_nodelay(true).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
     TcpStream::from(socket)
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 use highwater::http::{Request, Response, Server};
 use highwater::net;
 
-use crate::http_clients::crowd::{Client, held, peak_kib, raise_descriptors};
-use crate::support::alone::alone;
-use crate::support::watch::{until, watched};
+use crate::http_clients::crowd::Client;
+use crate::support::{alone, held, memory_kib, raise_descriptors, until, watched};
 
 const CONNECTIONS: usize = 5000;
 /// The clients are in the same process, and in the same figure.
@@ -20,9 +19,7 @@ const THREADS_MAX: usize = 32;
 
 #[test]
 fn five_thousand_idle_connections_take_no_thread_and_little_memory() {
-    let name =
-        "http_clients::idle::five_thousand_idle_connections_take_no_thread_and_little_memory";
-    let said = alone(name, || {
+    let said = alone(|| {
         raise_descriptors();
         let before = held();
         let server = net::Server::bind("127.0.0.1:0").unwrap();
@@ -64,7 +61,7 @@ fn five_thousand_idle_connections_take_no_thread_and_little_memory() {
             client.is_told(&format!("/again/{number}"));
         }
         most = most.max(held().0 - at_rest);
-        let peak = peak_kib();
+        let peak = memory_kib("VmHWM:");
         eprintln!(
             "{CONNECTIONS} connections: {peak} KiB at most with the clients, {most} threads at \
              most, {resting} at rest"

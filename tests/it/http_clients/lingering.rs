@@ -7,9 +7,8 @@ use std::time::Duration;
 use highwater::http::{Request, Response, Server, StatusCode};
 use highwater::net;
 
-use crate::http_clients::crowd::{Client, held, peak_kib, raise_descriptors};
-use crate::support::alone::alone;
-use crate::support::watch::{until, watched};
+use crate::http_clients::crowd::Client;
+use crate::support::{alone, held, memory_kib, raise_descriptors, until, watched};
 
 const CLIENTS: usize = 1000;
 /// The clients are in the same process, and in the same figure.
@@ -71,9 +70,7 @@ fn serve(connections: usize) -> net::RunningServer {
 
 #[test]
 fn a_thousand_that_send_for_ever_take_no_thread_and_little_memory() {
-    let name =
-        "http_clients::lingering::a_thousand_that_send_for_ever_take_no_thread_and_little_memory";
-    let said = alone(name, || {
+    let said = alone(|| {
         raise_descriptors();
         let before = held();
         let server = serve(CLIENTS + 1);
@@ -91,7 +88,7 @@ fn a_thousand_that_send_for_ever_take_no_thread_and_little_memory() {
         }
         // Each has sent more than would have waited for it unread.
         let sent: usize = endless.iter().map(|one| one.sent).sum();
-        let peak = peak_kib();
+        let peak = memory_kib("VmHWM:");
         let threads = most - before.0;
         eprintln!(
             "{CLIENTS} that send for ever: {peak} KiB at most with the clients, {threads} threads \

@@ -6,17 +6,14 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
-use std::process::Command;
 use std::{env, thread};
 
 use highwater::http::Server;
 
-use crate::http_clients::crowd::{
-    ask, held, narrow, peak_kib, raise_descriptors, read_some, take_head,
+use crate::http_clients::crowd::{ask, narrow, read_some, take_head};
+use crate::support::{
+    Folder, alone, held, memory_kib, once_more, raise_descriptors, until, watched,
 };
-use crate::support::alone::alone;
-use crate::support::folder::Folder;
-use crate::support::watch::{until, watched};
 
 const SLOW: usize = 1000;
 const FILE_BYTES: u64 = 1 << 30;
@@ -30,12 +27,10 @@ const CLIENTS: &str = "HIGHWATER_TEST_CLIENTS_OF";
 
 #[test]
 fn a_thousand_slow_readers_take_little_memory_and_hold_nobody_up() {
-    let name =
-        "http_clients::readers::a_thousand_slow_readers_take_little_memory_and_hold_nobody_up";
     if let Ok(addr) = env::var(CLIENTS) {
         return clients(addr.parse().unwrap());
     }
-    let said = alone(name, || {
+    let said = alone(|| {
         raise_descriptors();
         let folder = Folder::new();
         let file = File::create_new(folder.path("large")).unwrap();
@@ -49,14 +44,13 @@ fn a_thousand_slow_readers_take_little_memory_and_hold_nobody_up() {
         let server = Server::bind("127.0.0.1:0").unwrap().connections(SLOW + 1);
         let server = server.spawn(move |_, response| response.send_file(&file, 0..FILE_BYTES));
         let server = server.unwrap();
-        let ran = Command::new(env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
+        let ran = once_more()
             .env(CLIENTS, server.local_addr().unwrap().to_string())
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{said}");
-        let peak = peak_kib();
+        let peak = memory_kib("VmHWM:");
         let counts = server.counts();
         eprintln!(
             "{said}{peak} KiB at most, {} connections at once",

@@ -14,13 +14,12 @@ use highwater::http::{Request, Response, Server, StatusCode};
 use highwater::net::RunningServer;
 use highwater::{Error, HighWaterMark};
 
+use crate::http_clients::crowd::ANSWER_LIMIT;
 use crate::http_clients::site::{has, run};
-use crate::support::folder::Folder;
-use crate::support::nginx::Nginx;
+use crate::support::{Folder, Nginx};
 
 /// More than waits anywhere on the way.
 const BODY_BYTES: usize = 8 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Each way to answer without having read the body, and with what status.
 const WAYS: [(&str, u16); 5] = [
@@ -108,8 +107,8 @@ fn status_of(stream: &mut impl Read) -> io::Result<String> {
 
 fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(ANSWER_LIMIT)).unwrap();
     stream
 }
 
@@ -239,8 +238,8 @@ fn nginx_in_front_hands_the_answer_on() {
     let body = vec![b'x'; BODY_BYTES];
     let ask = |(path, _): (&str, u16)| {
         let stream = UnixStream::connect(&nginx.socket).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        stream.set_write_timeout(Some(ANSWER_LIMIT)).unwrap();
         say_all(stream, path, body.len(), &body)
     };
     let got: Vec<String> = (0..rounds()).flat_map(|_| WAYS).map(ask).collect();

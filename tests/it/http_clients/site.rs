@@ -11,7 +11,7 @@ use highwater::net::RunningServer;
 use highwater::{Error, HighWaterMark, READ_BYTES};
 use sha2::{Digest, Sha256};
 
-use crate::support::watch::pattern;
+use crate::support::pattern;
 
 /// What `/large` answers, and what is uploaded: many times what waits on the way.
 pub(crate) static LARGE: LazyLock<Bytes> = LazyLock::new(|| pattern(3 << 20).into());

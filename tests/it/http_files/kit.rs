@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use highwater::http::files::plan::Content;
 use highwater::http::files::{Folder, Prepared};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::support;
 
 /// The headers of a request.
 pub(crate) type Lines<'a> = &'a [(&'a str, &'a str)];
@@ -24,16 +25,11 @@ pub(crate) fn headers(lines: Lines<'_>) -> HeaderMap {
 
 /// A folder of this test, which goes away with it.
 #[derive(Debug)]
-pub(crate) struct Temp(PathBuf);
+pub(crate) struct Temp(support::Folder);
 
 impl Temp {
     pub(crate) fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("highwater-files-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(support::Folder::new())
     }
 
     /// With these files in it, last changed long ago. The folders on the way are made.
@@ -46,7 +42,7 @@ impl Temp {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -57,13 +53,7 @@ impl Temp {
     }
 
     pub(crate) fn folder(&self) -> Folder {
-        Folder::open(&self.0).unwrap()
-    }
-}
-
-impl Drop for Temp {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        Folder::open(self.0.path("")).unwrap()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::http_files::kit::Temp;
 use crate::http_files::site::{Head, Site, take_head};
-use crate::support::nginx::Nginx;
+use crate::support::Nginx;
 
 /// Asks nginx.
 fn ask(nginx: &Nginx, request: &str) -> Answer {

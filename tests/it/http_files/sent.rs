@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 
 use crate::http_files::kit::{Temp, age, long_ago};
 use crate::http_files::site::{Head, Site, ask, take};
+use crate::support::{alone, memory_kib};
 
 #[test]
 fn one_connection_has_every_kind_of_answer_in_turn() {
@@ -171,46 +172,35 @@ fn a_client_that_goes_away_is_the_end_of_its_connection_alone() {
     }
 }
 
-/// The memory that this process has, in bytes.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    kib << 10
-}
-
 /// Whatever its size, a file costs a buffer, in one range and in several, at whatever pace it is read.
 #[test]
 fn a_large_file_costs_no_more_memory_than_a_small_one() {
-    const HUGE: u64 = 1 << 30;
-    const CLIENTS: usize = 8;
-    let temp = Temp::new();
-    large(&temp, HUGE);
-    let site = Site::of(temp.folder());
-    let before = resident();
-    let ranges = ["Range: bytes=0-", "Range: bytes=0-499999999,600000000-"];
-    let mut streams: Vec<_> = (0..CLIENTS)
-        .map(|client| {
-            let mut stream = site.connect();
-            let head = ask(&mut stream, "GET", "/large.bin", &[ranges[client % 2]]);
-            assert_eq!(head.status, 206);
-            stream
-        })
-        .collect();
-    // Each takes a part of its own, and no more: all of them are in the middle of it.
-    let mut room = vec![0; 1 << 20];
-    let mut most = 0;
-    for _ in 0..8 {
-        for stream in &mut streams {
-            stream.read_exact(&mut room).unwrap();
+    alone(|| {
+        const HUGE: u64 = 1 << 30;
+        const CLIENTS: usize = 8;
+        let temp = Temp::new();
+        large(&temp, HUGE);
+        let site = Site::of(temp.folder());
+        let before = memory_kib("VmRSS:") << 10;
+        let ranges = ["Range: bytes=0-", "Range: bytes=0-499999999,600000000-"];
+        let mut streams: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let mut stream = site.connect();
+                let head = ask(&mut stream, "GET", "/large.bin", &[ranges[client % 2]]);
+                assert_eq!(head.status, 206);
+                stream
+            })
+            .collect();
+        // Each takes a part of its own, and no more: all of them are in the middle of it.
+        let mut room = vec![0; 1 << 20];
+        let mut most = 0;
+        for _ in 0..8 {
+            for stream in &mut streams {
+                stream.read_exact(&mut room).unwrap();
+            }
+            most = most.max((memory_kib("VmRSS:") << 10).saturating_sub(before));
         }
-        most = most.max(resident().saturating_sub(before));
-    }
-    // A mark, a chunk, the one in hand, and what the allocator makes of it; nothing of a gigabyte.
-    assert!(most < CLIENTS as u64 * (2 << 20) + (8 << 20), "{most}");
+        // A mark, a chunk, the one in hand, and what the allocator makes of it; nothing of a gigabyte.
+        assert!(most < CLIENTS as u64 * (2 << 20) + (8 << 20), "{most}");
+    });
 }

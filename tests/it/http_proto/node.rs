@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use highwater::http::proto::{Limits, RejectionKind as Kind};
 use serde_json::Value;
 
-use crate::copy::tool;
 use crate::http_proto::corpus;
 use crate::properties::http::{self as properties, End, Session};
+use crate::support::have;
 
 /// How many connections there are, made of those that are written down.
 const CONNECTIONS: usize = 6_000;
@@ -141,7 +141,7 @@ struct Theirs {
 
 #[test]
 fn every_connection_is_read_as_node_reads_it_or_it_is_explained() {
-    if !tool::have("node") {
+    if !have(&["node"]) {
         return;
     }
     let inputs = corpus::connections(CONNECTIONS);

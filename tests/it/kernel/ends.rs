@@ -4,58 +4,18 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
-use std::{env, process};
 
 use highwater::{Bytes, IntoSink, IntoSource, Report, Sink, Source, fs as ends};
+
+use crate::support::Folder;
 
 /// Which way was taken, in words.
 #[track_caller]
 pub(crate) fn path(report: &Report) -> String {
     report.path().expect("it is known").to_string()
-}
-
-/// A folder of one test, gone with it.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        Self::below(&env::temp_dir())
-    }
-
-    pub(crate) fn below(place: &Path) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = place.join(format!("highwater-kernel-{}-{number}", process::id()));
-        fs::create_dir(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        path
-    }
-
-    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        let made = process::Command::new("mkfifo").arg(&path).status();
-        assert!(made.expect("mkfifo runs").success());
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Two ends of one connection, neither of which blocks.

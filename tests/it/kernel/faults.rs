@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use highwater::{ErrorKind, IntoSource, fs as ends, pipeline};
 
-use crate::kernel::ends::{Folder, Place, pair, path};
-use crate::support::watch::{SLICE_BYTES, bounded, pattern, watched};
+use crate::kernel::ends::{Place, pair, path};
+use crate::support::{Folder, SLICE_BYTES, bounded, pattern, watched};
 
 /// Breaks a connection off, so that the other side sees a reset.
 fn reset(stream: TcpStream) {

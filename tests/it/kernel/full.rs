@@ -6,9 +6,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::kernel::ends::Folder;
-use crate::kernel::injected::{example, skip};
-use crate::support::watch::{pattern, watched};
+use crate::support::{Folder, example, pattern, skip, watched};
 
 /// Mounts a small file system with a file in it, copies into it from there or from elsewhere, and
 /// says how long the copy is.
@@ -29,7 +27,10 @@ fn copied(from: Option<&str>) -> Option<String> {
     fs::create_dir(&place).unwrap();
     let mut shell = Command::new("unshare");
     shell.args(["-Urm", "sh", "-c", IN_A_SMALL_PLACE, "sh"]);
-    shell.arg(&place).arg(example()).args(from);
+    shell
+        .arg(&place)
+        .arg(example("copy").get_program())
+        .args(from);
     shell.stdin(Stdio::null());
     let output = watched(move || shell.output());
     let Ok(output) = output else {

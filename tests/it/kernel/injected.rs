@@ -3,30 +3,16 @@
 //! It is the example `copy` that is traced. What needs a tool that is not there says so on
 //! standard error, and passes.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::{env, fs, io};
 
-use crate::kernel::ends::Folder;
-use crate::support::watch::{SLICE_BYTES, pattern, watched};
+use crate::support::{Folder, SLICE_BYTES, example, pattern, skip, watched};
 
 /// Several slices, and odd.
 const BYTES: usize = 6 * SLICE_BYTES + 77;
-
-/// The built example: two folders up from this test, which cargo puts beside it.
-pub(crate) fn example() -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
-    profile.join("examples").join("copy")
-}
-
-/// Says what is skipped, past what the test harness captures.
-pub(crate) fn skip(why: &str) {
-    writeln!(io::stderr().lock(), "skipped: {why}").expect("somebody listens");
-}
 
 /// What a traced copy has done.
 struct Traced {
@@ -77,7 +63,10 @@ fn trace(from: Place, to: Place, rules: &[&str], options: &[&str]) -> Option<Tra
     for rule in rules {
         strace.args(["-e", rule]);
     }
-    strace.arg(example()).arg("--report").args(options);
+    strace
+        .arg(example("copy").get_program())
+        .arg("--report")
+        .args(options);
     match from {
         Place::File => strace.arg(&file),
         Place::Socket => strace.arg(address(&feeder)),

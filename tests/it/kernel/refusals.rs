@@ -11,8 +11,8 @@ use highwater::{
     pipeline, pipeline_of,
 };
 
-use crate::kernel::ends::{Folder, Place, pair, path, taker};
-use crate::support::watch::{SLICE_BYTES, bounded, pattern, watched};
+use crate::kernel::ends::{Place, pair, path, taker};
+use crate::support::{Folder, SLICE_BYTES, bounded, pattern, watched};
 
 /// Too much for one slice, and odd.
 const BYTES: usize = 2 * SLICE_BYTES + 11;

@@ -10,8 +10,8 @@ use highwater::{
     pipeline_of,
 };
 
-use crate::kernel::ends::{Folder, Place, pair, path, taker};
-use crate::support::watch::{SLICE_BYTES, bounded, interrupted, pattern, until, watched};
+use crate::kernel::ends::{Place, pair, path, taker};
+use crate::support::{Folder, SLICE_BYTES, bounded, interrupted, pattern, until, watched};
 
 #[test]
 fn progress_grows_slice_by_slice_and_ends_exactly() {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use highwater::{IntoSource, Monitor, pipeline};
 
-use crate::kernel::ends::{Folder, Place, pair, path, taker};
-use crate::support::watch::{SLICE_BYTES, bounded, interrupted, pattern, until, watched};
+use crate::kernel::ends::{Place, pair, path, taker};
+use crate::support::{Folder, SLICE_BYTES, bounded, interrupted, pattern, until, watched};
 
 /// So long that what else a busy machine does is little beside it.
 const HELD_UP: Duration = Duration::from_millis(200);

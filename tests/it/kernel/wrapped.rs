@@ -16,8 +16,8 @@ use highwater::{
     ZeroCopy, fs as ends, pipeline, take_bytes,
 };
 
-use crate::kernel::ends::{Arrived, Folder, Place, pair, path, taker};
-use crate::support::watch::{SLICE_BYTES, bounded, interrupted, pattern, watched};
+use crate::kernel::ends::{Arrived, Place, pair, path, taker};
+use crate::support::{Folder, SLICE_BYTES, bounded, interrupted, pattern, watched};
 
 /// The first of many, behind a bound of its own.
 const WANTED: usize = SLICE_BYTES + 4099;

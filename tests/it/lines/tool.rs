@@ -3,19 +3,13 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The built example: two folders up from this test, which cargo puts beside it.
-fn example() -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("a/deps/test");
-    profile.join("examples").join("lines")
-}
+use crate::support::{Folder, example};
 
 fn lines<const N: usize>(args: [&str; N]) -> Command {
-    let mut command = Command::new(example());
+    let mut command = example("lines");
     command.args(args).stdin(Stdio::null());
     command
 }
@@ -39,22 +33,15 @@ fn shell(command: &str, file: &str) -> Vec<u8> {
 }
 
 /// A file of one test, gone with it.
-struct Given(String);
+struct Given(
+    String,
+    #[expect(dead_code, reason = "it is dropped")] Folder,
+);
 
 impl Given {
     fn new(bytes: &[u8]) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("highwater-lines-{}-{number}", std::process::id());
-        let path = env::temp_dir().join(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        Self(path.into_os_string().into_string().expect("it is text"))
-    }
-}
-
-impl Drop for Given {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let folder = Folder::new();
+        Self(folder.file_arg("given", bytes), folder)
     }
 }
 

@@ -12,7 +12,7 @@ use highwater::{
 };
 
 use crate::net::scene::{Full, ours_and_peer};
-use crate::support::folder::Folder;
+use crate::support::Folder;
 
 /// What a call that was ended came back with.
 pub(crate) type Outcome = Result<(), Error>;

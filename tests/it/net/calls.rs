@@ -9,10 +9,12 @@ use std::{env, fs};
 
 use highwater::net::Server;
 
-use crate::net::scene::{ALONE, everything};
+use crate::net::scene::everything;
 use crate::net::server::{addr_of, echo, ping};
-use crate::support::folder::Folder;
-use crate::support::tool::{Running, have};
+use crate::support::{Folder, Running, have};
+
+/// Set in the process that serves.
+const SERVER: &str = "HIGHWATER_TEST_SERVER";
 
 /// Many, and fewer than the descriptors that any process may have.
 const CLIENTS: usize = 500;
@@ -20,7 +22,7 @@ const CLIENTS: usize = 500;
 #[test]
 fn a_short_connection_costs_no_call_that_it_does_not_need() {
     const TEST: &str = "net::calls::a_short_connection_costs_no_call_that_it_does_not_need";
-    if env::var_os(ALONE).is_some() {
+    if env::var_os(SERVER).is_some() {
         return serve_one_at_a_time();
     }
     if !have(&["strace"]) {
@@ -33,7 +35,7 @@ fn a_short_connection_costs_no_call_that_it_does_not_need() {
     strace.args(["-f", "-c", "-o", &counts]).arg(own);
     strace
         .args(["--exact", TEST, "--nocapture"])
-        .env(ALONE, "1");
+        .env(SERVER, "1");
     let mut server = Running::start(&mut strace, true);
     let place = server.says("listening on ");
 

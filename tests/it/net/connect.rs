@@ -8,7 +8,7 @@ use highwater::net::{self, Connect};
 use highwater::{CancelToken, Error, ErrorKind};
 
 use crate::net::scene::{Full, everything, refused};
-use crate::support::watch::{interrupted, watched};
+use crate::support::{interrupted, watched};
 
 const BRIEF: Duration = Duration::from_millis(20);
 const REFUSED: ErrorKind = ErrorKind::Io(io::ErrorKind::ConnectionRefused);

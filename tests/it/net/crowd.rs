@@ -5,17 +5,16 @@
 use std::env;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use highwater::net::{Listen, Server};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use crate::net::scene::{everything, held, is_alone};
+use crate::net::scene::everything;
 use crate::net::server::echo;
-use crate::net::server_faults::of_status;
-use crate::support::watch::{pattern, until, watched};
+use crate::support::{
+    alone, held, memory_kib, once_more, pattern, raise_descriptors, until, watched,
+};
 
 const CONNECTIONS: usize = 5000;
 const BAD_ONE_IN: usize = 10;
@@ -29,48 +28,36 @@ const CLIENTS: &str = "HIGHWATER_TEST_CLIENTS_OF";
 
 #[test]
 fn five_thousand_at_once_are_served_whoever_does_not_read() {
-    let name = "net::crowd::five_thousand_at_once_are_served_whoever_does_not_read";
     if let Ok(addr) = env::var(CLIENTS) {
         return clients(addr.parse().unwrap());
     }
-    if !is_alone(name) {
-        return;
-    }
-    raise_descriptors();
-    let before = held();
-    let listener = Listen::on(highwater::net::Address::Tcp("127.0.0.1:0".into()));
-    let listener = listener.backlog(4096).open().unwrap();
-    let server = Server::on(listener).connections(CONNECTIONS);
-    let server = server.spawn(echo).unwrap();
-    let addr = server.local_addr().unwrap().to_string();
-    let ran = Command::new(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CLIENTS, addr)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{said}");
-    let counts = server.counts();
-    let peak_kib = of_status("VmHWM:");
-    eprintln!(
-        "{said}{} at once, {peak_kib} KiB at most, {} bytes a connection",
-        counts.peak,
-        peak_kib * 1024 / CONNECTIONS as u64
-    );
-    assert_eq!(
-        (counts.peak, counts.accepted),
-        (CONNECTIONS, CONNECTIONS as u64)
-    );
-    assert!(peak_kib < RSS_MAX_KIB, "{peak_kib} KiB");
-    let counts = watched(move || server.stop().unwrap());
-    assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
-    until("nothing is left", || held() == before);
-}
-
-fn raise_descriptors() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let current = maximum;
-    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    alone(|| {
+        raise_descriptors();
+        let before = held();
+        let listener = Listen::on(highwater::net::Address::Tcp("127.0.0.1:0".into()));
+        let listener = listener.backlog(4096).open().unwrap();
+        let server = Server::on(listener).connections(CONNECTIONS);
+        let server = server.spawn(echo).unwrap();
+        let addr = server.local_addr().unwrap().to_string();
+        let ran = once_more().env(CLIENTS, addr).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{said}");
+        let counts = server.counts();
+        let peak_kib = memory_kib("VmHWM:");
+        eprintln!(
+            "{said}{} at once, {peak_kib} KiB at most, {} bytes a connection",
+            counts.peak,
+            peak_kib * 1024 / CONNECTIONS as u64
+        );
+        assert_eq!(
+            (counts.peak, counts.accepted),
+            (CONNECTIONS, CONNECTIONS as u64)
+        );
+        assert!(peak_kib < RSS_MAX_KIB, "{peak_kib} KiB");
+        let counts = watched(move || server.stop().unwrap());
+        assert_eq!(counts.finished, CONNECTIONS as u64, "{counts:?}");
+        until("nothing is left", || held() == before);
+    });
 }
 
 /// A client, and what it has sent and not got back yet.

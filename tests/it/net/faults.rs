@@ -14,8 +14,8 @@ use highwater::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
-use crate::net::scene::{everything, held, is_alone, ours_and_peer};
-use crate::support::watch::{bounded, pattern, until, watched};
+use crate::net::scene::{everything, ours_and_peer};
+use crate::support::{alone, bounded, held, pattern, until, watched};
 
 const BYTES: usize = 3 << 20;
 
@@ -192,45 +192,43 @@ fn is_emfile(error: &Error) -> bool {
 
 #[test]
 fn when_descriptors_are_exhausted_each_call_says_so_and_whoever_waits_is_not_lost() {
-    let name = "net::faults::when_descriptors_are_exhausted_each_call_says_so_and_whoever_waits_is_not_lost";
-    if !is_alone(name) {
-        return;
-    }
-    watched(|| {
-        let listener = net::listen("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap().to_string();
-        let ours = net::connect(&*addr).open().unwrap();
-        let before = held();
-        let limit = getrlimit(Resource::Nofile);
-        let few = Rlimit {
-            current: Some(before.1 as u64 + 8),
-            ..limit
-        };
-        setrlimit(Resource::Nofile, few).unwrap();
-        let mut hoard = Vec::new();
-        while let Ok(file) = std::fs::File::open("/dev/null") {
-            hoard.push(file);
-        }
-        let accept = listener.accept().unwrap_err();
-        assert!(accept.to_string().contains(&addr), "{accept}");
-        let connect = net::connect(&*addr).open().unwrap_err();
-        let listen = net::listen("127.0.0.1:0").unwrap_err();
-        for error in [&accept, &connect, &listen] {
-            assert!(is_emfile(error), "{error:?}");
-        }
-        // A half that has no descriptor to be woken by is woken all the same.
-        let (mut source, sink) = ours.split();
-        source.interrupt().unwrap().wake();
-        assert_eq!(source.read().unwrap_err().kind(), ErrorKind::Cancelled);
-        drop((source, sink));
+    alone(|| {
+        watched(|| {
+            let listener = net::listen("127.0.0.1:0").unwrap();
+            let addr = listener.local_addr().unwrap().to_string();
+            let ours = net::connect(&*addr).open().unwrap();
+            let before = held();
+            let limit = getrlimit(Resource::Nofile);
+            let few = Rlimit {
+                current: Some(before.1 as u64 + 8),
+                ..limit
+            };
+            setrlimit(Resource::Nofile, few).unwrap();
+            let mut hoard = Vec::new();
+            while let Ok(file) = std::fs::File::open("/dev/null") {
+                hoard.push(file);
+            }
+            let accept = listener.accept().unwrap_err();
+            assert!(accept.to_string().contains(&addr), "{accept}");
+            let connect = net::connect(&*addr).open().unwrap_err();
+            let listen = net::listen("127.0.0.1:0").unwrap_err();
+            for error in [&accept, &connect, &listen] {
+                assert!(is_emfile(error), "{error:?}");
+            }
+            // A half that has no descriptor to be woken by is woken all the same.
+            let (mut source, sink) = ours.split();
+            source.interrupt().unwrap().wake();
+            assert_eq!(source.read().unwrap_err().kind(), ErrorKind::Cancelled);
+            drop((source, sink));
 
-        hoard.clear();
-        let accepted = listener.accept().unwrap();
-        let error = pipeline(accepted).to(Vec::new()).run().unwrap_err();
-        // By the sink that was dropped.
-        assert_eq!(error.error.kind(), ErrorKind::Io(ConnectionReset));
-        setrlimit(Resource::Nofile, limit).unwrap();
-        until("nothing is left", || held().1 < before.1);
+            hoard.clear();
+            let accepted = listener.accept().unwrap();
+            let error = pipeline(accepted).to(Vec::new()).run().unwrap_err();
+            // By the sink that was dropped.
+            assert_eq!(error.error.kind(), ErrorKind::Io(ConnectionReset));
+            setrlimit(Resource::Nofile, limit).unwrap();
+            until("nothing is left", || held().1 < before.1);
+        });
     });
 }
 

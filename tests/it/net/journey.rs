@@ -84,63 +84,55 @@ fn fill(out: &mut Out) -> usize {
 
 #[test]
 fn a_peer_that_stalls_gets_a_thread_that_goes_when_it_is_quiet() {
-    alone(
-        "net::journey::a_peer_that_stalls_gets_a_thread_that_goes_when_it_is_quiet",
-        &[],
-        || {
-            in_time(|| {
-                let (mut out, mut peer) = pair();
-                let mut at = 0;
-                for _ in 0..3 {
-                    out.write(pattern(at, 100)).unwrap();
-                    assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
-                    let mut got = vec![0; 100];
-                    peer.read_exact(&mut got).unwrap();
-                    assert!(got == pattern(at, 100));
+    alone(|| {
+        in_time(|| {
+            let (mut out, mut peer) = pair();
+            let mut at = 0;
+            for _ in 0..3 {
+                out.write(pattern(at, 100)).unwrap();
+                assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
+                let mut got = vec![0; 100];
+                peer.read_exact(&mut got).unwrap();
+                assert!(got == pattern(at, 100));
 
-                    let written = fill(&mut out);
-                    until("there is a thread", || {
-                        own_threads() == ["highwater-write\n"]
-                    });
-                    let mut got = vec![0; written];
-                    peer.read_exact(&mut got).unwrap();
-                    assert!(got == pattern(0, written));
-                    at += 100 + written;
-                    until("it is all confirmed", || out.confirmed() == at as u64);
-                    // While the thread is there it is not used.
-                    out.write(pattern(at, 100)).unwrap();
-                    assert_eq!(out.len(), 0);
-                    peer.read_exact(&mut got[..100]).unwrap();
-                    at += 100;
-                    until("the thread is gone", || own_threads().is_empty());
-                }
-                out.finish().unwrap();
-                assert_eq!(peer.read(&mut [0]).unwrap(), 0);
-            });
-        },
-    );
+                let written = fill(&mut out);
+                until("there is a thread", || {
+                    own_threads() == ["highwater-write\n"]
+                });
+                let mut got = vec![0; written];
+                peer.read_exact(&mut got).unwrap();
+                assert!(got == pattern(0, written));
+                at += 100 + written;
+                until("it is all confirmed", || out.confirmed() == at as u64);
+                // While the thread is there it is not used.
+                out.write(pattern(at, 100)).unwrap();
+                assert_eq!(out.len(), 0);
+                peer.read_exact(&mut got[..100]).unwrap();
+                at += 100;
+                until("the thread is gone", || own_threads().is_empty());
+            }
+            out.finish().unwrap();
+            assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        });
+    });
 }
 
 #[test]
 fn the_sink_of_a_socket_is_written_by_the_thread_that_writes_too() {
-    alone(
-        "net::journey::the_sink_of_a_socket_is_written_by_the_thread_that_writes_too",
-        &[],
-        || {
-            in_time(|| {
-                let (socket, mut peer) = sockets(1, 1);
-                let mark = HighWaterMark::bytes(MARK);
-                let mut out = Writable::from_sink(socket.into_sink(), mark);
-                out.write(pattern(0, 100)).unwrap();
-                assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
-                drop(out.finish().unwrap());
-                assert!(own_threads().is_empty());
-                let mut got = Vec::new();
-                peer.read_to_end(&mut got).unwrap();
-                assert!(got == pattern(0, 100));
-            });
-        },
-    );
+    alone(|| {
+        in_time(|| {
+            let (socket, mut peer) = sockets(1, 1);
+            let mark = HighWaterMark::bytes(MARK);
+            let mut out = Writable::from_sink(socket.into_sink(), mark);
+            out.write(pattern(0, 100)).unwrap();
+            assert_eq!((out.len(), own_threads().len()), (0, 0), "it was sent");
+            drop(out.finish().unwrap());
+            assert!(own_threads().is_empty());
+            let mut got = Vec::new();
+            peer.read_to_end(&mut got).unwrap();
+            assert!(got == pattern(0, 100));
+        });
+    });
 }
 
 #[test]

@@ -8,8 +8,7 @@ use std::thread;
 use highwater::net::{self, Address, Listen};
 use highwater::{Error, ErrorKind, pipeline};
 
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{Folder, bounded, pattern, watched};
 
 const IN_USE: ErrorKind = ErrorKind::Io(io::ErrorKind::AddrInUse);
 

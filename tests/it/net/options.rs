@@ -10,8 +10,7 @@ use highwater::{ErrorKind, HighWaterMark, fs, pipeline};
 use socket2::SockRef;
 
 use crate::net::scene::{everything, ours_and_peer};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{Folder, bounded, pattern, watched};
 
 const KIB: usize = 1 << 10;
 
@@ -177,7 +176,7 @@ fn bytes_are_counted_both_ways_while_they_move_and_afterwards() {
         let token = highwater::CancelToken::new();
         let run = run.cancel_with(&token).to(sink);
         let running = thread::spawn(move || run.run().unwrap_err());
-        crate::support::watch::until("it has written", || monitor.bytes_written() > 0);
+        crate::support::until("it has written", || monitor.bytes_written() > 0);
         token.abort("enough");
         let failure = running.join().unwrap();
         assert_eq!(failure.report.bytes(), monitor.bytes_written());

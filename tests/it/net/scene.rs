@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::{env, fs};
 
 use highwater::net::{self, Socket, SocketOptions};
 
@@ -62,66 +61,9 @@ pub(crate) fn everything(mut from: impl Read) -> io::Result<Vec<u8>> {
     from.read_to_end(&mut got).map(|_| got)
 }
 
-/// Set in a process that a test has to itself.
-pub(crate) const ALONE: &str = "HIGHWATER_TEST_ALONE";
-
-/// Says whether this is the process that a test has to itself. If not, runs the test in one, and
-/// the answer is no. What it prints is printed.
-pub(crate) fn is_alone(test: &str) -> bool {
-    is_alone_under(None, test)
-}
-
-/// The same in a network that nobody else is in, where the system lets us have one. It has no
-/// interface that is up.
-pub(crate) fn is_alone_in_network(test: &str) -> bool {
-    let may = |how: &&[&str]| {
-        let tried = Command::new(how[0]).args(&how[1..]).arg("true").output();
-        tried.is_ok_and(|tried| tried.status.success())
-    };
-    if env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let ways: [&[&str]; 2] = [
-        &["unshare", "--net"],
-        &["unshare", "--map-root-user", "--net"],
-    ];
-    let Some(way) = ways.iter().find(|way| may(way)) else {
-        eprintln!("SKIPPED {test}: no network namespace is to be had");
-        return false;
-    };
-    is_alone_under(Some(way), test)
-}
-
-fn is_alone_under(way: Option<&[&str]>, test: &str) -> bool {
-    if env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let own = env::current_exe().unwrap();
-    let mut command = match way {
-        Some(way) => {
-            let mut command = Command::new(way[0]);
-            command.args(&way[1..]).arg(own);
-            command
-        }
-        None => Command::new(own),
-    };
-    command.args(["--exact", test, "--nocapture"]);
-    let alone = command.env(ALONE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&alone.stderr);
-    assert!(alone.status.success(), "{said}");
-    eprint!("{said}");
-    false
-}
-
 /// Runs a program that says nothing when all is well. Says whether it was.
 pub(crate) fn does(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let ran = Command::new(words.next().unwrap()).args(words).output();
     ran.is_ok_and(|ran| ran.status.success())
-}
-
-/// How many threads and descriptors this process has.
-pub(crate) fn held() -> (usize, usize) {
-    let count = |folder| fs::read_dir(folder).unwrap().count();
-    (count("/proc/self/task"), count("/proc/self/fd"))
 }

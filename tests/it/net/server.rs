@@ -14,8 +14,7 @@ use highwater::net::{Connection, RunningServer, Server, ServerEvent};
 use highwater::{Error, ErrorKind, Sink, Source, pipeline};
 
 use crate::net::scene::everything;
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, until, watched};
+use crate::support::{Folder, bounded, pattern, until, watched};
 
 /// What an echo reads at once, and so all that it holds of a connection.
 const ECHO_BYTES: usize = 4096;

@@ -10,29 +10,27 @@ use highwater::net::{Connection, Server};
 use highwater::{Error, ErrorKind};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::net::scene::is_alone;
 use crate::net::server::{client_of, echo, ping};
-use crate::support::watch::{until, watched};
+use crate::support::{alone, until, watched};
 
 #[test]
 fn a_bound_on_connections_is_no_allocation() {
-    if !is_alone("net::server_panics::a_bound_on_connections_is_no_allocation") {
-        return;
-    }
-    let current = Some(1 << 30);
-    let maximum = current;
-    setrlimit(Resource::As, Rlimit { current, maximum }).unwrap();
-    for bound in [100_000_000, usize::MAX] {
-        let server = Server::bind("127.0.0.1:0").unwrap().connections(bound);
-        let server = server.spawn(echo).unwrap();
-        for _ in 0..3 {
-            ping(&mut client_of(&server));
+    alone(|| {
+        let current = Some(1 << 30);
+        let maximum = current;
+        setrlimit(Resource::As, Rlimit { current, maximum }).unwrap();
+        for bound in [100_000_000, usize::MAX] {
+            let server = Server::bind("127.0.0.1:0").unwrap().connections(bound);
+            let server = server.spawn(echo).unwrap();
+            for _ in 0..3 {
+                ping(&mut client_of(&server));
+            }
+            assert!(!server.is_finished());
+            let counts = watched(move || server.stop().unwrap());
+            assert_eq!((counts.accepted, counts.finished, counts.open), (3, 3, 0));
+            assert!(counts.peak <= 3);
         }
-        assert!(!server.is_finished());
-        let counts = watched(move || server.stop().unwrap());
-        assert_eq!((counts.accepted, counts.finished, counts.open), (3, 3, 0));
-        assert!(counts.peak <= 3);
-    }
+    });
 }
 
 /// Panics when it is dropped.

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use highwater::net::{Connection, Server, ServerEvent};
 use highwater::{CancelToken, Error, ErrorKind, pipeline};
 
-use crate::net::scene::{everything, held, is_alone};
+use crate::net::scene::everything;
 use crate::net::server::{addr_of, client_of, echo, ping, piped_echo};
-use crate::support::folder::Folder;
-use crate::support::watch::{until, watched};
+use crate::support::{Folder, alone, held, until, watched};
 
 #[test]
 fn a_connection_that_runs_finishes_after_a_stop() {
@@ -145,29 +144,28 @@ fn a_server_on_the_callers_thread_is_ended_by_a_token() {
 
 #[test]
 fn no_thread_no_descriptor_and_no_file_is_left() {
-    if !is_alone("net::server_stops::no_thread_no_descriptor_and_no_file_is_left") {
-        return;
-    }
-    let folder = Folder::new();
-    let path = folder.path("socket");
-    let before = held();
-    for handler in [echo, piped_echo] as [fn(Connection) -> Result<(), Error>; 2] {
-        let server = Server::bind("127.0.0.1:0").unwrap().spawn(handler).unwrap();
-        let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
-        clients.iter_mut().for_each(ping);
-        let unix = Server::bind_unix(&path).unwrap().spawn(handler).unwrap();
-        let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
-        ping(&mut client);
-        // Their handles are dropped, and they in the middle of it.
-        watched(move || drop((server, unix)));
-        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
-        drop((clients, client));
+    alone(|| {
+        let folder = Folder::new();
+        let path = folder.path("socket");
+        let before = held();
+        for handler in [echo, piped_echo] as [fn(Connection) -> Result<(), Error>; 2] {
+            let server = Server::bind("127.0.0.1:0").unwrap().spawn(handler).unwrap();
+            let mut clients: Vec<_> = (0..20).map(|_| client_of(&server)).collect();
+            clients.iter_mut().for_each(ping);
+            let unix = Server::bind_unix(&path).unwrap().spawn(handler).unwrap();
+            let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+            ping(&mut client);
+            // Their handles are dropped, and they in the middle of it.
+            watched(move || drop((server, unix)));
+            assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+            drop((clients, client));
+            until("nothing is left", || held() == before);
+            assert!(!path.exists());
+        }
+        // One that has never served, and one that was never to.
+        drop(Server::bind("127.0.0.1:0").unwrap().spawn(echo).unwrap());
+        drop(Server::bind_unix(&path).unwrap());
         until("nothing is left", || held() == before);
         assert!(!path.exists());
-    }
-    // One that has never served, and one that was never to.
-    drop(Server::bind("127.0.0.1:0").unwrap().spawn(echo).unwrap());
-    drop(Server::bind_unix(&path).unwrap());
-    until("nothing is left", || held() == before);
-    assert!(!path.exists());
+    });
 }

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use highwater::{CancelToken, ErrorKind, fs, pipeline};
 
 use crate::net::blocked::{CALLS, Outcome, Place};
-use crate::net::scene::{held, is_alone};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, until, watched};
+use crate::support::{Folder, alone, bounded, held, until, watched};
 
 const CANCELS: usize = 10_000;
 
@@ -154,44 +152,41 @@ fn is_right(name: &str, end: End, outcome: &Outcome, is_read: bool) {
 
 #[test]
 fn every_blocked_call_comes_back_from_ten_thousand_cancels_and_nothing_is_left() {
-    let name =
-        "net::stopped::every_blocked_call_comes_back_from_ten_thousand_cancels_and_nothing_is_left";
-    if !is_alone(name) {
-        return;
-    }
-    let before = held();
-    let next = AtomicUsize::new(0);
-    let took = Mutex::new(Vec::with_capacity(CANCELS));
-    let began = Instant::now();
-    thread::scope(|scope| {
-        for number in 0..THREADS {
-            let (next, took) = (&next, &took);
-            scope.spawn(move || {
-                let place = Place::new(number);
-                let canceller = Canceller::new();
-                let mut random = Random(number as u64 + 1);
-                while next.fetch_add(1, Ordering::Relaxed) < CANCELS {
-                    let one = end(&place, &mut random, &canceller);
-                    took.lock().unwrap().push(one);
-                }
-            });
-        }
-    });
-    let elapsed = began.elapsed();
-    until("nothing is left", || held() == before);
+    alone(|| {
+        let before = held();
+        let next = AtomicUsize::new(0);
+        let took = Mutex::new(Vec::with_capacity(CANCELS));
+        let began = Instant::now();
+        thread::scope(|scope| {
+            for number in 0..THREADS {
+                let (next, took) = (&next, &took);
+                scope.spawn(move || {
+                    let place = Place::new(number);
+                    let canceller = Canceller::new();
+                    let mut random = Random(number as u64 + 1);
+                    while next.fetch_add(1, Ordering::Relaxed) < CANCELS {
+                        let one = end(&place, &mut random, &canceller);
+                        took.lock().unwrap().push(one);
+                    }
+                });
+            }
+        });
+        let elapsed = began.elapsed();
+        until("nothing is left", || held() == before);
 
-    let took = took.into_inner().unwrap();
-    assert_eq!(took.len(), CANCELS);
-    eprintln!("{CANCELS} cancels in {elapsed:.1?}, from a cancel to the return of its call:");
-    eprintln!(
-        "{:16} {:>6} {:>9} {:>9} {:>9}",
-        "", "calls", "p50", "p99", "max"
-    );
-    for (which, call) in CALLS.iter().enumerate() {
-        let of_call = took.iter().filter(|(it, _)| *it == which);
-        tell(call.name, of_call.map(|(_, time)| *time).collect());
-    }
-    tell("all", took.into_iter().map(|(_, time)| time).collect());
+        let took = took.into_inner().unwrap();
+        assert_eq!(took.len(), CANCELS);
+        eprintln!("{CANCELS} cancels in {elapsed:.1?}, from a cancel to the return of its call:");
+        eprintln!(
+            "{:16} {:>6} {:>9} {:>9} {:>9}",
+            "", "calls", "p50", "p99", "max"
+        );
+        for (which, call) in CALLS.iter().enumerate() {
+            let of_call = took.iter().filter(|(it, _)| *it == which);
+            tell(call.name, of_call.map(|(_, time)| *time).collect());
+        }
+        tell("all", took.into_iter().map(|(_, time)| time).collect());
+    });
 }
 
 fn tell(what: &str, mut took: Vec<Duration>) {

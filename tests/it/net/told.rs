@@ -7,8 +7,7 @@ use std::time::Duration;
 use highwater::net::{Connection, Server, SocketOptions};
 use highwater::{Error, net, pipeline};
 
-use crate::support::alone::alone;
-use crate::support::watch::watched;
+use crate::support::{alone, watched};
 
 /// What is told of the first connections.
 const FAILING: [&str; 3] = [
@@ -32,8 +31,7 @@ fn serve(connection: Connection) -> Result<(), Error> {
 
 #[test]
 fn a_handler_that_fails_is_a_line_with_the_peer_and_the_cause() {
-    let name = "net::told::a_handler_that_fails_is_a_line_with_the_peer_and_the_cause";
-    let said = alone(name, || {
+    let said = alone(|| {
         let options = SocketOptions::new().read_timeout(Duration::from_millis(300));
         let listener = net::listen("127.0.0.1:0").unwrap();
         let server = Server::on(listener.options(&options).unwrap());

@@ -10,8 +10,7 @@ use highwater::{
 };
 
 use crate::process::kin::{idle, printed, reaped, runs, sh, sh_with};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, interrupted, until, watched};
+use crate::support::{Folder, bounded, interrupted, until, watched};
 
 /// The two arms of a token.
 const ARMS: [fn(&CancelToken); 2] = [|token| token.stop(), |token| token.abort("enough")];

@@ -10,8 +10,7 @@ use highwater::{
 };
 
 use crate::process::kin::{idle, reaped, sh, sh_with};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, interrupted, pattern, until, watched};
+use crate::support::{Folder, bounded, interrupted, pattern, until, watched};
 
 /// More than all buffers on the way hold together, and no multiple of any of them.
 const BYTES: usize = (11 << 20) + 17;

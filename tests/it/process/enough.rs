@@ -7,7 +7,7 @@ use highwater::process;
 use highwater::{Bytes, ErrorKind, Sink, fs as ends, pipeline};
 
 use crate::process::kin::{code, idle, reaped, sh};
-use crate::support::watch::{bounded, watched};
+use crate::support::{bounded, watched};
 
 /// Writes zeros until the sink takes no more, and says why.
 fn write_until_refused(sink: &mut process::ChildSink) -> highwater::Error {

@@ -8,8 +8,7 @@ use highwater::process::{self, Spawn};
 use highwater::{ErrorKind, Sink, Source, fs as ends, pipeline};
 
 use crate::process::kin::{code, failed, idle, reaped, sh};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{Folder, bounded, pattern, watched};
 
 #[test]
 fn an_exit_status_fails_the_stream_behind_the_data() {

@@ -6,8 +6,7 @@ use std::path::Path;
 use highwater::{Readable, Source, fs as ends, pipeline, process};
 
 use crate::process::kin::{code, printed, put_down, reaped, runs, sh, sh_with};
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, until, watched};
+use crate::support::{Folder, bounded, until, watched};
 
 /// Waits until the child has exited, and was reaped behind our back.
 fn exited(id: u32) {
@@ -102,7 +101,7 @@ fn an_input_that_is_held_is_written_to_whoever_reads_it() {
     let sink = process::sink(command).unwrap();
     exited(sink.id());
     fs::write(&fifo, "").unwrap();
-    let bytes = crate::support::watch::pattern(1 << 20);
+    let bytes = crate::support::pattern(1 << 20);
     let report = watched(move || pipeline(bytes).to(sink).run().unwrap());
     bounded(&report);
     let len = || fs::metadata(&copy).map_or(0, |copy| copy.len());

@@ -9,8 +9,7 @@ use highwater::{CancelToken, ErrorKind, Readable, Writable, fs as ends, pipeline
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::process::kin::{idle, sh};
-use crate::support::alone::{alone, listed};
-use crate::support::watch::{bounded, interrupted, pattern, until, watched};
+use crate::support::{alone, bounded, interrupted, listed, pattern, until, watched};
 
 /// The children of this process, with those that nobody has reaped.
 fn children() -> BTreeSet<String> {
@@ -33,8 +32,7 @@ fn all() -> [BTreeSet<String>; 3] {
 
 #[test]
 fn no_thread_no_descriptor_and_no_child_outlives_its_halves() {
-    let name = "process::left::no_thread_no_descriptor_and_no_child_outlives_its_halves";
-    alone(name, || {
+    alone(|| {
         let scenarios: [(&str, fn()); 9] = [
             ("children that end well", well),
             ("children that fail", failing),
@@ -58,9 +56,7 @@ fn no_thread_no_descriptor_and_no_child_outlives_its_halves() {
 
 #[test]
 fn a_child_that_there_are_no_descriptors_for_is_refused_and_leaves_nothing() {
-    let name =
-        "process::left::a_child_that_there_are_no_descriptors_for_is_refused_and_leaves_nothing";
-    alone(name, || {
+    alone(|| {
         let (mut refused, mut started) = (0, 0);
         for spare in 0..20 {
             let before = all();

@@ -7,7 +7,7 @@ use highwater::pipeline;
 use highwater::process::{self, Spawn};
 
 use crate::process::kin::{failed, reaped, sh};
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{bounded, pattern, watched};
 
 const BROKEN_PIPE: i32 = 13;
 

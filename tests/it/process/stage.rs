@@ -12,7 +12,7 @@ use highwater::{
 };
 
 use crate::process::kin::{code, idle, reaped, sh};
-use crate::support::watch::{bounded, interrupted, pattern, until, watched};
+use crate::support::{bounded, interrupted, pattern, until, watched};
 
 const MARK: HighWaterMark<highwater::InBytes> = HighWaterMark::bytes(64 << 10);
 

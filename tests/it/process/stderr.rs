@@ -9,9 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::process::kin::{code, failed, reaped, sh, sh_with};
-use crate::support::alone::alone;
-use crate::support::folder::Folder;
-use crate::support::watch::{bounded, until, watched};
+use crate::support::{Folder, alone, bounded, until, watched};
 
 #[test]
 fn of_megabytes_the_last_four_kilobytes_are_kept() {
@@ -140,7 +138,7 @@ fn a_panic_of_who_is_told_is_the_error_and_the_child_is_killed() {
 
 #[test]
 fn it_is_passed_on_as_well() {
-    let said = alone("process::stderr::it_is_passed_on_as_well", || {
+    let said = alone(|| {
         let loud = sh("yes loud | head -n 20000 >&2; echo clear >&2; exit 6");
         let source = Spawn::new(loud).pass_stderr().source().unwrap();
         let failure = watched(|| pipeline(source).to(Vec::new()).run().unwrap_err());

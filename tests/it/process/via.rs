@@ -9,7 +9,7 @@ use highwater::{
 };
 
 use crate::process::kin::{code, reaped, sh};
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{bounded, pattern, watched};
 
 /// A pipeline through a child, and the number of that.
 fn via(before: Pipeline<Bytes>, command: Command) -> (Pipeline<Bytes>, u32) {

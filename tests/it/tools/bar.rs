@@ -3,8 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::support::folder::Folder;
-use crate::support::tool::{example, have, pattern};
+use crate::support::{Folder, example, have, pattern};
 
 /// What is shown on a terminal of so many columns, each time that it is drawn.
 fn drawn(columns: usize, args: &[&str]) -> Vec<String> {

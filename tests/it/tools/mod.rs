@@ -15,7 +15,7 @@ mod version;
 
 use std::process::{Command, Output, Stdio};
 
-use crate::support::tool::example;
+use crate::support::example;
 
 /// Runs a tool to its end, with nothing on standard input. It ends with this status, and does not panic.
 #[track_caller]

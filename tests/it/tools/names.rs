@@ -8,8 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::support::folder::Folder;
-use crate::support::tool::{Tool, example, have};
+use crate::support::{Folder, Tool, example, have};
 use crate::tools::{ends_with, said};
 
 /// A name that is no UTF-8.

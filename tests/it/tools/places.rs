@@ -4,8 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::folder::Folder;
-use crate::support::tool::{example, have};
+use crate::support::{Folder, example, have};
 use crate::tools::{ends_with, run, said};
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::folder::Folder;
+use crate::support::Folder;
 use crate::tools::{ends_with, run, said, shell};
 
 const PRECIOUS: &[u8] = b"one\ntwo\n";

@@ -4,8 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Command;
 
-use crate::support::folder::Folder;
-use crate::support::tool::{Running, Tool, example};
+use crate::support::{Folder, Running, Tool, example};
 
 /// Whatever the process that runs the tests does with the signal.
 fn under_default(tool: &str, args: &[&str]) -> Command {

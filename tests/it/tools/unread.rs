@@ -4,8 +4,7 @@ use std::fs;
 use std::io::pipe;
 use std::process::Stdio;
 
-use crate::support::folder::Folder;
-use crate::support::tool::{example, have, pattern};
+use crate::support::{Folder, example, have, pattern};
 use crate::tools::{ends_with, said, shell};
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::ask::{answer, ask, begin};
 use super::upload::{names, parts};
 use super::{start, until};
-use crate::support::folder::Folder;
+use crate::support::Folder;
 
 /// A day long ago, which a file was not changed since.
 fn age(path: &Path) {

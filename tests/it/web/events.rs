@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ask::ask;
 use super::{got, start};
-use crate::support::tool::{Running, have};
+use crate::support::{Running, have};
 
 /// Somebody who listens, and has heard that he does.
 fn listener(addr: &str) -> BufReader<TcpStream> {

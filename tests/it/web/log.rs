@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::ask::{ask, connect};
 use super::{start, until};
-use crate::support::folder::Folder;
-use crate::support::tool::example;
+use crate::support::{Folder, example};
 
 #[test]
 fn each_request_has_a_line_in_the_common_log_format() {

@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::tool::{Tool, call, example};
+use crate::support::{Tool, call, example};
 
 /// A server that listens.
 #[track_caller]

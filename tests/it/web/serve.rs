@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::ask::ask;
 use super::{curl, got, start};
-use crate::support::folder::Folder;
-use crate::support::tool::{Tool, call, example, have, pattern};
+use crate::support::{Folder, Tool, call, example, have, pattern};
 
 #[test]
 fn a_folder_is_served_and_a_signal_lets_an_answer_finish() {

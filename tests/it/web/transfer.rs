@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use super::ask::{Does, Site};
-use crate::support::tool::{Running, call, example};
+use crate::support::{Running, call, example};
 
 const EMPTY: &str = "Content-Length: 0\r\nConnection: close\r\n\r\n";
 

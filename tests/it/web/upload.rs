@@ -12,8 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::ask::{answer, ask, begin};
 use super::{curl, got, start, until};
-use crate::support::folder::Folder;
-use crate::support::tool::{Running, Tool, example, have, pattern};
+use crate::support::{Folder, Running, Tool, example, have, pattern};
 
 pub(super) fn names(folder: &Folder) -> Vec<String> {
     let entries = fs::read_dir(folder.path("")).unwrap();

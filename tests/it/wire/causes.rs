@@ -10,7 +10,7 @@ use highwater::{
     pipeline,
 };
 
-use crate::support::watch::{interrupted, until, watched};
+use crate::support::{interrupted, until, watched};
 use crate::wire::kit::{Peer, both, impatient, tcp};
 
 #[track_caller]

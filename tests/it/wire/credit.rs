@@ -8,7 +8,7 @@ use std::time::Duration;
 use highwater::wire::{self, DATA_BYTES_MAX, Frame, Role, WireSink};
 use highwater::{Bytes, HighWaterMark, WriteError, pipeline};
 
-use crate::support::watch::{pattern, watched};
+use crate::support::{pattern, watched};
 use crate::wire::kit::{Peer, both, tcp};
 
 #[test]

@@ -11,7 +11,7 @@ use highwater::{
     Bytes, Collect, Error, ErrorKind, HighWaterMark, IntoSource, Readable, Source, fs, pipeline,
 };
 
-use crate::support::watch::{bounded, pattern, watched};
+use crate::support::{bounded, pattern, watched};
 use crate::wire::kit::{Peer, both, tcp};
 
 #[test]

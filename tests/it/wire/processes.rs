@@ -10,7 +10,7 @@ use highwater::net::{self, Socket};
 use highwater::wire::{self, WireSink, WireSource};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark, pipeline};
 
-use crate::support::watch::{pattern, watched};
+use crate::support::{pattern, watched};
 
 const PORT: &str = "HIGHWATER_WIRE_PORT";
 const JOB: &str = "HIGHWATER_WIRE_JOB";

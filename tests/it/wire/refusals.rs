@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use highwater::wire::{DATA_BYTES_MAX, Frame, FrameDecoder, Role, WireSink, WireSource};
 use highwater::{Bytes, Error, ErrorKind, HighWaterMark, pipeline};
 
-use crate::support::watch::watched;
+use crate::support::watched;
 use crate::wire::kit::tcp;
 
 const INVALID: ErrorKind = ErrorKind::Io(io::ErrorKind::InvalidData);

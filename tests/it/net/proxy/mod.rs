@@ -10,8 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::folder::Folder;
-use crate::support::tool::{call, pattern};
+use crate::support::{Folder, call, pattern};
 use tool::start;
 
 fn everything(mut from: impl Read) -> std::io::Result<Vec<u8>> {

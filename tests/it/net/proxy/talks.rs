@@ -6,11 +6,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use crate::support::watch::until;
+use crate::support::{Folder, have, until};
 
 use super::tool::{start, start_under};
-use crate::support::folder::Folder;
-use crate::support::tool::have;
 
 /// What each answer has in it: more than a segment, and less than a buffer.
 const BODY_BYTES: usize = 5000;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::tool::{Tool, example};
+use crate::support::{Tool, example};
 
 /// A proxy that listens.
 #[track_caller]

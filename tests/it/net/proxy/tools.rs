@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use super::tool::start;
-use crate::support::folder::Folder;
-use crate::support::tool::{Running, have, pattern};
+use crate::support::{Folder, Running, have, pattern};
 
 /// Runs a client with this on its standard input, and gives its standard output.
 #[track_caller]

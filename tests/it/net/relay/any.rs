@@ -8,8 +8,9 @@ use highwater::net::Relay;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::watch::pattern;
 use super::{KINDS, end, pair};
+
+use crate::support::{PATIENCE, pattern};
 
 /// What one peer does.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ fn everything_arrives(kinds: usize, marks: (usize, usize), peers: &[Peer; 2]) {
     for (peer, socket) in peers.iter().zip(&sockets) {
         socket.set_send_buffer_size(peer.buffer).unwrap();
         socket.set_recv_buffer_size(peer.buffer).unwrap();
-        socket.set_read_timeout(Some(super::PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
     }
     thread::scope(|scope| {
         let relay = scope.spawn(|| {

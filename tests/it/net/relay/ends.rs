@@ -4,8 +4,9 @@ use std::thread;
 
 use highwater::net::{DirectionEnd, relay};
 
-use super::watch::pattern;
 use super::{KINDS, Kind, Rig, end, everything, hear, pair, say};
+
+use crate::support::pattern;
 
 #[test]
 fn an_end_is_passed_on_while_the_other_direction_goes_on() {

@@ -6,8 +6,9 @@ use std::net::Shutdown;
 use highwater::net::DirectionEnd;
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 
-use super::watch::{pattern, until};
 use super::{Kind, Rig, accounts, end, everything, hear, reset, say};
+
+use crate::support::{pattern, until};
 
 #[test]
 fn a_reset_is_passed_on_as_a_reset_behind_what_came_before_it() {

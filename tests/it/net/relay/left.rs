@@ -3,15 +3,13 @@
 use highwater::CancelToken;
 use highwater::net::Relay;
 
-use super::watch::until;
 use super::{KINDS, Kind, Rig, end, everything, hear, pair, reset, say};
-use crate::support::alone::{alone, listed};
+use crate::support::{alone, listed, until};
 
 /// Threads and descriptors are those of a process, so it is looked at in one of its own.
 #[test]
 fn a_relay_costs_no_thread_and_one_descriptor_and_leaves_neither() {
-    let name = "net::relay::left::a_relay_costs_no_thread_and_one_descriptor_and_leaves_neither";
-    alone(name, || {
+    alone(|| {
         let scenarios: [(&str, fn()); 4] = [
             ("in peace", in_peace),
             ("resets", resets),

@@ -8,8 +8,6 @@ mod paces;
 mod waits;
 mod window;
 
-use crate::support::watch;
-
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -17,6 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use highwater::net::{Relay, RelayFailure, Relayed, Socket};
+
+use crate::support::PATIENCE;
 
 type Outcome = Result<Relayed, Box<RelayFailure>>;
 
@@ -78,9 +78,6 @@ impl Rig {
         }
     }
 }
-
-/// The longest that a peer waits.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn everything(mut from: &socket2::Socket) -> io::Result<Vec<u8>> {
     let mut got = Vec::new();

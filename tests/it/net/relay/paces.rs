@@ -8,8 +8,9 @@ use highwater::net::{DirectionCounts, Relay};
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::watch::{interrupted, pattern, until};
 use super::{Kind, Rig, end, everything, pair, say};
+
+use crate::support::{interrupted, pattern, until};
 
 const PER_SECOND: u64 = 1 << 20;
 

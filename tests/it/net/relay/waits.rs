@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use highwater::net::{DirectionEnd, Relay};
 use highwater::{CancelToken, ErrorKind, HighWaterMark};
 
-use super::watch::{interrupted, pattern};
 use super::{Kind, Rig, accounts, everything, hear, pair, say};
+
+use crate::support::{interrupted, pattern};
 
 #[test]
 fn a_relay_in_which_nothing_moves_is_given_up() {

@@ -9,8 +9,9 @@ use highwater::HighWaterMark;
 use highwater::net::Relay;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::watch::{pattern, until};
 use super::{Kind, everything, pair};
+
+use crate::support::{pattern, until};
 
 /// Says for how many seconds the window stays shut, in place of half of one.
 const SECONDS: &str = "HIGHWATER_WINDOW_SECONDS";

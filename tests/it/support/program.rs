@@ -7,8 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// The longest that anything may take. What takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::PATIENCE;
 
 /// A built example, to be run.
 pub(crate) fn example(name: &str) -> Command {
@@ -156,21 +155,15 @@ impl Tool {
 pub(crate) fn have(tools: &[&str]) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there = |tool: &str| env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    match tools.iter().find(|tool| !is_there(tool)) {
-        None => true,
-        Some(tool) => {
-            let thread = thread::current();
-            let name = thread.name().unwrap_or("a test");
-            writeln!(io::stderr(), "skipped: {name}: there is no `{tool}`").expect("it listens");
-            false
-        }
+    let missing = tools.iter().find(|tool| !is_there(tool));
+    if let Some(tool) = missing {
+        skip(&format!("there is no `{tool}`"));
     }
+    missing.is_none()
 }
 
-/// Bytes in which a lost, doubled or moved piece shows.
-pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
-    let mut bytes: Vec<u8> = words.take(len / 8 + 1).flatten().collect();
-    bytes.truncate(len);
-    bytes
+/// Says that the test of this thread is skipped, past what the harness captures.
+pub(crate) fn skip(why: &str) {
+    let name = super::alone::this_test();
+    writeln!(io::stderr(), "skipped: {name}: {why}").expect("there is a standard error");
 }
