@@ -9,7 +9,7 @@ use highwater::{
 
 use crate::contract::hostile::{Scripted, Step, pattern};
 use crate::contract::stages::{CHUNK, Gated, HIGH, source};
-use crate::support::{Gate, in_time, task, until};
+use crate::support::{Gate, in_time, task, until_still};
 
 fn chunk(bytes: usize) -> Bytes {
     Bytes::from(vec![7; bytes])
@@ -119,13 +119,7 @@ fn pipelines_that_share_a_budget_hold_no_more_than_that_together() {
                 .map(|report| report.stages()[0].bytes as usize)
                 .sum()
         };
-        let (mut last, mut same) = (usize::MAX, 0);
-        until("every source is held up", || {
-            let now = read();
-            same = if now == last { same + 1 } else { 0 };
-            last = now;
-            same > 500
-        });
+        let last = until_still("every source is held up", read);
         assert!(budget.peak() <= budget.capacity());
         // For each pipeline two buffers, a source and a stage that have a chunk in hand each.
         let most = budget.capacity() + PIPELINES * 4 * CHUNK;

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::contract::stages::{At, same};
 use crate::contract::traffic::{Item, Numbered, Traffic, traffic};
-use crate::support::{Census, Counted, Gate, in_time, task, until};
+use crate::support::{Census, Counted, Gate, in_time, task, until_still};
 
 /// What a stage makes of a pipeline, and what it would make of a list.
 struct Kind<T, U> {
@@ -342,13 +342,8 @@ fn an_endless_stream_of_empty_items_is_held_up_at_the_mark() {
             Ok(())
         });
         let running = task(move || ready.run().unwrap());
-        let (mut last, mut same) = (usize::MAX, 0);
-        until("the source is held up", || {
-            let now = census.live();
-            same = if now == last { same + 1 } else { 0 };
-            last = now;
-            same > 2_000 && gate.arrived() > 0
-        });
+        gate.until_arrived(1);
+        until_still("the source is held up", || census.live());
         gate.open(2_000);
         let report = running.join();
         // Three buffers, and what each thread between them has in hand.

@@ -13,7 +13,7 @@ use highwater::{
 
 use crate::contract::hostile::{Scripted, Step, pattern};
 use crate::contract::stages::{At, CHUNK, Counting, Gated, HIGH, Interruptible, same, source};
-use crate::support::{Gate, in_time, task, until};
+use crate::support::{Gate, in_time, task, until, until_still};
 
 /// A stage that passes on all bytes, in order.
 struct Kind {
@@ -195,13 +195,8 @@ fn a_sink_that_stands_still_holds_the_source_up() {
         let ready = kind.behind(pipeline(counted)).to(sink);
         let running = task(move || ready.run_into().unwrap());
         // It stands still once no more is read for long enough to read everything many times.
-        let (mut last, mut same) = (usize::MAX, 0);
-        until("the source is held up", || {
-            let now = read.load(Ordering::SeqCst);
-            same = if now == last { same + 1 } else { 0 };
-            last = now;
-            same > 2_000 && gate.arrived() > 0
-        });
+        gate.until_arrived(1);
+        let last = until_still("the source is held up", || read.load(Ordering::SeqCst));
         // Three buffers at most in any of these, and what each stage and the sink have in hand.
         let staged = HIGH + CHUNK;
         let most = 4 * (HIGH + CHUNK) + staged + (kind.in_hand + 2) * CHUNK;

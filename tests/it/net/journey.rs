@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use highwater::net::{Socket, SocketOptions};
 use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, IntoSink, Writable, WriteError};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket as Socket2, Type};
 
 use crate::support::{alone, in_time, own_threads, task, until};
 
@@ -32,16 +32,18 @@ fn pair_of(ours_bytes: usize, peer_bytes: usize) -> (Out, TcpStream) {
 
 fn sockets(ours_bytes: usize, peer_bytes: usize) -> (Socket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    SockRef::from(&peer)
-        .set_recv_buffer_size(peer_bytes)
+    let peer = Socket2::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Before the peer connects: if its window were large first and small then, each piece would wait for
+    // a timer of the kernel.
+    peer.set_recv_buffer_size(peer_bytes).unwrap();
+    peer.connect(&listener.local_addr().unwrap().into())
         .unwrap();
     let (ours, _) = listener.accept().unwrap();
     SockRef::from(&ours)
         .set_send_buffer_size(ours_bytes)
         .unwrap();
     ours.set_nodelay(true).unwrap();
-    (Socket::from(ours), peer)
+    (Socket::from(ours), peer.into())
 }
 
 fn reset(peer: TcpStream) {

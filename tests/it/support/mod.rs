@@ -32,7 +32,7 @@ pub(crate) use process::{held, listed, memory_kib, raise_descriptors};
 pub(crate) use program::{Running, Tool, call, example, have, skip};
 #[cfg(target_os = "linux")]
 pub(crate) use wait::{PATIENCE, interrupted, watched};
-pub(crate) use wait::{Task, in_time, task, until};
+pub(crate) use wait::{Task, in_time, task, until, until_still};
 
 /// Bytes in which a lost, doubled or moved piece shows.
 #[cfg(target_os = "linux")]

@@ -102,6 +102,22 @@ pub(crate) fn until(what: &str, mut met: impl FnMut() -> bool) {
     }
 }
 
+/// Polls until a figure has stayed the same for so long that whatever changes it has run many times.
+/// Returns the figure.
+#[track_caller]
+pub(crate) fn until_still(what: &str, mut look: impl FnMut() -> usize) -> usize {
+    let began = Instant::now();
+    let (mut last, mut same) = (look(), 0);
+    while same <= 2_000 {
+        assert!(began.elapsed() < PATIENCE, "never came true: {what}");
+        thread::yield_now();
+        let now = look();
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+    }
+    last
+}
+
 /// Where the kernel describes this thread.
 fn own_task() -> Option<PathBuf> {
     let own = fs::read_link("/proc/thread-self").ok()?;
