@@ -12,10 +12,10 @@ use highwater::{
     WriteSink, broadcast, pipeline, pipeline_of, process,
 };
 
-use crate::contract::hostile::Step;
 use crate::contract::idle::an_idle_source_is_no_bottleneck;
 use crate::contract::reports::{assert_adds_up, look};
-use crate::contract::stages::{CHUNK, Gated, source, through};
+use crate::support::hostile::Step;
+use crate::support::stages::{CHUNK, Gated, source, through};
 use crate::support::{Gate, in_time, task, until};
 
 /// So long that what else a busy machine does is little beside it.
@@ -110,7 +110,7 @@ fn what_a_stage_waits_for_between_its_neighbours_is_no_wait_for_something_outsid
         let stage = &report.stages()[1];
         assert!(stage.busy > HELD_UP && stage.blocked > HELD_UP, "{report}");
         assert_eq!(report.bytes(), 1_000);
-        crate::contract::stages::assert_bounded(&report);
+        crate::support::stages::assert_bounded(&report);
         assert_adds_up(&report);
     });
 }
@@ -194,7 +194,7 @@ fn a_second_sink_that_is_slow_is_the_bottleneck_and_not_the_first() {
         );
         assert_eq!(report.bottleneck(), "slow", "{report}");
         assert_eq!((slow.bytes, first.bytes), (5_000, 5_000));
-        crate::contract::stages::assert_bounded(&report);
+        crate::support::stages::assert_bounded(&report);
         assert_adds_up(&report);
     });
 }
@@ -324,7 +324,7 @@ fn a_pipeline_behind_another_waits_for_its_source_and_the_other_for_its_reader()
         gate.open(5_000);
         let report = running.join();
         assert_eq!((report.bytes(), report.bottleneck()), (5_000, "slow"));
-        crate::contract::stages::assert_bounded(&report);
+        crate::support::stages::assert_bounded(&report);
         assert_adds_up(&report);
     });
 }

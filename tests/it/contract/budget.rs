@@ -7,8 +7,8 @@ use highwater::{
     Budget, CancelToken, ErrorKind, HighWaterMark, WriteSink, channel_within, lines, pipeline,
 };
 
-use crate::contract::hostile::{Scripted, Step, pattern};
-use crate::contract::stages::{CHUNK, Gated, HIGH, source};
+use crate::support::hostile::{Scripted, Step, pattern};
+use crate::support::stages::{CHUNK, Gated, HIGH, source};
 use crate::support::{Gate, in_time, task, until_still};
 
 fn chunk(bytes: usize) -> Bytes {

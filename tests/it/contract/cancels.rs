@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use highwater::{CancelToken, ReceiverSource, WriteSink, pipeline};
 
-use crate::contract::hostile::{Scripted, Step, pattern};
-use crate::contract::stages::{
+use crate::support::hostile::{Scripted, Step, pattern};
+use crate::support::stages::{
     At, CHUNK, Counting, Gated, HIGH, Interruptible, assert_bounded, same, source, through,
 };
 use crate::support::{Gate, in_time, task};

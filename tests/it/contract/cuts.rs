@@ -14,7 +14,7 @@ use highwater::{
     pipeline, take_bytes,
 };
 
-use crate::contract::stages::{At, CHUNK, Gated, HIGH, Interruptible, same};
+use crate::support::stages::{At, CHUNK, Gated, HIGH, Interruptible, same};
 use crate::support::{Gate, in_time, task, until};
 
 type Stuck = Interruptible<WriteSink<Vec<u8>>>;

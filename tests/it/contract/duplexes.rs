@@ -6,7 +6,7 @@ use bytes::Bytes;
 use highwater::operators::{flat_map, map, try_map};
 use highwater::{Duplex, Error, ErrorKind, HalfOpen, HighWaterMark, duplex_pair};
 
-use crate::contract::hostile::pattern;
+use crate::support::hostile::pattern;
 use crate::support::{alone, in_time, own_threads, task};
 
 #[test]

@@ -13,8 +13,8 @@ use highwater::{
 };
 use proptest::prelude::*;
 
-use crate::contract::stages::{At, same};
 use crate::contract::traffic::{Item, Numbered, Traffic, traffic};
+use crate::support::stages::{At, same};
 use crate::support::{Census, Counted, Gate, in_time, task, until_still};
 
 /// What a stage makes of a pipeline, and what it would make of a list.

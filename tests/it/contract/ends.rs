@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use highwater::{Error, ErrorKind, HighWaterMark, Readable, Writable, WriteError, channel};
 
-use crate::contract::hostile::{Scripted, Slow, Step};
+use crate::support::hostile::{Scripted, Slow, Step};
 use crate::support::{Census, Gate, in_time, task};
 
 // Rule 7.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use bytes::Bytes;
 use highwater::{Error, ErrorKind, HighWaterMark, Readable, Writable, channel};
 
-use crate::contract::hostile::{Pattern, Scripted, Step, byte_at, pattern};
+use crate::support::hostile::{Pattern, Scripted, Step, byte_at, pattern};
 use crate::support::{in_time, task};
 
 // Rule 10: what cannot be put back comes back, and not something else.

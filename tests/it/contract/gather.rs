@@ -11,8 +11,8 @@ use highwater::{
     ReceiverSource, Retry, SenderSink, WriteSink, channel, concat, merge, pipeline,
 };
 
-use crate::contract::hostile::{Pattern, Scripted, Step, pattern};
-use crate::contract::stages::{CHUNK, Gated, HIGH, assert_bounded, source};
+use crate::support::hostile::{Pattern, Scripted, Step, pattern};
+use crate::support::stages::{CHUNK, Gated, HIGH, assert_bounded, source};
 use crate::support::{Gate, in_time, task, until};
 
 #[test]

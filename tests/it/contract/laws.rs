@@ -11,8 +11,8 @@ use highwater::{
     SenderSink, WriteSink, pipeline,
 };
 
-use crate::contract::hostile::{Scripted, Step, pattern};
-use crate::contract::stages::{At, CHUNK, Counting, Gated, HIGH, Interruptible, same, source};
+use crate::support::hostile::{Scripted, Step, pattern};
+use crate::support::stages::{At, CHUNK, Counting, Gated, HIGH, Interruptible, same, source};
 use crate::support::{Gate, in_time, task, until, until_still};
 
 /// A stage that passes on all bytes, in order.

@@ -14,8 +14,8 @@ use highwater::{
     ReceiverSource, Retry, Source, concat, fs, pipeline, pipeline_of, process, take_bytes,
 };
 
-use crate::contract::hostile::pattern;
 use crate::contract::reports::assert_adds_up;
+use crate::support::hostile::pattern;
 use crate::support::{in_time, task, until};
 
 /// What may pass in so long, and the twentieth of a second that is allowed beyond.

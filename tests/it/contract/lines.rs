@@ -12,8 +12,8 @@ use highwater::{
     CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, ReadSource, Sink, Source, pipeline,
 };
 
-use crate::contract::hostile::{Scripted, Step};
-use crate::contract::stages::{
+use crate::support::hostile::{Scripted, Step};
+use crate::support::stages::{
     At, CHUNK, Counting, Gated, HIGH, Interruptible, assert_bounded, same,
 };
 use crate::support::{Gate, in_time, task, until};
@@ -171,7 +171,7 @@ fn an_error_of_the_source_comes_behind_the_lines_before_it() {
     in_time(|| {
         let mut left = vec!["one\ntw", "o\nthr"].into_iter();
         let failing = ReadSource::new(
-            crate::contract::hostile::Pattern::new(0, [Step::Fail(io::ErrorKind::ConnectionReset)]),
+            crate::support::hostile::Pattern::new(0, [Step::Fail(io::ErrorKind::ConnectionReset)]),
             "peer",
         );
         let source = First {

@@ -135,7 +135,7 @@ fn what_a_sink_has_in_hand_counts_until_it_is_written() {
 fn a_batch_that_is_written_in_part_has_left_in_part() {
     in_time(|| {
         let gate = Gate::new();
-        let sink = crate::contract::hostile::Slow::new(gate.clone(), 1);
+        let sink = crate::support::hostile::Slow::new(gate.clone(), 1);
         let mut out = Writable::to(sink, HighWaterMark::bytes(8).low(2).unwrap());
         assert!(
             out.write(Bytes::from_static(b"12345678"))

@@ -21,7 +21,6 @@ mod ends;
 mod faces;
 mod failing;
 mod gather;
-pub(crate) mod hostile;
 mod idle;
 mod laws;
 mod limits;
@@ -36,7 +35,6 @@ mod producers;
 mod readers;
 mod reports;
 mod sinks;
-pub(crate) mod stages;
 mod tees;
 #[cfg(target_os = "linux")]
 mod threads;

@@ -10,8 +10,8 @@ use highwater::{
     channel, flow, pipeline, pipeline_of,
 };
 
-use crate::contract::hostile::{Step, pattern};
-use crate::contract::stages::{CHUNK, HIGH, source};
+use crate::support::hostile::{Step, pattern};
+use crate::support::stages::{CHUNK, HIGH, source};
 use crate::support::{Census, Counted, in_time, task};
 
 /// A stream of numbers, which counts how many its source was asked for.

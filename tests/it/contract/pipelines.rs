@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use highwater::{ErrorKind, Out, WriteSink, pipeline};
 
-use crate::contract::hostile::{Scripted, Step, pattern};
-use crate::contract::stages::{
+use crate::support::hostile::{Scripted, Step, pattern};
+use crate::support::stages::{
     At, CHUNK, Counting, Gated, HIGH, assert_bounded, same, source, through,
 };
 use crate::support::{Gate, in_time, task, until};

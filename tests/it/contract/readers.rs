@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use highwater::{ErrorKind, HighWaterMark, Readable, channel};
 
-use crate::contract::hostile::{Pattern, Step, pattern};
+use crate::support::hostile::{Pattern, Step, pattern};
 use crate::support::{Census, in_time, task, until};
 
 // Rule 17.

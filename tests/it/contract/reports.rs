@@ -8,8 +8,8 @@ use highwater::{
     pipeline_of,
 };
 
-use crate::contract::hostile::{Step, pattern};
-use crate::contract::stages::{CHUNK, Gated, HIGH, assert_bounded, source, through};
+use crate::support::hostile::{Step, pattern};
+use crate::support::stages::{CHUNK, Gated, HIGH, assert_bounded, source, through};
 use crate::support::{Gate, in_time, task, until};
 
 /// What a stage did, and what it was waited for, is no more than the time that it had.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use highwater::Batch;
 use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Interrupt, Sink, Writable};
 
-use crate::contract::hostile::{Scripted, Slow, Step, pattern};
+use crate::support::hostile::{Scripted, Slow, Step, pattern};
 use crate::support::{Census, Gate, in_time, task, until};
 
 /// Chunks of 1, 2, 3 ... bytes, so that a write that stops anywhere stops inside of one.

@@ -8,8 +8,8 @@ use highwater::{
     broadcast, pipeline,
 };
 
-use crate::contract::hostile::{Scripted, Step, pattern};
-use crate::contract::stages::{CHUNK, Gated, HIGH, assert_bounded, source};
+use crate::support::hostile::{Scripted, Step, pattern};
+use crate::support::stages::{CHUNK, Gated, HIGH, assert_bounded, source};
 use crate::support::{Gate, Task, in_time, task};
 
 const ALL: usize = 5_000;

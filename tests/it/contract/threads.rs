@@ -5,7 +5,7 @@ use highwater::{
     CancelToken, Error, ErrorKind, HighWaterMark, Readable, ReceiverSource, Writable, pipeline,
 };
 
-use crate::contract::hostile::{Pattern, Scripted, Step};
+use crate::support::hostile::{Pattern, Scripted, Step};
 use crate::support::{alone, alone_with, in_time, own_threads, task, until};
 
 fn chunk() -> Bytes {

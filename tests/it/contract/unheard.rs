@@ -10,8 +10,8 @@ use highwater::{
     WriteSink, broadcast, channel, set_error_hook,
 };
 
-use crate::contract::hostile::{Scripted, Step};
-use crate::contract::stages::Gated;
+use crate::support::hostile::{Scripted, Step};
+use crate::support::stages::Gated;
 use crate::support::{Gate, alone, in_time, task, until};
 
 type Out = Writable<Bytes, WriteSink<Scripted>>;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::copy::tool::{Outcome, PROMPT, copy, run, under};
+use crate::support::child::{Outcome, PROMPT, copy, run, under};
 use crate::support::{Folder, have, pattern, skip};
 
 const BYTES: usize = 1_000_000;

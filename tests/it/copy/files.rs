@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::copy::tool::{CHUNK_BYTES, bare, copy, run, under};
+use crate::support::child::{CHUNK_BYTES, bare, copy, run, under};
 use crate::support::{Folder, have, pattern, skip};
 
 #[track_caller]

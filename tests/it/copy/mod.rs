@@ -6,11 +6,9 @@
 
 mod faults;
 mod files;
-pub(crate) mod outcome;
 mod peers;
 mod pipes;
 mod signals;
 mod sockets;
 mod timing;
-pub(crate) mod tool;
 mod wrong;

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::copy::tool::Running;
+use crate::support::child::Running;
 
 /// A thread that lets one peer in and does this with it.
 pub(crate) fn peer<R: Send + 'static>(

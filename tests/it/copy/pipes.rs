@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::copy::tool::{PROMPT, Running, bare, copy, run, under};
+use crate::support::child::{PROMPT, Running, bare, copy, run, under};
 use crate::support::{Folder, have, pattern};
 
 #[test]

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use crate::copy::peers::{listens, peer};
-use crate::copy::tool::{PROMPT, Running, copy};
 use crate::support::Folder;
+use crate::support::child::{PROMPT, Running, copy};
 
 /// Sends each signal to a copy that waits in that function of the kernel.
 #[track_caller]

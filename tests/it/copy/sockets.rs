@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::copy::peers::{Server, everything, listens, peer, reset, taker};
-use crate::copy::tool::{PROMPT, Running, copy, run};
+use crate::support::child::{PROMPT, Running, copy, run};
 use crate::support::{Folder, have, pattern};
 
 const BYTES: usize = 3_000_001;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::copy::peers::{Server, peer};
-use crate::copy::tool::{Running, copy, run};
+use crate::support::child::{Running, copy, run};
 use crate::support::{Folder, have, pattern};
 
 #[test]

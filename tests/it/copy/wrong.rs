@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::copy::tool::{bare, copy, run};
+use crate::support::child::{bare, copy, run};
 use crate::support::{Folder, have, pattern, skip};
 
 #[test]

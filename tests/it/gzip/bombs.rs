@@ -11,8 +11,8 @@ use highwater::{
     apply, pipeline,
 };
 
-use crate::contract::stages::{Counting, Interruptible};
 use crate::properties::gzip::{Format, done, whole};
+use crate::support::stages::{Counting, Interruptible};
 use crate::support::{Gate, in_time, task, until};
 
 const MIB: usize = 1 << 20;

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use crate::copy::tool::run;
 use crate::gzip::program::{gzip, names, text};
+use crate::support::child::run;
 use crate::support::{Folder, have, pattern};
 
 #[test]

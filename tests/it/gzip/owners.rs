@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Command;
 
-use crate::copy::tool::{Outcome, run};
 use crate::gzip::program::{gzip, names, text};
+use crate::support::child::{Outcome, run};
 use crate::support::{Folder, example, have, skip};
 
 /// A user that is not root, and owns nothing else.

@@ -11,9 +11,9 @@ use highwater::{
     Report, Sink, Source, WriteSink, pipeline,
 };
 
-use crate::contract::hostile::{Scripted, Step};
-use crate::contract::stages::{Counting, Interruptible};
 use crate::properties::gzip::{done, run, whole};
+use crate::support::hostile::{Scripted, Step};
+use crate::support::stages::{Counting, Interruptible};
 use crate::support::{Gate, alone, in_time, own_threads, pattern, task, until};
 
 const HIGH: usize = 128 * 1024;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::copy::tool::{self, Running, run, under};
+use crate::support::child::{self, Running, run, under};
 use crate::support::{Folder, example, have, pattern};
 
 /// The program, with some arguments.
@@ -254,7 +254,7 @@ fn ctrl_c_takes_away_what_was_half_made() {
         });
         running.signal(signal);
         let outcome = running.finish().failed(code, &["cancelled"]);
-        assert!(outcome.took < tool::PROMPT, "{:?}", outcome.took);
+        assert!(outcome.took < child::PROMPT, "{:?}", outcome.took);
         assert_eq!(names(&folder), ["file"]);
     }
 }

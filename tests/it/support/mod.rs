@@ -5,14 +5,20 @@ mod alone;
 mod bounds;
 mod census;
 #[cfg(target_os = "linux")]
+pub(crate) mod child;
+#[cfg(target_os = "linux")]
 mod folder;
 mod gate;
+pub(crate) mod hostile;
 #[cfg(all(feature = "http", target_os = "linux"))]
 mod nginx;
+#[cfg(target_os = "linux")]
+pub(crate) mod outcome;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod program;
+pub(crate) mod stages;
 mod wait;
 
 pub(crate) use alone::{Alone, alone, alone_with, own_threads};

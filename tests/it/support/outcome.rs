@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::copy::tool::CHUNK_BYTES;
+use crate::support::child::CHUNK_BYTES;
 
 /// The most memory that a copy may take, whatever it copies.
 const RESIDENT_BYTES_MAX: u64 = 16 << 20;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, example};
 
-pub(crate) use crate::copy::outcome::Outcome;
+pub(crate) use crate::support::outcome::Outcome;
 
 /// Well above what anything takes that is ended from outside, on a machine with other work.
 pub(crate) const PROMPT: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use highwater::Batch;
 use highwater::{Error, HighWaterMark, Interrupt, Out, Pipeline, ReadSource, Report, Sink, Source};
 
-use crate::contract::hostile::{Pattern, Step};
 use crate::support::Gate;
+use crate::support::hostile::{Pattern, Step};
 
 pub(crate) const HIGH: usize = 64;
 pub(crate) const CHUNK: usize = 10;
