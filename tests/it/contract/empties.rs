@@ -162,12 +162,11 @@ proptest! {
     // One sequence of items for all types: what differs is which of them are empty.
     #[test]
     fn as_many_items_arrive_as_a_list_has_through_every_stage(traffic in traffic(0)) {
-        in_time(move || {
-            every_kind::<Bytes>(&traffic);
-            every_kind::<String>(&traffic);
-            every_kind::<Vec<u8>>(&traffic);
-            every_kind::<Numbered>(&traffic);
-        });
+        // Each has its own time: together they take too long where others have the processors.
+        for kind in [every_kind::<Bytes>, every_kind::<String>, every_kind::<Vec<u8>>, every_kind::<Numbered>] {
+            let traffic = traffic.clone();
+            in_time(move || kind(&traffic));
+        }
     }
 
     #[test]
