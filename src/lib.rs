@@ -109,7 +109,7 @@
 )]
 
 // The rooms, bottom first. A room imports only from those above its line here; what may import from
-// its own row is named in tests/tree.rs.
+// its own row is named in tests/tidy.rs.
 
 // 1. The rules of a stream: pure, with no I/O, lock, thread or clock.
 pub mod state;

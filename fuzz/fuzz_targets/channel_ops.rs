@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/channel.rs"]
+#[path = "../../tests/it/properties/channel/mod.rs"]
 mod channel;
 
 use libfuzzer_sys::fuzz_target;

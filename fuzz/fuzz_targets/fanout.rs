@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/fanout.rs"]
+#[path = "../../tests/it/properties/fanout/mod.rs"]
 mod fanout;
 
 use libfuzzer_sys::fuzz_target;

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/gzip.rs"]
+#[path = "../../tests/it/properties/gzip.rs"]
 mod gzip;
 
 use libfuzzer_sys::fuzz_target;

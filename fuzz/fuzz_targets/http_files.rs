@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/http_files.rs"]
+#[path = "../../tests/it/properties/http_files.rs"]
 mod http_files;
 
 use libfuzzer_sys::fuzz_target;

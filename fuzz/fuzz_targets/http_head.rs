@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/http.rs"]
+#[path = "../../tests/it/properties/http.rs"]
 #[allow(dead_code)]
 mod http;
 

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/lines.rs"]
+#[path = "../../tests/it/properties/lines/mod.rs"]
 mod lines;
 
 use libfuzzer_sys::fuzz_target;

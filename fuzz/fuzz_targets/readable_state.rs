@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/readable.rs"]
+#[path = "../../tests/it/properties/readable/mod.rs"]
 mod readable;
 
 use libfuzzer_sys::fuzz_target;

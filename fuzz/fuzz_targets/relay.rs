@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/relay.rs"]
+#[path = "../../tests/it/properties/relay.rs"]
 mod relay;
 
 use libfuzzer_sys::fuzz_target;

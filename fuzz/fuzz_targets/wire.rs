@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/wire.rs"]
+#[path = "../../tests/it/properties/wire.rs"]
 mod wire;
 
 use libfuzzer_sys::fuzz_target;

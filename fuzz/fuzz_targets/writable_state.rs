@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/properties/writable.rs"]
+#[path = "../../tests/it/properties/writable/mod.rs"]
 mod writable;
 
 use libfuzzer_sys::fuzz_target;

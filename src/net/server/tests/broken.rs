@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::ErrorKind;
 use crate::leader::{Key, Poll, Poller, ReadyList};
 
-use super::watch::{until, watched};
+use super::kit::{until, watched};
 use super::{Echo, client_of, ping, server};
 
 /// A poller that panics once it is to break.

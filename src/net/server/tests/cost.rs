@@ -1,14 +1,12 @@
 //! What a request costs: two calls and a share of a third, and nothing while nothing happens.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::Read;
-use std::process::Command;
+use std::process::{self, Command};
 use std::time::Duration;
+use std::{env, fs};
 
-use super::folder::Folder;
-use super::scene::is_alone;
-use super::watch::{until, watched};
+use super::kit::{is_alone, until, watched};
 use super::{Echo, client_of, on_both, ping, server, spawn};
 
 const REQUESTS: usize = 2000;
@@ -21,15 +19,14 @@ const TRACED: &str = "HIGHWATER_TEST_TRACED";
 #[test]
 fn a_request_costs_a_read_and_a_write_and_no_lock() {
     const NAME: &str = "net::server::tests::cost::a_request_costs_a_read_and_a_write_and_no_lock";
-    if std::env::var_os(TRACED).is_some() {
+    if env::var_os(TRACED).is_some() {
         return ask();
     }
-    let folder = Folder::new();
-    let log = folder.path("log");
+    let log = env::temp_dir().join(format!("highwater-cost-{}", process::id()));
     let traced = Command::new("strace")
         .args(["-f", "-qq", "-o"])
         .arg(&log)
-        .arg(std::env::current_exe().unwrap())
+        .arg(env::current_exe().unwrap())
         .args(["--exact", NAME, "--nocapture"])
         .env(TRACED, "1")
         .output();
@@ -42,11 +39,12 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
         .filter_map(|line| line.strip_prefix("on "))
         .collect();
     assert!(!threads.is_empty(), "{said}");
-    let log = fs::read_to_string(log).unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
     let mut calls: HashMap<&str, usize> = HashMap::new();
     let mut disturbed = 0;
     for thread in &threads {
-        let own = log.lines().filter_map(|line| line.strip_prefix(thread));
+        let own = text.lines().filter_map(|line| line.strip_prefix(thread));
         let own = own.filter(|line| !line.contains("resumed>"));
         let own = own.filter_map(|line| line.trim_start().split_once('('));
         let mut since = None;

@@ -3,8 +3,7 @@
 use std::io::Read;
 use std::net::Shutdown;
 
-use super::scene::everything;
-use super::watch::watched;
+use super::kit::{everything, watched};
 use super::{Echo, client_of, on_both, ping, server, spawn};
 
 #[test]

@@ -11,9 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::leader::{Next, RunReason, Turn};
 use crate::net::server::ServerEvent;
 
-use super::scene::held;
-use super::scene::is_alone;
-use super::watch::{until, watched};
+use super::kit::{held, is_alone, until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, server, spawn};
 
 #[test]

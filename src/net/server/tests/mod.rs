@@ -5,17 +5,9 @@ mod broken;
 mod cost;
 mod echo;
 mod ends;
-#[path = "../../../../tests/support/folder.rs"]
-#[allow(dead_code, reason = "shared with the tests of what stands at the ends")]
-mod folder;
+mod kit;
 mod refused;
-#[path = "../../../../tests/net/scene.rs"]
-#[allow(dead_code, reason = "shared with the tests of the network")]
-mod scene;
 mod takeover;
-#[path = "../../../../tests/support/watch.rs"]
-#[allow(dead_code, reason = "as above")]
-mod watch;
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};

@@ -10,8 +10,7 @@ use crate::error::ErrorKind;
 use crate::leader::{RunReason, Turn};
 use crate::net::server::ServerEvent;
 
-use super::scene::is_alone;
-use super::watch::{until, watched};
+use super::kit::{is_alone, until, watched};
 use super::{By, Echo, IDLE, client_of, ping, pong, server, spawn};
 
 fn limit(current: Option<u64>) {

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::leader::{Next, RunReason, Turn};
 use crate::net::server::Connection;
 
-use super::watch::{until, watched};
+use super::kit::{until, watched};
 use super::{By, Echo, IDLE, client_of, on_both, ping, pong, server, spawn};
 
 type Run = Box<dyn FnMut(&mut Echo, &Turn, RunReason) -> Next + Send>;

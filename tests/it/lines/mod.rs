@@ -1,0 +1,6 @@
+//! Lines, frames and text: against models, against limits, and against tools that others wrote.
+
+mod limits;
+mod models;
+#[cfg(unix)]
+mod tool;

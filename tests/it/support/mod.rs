@@ -1,0 +1,50 @@
+//! What the tests share: processes and directories of their own, watchdogs, gates, chunks that count.
+
+mod alone;
+#[cfg(target_os = "linux")]
+mod bounds;
+mod census;
+#[cfg(target_os = "linux")]
+pub(crate) mod child;
+#[cfg(target_os = "linux")]
+mod folder;
+mod gate;
+pub(crate) mod hostile;
+#[cfg(all(feature = "http", target_os = "linux"))]
+mod nginx;
+#[cfg(target_os = "linux")]
+pub(crate) mod outcome;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod program;
+pub(crate) mod stages;
+mod wait;
+
+pub(crate) use alone::{Alone, alone, alone_with, own_threads};
+#[cfg(target_os = "linux")]
+pub(crate) use alone::{alone_in_network, once_more};
+#[cfg(target_os = "linux")]
+pub(crate) use bounds::{SLICE_BYTES, bounded};
+pub(crate) use census::{Census, Counted};
+#[cfg(target_os = "linux")]
+pub(crate) use folder::Folder;
+pub(crate) use gate::Gate;
+#[cfg(all(feature = "http", target_os = "linux"))]
+pub(crate) use nginx::Nginx;
+#[cfg(target_os = "linux")]
+pub(crate) use process::{held, listed, memory_kib, raise_descriptors};
+#[cfg(target_os = "linux")]
+pub(crate) use program::{Running, Tool, call, example, have, skip};
+#[cfg(target_os = "linux")]
+pub(crate) use wait::{PATIENCE, interrupted, watched};
+pub(crate) use wait::{Task, in_time, task, until, until_still};
+
+/// Bytes in which a lost, doubled or moved piece shows.
+#[cfg(target_os = "linux")]
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    let mut bytes: Vec<u8> = words.take(len / 8 + 1).flatten().collect();
+    bytes.truncate(len);
+    bytes
+}
