@@ -41,10 +41,13 @@ fn a_reader_that_stands_still_bounds_what_its_writer_has_sent() {
 
                 // What is read makes room, for a write that waits too, and no more than that.
                 let mut read = first.len();
-                while read < mark {
-                    read += reader.next().unwrap().unwrap().len();
-                }
-                writer.write(Bytes::from_static(&[7; CHUNK])).unwrap();
+                thread::scope(|scope| {
+                    let waits = scope.spawn(|| writer.write(Bytes::from_static(&[7; CHUNK])));
+                    while read < mark || !waits.is_finished() {
+                        read += reader.next().unwrap().unwrap().len();
+                    }
+                    waits.join().unwrap().unwrap();
+                });
                 let more = fill(&mut writer) + 2 * CHUNK;
                 assert!(more <= bound - first.len() + read, "{more}");
 
