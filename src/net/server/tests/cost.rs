@@ -65,7 +65,7 @@ fn a_request_costs_a_read_and_a_write_and_no_lock() {
     let count = |call| calls.get(call).copied().unwrap_or(0);
     // A few, and those of each takeover: on a machine with other work a round may last so long that
     // the follower becomes the leader.
-    let few = REQUESTS / 20 + CALLS_A_TAKEOVER * takeovers(&log);
+    let few = REQUESTS / 20 + CALLS_A_TAKEOVER * takeovers(&text);
     for call in ["recvfrom", "sendmsg", "epoll_pwait"] {
         let count = count(call);
         assert!(count.abs_diff(REQUESTS) <= few, "{call}: {calls:?}");
