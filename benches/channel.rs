@@ -13,7 +13,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Bytes, HighWaterMark, Unit, channel};
+use highwater::mark::Unit;
+use highwater::{Bytes, HighWaterMark, channel};
 
 const HELP: &str = "\
 What it costs to hand a chunk from one thread to another.

@@ -12,7 +12,8 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::thread;
 
-use highwater::{Branch, BranchPolicy, Bytes, HighWaterMark, broadcast, channel};
+use highwater::stream::BranchPolicy;
+use highwater::{Branch, Bytes, HighWaterMark, broadcast, channel};
 
 use effort::Effort;
 

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use highwater::Batch;
 use highwater::net::{Socket, SocketSink};
-use highwater::{Bytes, Error, HighWaterMark, Interrupt, IntoSink, Sink, Writable};
+use highwater::stage::Interrupt;
+use highwater::{Bytes, Error, HighWaterMark, IntoSink, Sink, Writable};
 use rustix::time::{ClockId, clock_gettime};
 
 const BYTES: usize = 64;

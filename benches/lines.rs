@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use highwater::Batch;
 use highwater::lines::{self, Decoder};
+use highwater::mark::READ_BYTES;
 use highwater::{
-    Bytes, Error, HighWaterMark, Out, READ_BYTES, ReadSource, Readable, Sink, Source, Transform,
-    fs, pipeline,
+    Bytes, Error, HighWaterMark, Out, ReadSource, Readable, Sink, Source, Transform, fs, pipeline,
 };
 
 const HELP: &str = "\

@@ -6,7 +6,8 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::thread;
 
-use highwater::{Error, HighWaterMark, InItems, Pipeline, Readable, pipeline_of};
+use highwater::mark::InItems;
+use highwater::{Error, HighWaterMark, Pipeline, Readable, pipeline_of};
 use sha2::{Digest, Sha256};
 
 use effort::Effort;

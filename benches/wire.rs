@@ -11,11 +11,10 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
+use highwater::mark::READ_BYTES;
 use highwater::net::Socket;
 use highwater::wire::{WireSink, WireSource};
-use highwater::{
-    Bytes, Error, HighWaterMark, IntoSink, IntoSource, READ_BYTES, Sink, Source, pipeline,
-};
+use highwater::{Bytes, Error, HighWaterMark, IntoSink, IntoSource, Sink, Source, pipeline};
 
 const HELP: &str = "\
 What a wire costs beside the plain socket below it.

@@ -5,7 +5,8 @@
 
 // prints: [3, 5, 8, 4]
 
-use highwater::{Error, HighWaterMark, Out, Readable, Transform, apply};
+use highwater::stage::apply;
+use highwater::{Error, HighWaterMark, Out, Readable, Transform};
 
 #[derive(Default)]
 struct Unique {

@@ -8,7 +8,8 @@
 
 use std::thread;
 
-use highwater::{BranchPolicy, Error, HighWaterMark, broadcast};
+use highwater::stream::BranchPolicy;
+use highwater::{Error, HighWaterMark, broadcast};
 
 fn main() -> Result<(), Error> {
     let mut news = broadcast(HighWaterMark::items(4));

@@ -17,9 +17,8 @@ use std::time::Duration;
 
 use highwater::http::files::Prepared;
 use highwater::http::{Limits, Method, Request, Response, Sent, StatusCode};
-use highwater::{
-    BranchPolicy, Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast,
-};
+use highwater::stream::BranchPolicy;
+use highwater::{Broadcast, Bytes, Error, ErrorKind, HighWaterMark, Writable, broadcast};
 
 use shell::Interrupted;
 use shell::cli::{COUNT, Cli, Unit};

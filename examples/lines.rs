@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use highwater::fs::FileSource;
+use highwater::mark::DEFAULT_BYTES;
 use highwater::{
-    Bytes, CancelToken, DEFAULT_BYTES, Error, ErrorKind, Sink, Source, WriteSink, fs, lines,
-    pipeline,
+    Bytes, CancelToken, Error, ErrorKind, Sink, Source, WriteSink, fs, lines, pipeline,
 };
 use memchr::memmem::Finder;
 

@@ -17,9 +17,8 @@ use std::time::Duration;
 
 use highwater::fs::FileSource;
 use highwater::net::{Address, Connect};
-use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, FileId, IntoSink, Sink, Source, fs, pipeline,
-};
+use highwater::zero_copy::FileId;
+use highwater::{Bytes, CancelToken, Error, ErrorKind, IntoSink, Sink, Source, fs, pipeline};
 
 use shell::cli::Cli;
 use shell::hash::{hashed, sum_line};

@@ -46,7 +46,7 @@
 //! | read ahead from anything; write behind to anything | [`Readable`], [`Writable`], [`Duplex`] | [hello](guide::hello), [endings](guide::endings) |
 //! | run a source, stages and a sink with one result | [`pipeline`], [`Pipeline`], [`Report`] | [pipelines](guide::pipelines) |
 //! | change what flows | [`Transform`], [`Pipeline::map`], [`Pipeline::par_map`] | [transforms](guide::transforms) |
-//! | write to several places, read from several | [`broadcast`], [`Pipeline::tee`], [`merge`], [`concat`](fn@concat) | [fan-out](guide::fan_out) |
+//! | write to several places, read from several | [`broadcast`], [`Pipeline::tee`], [`merge`](stream::merge), [`concat`](fn@stream::concat) | [fan-out](guide::fan_out) |
 //! | know what failed, where, and why | [`Error`], [`ErrorKind`], [`Failure`] | [errors](guide::errors) |
 //! | end a call that blocks | [`CancelToken`] | [cancelling](guide::cancelling), [Ctrl-C](guide::ctrl_c) |
 //! | bound many streams by one number | [`Budget`] | [memory](guide::memory) |
@@ -61,7 +61,9 @@
 //! | [`gzip`] | gzip, zlib and deflate, also on several threads | [transforms](guide::transforms) |
 //! | [`http`] | an HTTP/1.1 server whose bodies are streams | [HTTP](guide::http) |
 //! | [`wire`] | a stream between two processes, with ends and causes | [sockets](guide::sockets) |
-//! | [`operators`] | `map`, `filter` and the others as stages | [transforms](guide::transforms) |
+//! | [`stream`] | what wraps an end of another library; one stream out of several; pairs | [fan-out](guide::fan_out) |
+//! | [`stage`] | sinks that collect, a source that is opened again; `map`, `filter` and the others as stages | [transforms](guide::transforms) |
+//! | [`mark`], [`report`], [`zero_copy`] | units and sizes; what a run was like; copies in the kernel | [marks](guide::marks), [pipelines](guide::pipelines), [files](guide::files) |
 //! | [`state`] | the rules of a stream alone: no thread, lock or clock | [testing](guide::testing) |
 //!
 //! # The guide
@@ -127,13 +129,13 @@ mod cancel;
 mod channel;
 
 // 6. What a stream is made of: sources, sinks, transforms, and what drives them.
-mod stage;
+pub mod stage;
 
 // 7. Descriptors, and waits on them that another thread can end; what a user holds; ready-made stages.
 #[cfg(all(unix, not(loom)))]
 mod os;
 
-mod stream;
+pub mod stream;
 
 #[cfg(not(loom))]
 pub mod lines;
@@ -167,46 +169,53 @@ pub mod http;
 
 pub use bytes::Bytes;
 
-pub use cancel::{CancelToken, Interrupt};
+pub use cancel::CancelToken;
 pub use channel::Budget;
-pub use channel::mark::{
-    DEFAULT_BYTES, DEFAULT_ITEMS, HighWaterMark, InBytes, InItems, InWeight, READ_BYTES, Unit,
-};
+pub use channel::mark::HighWaterMark;
 pub use error::{Error, ErrorKind, WriteError, set_error_hook};
 #[cfg(loom)]
 pub use leader::{
     Evictable, Eviction, Key, LeaderFollowers, Next, Owner, Poller, ReadyList, RunReason, Task,
     Turn,
 };
-pub use pipeline::monitor::Monitor;
-pub use pipeline::report::{BufferReport, Progress, Report, StageReport};
-pub use pipeline::{Failure, Pipeline, ReadyPipeline, pipeline, pipeline_of};
-pub use stage::buffer_pool::{Buffer, Pool};
-pub use stage::collect::{Collect, CollectBytes, Fold};
-#[cfg(not(loom))]
-pub use stage::copy_path::BufferedReason;
-pub use stage::copy_path::{CopyPath, KernelCall};
-pub use stage::file_id::FileId;
-pub use stage::offer::{CopySource, ZeroCopy};
-pub use stage::operators;
-pub use stage::retry::Retry;
-pub use stage::sink::{Attempt, Direct, Sink};
+pub use pipeline::report::Report;
+pub use pipeline::{Failure, Pipeline, pipeline, pipeline_of};
+pub use stage::sink::Sink;
 pub use stage::source::Source;
-pub use stage::transform::{Out, Transform, apply};
-pub use state::{Batch, BranchPolicy, Dropped, Load, Pressure, Weighed};
+pub use stage::transform::{Out, Transform};
+pub use state::{Batch, Pressure};
 pub use stream::broadcast::{Branch, Broadcast, broadcast};
-pub use stream::channel::{channel, channel_within};
-pub use stream::duplex::{Duplex, HalfOpen, duplex_pair};
-pub use stream::flow::{Flow, flow};
-pub use stream::into::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
-pub use stream::merge::{Concat, concat, merge};
+pub use stream::channel::channel;
+pub use stream::duplex::Duplex;
+pub use stream::into::{IntoSink, IntoSource};
 pub use stream::readable::Readable;
 pub use stream::std_io::{ReadSource, WriteSink};
-pub use stream::take::{TakeBytes, take_bytes};
-pub use stream::writable::{Cork, Writable};
+pub use stream::writable::Writable;
 #[cfg(loom)]
 pub use threads::sync::model::{Deadlines, Hints};
-pub use threads::waits::waiting;
+
+/// How much a buffer holds: what it is measured in, and the sizes that are used where none is set.
+pub mod mark {
+    pub use crate::channel::mark::{
+        DEFAULT_BYTES, DEFAULT_ITEMS, InBytes, InItems, InWeight, READ_BYTES, Unit,
+    };
+}
+
+/// What a pipeline reports, while it runs and when it has ended.
+pub mod report {
+    pub use crate::pipeline::ReadyPipeline;
+    pub use crate::pipeline::monitor::Monitor;
+    pub use crate::pipeline::report::{BufferReport, Progress, StageReport};
+}
+
+/// Copies that the kernel makes by itself, and which file is which.
+pub mod zero_copy {
+    #[cfg(not(loom))]
+    pub use crate::stage::copy_path::BufferedReason;
+    pub use crate::stage::copy_path::{CopyPath, KernelCall};
+    pub use crate::stage::file_id::FileId;
+    pub use crate::stage::offer::{CopySource, ZeroCopy};
+}
 
 // 11. The guide: prose alone, which links to everything above.
 #[cfg(not(loom))]

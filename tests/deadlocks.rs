@@ -21,10 +21,12 @@ mod cases {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use highwater::operators::map;
+    use highwater::mark::InItems;
+    use highwater::stage::operators::map;
+    use highwater::stream::{BranchPolicy, duplex_pair};
     use highwater::{
-        Branch, BranchPolicy, Broadcast, Bytes, Duplex, Error, ErrorKind, HighWaterMark, InItems,
-        Readable, Writable, WriteError, broadcast, channel, duplex_pair, pipeline, pipeline_of,
+        Branch, Broadcast, Bytes, Duplex, Error, ErrorKind, HighWaterMark, Readable, Writable,
+        WriteError, broadcast, channel, pipeline, pipeline_of,
     };
 
     /// Which case a process is for.

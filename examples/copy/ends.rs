@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use highwater::fs::{FileSink, FileSource};
+use highwater::mark::READ_BYTES;
 use highwater::net::{Address, Connect, Listener, Socket};
-use highwater::{Bytes, CancelToken, Error, IntoSink, IntoSource, READ_BYTES, Sink, Source, fs};
+use highwater::{Bytes, CancelToken, Error, IntoSink, IntoSource, Sink, Source, fs};
 
 use crate::options::Options;
 use crate::shell::place::Place;

@@ -12,7 +12,8 @@ mod shell;
 use std::env;
 use std::process::ExitCode;
 
-use highwater::{CancelToken, Error, ErrorKind, Progress, Report, Source, pipeline};
+use highwater::report::Progress;
+use highwater::{CancelToken, Error, ErrorKind, Report, Source, pipeline};
 use indicatif::HumanBytes;
 
 use ends::{open_sink, open_source};

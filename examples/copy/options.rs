@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use highwater::{HighWaterMark, InBytes};
+use highwater::HighWaterMark;
+use highwater::mark::InBytes;
 
 use crate::shell::cli::{Cli, SECONDS, bytes, some_bytes, two};
 use crate::shell::place::Place;

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::fs::FileSink;
-use highwater::{Batch, Bytes, Error, ErrorKind, FileId, Interrupt, Sink};
+use highwater::stage::Interrupt;
+use highwater::zero_copy::FileId;
+use highwater::{Batch, Bytes, Error, ErrorKind, Sink};
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::process::umask;

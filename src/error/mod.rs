@@ -162,7 +162,7 @@ impl Error {
     ///
     /// It is not reported: the interrupted stream has the cause.
     ///
-    /// [`Interrupt`]: crate::Interrupt
+    /// [`Interrupt`]: crate::stage::Interrupt
     #[must_use]
     pub fn interrupted() -> Self {
         Self::new(ErrorKind::Cancelled, "interrupted").edit(|inner| inner.echo = true)

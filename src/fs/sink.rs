@@ -31,7 +31,7 @@ use crate::stream::into::IntoSink;
 /// The old content is removed with the first byte that is written, or at the end if there is none, and
 /// not before. So a pipeline that reads the same file fails with
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and leaves the file as it was. Only a pipeline can
-/// find that, because it compares the [`FileId`](crate::FileId) of its source and of its sink.
+/// find that, because it compares the [`FileId`](crate::zero_copy::FileId) of its source and of its sink.
 ///
 /// The open does not block. If the path is a FIFO without a reader, the first write waits for a reader;
 /// a cancel or the [idle timeout](FileSink::idle_timeout) ends that wait.

@@ -59,7 +59,7 @@
 //! | on a child process | at once; the child is killed, see [processes](super::processes) |
 //! | in a call on a regular file | when the call returns: nothing can interrupt it |
 //! | in a [`Read`](std::io::Read) or [`Write`](std::io::Write) of your own | when the call returns |
-//! | in a [`Source`](crate::Source) or [`Sink`](crate::Sink) of your own | at once if it gives an [`Interrupt`](crate::Interrupt), else when the call returns |
+//! | in a [`Source`](crate::Source) or [`Sink`](crate::Sink) of your own | at once if it gives an [`Interrupt`](crate::stage::Interrupt), else when the call returns |
 //! | in a closure of yours | when the closure returns |
 //!
 //! # Timeouts
@@ -73,7 +73,7 @@
 //! | a whole connection | [`SocketOptions::lifetime`](crate::net::SocketOptions::lifetime) | the stream fails |
 //! | a connect | [`Connect::timeout`](crate::net::Connect::timeout) | the connect fails |
 //! | a whole relay | [`Relay::deadline`](crate::net::Relay::deadline) | the relay fails |
-//! | a slow branch | [`BranchPolicy::Disconnect`](crate::BranchPolicy::Disconnect) | the branch is cut off |
+//! | a slow branch | [`BranchPolicy::Disconnect`](crate::stream::BranchPolicy::Disconnect) | the branch is cut off |
 //! | an HTTP client | [`http::Limits`](crate::http::Limits) | 408, or a close |
 //!
 //! A pipeline has no deadline of its own. Abort it from a thread that waits for the time *or* for the

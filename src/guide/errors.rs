@@ -100,13 +100,14 @@
 //!
 //! # Trying again
 //!
-//! [`Retry`](crate::Retry) is a source of bytes that is opened again where it broke off: `open` gets
+//! [`Retry`](crate::stage::Retry) is a source of bytes that is opened again where it broke off: `open` gets
 //! the offset to go on from. For a sink, run the pipeline again from `report.bytes()`.
 //!
 //! ```
 //! use std::io;
 //! use std::time::Duration;
-//! use highwater::{Error, ErrorKind, ReadSource, Retry, pipeline};
+//! use highwater::{Error, ErrorKind, ReadSource, pipeline};
+//! use highwater::stage::Retry;
 //!
 //! let data: &[u8] = b"all of it";
 //! let mut attempt = 0;

@@ -3,9 +3,9 @@
 //! | to do this | use | threads | the slowest reader |
 //! | --- | --- | --- | --- |
 //! | give each chunk to two sinks | [`Pipeline::tee`](crate::Pipeline::tee) | one more | slows both down |
-//! | give each chunk to any number of readers, which come and go | [`broadcast`](fn@crate::broadcast) | none: each reader brings its own | as its [`BranchPolicy`](crate::BranchPolicy) says |
-//! | read several sources as their chunks come | [`merge`](crate::merge) | one a source | |
-//! | read several sources one after the other | [`concat`](fn@crate::concat) | none | |
+//! | give each chunk to any number of readers, which come and go | [`broadcast`](fn@crate::broadcast) | none: each reader brings its own | as its [`BranchPolicy`](crate::stream::BranchPolicy) says |
+//! | read several sources as their chunks come | [`merge`](crate::stream::merge) | one a source | |
+//! | read several sources one after the other | [`concat`](fn@crate::stream::concat) | none | |
 //! | share the items among worker threads | [`par_map`](crate::Pipeline::par_map) | those | |
 //! | let several threads write one stream | `clone` of a [`Writable`](crate::Writable) | | |
 //!
@@ -17,18 +17,19 @@
 //!
 //! | policy | the writer | the branch |
 //! | --- | --- | --- |
-//! | [`Slowest`](crate::BranchPolicy::Slowest) | waits for it | gets everything |
-//! | [`Disconnect(time)`](crate::BranchPolicy::Disconnect) | waits for it, for at most that long | is then cut off, with `TimedOut` |
-//! | [`Cap(n)`](crate::BranchPolicy::Cap) | never waits for it | is cut off when it would have more than `n` to read, with `LimitExceeded` |
-//! | [`DropOldest(n)`](crate::BranchPolicy::DropOldest) | never waits for it | misses the oldest chunks; [`dropped`](crate::Branch::dropped) counts them. For a display |
-//! | [`DropNewest(n)`](crate::BranchPolicy::DropNewest) | never waits for it | misses the newest chunks. For a sample |
+//! | [`Slowest`](crate::stream::BranchPolicy::Slowest) | waits for it | gets everything |
+//! | [`Disconnect(time)`](crate::stream::BranchPolicy::Disconnect) | waits for it, for at most that long | is then cut off, with `TimedOut` |
+//! | [`Cap(n)`](crate::stream::BranchPolicy::Cap) | never waits for it | is cut off when it would have more than `n` to read, with `LimitExceeded` |
+//! | [`DropOldest(n)`](crate::stream::BranchPolicy::DropOldest) | never waits for it | misses the oldest chunks; [`dropped`](crate::Branch::dropped) counts them. For a display |
+//! | [`DropNewest(n)`](crate::stream::BranchPolicy::DropNewest) | never waits for it | misses the newest chunks. For a sample |
 //!
 //! `n` is in the unit of the mark. A branch that is cut off aborts the pipeline that reads it, also
 //! while that is blocked in a write to a slow client.
 //!
 //! ```
 //! use std::thread;
-//! use highwater::{BranchPolicy, Error, HighWaterMark, broadcast, pipeline};
+//! use highwater::{Error, HighWaterMark, broadcast, pipeline};
+//! use highwater::stream::BranchPolicy;
 //!
 //! let news = broadcast(HighWaterMark::bytes(1024));
 //! let log = news.subscribe(BranchPolicy::Slowest); // a write waits for it
@@ -53,7 +54,8 @@
 //! # Merge
 //!
 //! ```
-//! use highwater::{HighWaterMark, Readable, concat, merge, pipeline};
+//! use highwater::{HighWaterMark, Readable, pipeline};
+//! use highwater::stream::{concat, merge};
 //!
 //! let mark = HighWaterMark::items(4);
 //! let odd = Readable::from_iter([1, 3, 5], mark);
@@ -70,7 +72,7 @@
 //! # Read and write: Duplex
 //!
 //! A [`Duplex`](crate::Duplex) is both: a socket, the two ends of a
-//! [`duplex_pair`](crate::duplex_pair), or a transform that is written on one side and read on the other
+//! [`duplex_pair`](crate::stream::duplex_pair), or a transform that is written on one side and read on the other
 //! ([`Duplex::over`](crate::Duplex::over)). [`split`](crate::Duplex::split) gives the halves to two
 //! threads. Two threads that only write to each other wait for each other: read while you write, or
 //! split.

@@ -67,7 +67,8 @@
 //! [`Report::path`](crate::Report::path) tells whether it was done, and if not, why.
 //!
 //! ```
-//! use highwater::{CopyPath, fs, pipeline};
+//! use highwater::{fs, pipeline};
+//! use highwater::zero_copy::CopyPath;
 //!
 //! let out = fs::create("/dev/null")?;
 //! let report = pipeline(fs::read("Cargo.toml")?).in_buffers().to(out).run()?;

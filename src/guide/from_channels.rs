@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | messages between threads, all of about one size, a bound on their number | [`std::sync::mpsc::sync_channel`], or crossbeam: smaller and faster |
 //! | several **receivers** of one queue (work sharing) | crossbeam, or [`par_map`](crate::Pipeline::par_map) |
-//! | `select!` over several channels | crossbeam, and its ends in a pipeline by [`ReceiverSource`](crate::ReceiverSource) and [`SenderSink`](crate::SenderSink) |
+//! | `select!` over several channels | crossbeam, and its ends in a pipeline by [`ReceiverSource`](crate::stream::ReceiverSource) and [`SenderSink`](crate::stream::SenderSink) |
 //! | a queue without a bound | crossbeam; here it is refused on purpose |
 //! | one value, once | `sync_channel(1)` |
 //! | a bound in **bytes** | [`channel`](crate::channel) |
@@ -62,7 +62,8 @@
 //! A crossbeam channel is a source or a sink of a pipeline:
 //!
 //! ```
-//! use highwater::{HighWaterMark, ReceiverSource, SenderSink, pipeline_of};
+//! use highwater::{HighWaterMark, pipeline_of};
+//! use highwater::stream::{ReceiverSource, SenderSink};
 //!
 //! let (sender, numbers) = crossbeam_channel::bounded(16);
 //! (1..=3).for_each(|n| sender.send(n).unwrap());
@@ -78,7 +79,7 @@
 //! ```
 //!
 //! For any other queue: [`Readable::from_fn`](crate::Readable::from_fn), with
-//! [`waiting`](crate::waiting()) around the call that blocks, and
+//! [`waiting`](crate::stage::waiting()) around the call that blocks, and
 //! [`Pipeline::for_each`](crate::Pipeline::for_each).
 //!
 //! Next: [coming from tokio](super::from_tokio).

@@ -32,9 +32,9 @@
 //! | `unshift` | [`unshift`](crate::Readable::unshift) | |
 //! | `pause`, `resume` | [`pause`](crate::Readable::pause), [`resume`](crate::Readable::resume) | the source stops at once; or just do not read |
 //! | `pipe` | [`pipe_to`](crate::Readable::pipe_to) | errors go both ways |
-//! | `pipeline` | [`pipeline`](fn@crate::pipeline), [`run`](crate::ReadyPipeline::run) | returns when all is closed, with a report |
+//! | `pipeline` | [`pipeline`](fn@crate::pipeline), [`run`](crate::report::ReadyPipeline::run) | returns when all is closed, with a report |
 //! | `finished` | [`wait_finish`](crate::Writable::wait_finish) | |
-//! | `compose` | [`operators::compose`](crate::operators::compose) | |
+//! | `compose` | [`operators::compose`](crate::stage::operators::compose) | |
 //! | `cork`, `uncork` | [`cork`](crate::Writable::cork) | a guard; a write that would wait lifts it |
 //! | `destroy(error)` | [`destroy`](crate::Writable::destroy) | gives back what was buffered; an error is a must |
 //! | `AbortSignal`, `signal` | [`CancelToken`](crate::CancelToken) | `abort` as Node, and `stop`, which lets through what is buffered |

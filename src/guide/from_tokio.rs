@@ -17,12 +17,12 @@
 //! | tokio, tokio-util, futures | here |
 //! | --- | --- |
 //! | `mpsc::channel(n)` | [`channel(HighWaterMark::items(n))`](crate::channel) |
-//! | `broadcast`, `Lagged(n)` | [`broadcast`](fn@crate::broadcast), [`DropOldest`](crate::BranchPolicy::DropOldest), [`dropped`](crate::Branch::dropped) |
+//! | `broadcast`, `Lagged(n)` | [`broadcast`](fn@crate::broadcast), [`DropOldest`](crate::stream::BranchPolicy::DropOldest), [`dropped`](crate::Branch::dropped) |
 //! | `Semaphore` that counts bytes | [`Budget`](crate::Budget) |
 //! | `io::copy` | [`pipeline(a).to(b).run()`](fn@crate::pipeline) |
 //! | `copy_bidirectional` | [`net::relay`](crate::net::relay()) |
 //! | `io::split`, `into_split` | [`Socket::split`](crate::net::Socket::split) |
-//! | `io::duplex` | [`duplex_pair`](crate::duplex_pair) |
+//! | `io::duplex` | [`duplex_pair`](crate::stream::duplex_pair) |
 //! | `Framed`, `LinesCodec`, `LengthDelimitedCodec` | [`lines`](mod@crate::lines) |
 //! | `Stream`, `StreamExt` | [`Readable`](crate::Readable), and its operators |
 //! | `buffered(n)`, `buffer_unordered(n)` | [`par_map`](crate::Pipeline::par_map), [`par_map_unordered`](crate::Pipeline::par_map_unordered) |
@@ -30,7 +30,7 @@
 //! | `CancellationToken` | [`CancelToken`](crate::CancelToken) |
 //! | `timeout(d, f)` | the `_timeout` calls, and [more](super::cancelling#timeouts) |
 //! | `JoinSet`, `spawn_blocking` | [`std::thread::scope`] |
-//! | `select!` | one thread a stream; or [`merge`](crate::merge) |
+//! | `select!` | one thread a stream; or [`merge`](crate::stream::merge) |
 //!
 //! # Calling this crate from async code
 //!

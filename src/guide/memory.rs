@@ -13,7 +13,7 @@
 //! | a pipeline whose bytes the kernel copies | 1 MiB in the kernel, or the mark if one was set |
 //! | [`par_map`](crate::Pipeline::par_map) on *n* threads | 2 *n* + 2 items and results, or the mark before it if that is more |
 //! | [`tee`](crate::Pipeline::tee) | one buffer more |
-//! | [`merge`](crate::merge) of *n* | a buffer, and a chunk for each source |
+//! | [`merge`](crate::stream::merge) of *n* | a buffer, and a chunk for each source |
 //! | [`gzip::compress`](crate::gzip::compress) | 300 KiB and a piece of 64 KiB |
 //! | [`gzip::decompress`](crate::gzip::decompress) | 50 KiB and a piece of 64 KiB |
 //! | [`lines::lines`](crate::lines::lines()) | the longest line, at most [`MAX_BYTES`](crate::lines::MAX_BYTES) (1 MiB) unless it is set |
@@ -24,7 +24,7 @@
 //! | an HTTP connection with a body | a read buffer of 64 KiB; for a `writable`, its mark and a chunk |
 //!
 //! A chunk of a byte source is at most what it reads at once: 64 KiB
-//! ([`READ_BYTES`](crate::READ_BYTES)), unless it is set with `chunk_bytes`. A chunk that you write is as
+//! ([`READ_BYTES`](crate::mark::READ_BYTES)), unless it is set with `chunk_bytes`. A chunk that you write is as
 //! large as you make it.
 //!
 //! # What counts is what is held
@@ -62,7 +62,7 @@
 //!
 //! A stream reports the most that it held: [`Readable::peak`](crate::Readable::peak),
 //! [`Broadcast::peak`](crate::Broadcast::peak), [`Budget::peak`](crate::Budget::peak), and for each
-//! buffer of a pipeline [`BufferReport::peak`](crate::BufferReport). A test that moves data should assert
+//! buffer of a pipeline [`BufferReport::peak`](crate::report::BufferReport). A test that moves data should assert
 //! the bound:
 //!
 //! ```

@@ -5,7 +5,7 @@
 //! The source runs on a thread of its own, and so does each stage that works hard or may block. The sink
 //! runs on the caller's thread. Between two threads there is a buffer with marks. A *light* stage (`map`,
 //! `filter`, `inspect`) runs on the thread of the stage behind it, with no buffer between. Nothing
-//! runs before [`run`](crate::ReadyPipeline::run), and no thread is left after it.
+//! runs before [`run`](crate::report::ReadyPipeline::run), and no thread is left after it.
 //!
 //! # Which method for what
 //!
@@ -20,7 +20,7 @@
 //! | share work among threads | [`par_map`](crate::Pipeline::par_map) | those |
 //! | go through a child process or a connection | [`via`](crate::Pipeline::via) | one a half |
 //! | give each chunk to a second sink | [`tee`](crate::Pipeline::tee) | yes |
-//! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::ReadyPipeline::run), or [`run_into`](crate::ReadyPipeline::run_into) to get the sink back | your own |
+//! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::report::ReadyPipeline::run), or [`run_into`](crate::report::ReadyPipeline::run_into) to get the sink back | your own |
 //! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), then `run` | your own |
 //! | **finish**: read the result here | [`readable`](crate::Pipeline::readable) | one |
 //!
@@ -39,11 +39,12 @@
 //!
 //! # A value out of a pipeline
 //!
-//! [`Fold`](crate::Fold), [`Collect`](crate::Collect) and [`CollectBytes`](crate::CollectBytes) are sinks
+//! [`Fold`](crate::stage::Fold), [`Collect`](crate::stage::Collect) and [`CollectBytes`](crate::stage::CollectBytes) are sinks
 //! that keep something; `run_into` gives them back.
 //!
 //! ```
-//! use highwater::{Bytes, Fold, pipeline};
+//! use highwater::{Bytes, pipeline};
+//! use highwater::stage::Fold;
 //!
 //! let count = Fold::new(0, |lines: usize, chunk: Bytes| {
 //!     lines + chunk.iter().filter(|byte| **byte == b'\n').count()
@@ -74,7 +75,7 @@
 //!
 //! # The report
 //!
-//! A [`Report`](crate::Report) has a [`StageReport`](crate::StageReport) for each stage. Its
+//! A [`Report`](crate::Report) has a [`StageReport`](crate::report::StageReport) for each stage. Its
 //! [`Display`](std::fmt::Display) is a table.
 //!
 //! | column | is |
@@ -88,7 +89,7 @@
 //!
 //! [`bottleneck`](crate::Report::bottleneck) names the stage that held the others up.
 //! [`path`](crate::Report::path) tells whether the kernel copied, and if not, why. Report a wait in a
-//! closure of your own, as on a queue of another kind, by [`waiting`](crate::waiting()).
+//! closure of your own, as on a queue of another kind, by [`waiting`](crate::stage::waiting()).
 //!
 //! ```
 //! use std::time::Duration;
@@ -105,6 +106,6 @@
 //!
 //! [`progress`](crate::Pipeline::progress) calls a closure after each write of the sink;
 //! [`progress_every`](crate::Pipeline::progress_every) no more often than an interval. A
-//! [`Monitor`](crate::Monitor) takes a [snapshot](crate::Monitor::snapshot) from any thread.
+//! [`Monitor`](crate::report::Monitor) takes a [snapshot](crate::report::Monitor::snapshot) from any thread.
 //!
 //! Next: [cancelling and timeouts](super::cancelling).

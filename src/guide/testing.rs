@@ -2,11 +2,12 @@
 //!
 //! # A transform, with no thread
 //!
-//! [`apply`](crate::apply) runs a transform over some chunks and to its end, on the calling thread. A stage
+//! [`apply`](crate::stage::apply) runs a transform over some chunks and to its end, on the calling thread. A stage
 //! of bytes must give the same however the stream was cut, so try every cut:
 //!
 //! ```
-//! use highwater::{Bytes, apply, lines};
+//! use highwater::{Bytes, lines};
+//! use highwater::stage::apply;
 //!
 //! let text = Bytes::from("one\ntwo\r\n\nthree");
 //! let whole = apply(&mut lines::lines(), [text.clone()])?;
@@ -148,7 +149,7 @@
 //! # Assert the bound
 //!
 //! A suite that passes with backpressure switched off proves little. Wherever data moves, assert what was
-//! held: [`peak`](crate::Readable::peak), or the [`buffer`](crate::BufferReport) of each stage. See
+//! held: [`peak`](crate::Readable::peak), or the [`buffer`](crate::report::BufferReport) of each stage. See
 //! [memory](super::memory#asserting-it).
 //!
 //! # The rules alone

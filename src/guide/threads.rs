@@ -11,12 +11,12 @@
 //! | [`Writable`](crate::Writable) to a sink | one, which writes | the first chunk | with the handle |
 //! | [`Writable`](crate::Writable) to a [socket](crate::net::Socket::writable) | none, or one | the first write that would block | after a second without work, or with the handle |
 //! | operators of a [`Readable`](crate::Readable) | none: they run when it is read | | |
-//! | [`Pipeline::run`](crate::ReadyPipeline::run) with *n* stages that are not light | *n* - 1, and the caller's, which runs the sink | `run` | before `run` returns |
-//! | [`Pipeline::run`](crate::ReadyPipeline::run) whose bytes the kernel copies | none: the caller's | | |
+//! | [`Pipeline::run`](crate::report::ReadyPipeline::run) with *n* stages that are not light | *n* - 1, and the caller's, which runs the sink | `run` | before `run` returns |
+//! | [`Pipeline::run`](crate::report::ReadyPipeline::run) whose bytes the kernel copies | none: the caller's | | |
 //! | [`Pipeline::readable`](crate::Pipeline::readable) | those of the pipeline, and one | the first read | with the handle |
 //! | [`par_map`](crate::Pipeline::par_map) on *n* threads | at most *n* + 1 | as work comes | with its pipeline |
 //! | [`tee`](crate::Pipeline::tee) | one | `run` | before `run` returns |
-//! | [`merge`](crate::merge) of *n* sources | *n* + 1 | the first read | with the handle |
+//! | [`merge`](crate::stream::merge) of *n* sources | *n* + 1 | the first read | with the handle |
 //! | [`progress`](crate::Pipeline::progress), [`monitor`](crate::Pipeline::monitor) | none: `progress` is called by the sink's thread | | |
 //!
 //! | with feature or platform | threads |

@@ -24,7 +24,8 @@
 //! [`flush`](crate::Transform::flush), after the last one.
 //!
 //! ```
-//! use highwater::{Bytes, Error, Out, Transform, apply};
+//! use highwater::{Bytes, Error, Out, Transform};
+//! use highwater::stage::apply;
 //!
 //! /// Records of 4 bytes, however the stream was cut.
 //! #[derive(Default)]
@@ -122,7 +123,7 @@
 //! | [`lines::utf8`](crate::lines::utf8()), [`lines::utf8_lossy`](crate::lines::utf8_lossy) | text, no character cut in two |
 //! | [`gzip::compress`](crate::gzip::compress), [`gzip::decompress`](crate::gzip::decompress) | gzip, zlib and deflate |
 //! | [`gzip::compress_parallel`](crate::gzip::compress_parallel) | gzip on several threads |
-//! | [`operators`](crate::operators) | the operators as stages; [`compose`](crate::operators::compose) makes one stage of two |
+//! | [`operators`](crate::stage::operators) | the operators as stages; [`compose`](crate::stage::operators::compose) makes one stage of two |
 //! | [`Pipeline::via`](crate::Pipeline::via) | anything that is written and read: a child process, a connection |
 //!
 //! Next: [fan-out](super::fan_out).

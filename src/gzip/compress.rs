@@ -93,7 +93,8 @@ impl Compress {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{Error, Out, Transform, apply, gzip};
+    /// use highwater::{Error, Out, Transform, gzip};
+    /// use highwater::stage::apply;
     ///
     /// let mut stage = gzip::compress(6).flush_each_chunk();
     /// let mut sent = Vec::new();
@@ -129,7 +130,8 @@ impl Compress {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{Bytes, Error, Out, Transform, apply, gzip};
+    /// use highwater::{Bytes, Error, Out, Transform, gzip};
+    /// use highwater::stage::apply;
     ///
     /// struct OnRequest(gzip::Compress);
     ///

@@ -15,7 +15,8 @@ use crate::error::Error;
 /// # Examples
 ///
 /// ```
-/// use highwater::{apply, gzip, gzip::Corrupt};
+/// use highwater::{gzip, gzip::Corrupt};
+/// use highwater::stage::apply;
 ///
 /// let mut member = apply(&mut gzip::compress(6), ["some data".into()])?.concat();
 /// let checksum = member.len() - 8;

@@ -59,7 +59,8 @@ pub use pieces::PIECE_BYTES;
 /// # Examples
 ///
 /// ```
-/// use highwater::{ErrorKind, apply, gzip};
+/// use highwater::{ErrorKind, gzip};
+/// use highwater::stage::apply;
 ///
 /// let nothing = apply(&mut gzip::compress(6), [])?;
 /// assert_eq!(nothing.concat().len(), 20); // a member without data is valid
@@ -104,7 +105,8 @@ pub fn compress_parallel(level: u32, threads: usize) -> ParallelCompress {
 /// # Examples
 ///
 /// ```
-/// use highwater::{ErrorKind, apply, gzip};
+/// use highwater::{ErrorKind, gzip};
+/// use highwater::stage::apply;
 /// use std::io;
 ///
 /// let small = apply(&mut gzip::compress(6), ["whole".into()])?.concat();

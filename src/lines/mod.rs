@@ -38,7 +38,8 @@
 //! [`MAX_BYTES`], or the limit that [`Splitter::max_bytes`] sets.
 //!
 //! ```
-//! use highwater::{Bytes, ErrorKind, apply, lines};
+//! use highwater::{Bytes, ErrorKind, lines};
+//! use highwater::stage::apply;
 //!
 //! let mut short = lines::lines().max_bytes(5);
 //! let error = apply(&mut short, [Bytes::from("one\ntw"), Bytes::from("enty\n")]).unwrap_err();
@@ -87,7 +88,8 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// # Examples
 ///
 /// ```
-/// use highwater::{Bytes, apply, lines};
+/// use highwater::{Bytes, lines};
+/// use highwater::stage::apply;
 ///
 /// let chunks = [Bytes::from("one\r"), Bytes::from("\n\ntwo")];
 /// assert_eq!(apply(&mut lines::lines(), chunks)?, ["one", "", "two"]);
@@ -112,7 +114,8 @@ pub const fn lines() -> Splitter {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Bytes, apply, lines};
+/// use highwater::{Bytes, lines};
+/// use highwater::stage::apply;
 ///
 /// let paths = [Bytes::from("a\0b"), Bytes::from("c\0")];
 /// assert_eq!(apply(&mut lines::split("\0"), paths)?, ["a", "bc"]);
@@ -134,7 +137,8 @@ pub fn split(delimiter: impl AsRef<[u8]>) -> Splitter {
 ///
 /// ```
 /// use highwater::lines::{self, Prefix};
-/// use highwater::{Bytes, apply};
+/// use highwater::Bytes;
+/// use highwater::stage::apply;
 ///
 /// let chunks = [Bytes::from_static(b"\0\x03one\0"), Bytes::from_static(b"\0\0\x05th"), Bytes::from("ree")];
 /// assert_eq!(apply(&mut lines::frames(Prefix::U16Be), chunks)?, ["one", "", "three"]);
@@ -150,7 +154,8 @@ pub const fn frames(prefix: Prefix) -> Splitter {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Bytes, apply, lines};
+/// use highwater::{Bytes, lines};
+/// use highwater::stage::apply;
 ///
 /// let chunks = [&b"caf\xc3"[..], b"\xa9"].map(Bytes::from);
 /// assert_eq!(apply(&mut lines::utf8(), chunks)?, ["caf", "é"]);
@@ -172,7 +177,8 @@ pub const fn utf8() -> Utf8 {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Bytes, apply, lines};
+/// use highwater::{Bytes, lines};
+/// use highwater::stage::apply;
 ///
 /// let text = apply(&mut lines::utf8_lossy(), [Bytes::from(&b"caf\xe9"[..])])?;
 /// assert_eq!(text.concat(), "caf\u{fffd}");
@@ -191,7 +197,8 @@ pub const fn utf8_lossy() -> Utf8 {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Bytes, apply, lines};
+/// use highwater::{Bytes, lines};
+/// use highwater::stage::apply;
 ///
 /// let joined = apply(&mut lines::append_end("\n"), ["one", "", "two"].map(Bytes::from))?;
 /// assert_eq!(joined.concat(), b"one\n\ntwo\n");
@@ -208,7 +215,8 @@ pub fn append_end(end: impl AsRef<[u8]>) -> Joiner {
 ///
 /// ```
 /// use highwater::lines::{self, Prefix};
-/// use highwater::{Bytes, apply};
+/// use highwater::Bytes;
+/// use highwater::stage::apply;
 ///
 /// let mut encoder = lines::prepend_len(Prefix::Varint);
 /// let encoded = apply(&mut encoder, [Bytes::from("one"), Bytes::new()])?;

@@ -64,7 +64,8 @@ pub fn pipeline<S: IntoSource<Bytes>>(source: S) -> Pipeline<Bytes> {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Error, HighWaterMark, Out, ReceiverSource, SenderSink, pipeline_of};
+/// use highwater::{Error, HighWaterMark, Out, pipeline_of};
+/// use highwater::stream::{ReceiverSource, SenderSink};
 ///
 /// let (sender, receiver) = crossbeam_channel::unbounded();
 /// (1..=3).for_each(|n| sender.send(n).unwrap());
@@ -295,7 +296,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{BufferedReason, CopyPath, fs, pipeline};
+    /// use highwater::{fs, pipeline};
+    /// use highwater::zero_copy::{BufferedReason, CopyPath};
     ///
     /// let copy = fs::create("/dev/null")?;
     /// let report = pipeline(fs::read("Cargo.toml")?).in_buffers().to(copy).run()?;

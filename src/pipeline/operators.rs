@@ -22,7 +22,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{Fold, pipeline_of, HighWaterMark, Readable};
+    /// use highwater::{pipeline_of, HighWaterMark, Readable};
+    /// use highwater::stage::Fold;
     ///
     /// let mark = HighWaterMark::items(16);
     /// let numbers = Readable::from_iter(1..=10, mark);
@@ -143,7 +144,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{Collect, HighWaterMark, Readable, pipeline_of};
+    /// use highwater::{HighWaterMark, Readable, pipeline_of};
+    /// use highwater::stage::Collect;
     ///
     /// let mark = HighWaterMark::items(16);
     /// let (_, squares) = pipeline_of(Readable::from_iter(1..=4, mark), mark)

@@ -133,7 +133,7 @@ impl<T: Send + 'static> Readable<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::operators::map;
+    /// use highwater::stage::operators::map;
     /// use highwater::{HighWaterMark, Readable};
     ///
     /// let numbers = Readable::from_iter(1..=3, HighWaterMark::items(2));
@@ -182,7 +182,7 @@ impl<I: Send + 'static, O: Send + 'static> Duplex<O, I> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::operators::map;
+    /// use highwater::stage::operators::map;
     /// use highwater::{Duplex, HighWaterMark};
     ///
     /// let mark = HighWaterMark::items(4);

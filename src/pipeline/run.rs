@@ -48,7 +48,7 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
     /// The first cause, with how far it had come and what was not delivered. Into an [`Error`] it
     /// goes with `?`. A pipeline that would write a file which it reads, or one file twice, fails
     /// with [`InvalidInput`](crate::ErrorKind::InvalidInput) before it begins: see
-    /// [`FileId`](crate::FileId). So does one with a [`limit`](Pipeline::limit) of 0.
+    /// [`FileId`](crate::zero_copy::FileId). So does one with a [`limit`](Pipeline::limit) of 0.
     pub fn run(self) -> Result<Report, Failure<T>> {
         self.run_into().map(|(report, _)| report)
     }

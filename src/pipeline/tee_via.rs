@@ -33,7 +33,8 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Examples
     ///
     /// ```
-    /// use highwater::{SenderSink, pipeline};
+    /// use highwater::pipeline;
+    /// use highwater::stream::SenderSink;
     ///
     /// let (sender, receiver) = crossbeam_channel::unbounded();
     /// let (_, first) = pipeline(&b"twice"[..])

@@ -55,7 +55,7 @@ impl ChildSource {
     }
 
     /// Sets the largest number of bytes that one read returns, up to 1 MiB. The default is what the
-    /// pipe holds, and at most [`READ_BYTES`](crate::READ_BYTES).
+    /// pipe holds, and at most [`READ_BYTES`](crate::mark::READ_BYTES).
     #[must_use]
     #[doc(alias = "highWaterMark")]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {

@@ -13,7 +13,8 @@ use crate::state::batch::Batch;
 /// # Examples
 ///
 /// ```
-/// use highwater::{Collect, ErrorKind, HighWaterMark, Readable, pipeline_of};
+/// use highwater::{ErrorKind, HighWaterMark, Readable, pipeline_of};
+/// use highwater::stage::Collect;
 ///
 /// let mark = HighWaterMark::items(4);
 /// let numbers = pipeline_of(Readable::from_iter(1.., mark), mark);
@@ -68,7 +69,8 @@ pub(crate) fn too_many(most: usize, what: &str) -> Error {
 /// # Examples
 ///
 /// ```
-/// use highwater::{CollectBytes, pipeline};
+/// use highwater::pipeline;
+/// use highwater::stage::CollectBytes;
 ///
 /// let (_, all) = pipeline(&b"abc"[..]).to(CollectBytes::at_most(1024)).run_into()?;
 /// assert_eq!(all.into_bytes(), "abc");

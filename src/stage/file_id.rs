@@ -22,7 +22,7 @@ impl FileId {
     /// # Examples
     ///
     /// ```
-    /// use highwater::FileId;
+    /// use highwater::zero_copy::FileId;
     ///
     /// let id = |path| Ok::<_, std::io::Error>(FileId::of(&std::fs::metadata(path)?));
     /// assert!(id("Cargo.toml")?.is_some());

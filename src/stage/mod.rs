@@ -18,3 +18,11 @@ pub(crate) mod source;
 pub(crate) mod stop_signal;
 pub(crate) mod transform;
 pub(crate) mod worker_pool;
+
+pub use crate::cancel::Interrupt;
+pub use crate::threads::waits::waiting;
+pub use buffer_pool::{Buffer, Pool};
+pub use collect::{Collect, CollectBytes, Fold};
+pub use retry::Retry;
+pub use sink::{Attempt, Direct};
+pub use transform::apply;

@@ -23,7 +23,8 @@ use crate::threads::waits::{For, wait_for};
 /// ```
 /// use std::io;
 /// use std::time::Duration;
-/// use highwater::{Error, ReadSource, Retry, pipeline};
+/// use highwater::{Error, ReadSource, pipeline};
+/// use highwater::stage::Retry;
 ///
 /// let data: &[u8] = b"all of it";
 /// let mut opened = 0;

@@ -122,7 +122,8 @@ impl<O> std::fmt::Debug for Out<'_, O> {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Error, Out, apply};
+/// use highwater::{Error, Out};
+/// use highwater::stage::apply;
 ///
 /// let mut twice = |n: u32, out: &mut Out<'_, u32>| -> Result<(), Error> {
 ///     out.push(n)?;

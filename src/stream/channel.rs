@@ -53,7 +53,8 @@ pub fn channel<T, U: Unit<T>>(mark: HighWaterMark<U>) -> (Writable<T>, Readable<
 /// # Examples
 ///
 /// ```
-/// use highwater::{Budget, Bytes, HighWaterMark, channel_within};
+/// use highwater::{Budget, Bytes, HighWaterMark};
+/// use highwater::stream::channel_within;
 ///
 /// let budget = Budget::new(100);
 /// let (mut writer, mut reader) = channel_within(HighWaterMark::bytes(1024), &budget);

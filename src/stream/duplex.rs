@@ -36,7 +36,8 @@ pub enum HalfOpen {
 /// # Examples
 ///
 /// ```
-/// use highwater::{HighWaterMark, duplex_pair};
+/// use highwater::HighWaterMark;
+/// use highwater::stream::duplex_pair;
 ///
 /// let mark = HighWaterMark::items(4);
 /// let (mut here, mut there) = duplex_pair(mark, mark);

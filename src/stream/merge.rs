@@ -25,7 +25,8 @@ use crate::threads::worker::Worker;
 /// # Examples
 ///
 /// ```
-/// use highwater::{HighWaterMark, Readable, merge};
+/// use highwater::{HighWaterMark, Readable};
+/// use highwater::stream::merge;
 ///
 /// let mark = HighWaterMark::items(4);
 /// let sources = (0..3).map(|n| Readable::from_iter((0..10).map(move |i| 10 * n + i), mark));
@@ -90,7 +91,8 @@ fn read_all<T: Send, S: Source<T>>(
 /// # Examples
 ///
 /// ```
-/// use highwater::{concat, pipeline};
+/// use highwater::pipeline;
+/// use highwater::stream::concat;
 ///
 /// let (_, both) = pipeline(concat([&b"one"[..], &b"two"[..]])).to(Vec::new()).run_into()?;
 /// assert_eq!(both.into_inner(), b"onetwo");

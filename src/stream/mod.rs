@@ -11,3 +11,12 @@ pub(crate) mod readable;
 pub(crate) mod std_io;
 pub(crate) mod take;
 pub(crate) mod writable;
+
+pub use crate::state::{BranchPolicy, Dropped};
+pub use channel::channel_within;
+pub use duplex::{HalfOpen, duplex_pair};
+pub use flow::{Flow, flow};
+pub use into::{Memory, ReceiverSource, SenderSink};
+pub use merge::{Concat, concat, merge};
+pub use take::{TakeBytes, take_bytes};
+pub use writable::Cork;

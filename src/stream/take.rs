@@ -30,7 +30,8 @@ pub struct TakeBytes<S> {
 /// # Examples
 ///
 /// ```
-/// use highwater::{fs, pipeline, take_bytes};
+/// use highwater::{fs, pipeline};
+/// use highwater::stream::take_bytes;
 ///
 /// let head = take_bytes(fs::read("Cargo.toml")?, 9);
 /// let (_, head) = pipeline(head).to(Vec::new()).run_into()?;

@@ -161,7 +161,8 @@ pub(crate) fn is_measured() -> bool {
 /// use std::sync::mpsc;
 /// use std::thread;
 /// use std::time::Duration;
-/// use highwater::{HighWaterMark, Readable, pipeline_of, waiting};
+/// use highwater::{HighWaterMark, Readable, pipeline_of};
+/// use highwater::stage::waiting;
 ///
 /// let (sender, receiver) = mpsc::sync_channel(0);
 /// let reader = thread::spawn(move || receiver.iter().sum::<u64>());

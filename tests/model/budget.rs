@@ -1,12 +1,13 @@
 //! A budget over two channels: whoever waits for it is woken by whatever makes room, on either side.
 
 use bytes::Bytes;
-use highwater::{Budget, HighWaterMark, channel_within};
+use highwater::stream::channel_within;
+use highwater::{Budget, HighWaterMark};
 use loom::thread;
 
 use crate::{Bound, explore};
 
-const MARK: HighWaterMark<highwater::InBytes> = HighWaterMark::bytes(100);
+const MARK: HighWaterMark<highwater::mark::InBytes> = HighWaterMark::bytes(100);
 
 fn chunk() -> Bytes {
     Bytes::from_static(b"ten bytes.")

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use highwater::Batch;
-use highwater::{Attempt, CancelToken, Deadlines, Direct, Error, HighWaterMark, Sink, Writable};
+use highwater::stage::{Attempt, Direct};
+use highwater::{CancelToken, Deadlines, Error, HighWaterMark, Sink, Writable};
 use loom::thread;
 
 use crate::{Bound, explore, explore_waits};

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use highwater::stream::BranchPolicy;
 use highwater::{
-    Branch, BranchPolicy, Broadcast, CancelToken, Error, ErrorKind, HighWaterMark, Sink, Source,
-    WriteError, broadcast,
+    Branch, Broadcast, CancelToken, Error, ErrorKind, HighWaterMark, Sink, Source, WriteError,
+    broadcast,
 };
 use loom::thread;
 

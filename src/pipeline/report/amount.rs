@@ -13,7 +13,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// `unit` is what one of it is called; see [`Unit::name`](crate::Unit::name).
+    /// `unit` is what one of it is called; see [`Unit::name`](crate::mark::Unit::name).
     pub(crate) const fn of(number: u64, unit: &'static str) -> Self {
         Self { number, unit }
     }

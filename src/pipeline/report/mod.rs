@@ -40,13 +40,13 @@ pub struct StageReport {
     pub name: String,
     /// What it passed on, in its [`unit`](Self::unit). Of a sink: what it confirmed.
     pub bytes: u64,
-    /// What one of them is called, which is the [name](crate::Unit::name) of its mark's unit:
+    /// What one of them is called, which is the [name](crate::mark::Unit::name) of its mark's unit:
     /// `byte`, `item` or `weight`.
     pub unit: &'static str,
     /// How many chunks it passed on. Of a sink: how many it was given.
     pub chunks: u64,
     /// For how long it worked. A read or a write of a regular file is work, and so is a call that
-    /// blocks without saying so; see [`waiting`](crate::waiting()).
+    /// blocks without saying so; see [`waiting`](crate::stage::waiting()).
     pub busy: Duration,
     /// For how long it waited for the stage in front of it.
     pub starved: Duration,

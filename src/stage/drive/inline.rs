@@ -1,6 +1,6 @@
 //! The driver of a sink: it owns the sink, and takes the requests of its channel to it.
 //!
-//! A sink that can return instead of blocking ([`Direct`](crate::Direct)) is tried by the thread
+//! A sink that can return instead of blocking ([`Direct`](crate::stage::Direct)) is tried by the thread
 //! that makes a request due. What would block is deferred to the sink's own thread, which starts
 //! then and ends when nothing was deferred for a second. Any other sink has its thread from the
 //! first request on.

@@ -18,8 +18,8 @@ const ITEM: &str = "item";
 /// # Examples
 ///
 /// ```
-/// use highwater::apply;
-/// use highwater::operators::{compose, map, take};
+/// use highwater::stage::apply;
+/// use highwater::stage::operators::{compose, map, take};
 ///
 /// let mut stage = compose(map(|n: u32| n * n), take(2));
 /// assert_eq!(apply(&mut stage, 1..)?, [1, 4]); // the third was never asked for

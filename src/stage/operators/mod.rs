@@ -3,13 +3,13 @@
 //! All are light: in a pipeline they run on the thread of the next stage. A
 //! [`Pipeline`](crate::Pipeline) has a method for each, so that these are needed only to
 //! [`compose`] one stage out of several, to test one with no thread at all
-//! ([`apply`](crate::apply)), or to put one where a transform is asked for.
+//! ([`apply`](crate::stage::apply)), or to put one where a transform is asked for.
 //!
 //! # Examples
 //!
 //! ```
-//! use highwater::apply;
-//! use highwater::operators::{compose, filter, flat_map};
+//! use highwater::stage::apply;
+//! use highwater::stage::operators::{compose, filter, flat_map};
 //!
 //! let odd = filter(|n: &u32| n % 2 == 1);
 //! let mut stage = compose(odd, flat_map(|n: u32| (0..n).map(move |_| n)));

@@ -11,7 +11,7 @@ use std::ops::{AddAssign, SubAssign};
 /// # Examples
 ///
 /// ```
-/// use highwater::Load;
+/// use highwater::state::Load;
 ///
 /// let mut load = Load::of(3);
 /// load += Load::of(0);

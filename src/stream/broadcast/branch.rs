@@ -30,7 +30,8 @@ use crate::stream::writable::Writable;
 /// token which the branch [aborts](Source::aborts):
 ///
 /// ```
-/// use highwater::{BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+/// use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+/// use highwater::stream::BranchPolicy;
 ///
 /// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
 /// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
@@ -50,7 +51,8 @@ use crate::stream::writable::Writable;
 /// # Examples
 ///
 /// ```
-/// use highwater::{BranchPolicy, HighWaterMark, broadcast};
+/// use highwater::{HighWaterMark, broadcast};
+/// use highwater::stream::BranchPolicy;
 ///
 /// let mut writer = broadcast(HighWaterMark::items(16));
 /// let mut all = writer.subscribe(BranchPolicy::Slowest);
@@ -190,7 +192,8 @@ impl<T: Clone> Branch<T> {
     ///
     /// ```
     /// use std::thread;
-    /// use highwater::{BranchPolicy, HighWaterMark, Writable, broadcast};
+    /// use highwater::{HighWaterMark, Writable, broadcast};
+    /// use highwater::stream::BranchPolicy;
     ///
     /// let mark = HighWaterMark::bytes(1024);
     /// let mut writer = broadcast(mark);

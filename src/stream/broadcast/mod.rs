@@ -29,7 +29,8 @@ pub use branch::Branch;
 ///
 /// ```
 /// use std::thread;
-/// use highwater::{BranchPolicy, Bytes, Error, HighWaterMark, broadcast};
+/// use highwater::{Bytes, Error, HighWaterMark, broadcast};
+/// use highwater::stream::BranchPolicy;
 ///
 /// let mut writer = broadcast(HighWaterMark::bytes(64 * 1024));
 /// let readers = [(); 2].map(|()| {
@@ -72,7 +73,7 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 ///
 /// A write waits for a branch, and so does [`finish`](Self::finish), so each branch must be read by
 /// another thread while the broadcast is written. A [`pipeline`](crate::pipeline()) that ends in a
-/// broadcast runs on the thread that calls [`run`](crate::ReadyPipeline::run): a branch that the
+/// broadcast runs on the thread that calls [`run`](crate::report::ReadyPipeline::run): a branch that the
 /// same thread wants to read afterwards is waited for, and never read. If the process has no other
 /// thread that could read it, the call fails with [`Deadlock`](crate::ErrorKind::Deadlock). If it
 /// has, the wait goes on, and after a second the hook of [`set_error_hook`](crate::set_error_hook)
@@ -80,7 +81,8 @@ pub fn broadcast<T: Clone, U: Unit<T>>(mark: HighWaterMark<U>) -> Broadcast<T> {
 ///
 /// ```
 /// use std::thread;
-/// use highwater::{BranchPolicy, Error, HighWaterMark, broadcast, pipeline};
+/// use highwater::{Error, HighWaterMark, broadcast, pipeline};
+/// use highwater::stream::BranchPolicy;
 ///
 /// let mark = HighWaterMark::bytes(4);
 /// let tee = broadcast(mark);

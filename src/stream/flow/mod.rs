@@ -49,7 +49,8 @@ impl<I> Flow<I> {
 /// # Examples
 ///
 /// ```
-/// use highwater::{Error, flow};
+/// use highwater::Error;
+/// use highwater::stream::flow;
 ///
 /// let words = ["one", "two", "three"].map(Ok::<_, Error>);
 /// let long = flow(words).filter(|word| word.len() > 3).to_vec(10)?;

@@ -7,9 +7,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use highwater::report::{Monitor, StageReport};
+use highwater::stage::Collect;
+use highwater::stream::{BranchPolicy, SenderSink};
 use highwater::{
-    BranchPolicy, Collect, HighWaterMark, Monitor, Out, Readable, SenderSink, StageReport,
-    WriteSink, broadcast, pipeline, pipeline_of, process,
+    HighWaterMark, Out, Readable, WriteSink, broadcast, pipeline, pipeline_of, process,
 };
 
 use crate::contract::idle::an_idle_source_is_no_bottleneck;

@@ -5,10 +5,12 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use bytes::Bytes;
+use highwater::stage::{Collect, Pool};
 use highwater::state::{EndKind, Marks, RelayState};
+use highwater::stream::{BranchPolicy, channel_within, duplex_pair, merge, take_bytes};
 use highwater::{
-    BranchPolicy, Budget, Collect, HighWaterMark, Pool, ReadSource, Readable, Writable, broadcast,
-    channel, channel_within, duplex_pair, merge, pipeline, pipeline_of, take_bytes,
+    Budget, HighWaterMark, ReadSource, Readable, Writable, broadcast, channel, pipeline,
+    pipeline_of,
 };
 
 use crate::support::{Alone, alone, in_time};

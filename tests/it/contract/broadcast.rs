@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use highwater::stream::BranchPolicy;
 use highwater::{
-    Branch, BranchPolicy, Broadcast, Error, ErrorKind, HighWaterMark, Pressure, WriteError,
-    broadcast,
+    Branch, Broadcast, Error, ErrorKind, HighWaterMark, Pressure, WriteError, broadcast,
 };
 
 use crate::support::{Census, Counted, Task, in_time, task};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use highwater::{Branch, BranchPolicy, CancelToken, Error, ErrorKind, HighWaterMark, broadcast};
+use highwater::stream::BranchPolicy;
+use highwater::{Branch, CancelToken, Error, ErrorKind, HighWaterMark, broadcast};
 
 use crate::contract::broadcast::{HIGH, blocked, fill, items, last_error, numbers};
 use crate::support::{Census, Gate, Task, in_time, task};

@@ -3,9 +3,8 @@
 use std::io;
 
 use bytes::Bytes;
-use highwater::{
-    Budget, CancelToken, ErrorKind, HighWaterMark, WriteSink, channel_within, lines, pipeline,
-};
+use highwater::stream::channel_within;
+use highwater::{Budget, CancelToken, ErrorKind, HighWaterMark, WriteSink, lines, pipeline};
 
 use crate::support::hostile::{Scripted, Step, pattern};
 use crate::support::stages::{CHUNK, Gated, HIGH, source};

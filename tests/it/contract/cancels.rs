@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::{CancelToken, ReceiverSource, WriteSink, pipeline};
+use highwater::stream::ReceiverSource;
+use highwater::{CancelToken, WriteSink, pipeline};
 
 use crate::support::hostile::{Scripted, Step, pattern};
 use crate::support::stages::{

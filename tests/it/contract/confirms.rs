@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater::{Error, HighWaterMark, Out, Readable, Retry, Source, concat, pipeline};
+use highwater::stage::Retry;
+use highwater::stream::concat;
+use highwater::{Error, HighWaterMark, Out, Readable, Source, pipeline};
 
 use crate::support::in_time;
 

@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater::operators::map;
+use highwater::mark::InBytes;
+use highwater::stage::operators::map;
+use highwater::stream::{BranchPolicy, concat, merge, take_bytes};
 use highwater::{
-    Branch, BranchPolicy, Broadcast, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, InBytes,
-    Pipeline, Readable, Source, Writable, WriteError, WriteSink, broadcast, channel, concat, merge,
-    pipeline, take_bytes,
+    Branch, Broadcast, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, Pipeline, Readable,
+    Source, Writable, WriteError, WriteSink, broadcast, channel, pipeline,
 };
 
 use crate::support::stages::{At, CHUNK, Gated, HIGH, Interruptible, same};

@@ -6,7 +6,8 @@ use std::thread::{self, ThreadId};
 
 use bytes::Bytes;
 use highwater::Batch;
-use highwater::{Attempt, Direct, Error, HighWaterMark, Sink, Writable};
+use highwater::stage::{Attempt, Direct};
+use highwater::{Error, HighWaterMark, Sink, Writable};
 
 use crate::support::{Gate, alone, in_time, own_threads};
 

@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 
 use bytes::Bytes;
-use highwater::operators::{flat_map, map, try_map};
-use highwater::{Duplex, Error, ErrorKind, HalfOpen, HighWaterMark, duplex_pair};
+use highwater::stage::operators::{flat_map, map, try_map};
+use highwater::stream::{HalfOpen, duplex_pair};
+use highwater::{Duplex, Error, ErrorKind, HighWaterMark};
 
 use crate::support::hostile::pattern;
 use crate::support::{alone, in_time, own_threads, task};

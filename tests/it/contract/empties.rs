@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::operators::{PassThrough, compose, map};
+use highwater::mark::Unit;
+use highwater::stage::operators::{PassThrough, compose, map};
+use highwater::stage::{Collect, CollectBytes};
+use highwater::stream::{BranchPolicy, ReceiverSource, SenderSink, concat, duplex_pair, merge};
 use highwater::{
-    BranchPolicy, Collect, CollectBytes, Error, HighWaterMark, Out, Pipeline, ReceiverSource,
-    SenderSink, Unit, Writable, WriteSink, broadcast, channel, concat, duplex_pair, lines, merge,
-    pipeline, pipeline_of,
+    Error, HighWaterMark, Out, Pipeline, Writable, WriteSink, broadcast, channel, lines, pipeline,
+    pipeline_of,
 };
 use proptest::prelude::*;
 
@@ -296,7 +298,7 @@ fn every_line(traffic: &Traffic, cuts: &[usize]) {
         let source = highwater::Readable::from_iter(chunks, mark);
         pipeline(source).high_water_mark(mark)
     };
-    type Add = fn(Pipeline<Bytes>, HighWaterMark<highwater::InBytes>) -> Pipeline<Bytes>;
+    type Add = fn(Pipeline<Bytes>, HighWaterMark<highwater::mark::InBytes>) -> Pipeline<Bytes>;
     let ways: [(&str, Add); 5] = [
         ("on the sink's thread", |lines, _| lines),
         ("a thread boundary behind", |lines, mark| {

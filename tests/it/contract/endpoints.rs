@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use crossbeam_channel::{bounded, unbounded};
+use highwater::stream::{ReceiverSource, SenderSink};
 use highwater::{
-    CancelToken, Error, ErrorKind, HighWaterMark, Out, Readable, ReceiverSource, SenderSink,
-    Writable, pipeline_of,
+    CancelToken, Error, ErrorKind, HighWaterMark, Out, Readable, Writable, pipeline_of,
 };
 
 use crate::support::{Census, in_time, task};

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use highwater::Batch;
-use highwater::operators::{PassThrough, compose, map, try_map};
-use highwater::{Error, Fold, HighWaterMark, Out, Pipeline, Sink, Source, Transform, Unit};
+use highwater::mark::Unit;
+use highwater::stage::Fold;
+use highwater::stage::operators::{PassThrough, compose, map, try_map};
+use highwater::{Error, HighWaterMark, Out, Pipeline, Sink, Source, Transform};
 
 use crate::contract::traffic::Numbered;
 

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use highwater::stage::{Collect, CollectBytes, Retry};
+use highwater::stream::{ReceiverSource, SenderSink, concat, merge};
 use highwater::{
-    CancelToken, Collect, CollectBytes, Error, ErrorKind, HighWaterMark, Out, ReadSource, Readable,
-    ReceiverSource, Retry, SenderSink, WriteSink, channel, concat, merge, pipeline,
+    CancelToken, Error, ErrorKind, HighWaterMark, Out, ReadSource, Readable, WriteSink, channel,
+    pipeline,
 };
 
 use crate::support::hostile::{Pattern, Scripted, Step, pattern};

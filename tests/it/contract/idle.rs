@@ -5,10 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use bytes::Bytes;
-use highwater::{
-    BranchPolicy, HighWaterMark, Pipeline, ReadSource, Readable, ReceiverSource, Retry, broadcast,
-    fs, merge, pipeline, process, waiting,
-};
+use highwater::stage::{Retry, waiting};
+use highwater::stream::{BranchPolicy, ReceiverSource, merge};
+use highwater::{HighWaterMark, Pipeline, ReadSource, Readable, broadcast, fs, pipeline, process};
 
 use crate::contract::bottlenecks::{HELD_UP, until_held_up};
 use crate::contract::reports::assert_adds_up;

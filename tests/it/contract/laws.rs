@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::operators::{PassThrough, compose, map};
-use highwater::{
-    CancelToken, CollectBytes, ErrorKind, HighWaterMark, Pipeline, ReceiverSource, Report,
-    SenderSink, WriteSink, pipeline,
-};
+use highwater::stage::CollectBytes;
+use highwater::stage::operators::{PassThrough, compose, map};
+use highwater::stream::{ReceiverSource, SenderSink};
+use highwater::{CancelToken, ErrorKind, HighWaterMark, Pipeline, Report, WriteSink, pipeline};
 
 use crate::support::hostile::{Scripted, Step, pattern};
 use crate::support::stages::{At, CHUNK, Counting, Gated, HIGH, Interruptible, same, source};

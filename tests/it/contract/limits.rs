@@ -9,9 +9,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use highwater::stage::{Collect, Retry};
+use highwater::stream::{ReceiverSource, concat, take_bytes};
 use highwater::{
-    CancelToken, Collect, Error, ErrorKind, HighWaterMark, Pipeline, ReadSource, Readable,
-    ReceiverSource, Retry, Source, concat, fs, pipeline, pipeline_of, process, take_bytes,
+    CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, ReadSource, Readable, Source, fs,
+    pipeline, pipeline_of, process,
 };
 
 use crate::contract::reports::assert_adds_up;
@@ -107,11 +109,12 @@ fn what_a_slow_sink_has_saved_is_not_spent_in_a_burst() {
         let monitor = begun.monitor();
         let ready = begun
             .limit(PER_SECOND)
-            .to(highwater::SenderSink::new(sender));
+            .to(highwater::stream::SenderSink::new(sender));
         let running = task(move || ready.run().unwrap());
         until("the sink has waited for a while", || {
             let report = monitor.snapshot();
-            let waited = |sink: &highwater::StageReport| sink.waiting > Duration::from_millis(300);
+            let waited =
+                |sink: &highwater::report::StageReport| sink.waiting > Duration::from_millis(300);
             report.stages().last().is_some_and(waited)
         });
         let began = Instant::now();
@@ -249,7 +252,7 @@ fn the_highest_rate_holds_nothing_up() {
         assert!(got.into_inner() == bytes);
         assert_ne!(report.bottleneck(), "limit", "{report}");
         let buffer = report.stages()[1].buffer.unwrap();
-        assert!(buffer.peak <= buffer.high_water_mark + highwater::READ_BYTES);
+        assert!(buffer.peak <= buffer.high_water_mark + highwater::mark::READ_BYTES);
     });
 }
 

@@ -180,7 +180,7 @@ fn an_error_of_the_source_comes_behind_the_lines_before_it() {
         };
         let (seen, kept) = crossbeam_channel::unbounded();
         let failure = lines_of(source)
-            .to(highwater::SenderSink::new(seen))
+            .to(highwater::stream::SenderSink::new(seen))
             .run()
             .unwrap_err();
         assert_eq!(failure.error.stage(), Some("peer"));

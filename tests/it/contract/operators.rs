@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use highwater::operators::{chunks_of, compose, filter, flat_map, map, take, try_map};
+use highwater::stage::operators::{chunks_of, compose, filter, flat_map, map, take, try_map};
+use highwater::stage::{Collect, CollectBytes, Fold, apply};
+use highwater::stream::flow;
 use highwater::{
-    Collect, CollectBytes, Error, ErrorKind, Fold, HighWaterMark, Out, Readable, Transform, apply,
-    channel, flow, pipeline, pipeline_of,
+    Error, ErrorKind, HighWaterMark, Out, Readable, Transform, channel, pipeline, pipeline_of,
 };
 
 use crate::support::hostile::{Step, pattern};

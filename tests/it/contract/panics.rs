@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use highwater::stage::{Collect, Interrupt};
+use highwater::stream::merge;
 use highwater::{
-    CancelToken, Collect, Error, ErrorKind, HighWaterMark, Interrupt, Out, Readable, Source,
-    Transform, merge, pipeline_of,
+    CancelToken, Error, ErrorKind, HighWaterMark, Out, Readable, Source, Transform, pipeline_of,
 };
 
 use crate::support::in_time;
@@ -52,7 +53,7 @@ fn numbers(end: u32) -> Numbers {
     }
 }
 
-const MARK: HighWaterMark<highwater::InItems> = HighWaterMark::items(2);
+const MARK: HighWaterMark<highwater::mark::InItems> = HighWaterMark::items(2);
 
 #[test]
 fn a_source_whose_drop_panics_has_failed_behind_what_it_brought() {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use highwater::{
-    CancelToken, Collect, Error, ErrorKind, HighWaterMark, InItems, Pipeline, Readable, pipeline_of,
-};
+use highwater::mark::InItems;
+use highwater::stage::Collect;
+use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, Readable, pipeline_of};
 
 use crate::support::{Census, Counted, Gate, alone, in_time, own_threads, task, until};
 

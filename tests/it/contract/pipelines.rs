@@ -57,7 +57,7 @@ fn a_pipeline_holds_no_more_than_its_marks_and_a_chunk_each() {
             until("every stage is held up", || {
                 let report = monitor.snapshot();
                 let before_sink = report.stages().iter().take(stages + 1);
-                let held_up = |stage: &highwater::StageReport| !stage.blocked.is_zero();
+                let held_up = |stage: &highwater::report::StageReport| !stage.blocked.is_zero();
                 !report.stages().is_empty() && before_sink.clone().all(held_up)
                     || report
                         .stages()

@@ -1,9 +1,11 @@
 //! Rule 12: where an error says that it has happened is where a list would have it, whatever batches
 //! the items have come in, and on whatever thread.
 
+use highwater::mark::Unit;
+use highwater::stage::Collect;
+use highwater::stream::{BranchPolicy, concat, flow, merge};
 use highwater::{
-    BranchPolicy, Collect, Error, ErrorKind, HighWaterMark, Readable, Unit, broadcast, channel,
-    concat, flow, lines, merge, pipeline_of,
+    Error, ErrorKind, HighWaterMark, Readable, broadcast, channel, lines, pipeline_of,
 };
 use proptest::prelude::*;
 
@@ -111,7 +113,7 @@ fn every_stage_behind<U: Unit<Numbered> + Copy + Send + Sync + 'static>(
         let (begun, writing) = begin();
         let (sender, receiver) = crossbeam_channel::bounded::<Numbered>(0);
         let first = Half(sink(work(fails_at)), sender);
-        let second = highwater::ReceiverSource::new(receiver);
+        let second = highwater::stream::ReceiverSource::new(receiver);
         let via = begun.via(first, second).to(Collect::at_most(1_000));
         check(&via.run().unwrap_err().error, stage, Some(expected), &what);
         writing.join();

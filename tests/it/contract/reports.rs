@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use highwater::{
-    Collect, Fold, HighWaterMark, Monitor, Out, Readable, Report, SenderSink, WriteSink, pipeline,
-    pipeline_of,
-};
+use highwater::report::Monitor;
+use highwater::stage::{Collect, Fold};
+use highwater::stream::SenderSink;
+use highwater::{HighWaterMark, Out, Readable, Report, WriteSink, pipeline, pipeline_of};
 
 use crate::support::hostile::{Step, pattern};
 use crate::support::stages::{CHUNK, Gated, HIGH, assert_bounded, source, through};

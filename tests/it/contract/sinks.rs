@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use highwater::Batch;
-use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Interrupt, Sink, Writable};
+use highwater::stage::Interrupt;
+use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Sink, Writable};
 
 use crate::support::hostile::{Scripted, Slow, Step, pattern};
 use crate::support::{Census, Gate, in_time, task, until};

@@ -3,9 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
+use highwater::stream::BranchPolicy;
 use highwater::{
-    Branch, BranchPolicy, CancelToken, ErrorKind, Failure, HighWaterMark, Report, Sink, WriteSink,
-    broadcast, pipeline,
+    Branch, CancelToken, ErrorKind, Failure, HighWaterMark, Report, Sink, WriteSink, broadcast,
+    pipeline,
 };
 
 use crate::support::hostile::{Scripted, Step, pattern};
@@ -14,7 +15,7 @@ use crate::support::{Gate, Task, in_time, task};
 
 const ALL: usize = 5_000;
 
-fn marks() -> HighWaterMark<highwater::InBytes> {
+fn marks() -> HighWaterMark<highwater::mark::InBytes> {
     HighWaterMark::bytes(HIGH)
 }
 

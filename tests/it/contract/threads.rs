@@ -1,9 +1,8 @@
 //! Rule 16: threads that start with the first byte, have a name, and outlive nothing.
 
 use bytes::Bytes;
-use highwater::{
-    CancelToken, Error, ErrorKind, HighWaterMark, Readable, ReceiverSource, Writable, pipeline,
-};
+use highwater::stream::ReceiverSource;
+use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Readable, Writable, pipeline};
 
 use crate::support::hostile::{Pattern, Scripted, Step};
 use crate::support::{alone, alone_with, in_time, own_threads, task, until};

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use highwater::{HighWaterMark, InBytes, InItems, Readable, Report, Unit, channel};
+use highwater::mark::{InBytes, InItems, Unit};
+use highwater::{HighWaterMark, Readable, Report, channel};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

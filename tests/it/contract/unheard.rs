@@ -5,9 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
 use bytes::Bytes;
+use highwater::mark::InBytes;
+use highwater::stream::BranchPolicy;
 use highwater::{
-    Branch, BranchPolicy, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, InBytes, Writable,
-    WriteSink, broadcast, channel, set_error_hook,
+    Branch, CancelToken, Duplex, Error, ErrorKind, HighWaterMark, Writable, WriteSink, broadcast,
+    channel, set_error_hook,
 };
 
 use crate::support::hostile::{Scripted, Step};

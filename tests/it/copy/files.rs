@@ -20,7 +20,7 @@ fn copies(bytes: &[u8], options: &[&str]) {
 
 #[test]
 fn files_of_every_awkward_size_are_copied() {
-    let mark = highwater::DEFAULT_BYTES;
+    let mark = highwater::mark::DEFAULT_BYTES;
     let all = pattern(mark + CHUNK_BYTES + 1);
     for size in [0, 1, CHUNK_BYTES, mark, mark + CHUNK_BYTES] {
         for size in [size.saturating_sub(1), size, size + 1] {

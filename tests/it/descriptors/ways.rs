@@ -8,9 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use highwater::fs::{FileSink, FileSource};
+use highwater::stream::take_bytes;
 use highwater::{
     CancelToken, Error, HighWaterMark, IntoSink, IntoSource, ReadSource, Readable, Report, Source,
-    Writable, WriteSink, fs as ends, pipeline, process, take_bytes,
+    Writable, WriteSink, fs as ends, pipeline, process,
 };
 
 use crate::descriptors::kinds::{Kind, Way};
@@ -18,7 +19,7 @@ use crate::support::{Folder, bounded, pattern};
 
 pub(crate) const HIGH: usize = 64 * 1024;
 
-fn mark() -> HighWaterMark<highwater::InBytes> {
+fn mark() -> HighWaterMark<highwater::mark::InBytes> {
     HighWaterMark::bytes(HIGH)
 }
 

@@ -78,7 +78,8 @@ fn devices_give_and_take_what_they_have_or_say_what_is_wrong() {
     use std::io::ErrorKind as Io;
 
     use highwater::fs::FileSink;
-    use highwater::{ErrorKind, Writable, fs as ends, pipeline, take_bytes};
+    use highwater::stream::take_bytes;
+    use highwater::{ErrorKind, Writable, fs as ends, pipeline};
 
     let open = |path| File::options().read(true).write(true).open(path).unwrap();
     for by_path in [true, false] {

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use highwater::stream::{concat, merge, take_bytes};
+use highwater::zero_copy::FileId;
 use highwater::{
-    Bytes, Error, ErrorKind, Failure, FileId, HighWaterMark, Readable, Sink, Source, concat,
-    fs as ends, lines, merge, pipeline, take_bytes,
+    Bytes, Error, ErrorKind, Failure, HighWaterMark, Readable, Sink, Source, fs as ends, lines,
+    pipeline,
 };
 
 use crate::support::{Folder, bounded, pattern, watched};

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use highwater::Batch;
 use highwater::gzip::{self, Corrupt, PIECE_BYTES};
+use highwater::stage::apply;
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, HighWaterMark, ReadSource, Report, Sink, WriteSink,
-    apply, pipeline,
+    pipeline,
 };
 
 use crate::properties::gzip::{Format, done, whole};

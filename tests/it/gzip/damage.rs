@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use flate2::Crc;
 use highwater::gzip::{self, Corrupt};
-use highwater::{Bytes, ErrorKind, apply};
+use highwater::stage::apply;
+use highwater::{Bytes, ErrorKind};
 
 use crate::properties::gzip::{cut, done, run, whole};
 use crate::support::{Folder, have};

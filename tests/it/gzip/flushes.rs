@@ -1,7 +1,8 @@
 //! Who reads along sees what was written so far.
 
 use highwater::gzip::{self, Compress, PIECE_BYTES};
-use highwater::{Bytes, ErrorKind, Out, Transform, apply};
+use highwater::stage::apply;
+use highwater::{Bytes, ErrorKind, Out, Transform};
 
 use crate::properties::gzip::Format;
 use crate::support::pattern;

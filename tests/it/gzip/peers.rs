@@ -173,7 +173,7 @@ fn through(data: &[u8], stage: impl Transform<Bytes, Bytes> + 'static) -> Vec<u8
     let ready = pipeline(data.to_vec()).through(stage).to(Vec::new());
     let (report, out) = ready.run_into().unwrap();
     for buffer in report.stages().iter().filter_map(|stage| stage.buffer) {
-        assert!(buffer.peak <= buffer.high_water_mark + highwater::READ_BYTES);
+        assert!(buffer.peak <= buffer.high_water_mark + highwater::mark::READ_BYTES);
     }
     out.into_inner()
 }

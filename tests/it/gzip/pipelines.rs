@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use highwater::gzip::{self, BLOCK_BYTES, Corrupt, PIECE_BYTES};
+use highwater::report::ReadyPipeline;
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, ReadyPipeline,
-    Report, Sink, Source, WriteSink, pipeline,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, Report, Sink,
+    Source, WriteSink, pipeline,
 };
 
 use crate::properties::gzip::{done, run, whole};

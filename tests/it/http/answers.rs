@@ -14,7 +14,7 @@ use crate::support::PATIENCE;
 /// How long a handler waits for a client that has failed.
 const HANDLER_LIMIT: Duration = Duration::from_secs(10);
 
-fn mark() -> HighWaterMark<highwater::InBytes> {
+fn mark() -> HighWaterMark<highwater::mark::InBytes> {
     HighWaterMark::bytes(16 * 1024)
 }
 

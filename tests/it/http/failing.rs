@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use highwater::http::{Limits, StatusCode};
+use highwater::mark::InBytes;
 use highwater::net::RunningServer;
-use highwater::{BranchPolicy, Bytes, Error, ErrorKind, HighWaterMark, InBytes, broadcast};
+use highwater::stream::BranchPolicy;
+use highwater::{Bytes, Error, ErrorKind, HighWaterMark, broadcast};
 
 use crate::http::kit::{Client, Told, get, kinds, post, serve, serve_with};
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use std::{fs, io};
 
 use highwater::http::{Request, Response, Server, files, header};
+use highwater::mark::READ_BYTES;
 use highwater::net::RunningServer;
-use highwater::{Bytes, Error, HighWaterMark, READ_BYTES};
+use highwater::{Bytes, Error, HighWaterMark};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::http_clients::site::{hash_of, understood};

@@ -7,8 +7,9 @@ use std::{io, thread};
 
 use bytes::Bytes;
 use highwater::http::{HeaderMap, Request, Response, Server, StatusCode};
+use highwater::mark::READ_BYTES;
 use highwater::net::RunningServer;
-use highwater::{Error, HighWaterMark, READ_BYTES};
+use highwater::{Error, HighWaterMark};
 use sha2::{Digest, Sha256};
 
 use crate::support::pattern;
@@ -86,7 +87,7 @@ fn answer(mut request: Request, mut response: Response) -> Result<(), Error> {
     }
 }
 
-fn mark() -> HighWaterMark<highwater::InBytes> {
+fn mark() -> HighWaterMark<highwater::mark::InBytes> {
     HighWaterMark::bytes(MARK_BYTES)
 }
 

@@ -137,7 +137,7 @@ impl<S: Source<Bytes>> Source<Bytes> for Wrapped<S> {
         self.0.read()
     }
 
-    fn offer(&mut self) -> Option<highwater::CopySource> {
+    fn offer(&mut self) -> Option<highwater::zero_copy::CopySource> {
         self.0.offer()
     }
 }
@@ -149,8 +149,8 @@ impl<K: Sink<Bytes>> Sink<Bytes> for Wrapped<K> {
 
     fn accept(
         &mut self,
-        offer: highwater::CopySource,
-    ) -> Result<highwater::ZeroCopy<Bytes>, highwater::BufferedReason> {
+        offer: highwater::zero_copy::CopySource,
+    ) -> Result<highwater::zero_copy::ZeroCopy<Bytes>, highwater::zero_copy::BufferedReason> {
         self.0.accept(offer)
     }
 }

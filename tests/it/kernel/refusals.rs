@@ -6,10 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 
-use highwater::{
-    BufferedReason, Bytes, CopyPath, ErrorKind, HighWaterMark, IntoSink, KernelCall, fs as ends,
-    pipeline, pipeline_of,
-};
+use highwater::zero_copy::{BufferedReason, CopyPath, KernelCall};
+use highwater::{Bytes, ErrorKind, HighWaterMark, IntoSink, fs as ends, pipeline, pipeline_of};
 
 use crate::kernel::ends::{Place, pair, path, taker};
 use crate::support::{Folder, SLICE_BYTES, alone, bounded, pattern, watched};

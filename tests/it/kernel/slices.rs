@@ -5,8 +5,9 @@ use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use highwater::report::Monitor;
 use highwater::{
-    Budget, CancelToken, ErrorKind, HighWaterMark, IntoSource, Monitor, fs as ends, net, pipeline,
+    Budget, CancelToken, ErrorKind, HighWaterMark, IntoSource, fs as ends, net, pipeline,
     pipeline_of,
 };
 

@@ -5,7 +5,8 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use highwater::{IntoSource, Monitor, pipeline};
+use highwater::report::Monitor;
+use highwater::{IntoSource, pipeline};
 
 use crate::kernel::ends::{Place, pair, path, taker};
 use crate::support::{Folder, SLICE_BYTES, bounded, interrupted, pattern, until, watched};

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use highwater::Batch;
 use highwater::net::{self, Socket, SocketOptions};
+use highwater::stream::take_bytes;
+use highwater::zero_copy::{BufferedReason, CopySource, ZeroCopy};
 use highwater::{
-    BufferedReason, Bytes, CancelToken, CopySource, Error, ErrorKind, ReadSource, Sink, Source,
-    ZeroCopy, fs as ends, pipeline, take_bytes,
+    Bytes, CancelToken, Error, ErrorKind, ReadSource, Sink, Source, fs as ends, pipeline,
 };
 
 use crate::kernel::ends::{Arrived, Place, pair, path, taker};
@@ -126,7 +127,7 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.heard.lock().unwrap().push(cause.to_string());
     }
 
-    fn interrupt(&self) -> Option<highwater::Interrupt> {
+    fn interrupt(&self) -> Option<highwater::stage::Interrupt> {
         self.source.interrupt()
     }
 

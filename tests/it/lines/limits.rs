@@ -4,7 +4,8 @@ use std::io;
 
 use bytes::Bytes;
 use highwater::lines::{self, Decoder, MAX_BYTES, Prefix, Splitter};
-use highwater::{Error, ErrorKind, HighWaterMark, Readable, apply};
+use highwater::stage::apply;
+use highwater::{Error, ErrorKind, HighWaterMark, Readable};
 
 /// All pieces of some chunks, with the error behind them.
 fn all(splitter: Splitter, chunks: &[&[u8]]) -> (Vec<Bytes>, Option<Error>) {

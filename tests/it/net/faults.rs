@@ -7,9 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::net::{self, Socket, SocketOptions};
+use highwater::stream::BranchPolicy;
 use highwater::{
-    Branch, BranchPolicy, Bytes, CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Sink,
-    Source, broadcast, fs, pipeline,
+    Branch, Bytes, CancelToken, Error, ErrorKind, HighWaterMark, IntoSource, Sink, Source,
+    broadcast, fs, pipeline,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;

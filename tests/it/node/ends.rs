@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use highwater::operators::PassThrough;
+use highwater::stage::operators::PassThrough;
+use highwater::stream::duplex_pair;
 use highwater::{
     CancelToken, Duplex, Error, ErrorKind, HighWaterMark, Out, Readable, Transform, Writable,
-    channel, duplex_pair,
+    channel,
 };
 
 use crate::node::parts::{Ending, Keeper, Log, Logged, Maker, bytes, kaboom};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use highwater::mark::InItems;
+use highwater::stage::Collect;
 use highwater::{
-    CancelToken, Collect, Error, ErrorKind, HighWaterMark, InItems, Out, Pipeline, Readable,
-    channel, pipeline_of,
+    CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, Readable, channel, pipeline_of,
 };
 
 use crate::node::parts::{Log, Maker, kaboom};

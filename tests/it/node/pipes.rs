@@ -1,10 +1,12 @@
 //! Streams that are read into others: who waits for whom, and who ends whom.
 
 use bytes::Bytes;
-use highwater::operators::PassThrough;
+use highwater::stage::Collect;
+use highwater::stage::operators::PassThrough;
+use highwater::stream::{HalfOpen, duplex_pair};
 use highwater::{
-    CancelToken, Collect, Duplex, Error, ErrorKind, HalfOpen, HighWaterMark, Out, Readable,
-    Writable, channel, duplex_pair, pipeline, pipeline_of,
+    CancelToken, Duplex, Error, ErrorKind, HighWaterMark, Out, Readable, Writable, channel,
+    pipeline, pipeline_of,
 };
 
 use crate::node::parts::{Keeper, Log, Maker, bytes, filler};

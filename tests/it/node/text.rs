@@ -3,7 +3,8 @@
 use std::io;
 
 use bytes::Bytes;
-use highwater::{Duplex, ErrorKind, HighWaterMark, Readable, apply, lines};
+use highwater::stage::apply;
+use highwater::{Duplex, ErrorKind, HighWaterMark, Readable, lines};
 
 use crate::node::parts::{Keeper, Log, Maker, filler};
 

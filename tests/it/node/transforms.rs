@@ -1,8 +1,9 @@
 //! What goes through a transform, and how much of it stands in front of one and behind.
 
 use bytes::Bytes;
-use highwater::operators::{PassThrough, flat_map, map, try_map};
-use highwater::{Duplex, Error, ErrorKind, HighWaterMark, Out, Transform, apply};
+use highwater::stage::apply;
+use highwater::stage::operators::{PassThrough, flat_map, map, try_map};
+use highwater::{Duplex, Error, ErrorKind, HighWaterMark, Out, Transform};
 use serde_json::{Value, json};
 
 use crate::node::parts::{Log, Logged, bytes, filler, kaboom};

@@ -4,10 +4,9 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use highwater::mark::READ_BYTES;
 use highwater::process::{self, Spawn};
-use highwater::{
-    Bytes, ErrorKind, HighWaterMark, READ_BYTES, Readable, Source, Writable, pipeline,
-};
+use highwater::{Bytes, ErrorKind, HighWaterMark, Readable, Source, Writable, pipeline};
 
 use crate::process::kin::{idle, reaped, sh, sh_with};
 use crate::support::{Folder, bounded, interrupted, pattern, until, watched};

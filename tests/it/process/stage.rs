@@ -14,7 +14,7 @@ use highwater::{
 use crate::process::kin::{code, idle, reaped, sh};
 use crate::support::{bounded, interrupted, pattern, until_still, watched};
 
-const MARK: HighWaterMark<highwater::InBytes> = HighWaterMark::bytes(64 << 10);
+const MARK: HighWaterMark<highwater::mark::InBytes> = HighWaterMark::bytes(64 << 10);
 
 type Outcome = Result<(Report, Vec<u8>), Failure<Bytes>>;
 

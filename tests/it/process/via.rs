@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use highwater::process::{self, Halves};
+use highwater::stream::ReceiverSource;
 use highwater::{
-    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, ReceiverSource,
-    channel, fs as ends, pipeline,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Out, Pipeline, ReadSource, channel,
+    fs as ends, pipeline,
 };
 
 use crate::process::kin::{code, reaped, sh};

@@ -1,6 +1,8 @@
 //! How much a copy may hold.
 
-use highwater::{CopyPath, READ_BYTES, Report};
+use highwater::Report;
+use highwater::mark::READ_BYTES;
+use highwater::zero_copy::CopyPath;
 
 /// The most that the kernel moves between two looks at everything else.
 pub(crate) const SLICE_BYTES: usize = 1 << 20;

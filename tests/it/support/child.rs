@@ -16,7 +16,7 @@ pub(crate) use crate::support::outcome::Outcome;
 pub(crate) const PROMPT: Duration = Duration::from_secs(5);
 
 /// The most that is read at once.
-pub(crate) const CHUNK_BYTES: usize = highwater::READ_BYTES;
+pub(crate) const CHUNK_BYTES: usize = highwater::mark::READ_BYTES;
 
 /// A copy that reports, so that what it has held can be checked.
 pub(crate) fn copy<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {

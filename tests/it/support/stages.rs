@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use highwater::Batch;
-use highwater::{Error, HighWaterMark, Interrupt, Out, Pipeline, ReadSource, Report, Sink, Source};
+use highwater::stage::Interrupt;
+use highwater::{Error, HighWaterMark, Out, Pipeline, ReadSource, Report, Sink, Source};
 
 use crate::support::Gate;
 use crate::support::hostile::{Pattern, Step};

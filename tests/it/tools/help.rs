@@ -1,6 +1,6 @@
 //! The help of each tool, and what it says of the options: that is also how they are read.
 
-use highwater::DEFAULT_BYTES;
+use highwater::mark::DEFAULT_BYTES;
 
 use crate::tools::sizes::number;
 use crate::tools::version::TOOLS;

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use highwater::lines::{self, Prefix};
+use highwater::stage::Collect;
 use highwater::wire::{self, Frame, Role, WireSink, WireSource};
 use highwater::{
-    Bytes, Collect, Error, ErrorKind, HighWaterMark, IntoSource, Readable, Source, fs, pipeline,
+    Bytes, Error, ErrorKind, HighWaterMark, IntoSource, Readable, Source, fs, pipeline,
 };
 
 use crate::support::{bounded, pattern, watched};

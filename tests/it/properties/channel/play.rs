@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use highwater::stream::Cork;
 use highwater::{
-    Bytes, CancelToken, Cork, Error, ErrorKind, HighWaterMark, Readable, Writable, WriteError,
-    channel,
+    Bytes, CancelToken, Error, ErrorKind, HighWaterMark, Readable, Writable, WriteError, channel,
 };
 
 use super::model::{Cause, Model, Phase};

@@ -10,10 +10,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use highwater::Batch;
+use highwater::state::Load;
 use highwater::state::{
     Answer, BranchId, BranchPolicy, Cut, Event, Events, FanoutState, Marks, Refused,
 };
-use highwater::{Batch, Load};
 
 use model::{Model, Phase};
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use highwater::lines::{self, Decoder, Prefix, Splitter, Utf8};
-use highwater::{Bytes, Error, Out, Transform, apply};
+use highwater::stage::apply;
+use highwater::{Bytes, Error, Out, Transform};
 
 use super::model::{Outcome, expected};
 use super::{Job, Script};

@@ -10,8 +10,9 @@ mod model;
 use std::cell::Cell;
 use std::rc::Rc;
 
+use highwater::Batch;
+use highwater::state::Load;
 use highwater::state::{Batching, Marks, Misuse, Pressure, SinkRequest, WritableState};
-use highwater::{Batch, Load};
 
 use ledger::Ledger;
 use model::Model;
