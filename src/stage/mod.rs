@@ -14,7 +14,6 @@ pub(crate) mod rate;
 pub(crate) mod retry;
 pub(crate) mod sink;
 pub(crate) mod source;
-#[cfg_attr(not(test), expect(dead_code, reason = "only its tests use it"))]
 pub(crate) mod stop_signal;
 pub(crate) mod transform;
 pub(crate) mod worker_pool;

@@ -5,9 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::source::Source;
+use super::stop_signal::StopSignal;
 use crate::cancel::{CancelToken, Interrupt, LateInterrupt};
 use crate::error::{Error, ErrorKind};
 use crate::threads::waits::{For, wait_for};
@@ -60,8 +60,7 @@ pub struct Retry<S, F> {
     interrupt: LateInterrupt,
     /// How much the opened source may bring at once, if that is limited.
     chunk_bytes: Option<usize>,
-    stop: Sender<()>,
-    stopped: Receiver<()>,
+    stop: StopSignal,
 }
 
 /// How long it waits at most before it opens the source again. The pause doubles up to this.
@@ -74,7 +73,6 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
     /// It is tried five times in a row, the second time after 100 ms, then after twice as long,
     /// and so on up to 30 s. Once a byte has come it is counted anew.
     pub fn new(open: F) -> Self {
-        let (stop, stopped) = bounded(1);
         Self {
             open,
             current: None,
@@ -86,8 +84,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
             when: |_| true,
             interrupt: LateInterrupt::default(),
             chunk_bytes: None,
-            stop,
-            stopped,
+            stop: StopSignal::new(),
         }
     }
 
@@ -134,10 +131,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Retry<S, F> {
     fn rest(&self) -> Result<(), Error> {
         let doubled = 2_u32.saturating_pow(self.failed - 1);
         let pause = self.pause.saturating_mul(doubled).min(PAUSE_MAX);
-        match wait_for(For::Outside, || self.stopped.recv_timeout(pause)) {
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            _ => Err(Error::interrupted()),
-        }
+        wait_for(For::Outside, || self.stop.rest(pause))
     }
 }
 
@@ -184,12 +178,7 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
     }
 
     fn interrupt(&self) -> Option<Interrupt> {
-        let stop = self.stop.clone();
-        // Full means that it was stopped before. It stays so: only `rest` takes it out, and fails.
-        let stop = Interrupt::new(move || {
-            let _ = stop.try_send(());
-        });
-        Interrupt::all([stop, self.interrupt.interrupt()])
+        Interrupt::all([self.stop.interrupt(), self.interrupt.interrupt()])
     }
 
     /// What has failed is opened again, even if it was torn down: the stream goes on.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, select};
 
 use super::std_io::WriteSink;
 use crate::cancel::Interrupt;
@@ -12,6 +12,7 @@ use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
 use crate::stage::sink::Sink;
 use crate::stage::source::Source;
+use crate::stage::stop_signal::StopSignal;
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
 
@@ -145,39 +146,11 @@ mod file {
     }
 }
 
-/// A wake-up that stays in force, for waits on a crossbeam channel.
-#[derive(Debug)]
-struct Stop {
-    wake: Sender<()>,
-    woken: Receiver<()>,
-}
-
-impl Stop {
-    fn new() -> Self {
-        let (wake, woken) = bounded(1);
-        Self { wake, woken }
-    }
-
-    fn interrupt(&self) -> Interrupt {
-        let wake = self.wake.clone();
-        // Full means that it was woken before.
-        Interrupt::new(move || {
-            let _ = wake.try_send(());
-        })
-    }
-
-    /// Puts the token back that `select!` took out.
-    fn stays(&self) -> Error {
-        let _ = self.wake.try_send(());
-        Error::interrupted()
-    }
-}
-
 /// A crossbeam receiver as a source. It ends when all its senders are gone.
 #[derive(Debug)]
 pub struct ReceiverSource<T> {
     receiver: Receiver<T>,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 impl<T> ReceiverSource<T> {
@@ -186,7 +159,7 @@ impl<T> ReceiverSource<T> {
     pub fn new(receiver: Receiver<T>) -> Self {
         Self {
             receiver,
-            stop: Stop::new(),
+            stop: StopSignal::new(),
         }
     }
 }
@@ -200,7 +173,7 @@ impl<T: Send> Source<T> for ReceiverSource<T> {
         let _waiting = Waiting::begin(For::Outside);
         select! {
             recv(self.receiver) -> chunk => Ok(chunk.ok()),
-            recv(self.stop.woken) -> _ => Err(self.stop.stays()),
+            recv(self.stop.receiver()) -> _ => Err(self.stop.taken()),
         }
     }
 
@@ -217,7 +190,7 @@ impl<T: Send> Source<T> for ReceiverSource<T> {
 #[derive(Debug)]
 pub struct SenderSink<T> {
     sender: Sender<T>,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 impl<T> SenderSink<T> {
@@ -226,7 +199,7 @@ impl<T> SenderSink<T> {
     pub fn new(sender: Sender<T>) -> Self {
         Self {
             sender,
-            stop: Stop::new(),
+            stop: StopSignal::new(),
         }
     }
 }
@@ -253,9 +226,9 @@ impl<T: Send> Sink<T> for SenderSink<T> {
                     Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
                 }
             },
-            recv(self.stop.woken) -> _ => {
+            recv(self.stop.receiver()) -> _ => {
                 unsent = Some(chunk);
-                Err(self.stop.stays())
+                Err(self.stop.taken())
             }
         };
         if let Some(chunk) = unsent {
