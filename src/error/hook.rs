@@ -60,7 +60,7 @@ pub fn set_error_hook(hook: impl Fn(&Error) + Send + Sync + 'static) -> Result<(
 }
 
 /// Reports an error that no call returns. `why` explains it in the line on standard error.
-pub(crate) fn tell(error: &Error, why: impl fmt::Display) {
+pub(crate) fn report(error: &Error, why: impl fmt::Display) {
     // In a drop, perhaps during a panic: a second one would end the process.
     let _ = catch_unwind(AssertUnwindSafe(|| match HOOK.get() {
         Some(hook) => hook(error),

@@ -15,8 +15,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::state::Misuse;
 
+pub(crate) use hook::report;
 pub use hook::set_error_hook;
-pub(crate) use hook::tell;
 pub(crate) use panics::{caught, guard};
 #[cfg(all(unix, feature = "wire", not(loom)))]
 pub(crate) use parts::ErrorParts;

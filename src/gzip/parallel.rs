@@ -134,16 +134,16 @@ impl ParallelCompress {
         let data = self.block.take().map_or_else(Bytes::new, Buffer::freeze);
         let next = data.slice(data.len().saturating_sub(WINDOW_BYTES)..);
         let window = std::mem::replace(&mut self.window, next);
-        if let Phase::Open(crew) = &self.phase {
-            if self.slots.len() == 2 * crew.hands() {
+        if let Phase::Open(workers) = &self.phase {
+            if self.slots.len() == 2 * workers.threads_max() {
                 self.pass_on(out)?;
             }
         }
-        let Phase::Open(crew) = &mut self.phase else {
+        let Phase::Open(workers) = &mut self.phase else {
             return Err(Error::ended());
         };
         let block = Block { data, window, last };
-        self.slots.push_back(crew.submit(block)?);
+        self.slots.push_back(workers.submit(block)?);
         Ok(())
     }
 

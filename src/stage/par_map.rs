@@ -292,7 +292,7 @@ impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
         let Some(bundle) = self.bundler.take() else {
             return Ok(());
         };
-        while self.slots.len() >= slots(self.pool.hands()) {
+        while self.slots.len() >= slots(self.pool.threads_max()) {
             self.settle()?;
         }
         self.slots.push_back(self.pool.submit(bundle)?);

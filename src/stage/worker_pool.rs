@@ -90,7 +90,7 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
         self
     }
 
-    pub(crate) const fn hands(&self) -> usize {
+    pub(crate) const fn threads_max(&self) -> usize {
         self.limit
     }
 

@@ -204,7 +204,7 @@ impl Event {
 
 /// The events of one step: a set, read in the order in which Node emits them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "a drain that nobody hears leaves a writer waiting"]
+#[must_use = "a drain that is ignored leaves a writer waiting"]
 pub struct Events(u8);
 
 impl Events {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Core, Fanout, Unmet};
-use crate::error::{Error, ErrorKind, tell};
+use crate::error::{Error, ErrorKind, report};
 use crate::threads::sync::{MutexGuard, other_threads};
 
 /// How long a writer waits for a branch that nothing has read, before that is reported.
@@ -66,7 +66,7 @@ impl<T> Fanout<T> {
         if timed_out && !core.reported_unread && core.waits_for_unread() && core.waits_for_own() {
             core.reported_unread = true;
             drop(core);
-            tell(&unread(), "it goes on when the branch is read");
+            report(&unread(), "it goes on when the branch is read");
             core = self.core();
         }
         Ok(core)

@@ -279,7 +279,7 @@ impl Response {
             Err(error) => BodySink::rejected(error),
         };
         // That a body was dropped is an event of the server, and needs no message of the stream.
-        Writable::spawn(sink, &mark, |sink| sink.sent()).told_elsewhere()
+        Writable::spawn(sink, &mark, |sink| sink.sent()).reported_elsewhere()
     }
 
     /// Switches the connection to `protocol`: sends 101, and returns both directions of the connection.

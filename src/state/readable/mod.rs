@@ -35,7 +35,7 @@ pub enum Reads {
 
 /// What the source is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a pull that nobody answers stops the stream"]
+#[must_use = "a pull that is not answered stops the stream"]
 pub enum Pull {
     /// Get more, then [`push`](ReadableState::push) or [`push_end`](ReadableState::push_end).
     More,

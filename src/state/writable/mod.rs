@@ -32,7 +32,7 @@ pub enum Batching {
 
 /// A request to the sink. One runs at a time, until it is completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a request that nobody answers stops the stream"]
+#[must_use = "a request that is not answered stops the stream"]
 pub enum SinkRequest<T> {
     /// Write this batch, then [`complete`](WritableState::complete) or
     /// [`fail`](WritableState::fail).

@@ -21,7 +21,7 @@ impl<T, S> Writable<T, S> {
             return;
         }
         // An error stays with the stream, and `finish` returns it.
-        let _ = self.hand_segment(Wait::Forever);
+        let _ = self.pass_segment(Wait::Forever);
         self.ended = true;
         self.channel.end_producer();
         self.run_due();
@@ -61,7 +61,7 @@ impl<T, S> Writable<T, S> {
     /// The first cause, if not everything has arrived.
     pub fn wait_finish(&mut self) -> Result<(), Error> {
         self.begin_finish();
-        self.hear(self.channel.wait_closed(Wait::Forever))
+        self.note(self.channel.wait_closed(Wait::Forever))
     }
 
     /// Waits as [`wait_finish`](Self::wait_finish) for at most `timeout`.
@@ -72,7 +72,7 @@ impl<T, S> Writable<T, S> {
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when time is up.
     pub fn wait_finish_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         self.begin_finish();
-        self.hear(self.channel.wait_closed(Wait::at_most(timeout)))
+        self.note(self.channel.wait_closed(Wait::at_most(timeout)))
     }
 
     fn begin_finish(&mut self) {
@@ -86,12 +86,12 @@ impl<T, S> Writable<T, S> {
     /// Ends the stream with an error that travels behind the data: the other side gets everything
     /// that was written, and then this. Does not wait.
     pub fn fail(&mut self, error: impl Into<Error>) {
-        // What cannot be handed over any more has a first cause, which wins over this one.
-        let _ = self.hand_segment(Wait::Forever);
+        // What cannot be passed over any more has a first cause, which wins over this one.
+        let _ = self.pass_segment(Wait::Forever);
         self.ended = true;
         let error = error.into();
         if self.channel.fail(error.clone()).is_same(&error) {
-            self.heard.store(true, Ordering::Relaxed);
+            self.reported.store(true, Ordering::Relaxed);
         }
         self.run_due();
     }
@@ -106,7 +106,7 @@ impl<T, S> Writable<T, S> {
         let error = error.into();
         let mut given_back = self.channel.destroy(error.clone());
         self.run_due();
-        self.hear_of(&error);
+        self.note_error(&error);
         if let Some(segment) = self.segment.take() {
             let chunk = segment.into_chunk();
             let weight = self.channel.weigh(&chunk);

@@ -1,8 +1,8 @@
 //! The writing end of a stream, and the thread that takes what is written to its sink.
 
 mod close;
-mod heard;
 mod parts;
+mod unreported;
 
 use std::collections::VecDeque;
 use std::io;
@@ -66,7 +66,7 @@ pub struct Writable<T, S = ()> {
     pool: Option<Pool>,
     peer: Peer<T, S>,
     /// A call has returned the error of the stream, or it is known by other means.
-    heard: AtomicBool,
+    reported: AtomicBool,
 }
 
 enum Segment<T> {
@@ -75,7 +75,7 @@ enum Segment<T> {
         buffer: Buffer,
         seal: fn(Buffer) -> T,
     },
-    /// A chunk that found no room when it was to be handed over.
+    /// A chunk that found no room when it was to be passed over.
     Sealed(T),
 }
 
@@ -165,7 +165,7 @@ impl<T> Writable<T> {
             segment: None,
             pool: None,
             peer: Peer::Reader(()),
-            heard: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
         }
     }
 }
@@ -184,7 +184,7 @@ impl<T: Send + 'static, S: Send + 'static> Writable<T, S> {
             segment: None,
             pool: None,
             peer: Peer::Sink(driver),
-            heard: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
         }
     }
 }
@@ -237,13 +237,13 @@ impl<T, S> Writable<T, S> {
             return Err(WriteError::Ended(chunk));
         }
         if self.segment.is_some() {
-            if let Err(error) = self.hand_segment(wait) {
-                return self.hear_refusal(Err(error.with(chunk)));
+            if let Err(error) = self.pass_segment(wait) {
+                return self.note_refusal(Err(error.with(chunk)));
             }
         }
         let written = self.write_chunk(chunk, wait);
         if written.is_err() {
-            return self.hear_refusal(written);
+            return self.note_refusal(written);
         }
         written
     }
@@ -265,7 +265,7 @@ impl<T, S> Writable<T, S> {
 
     /// Passes on what was staged before.
     #[cold]
-    fn hand_segment(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
+    fn pass_segment(&mut self, wait: Wait) -> Result<(), WriteError<()>> {
         let Some(segment) = self.segment.take() else {
             return Ok(());
         };
@@ -294,8 +294,8 @@ impl<T, S> Writable<T, S> {
         if self.ended {
             return Err(Error::ended());
         }
-        self.hand_over()?;
-        self.hear(match self.peer.driver() {
+        self.pass_on()?;
+        self.note(match self.peer.driver() {
             Some(driver) => driver.write_all(chunks),
             None => self.channel.write_all(chunks),
         })
@@ -325,7 +325,7 @@ impl<T, S> Writable<T, S> {
     }
 
     fn wait_drain_within(&self, wait: Wait) -> Result<(), Error> {
-        self.hear(match self.peer.driver() {
+        self.note(match self.peer.driver() {
             Some(driver) => driver.wait_drain(wait),
             None => self.channel.wait_drain(wait),
         })
@@ -358,10 +358,10 @@ impl<T, S> Writable<T, S> {
     ///
     /// The first cause, if the stream is gone.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.hand_over()?;
+        self.pass_on()?;
         match self.peer.driver() {
-            Some(driver) => self.hear(driver.flush()),
-            None => self.hear(self.channel.wait_written(Wait::Forever, &NoSink)),
+            Some(driver) => self.note(driver.flush()),
+            None => self.note(self.channel.wait_written(Wait::Forever, &NoSink)),
         }
     }
 }

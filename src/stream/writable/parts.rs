@@ -76,7 +76,7 @@ impl<T, S> Writable<T, S> {
     #[must_use]
     pub fn error(&self) -> Option<Error> {
         let error = self.channel.with_state(|state, _| state.errored().cloned());
-        self.heard.fetch_or(error.is_some(), Ordering::Relaxed);
+        self.reported.fetch_or(error.is_some(), Ordering::Relaxed);
         error
     }
 
@@ -121,7 +121,7 @@ impl<S> io::Write for Writable<Bytes, S> {
             if !buffer.is_full() {
                 return Ok(copied);
             }
-            self.hand_over()?;
+            self.pass_on()?;
             return Ok(copied);
         }
         self.begin_segment(data)
@@ -130,9 +130,9 @@ impl<S> io::Write for Writable<Bytes, S> {
     /// Passes on what is held back. If a sink is at the other end it also waits until that has
     /// written and flushed everything; the reader of a channel is not waited for.
     fn flush(&mut self) -> io::Result<()> {
-        self.hand_over()?;
+        self.pass_on()?;
         if let Some(driver) = self.peer.driver() {
-            self.hear(driver.flush())?;
+            self.note(driver.flush())?;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<S> Writable<Bytes, S> {
             return Ok(0);
         }
         // One that found no room before goes first.
-        self.hand_over()?;
+        self.pass_on()?;
         let high = self.high_water_mark();
         let pool = self
             .pool
@@ -161,7 +161,7 @@ impl<S> Writable<Bytes, S> {
             seal: |buffer| buffer.freeze(),
         });
         if full {
-            self.hand_over()?;
+            self.pass_on()?;
         }
         Ok(copied)
     }
@@ -184,7 +184,7 @@ impl<T> Clone for Writable<T> {
                 Some(driver) => Peer::SharedSink(Arc::clone(driver), ()),
                 None => Peer::Reader(()),
             },
-            heard: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
         }
     }
 }

@@ -1,52 +1,52 @@
-//! Whether a call has returned the error of a stream, and what becomes of one that none has.
+//! Whether a call has returned the error of a stream, and what becomes of one that no call has.
 
 use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::{Peer, Segment, Writable};
 use crate::channel::Wait;
-use crate::error::{Error, ErrorKind, WriteError, tell};
+use crate::error::{Error, ErrorKind, WriteError, report};
 
 impl<T, S> Writable<T, S> {
     /// Its outcome is reported by other means.
     #[cfg(all(unix, feature = "http", not(loom)))]
-    pub(crate) fn told_elsewhere(self) -> Self {
-        self.heard.store(true, Ordering::Relaxed);
+    pub(crate) fn reported_elsewhere(self) -> Self {
+        self.reported.store(true, Ordering::Relaxed);
         self
     }
 
     /// Notes an error that the handle returns. A timeout is not the end of the stream.
-    pub(super) fn hear<R>(&self, outcome: Result<R, Error>) -> Result<R, Error> {
+    pub(super) fn note<R>(&self, outcome: Result<R, Error>) -> Result<R, Error> {
         if let Err(error) = &outcome {
-            self.hear_of(error);
+            self.note_error(error);
         }
         outcome
     }
 
     /// The same for a write.
     #[cold]
-    pub(super) fn hear_refusal<R>(
+    pub(super) fn note_refusal<R>(
         &self,
         refused: Result<R, WriteError<T>>,
     ) -> Result<R, WriteError<T>> {
         if let Err(WriteError::Closed(..)) = &refused {
-            self.heard.store(true, Ordering::Relaxed);
+            self.reported.store(true, Ordering::Relaxed);
         }
         refused
     }
 
     /// Notes that the caller has got this error, which may be that of the stream.
-    pub(super) fn hear_of(&self, error: &Error) {
+    pub(super) fn note_error(&self, error: &Error) {
         let is_cause = self
             .channel
             .with_state(|state, _| state.errored().is_some_and(|cause| cause.is_same(error)));
-        self.heard.fetch_or(is_cause, Ordering::Relaxed);
+        self.reported.fetch_or(is_cause, Ordering::Relaxed);
     }
 
     /// Passes on what was staged before, for a call that returns its outcome.
-    pub(super) fn hand_over(&mut self) -> Result<(), Error> {
-        let handed = self.hand_segment(Wait::Forever).map_err(Error::from);
-        self.hear(handed)
+    pub(super) fn pass_on(&mut self) -> Result<(), Error> {
+        let passed = self.pass_segment(Wait::Forever).map_err(Error::from);
+        self.note(passed)
     }
 
     /// Ends a stream early that has not ended. Returns how, and what was lost.
@@ -76,20 +76,20 @@ impl<T, S> Writable<T, S> {
     /// Reports an error that no call on this handle has returned. `name` is that of its sink, which
     /// has not finished.
     #[cold]
-    fn tell_unheard(&self, broken_off: Option<&BrokenOff>, name: &str) {
-        if self.heard.load(Ordering::Relaxed) || self.channel.was_aborted() {
+    fn report_unreturned(&self, broken_off: Option<&BrokenOff>, name: &str) {
+        if self.reported.load(Ordering::Relaxed) || self.channel.was_aborted() {
             return;
         }
         let Some(first) = self.channel.with_state(|state, _| state.errored().cloned()) else {
             return;
         };
         let Some(own) = broken_off.filter(|own| own.error.is_same(&first)) else {
-            tell(&first, "its handle was dropped without `finish`");
+            report(&first, "its handle was dropped without `finish`");
             return;
         };
         // An error of the sink since the handle was dropped is attached to the first one.
         if let Some(failure) = first.others().next() {
-            tell(failure, "its handle was dropped without `finish`");
+            report(failure, "its handle was dropped without `finish`");
             return;
         }
         let in_hand = self.channel.take_undelivered();
@@ -103,7 +103,7 @@ impl<T, S> Writable<T, S> {
             let message = format!("dropped before its end, with {lost} {unit}{s} not written");
             let error = Error::new(ErrorKind::PrematureClose, message).during("write to", name);
             let error = self.channel.locate(error, self.channel.stats().confirmed);
-            tell(&error, "its handle was dropped without `end`");
+            report(&error, "its handle was dropped without `end`");
         }
     }
 }
@@ -128,7 +128,7 @@ impl<T, S> Drop for Writable<T, S> {
         driver.release();
         let _ = self.channel.wait_closed(Wait::Forever);
         if let Err(name) = driver.close() {
-            self.tell_unheard(broken_off.as_ref(), &name);
+            self.report_unreturned(broken_off.as_ref(), &name);
         }
     }
 }
