@@ -57,8 +57,10 @@ fn take_all(options: &Options, token: &CancelToken) -> ExitCode {
 
 /// Why nothing was made of a file.
 pub(crate) enum Trouble {
-    /// It was left as it is, and that is no failure. The message names it.
+    /// It was left as it is, which is a warning. The message names it.
     Ignored(String),
+    /// It was compressed before, and is as it should be.
+    Unchanged(String),
     Failed(Error),
 }
 
@@ -144,12 +146,20 @@ impl Work<'_> {
             Ok(()) => Ok(()),
             Err(Trouble::Failed(error)) => self.failed(name, &error).map_or(Ok(()), Err),
             Err(Trouble::Ignored(message)) => {
-                if !self.options.quiet {
-                    note(format_args!("{message}"));
-                }
+                self.warn(&message);
                 self.status.get_or_insert(IGNORED);
                 Ok(())
             }
+            Err(Trouble::Unchanged(message)) => {
+                self.warn(&message);
+                Ok(())
+            }
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        if !self.options.quiet {
+            note(format_args!("{message}"));
         }
     }
 

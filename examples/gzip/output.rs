@@ -52,7 +52,7 @@ pub(crate) fn target(options: &Options, file: &Path) -> Result<PathBuf, Trouble>
              writes to standard output",
             options.suffix.display()
         ))),
-        (false, Some((_, suffix))) if !options.force => Err(Trouble::Ignored(format!(
+        (false, Some((_, suffix))) if !options.force => Err(Trouble::Unchanged(format!(
             "{name} already has {} suffix -- unchanged",
             suffix.display()
         ))),

@@ -155,7 +155,7 @@ fn whatever_fails_leaves_everything_as_it_was() {
         (
             &[],
             "file.gz",
-            2,
+            0,
             &["file.gz already has .gz suffix -- unchanged"],
         ),
         (

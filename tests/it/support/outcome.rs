@@ -29,7 +29,7 @@ impl Outcome {
         self.was_bounded()
     }
 
-    /// It has ended with this status, and said all of this.
+    /// It has ended with this status, 0 for a warning, and said all of this.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, said: &[&str]) -> Self {
         assert_eq!(self.status.code(), Some(code), "it said:\n{}", self.stderr);
