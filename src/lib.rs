@@ -183,6 +183,7 @@ pub use pipeline::{Failure, Pipeline, pipeline, pipeline_of};
 pub use stage::sink::Sink;
 pub use stage::source::Source;
 pub use stage::transform::{Out, Transform};
+#[doc(inline)]
 pub use state::{Batch, Pressure};
 pub use stream::broadcast::{Branch, Broadcast, broadcast};
 pub use stream::channel::channel;
@@ -194,7 +195,10 @@ pub use stream::writable::Writable;
 #[cfg(loom)]
 pub use threads::sync::model::{Deadlines, Hints};
 
-/// How much a buffer holds: what it is measured in, and the sizes that are used where none is set.
+/// What a buffer is measured in, and the sizes where none is set.
+///
+/// A [`HighWaterMark`] has a unit: bytes, items, or a weight that a function returns. The chapter
+/// [choosing marks](guide::marks) has a table of marks for common cases.
 pub mod mark {
     pub use crate::channel::mark::{
         DEFAULT_BYTES, DEFAULT_ITEMS, InBytes, InItems, InWeight, READ_BYTES, Unit,
@@ -202,13 +206,20 @@ pub mod mark {
 }
 
 /// What a pipeline reports, while it runs and when it has ended.
+///
+/// [`Pipeline::to`] returns a [`ReadyPipeline`](report::ReadyPipeline), whose
+/// [`run`](report::ReadyPipeline::run) returns a [`Report`]. A [`Monitor`](report::Monitor) reports
+/// while it runs. See the chapter [pipelines and reports](guide::pipelines).
 pub mod report {
     pub use crate::pipeline::ReadyPipeline;
     pub use crate::pipeline::monitor::Monitor;
     pub use crate::pipeline::report::{BufferReport, Progress, StageReport};
 }
 
-/// Copies that the kernel makes by itself, and which file is which.
+/// Copies that the kernel makes without the buffers of this process, and how files are told apart.
+///
+/// Where the source and the sink of a [`Pipeline`] are both descriptors, the kernel may copy
+/// between them. [`Report::path`] returns which call did, or why none could.
 pub mod zero_copy {
     #[cfg(not(loom))]
     pub use crate::stage::copy_path::BufferedReason;

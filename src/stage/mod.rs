@@ -1,5 +1,16 @@
-//! What a stream is made of: sources, sinks, transforms, the operators that are transforms, and
-//! what drives a sink with what a channel gives.
+//! What a stream is made of: sources, sinks and transforms, and what drives a sink with what a
+//! channel gives.
+//!
+//! The traits [`Source`](crate::Source), [`Sink`](crate::Sink) and
+//! [`Transform`](crate::Transform) stand at the root of the crate. Here is what comes with them:
+//!
+//! - [`operators`]: `map`, `filter` and the others as transforms; [`apply`] runs a transform with
+//!   no thread;
+//! - [`Collect`], [`CollectBytes`], [`Fold`]: sinks that keep what they get;
+//! - [`Retry`]: a source that is opened again where it broke off;
+//! - [`Interrupt`], [`Direct`], [`waiting`]: what a source or sink of your own offers so that it can
+//!   be woken, can be called without a thread, and is not taken for the bottleneck while it waits;
+//! - [`Pool`]: buffers that are used again.
 
 pub(crate) mod buffer_pool;
 pub(crate) mod collect;
