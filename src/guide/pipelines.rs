@@ -21,7 +21,7 @@
 //! | go through a child process or a connection | [`via`](crate::Pipeline::via) | one a half |
 //! | give each chunk to a second sink | [`tee`](crate::Pipeline::tee) | yes |
 //! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::ReadyPipeline::run), or [`run_into`](crate::ReadyPipeline::run_into) to get the sink back | your own |
-//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), then `run` | your own |
+//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), or [`try_for_each`](crate::Pipeline::try_for_each) if it may fail, then `run` | your own |
 //! | **finish**: read the result here | [`readable`](crate::Pipeline::readable) | one |
 //!
 //! And for the whole, wherever in the chain it is called:

@@ -24,7 +24,7 @@ use crate::threads::waits::For;
 use crate::threads::worker::Worker;
 
 impl<T: Send + 'static> Pipeline<T> {
-    /// Makes a stream of what comes out of it, to be read here. Node's `compose`.
+    /// Makes a stream of what comes out of it, to be read here.
     ///
     /// Its threads start with the first read, and none outlives the handle.
     ///

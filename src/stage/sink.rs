@@ -180,8 +180,8 @@ pub(crate) fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R>
     }
 }
 
-/// A closure as a sink: it is called with each chunk.
-pub(crate) struct ForEach<F>(pub(crate) F);
+/// A closure as a sink: it is called with each chunk. And its name.
+pub(crate) struct ForEach<F>(pub(crate) F, pub(crate) &'static str);
 
 impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
@@ -192,7 +192,7 @@ impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed("for_each")
+        Cow::Borrowed(self.1)
     }
 }
 

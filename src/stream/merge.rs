@@ -19,7 +19,7 @@ use crate::threads::worker::Worker;
 /// Reads from all sources at once, and gives their chunks as they come.
 ///
 /// Each source is read by its own thread, into one buffer; the order of one source's chunks is
-/// kept. The stream ends when all have ended, and fails with the first that does: the others are
+/// kept. [`concat`](fn@concat) reads one after the other. The stream ends when all have ended, and fails with the first that does: the others are
 /// then read no more. Beside the buffer each source may hold one chunk.
 ///
 /// # Examples
@@ -82,7 +82,8 @@ fn read_all<T: Send, S: Source<T>>(
     });
 }
 
-/// Reads one source after the other, each to its end.
+/// Reads one source after the other, each to its end: what [`chain`](Iterator::chain) is for
+/// iterators. [`merge`] reads all of them at once.
 ///
 /// A source that [confirms](Source::confirms) is kept, and finished after the end of the last one.
 /// An error fails all sources that were not dropped yet.
@@ -96,6 +97,7 @@ fn read_all<T: Send, S: Source<T>>(
 /// assert_eq!(both.into_inner(), b"onetwo");
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "chain")]
 pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Concat<S::Source> {
     Concat {
         sources: sources.into_iter().map(S::into_source).collect(),

@@ -34,7 +34,7 @@ use crate::stream::writable::Writable;
 ///
 /// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
 /// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
-/// let mut client = Writable::for_each(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
+/// let mut client = Writable::from_fn(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
 ///
 /// let token = CancelToken::new();
 /// client.cancel_with(&token);

@@ -22,7 +22,8 @@ use crate::threads::worker::Worker;
 /// The reading end of a stream: Node's `Readable`.
 ///
 /// It is an [`Iterator`] over `Result<T, Error>`, and for bytes also a [`Read`](io::Read) and a
-/// [`BufRead`](io::BufRead); all three may be mixed. What is read comes from a writer, if this is
+/// [`BufRead`](io::BufRead); all three may be mixed. [`flow`](Self::flow) has the operators over
+/// its items. What is read comes from a writer, if this is
 /// one end of a [`channel`](crate::channel), or from a source, which a thread of this handle's own
 /// reads ahead, up to the high-water mark and no further. That thread starts with the first read.
 ///
