@@ -187,6 +187,7 @@ pub use stage::collect::{Collect, CollectBytes, Fold};
 pub use stage::copy_path::BufferedReason;
 pub use stage::copy_path::{CopyPath, KernelCall};
 pub use stage::file_id::FileId;
+pub use stage::hooks::{SinkHooks, SourceHooks};
 pub use stage::offer::{CopySource, ZeroCopy};
 pub use stage::operators;
 pub use stage::retry::Retry;

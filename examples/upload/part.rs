@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::fs::FileSink;
-use highwater::{Batch, Bytes, Error, ErrorKind, FileId, Interrupt, Sink};
+use highwater::{Batch, Bytes, Error, ErrorKind, FileId, Interrupt, Sink, SinkHooks};
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::process::umask;
@@ -273,8 +273,15 @@ impl Sink<Bytes> for PartSink {
         Cow::Borrowed(&self.name)
     }
 
-    fn file(&self) -> Option<FileId> {
-        self.sink.file()
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+/// The bytes of a part come through the buffers, so only the file is passed on.
+impl SinkHooks<Bytes> for PartSink {
+    fn file(&mut self) -> Option<FileId> {
+        self.sink.hooks()?.file()
     }
 }
 

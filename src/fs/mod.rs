@@ -40,6 +40,7 @@ use crate::os::copy::{End, ReadEnd};
 use crate::os::{FdSource, NONBLOCK, Polled, Ready};
 use crate::stage::buffer_pool::Pool;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::CopySource;
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
@@ -363,7 +364,13 @@ impl Source<Bytes> for FileSource {
         }
     }
 
-    fn files(&self) -> Vec<FileId> {
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for FileSource {
+    fn files(&mut self) -> Vec<FileId> {
         self.id.iter().cloned().collect()
     }
 

@@ -20,6 +20,7 @@ use crate::os::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
 #[cfg(target_os = "linux")]
 use crate::stage::copy_path::BufferedReason;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SinkHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::{CopySource, ZeroCopy};
 use crate::stage::sink::{Sink, retry, write_vectored};
@@ -303,7 +304,13 @@ impl Sink<Bytes> for FileSink {
         Cow::Borrowed(&self.name)
     }
 
-    fn file(&self) -> Option<FileId> {
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SinkHooks<Bytes> for FileSink {
+    fn file(&mut self) -> Option<FileId> {
         self.id.clone()
     }
 

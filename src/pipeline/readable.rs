@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::stage::copy_path::{BufferedReason, CopyPath};
 use crate::stage::drive::{Downstream, DriveEnd};
 use crate::stage::rate::RateLimit;
-use crate::stage::source::Source;
 use crate::stage::transform::Transform;
 use crate::stream::channel::channel;
 use crate::stream::duplex::Duplex;
@@ -111,7 +110,7 @@ impl<T: Send + 'static> Readable<T> {
                 let output = watched(self.channel());
                 plan.stages
                     .push(Stage::foreign("readable".to_owned(), output));
-                plan.reads(self.files(), "readable");
+                plan.reads(self.files_read(), "readable");
                 self.channel().aborts(&plan.broken_off);
                 plan.channels.push(Arc::new(Input {
                     channel: Arc::clone(self.channel()),

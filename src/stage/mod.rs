@@ -6,6 +6,7 @@ pub(crate) mod collect;
 pub(crate) mod copy_path;
 pub(crate) mod drive;
 pub(crate) mod file_id;
+pub(crate) mod hooks;
 #[cfg_attr(any(not(target_os = "linux"), loom), allow(dead_code))]
 pub(crate) mod offer;
 pub mod operators;

@@ -10,6 +10,7 @@ use super::std_io::WriteSink;
 use crate::cancel::Interrupt;
 use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::Sink;
 use crate::stage::source::Source;
 use crate::state::batch::Batch;
@@ -81,6 +82,12 @@ impl Source<Bytes> for Memory {
         Some(self.left.len() as u64)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for Memory {
     fn set_chunk_bytes(&mut self, most: usize) {
         self.piece = self.piece.min(most).max(1);
     }

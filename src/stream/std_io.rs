@@ -14,6 +14,7 @@ use crate::error::Error;
 #[cfg(all(unix, not(loom)))]
 use crate::os::Handed;
 use crate::stage::buffer_pool::Pool;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::{Sink, retry, write_vectored};
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
@@ -68,6 +69,12 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
         Cow::Borrowed(&self.name)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<R: io::Read + Send + 'static> SourceHooks<Bytes> for ReadSource<R> {
     fn set_chunk_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }

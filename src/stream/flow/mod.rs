@@ -12,6 +12,7 @@ use crate::cancel::{CancelToken, Interrupt};
 use crate::channel::mark::{HighWaterMark, Unit};
 use crate::error::Error;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::source::Source;
 
 /// The items of something that is read, with operators on them: it is to `Result<T, Error>` what
@@ -126,17 +127,23 @@ impl<T, I: Iterator<Item = Result<T, Error>> + Send> Source<T> for Flow<I> {
         self.interrupt.clone()
     }
 
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("flow")
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+        Some(self)
+    }
+}
+
+impl<T, I: Iterator<Item = Result<T, Error>> + Send> SourceHooks<T> for Flow<I> {
     fn aborts(&mut self, stream: &CancelToken) {
         if let Some(aborts) = &self.aborts {
             aborts(stream);
         }
     }
 
-    fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed("flow")
-    }
-
-    fn files(&self) -> Vec<FileId> {
+    fn files(&mut self) -> Vec<FileId> {
         self.files.clone()
     }
 }

@@ -32,7 +32,7 @@ impl<T: Send + 'static> Readable<T> {
     /// # Ok::<(), highwater::Error>(())
     /// ```
     pub fn flow(self) -> Flow<Self> {
-        let (interrupt, files) = (self.interrupt(), self.files());
+        let (interrupt, files) = (self.interrupt(), self.files_read());
         let channel = Arc::clone(self.channel());
         Flow {
             items: self,

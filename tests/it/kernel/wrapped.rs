@@ -12,8 +12,8 @@ use std::time::Duration;
 use highwater::Batch;
 use highwater::net::{self, Socket, SocketOptions};
 use highwater::{
-    BufferedReason, Bytes, CancelToken, CopySource, Error, ErrorKind, ReadSource, Sink, Source,
-    ZeroCopy, fs as ends, pipeline, take_bytes,
+    Bytes, CancelToken, CopySource, Error, ErrorKind, ReadSource, Sink, SinkHooks, Source,
+    SourceHooks, fs as ends, pipeline, take_bytes,
 };
 
 use crate::kernel::ends::{Arrived, Place, pair, path, taker};
@@ -114,14 +114,6 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.source.read()
     }
 
-    fn confirms(&self) -> bool {
-        self.confirms
-    }
-
-    fn finish(&mut self) {
-        self.heard.lock().unwrap().push("finished".to_owned());
-    }
-
     fn fail(&mut self, cause: &Error) {
         self.heard.lock().unwrap().push(cause.to_string());
     }
@@ -130,8 +122,22 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.source.interrupt()
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<S: Source<Bytes>> SourceHooks<Bytes> for Heard<S> {
+    fn confirms(&mut self) -> bool {
+        self.confirms
+    }
+
+    fn finish(&mut self) {
+        self.heard.lock().unwrap().push("finished".to_owned());
+    }
+
     fn offer(&mut self) -> Option<CopySource> {
-        self.source.offer()
+        self.source.hooks()?.offer()
     }
 }
 
@@ -156,8 +162,8 @@ impl Sink<Bytes> for UntilThere {
         fs::metadata(&self.path).unwrap().len() > 0
     }
 
-    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
-        self.sink.accept(offer)
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        self.sink.hooks()
     }
 }
 
