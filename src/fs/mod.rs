@@ -18,6 +18,7 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 
+mod from_std;
 mod sink;
 
 use std::borrow::Cow;
@@ -44,7 +45,6 @@ use crate::stage::hooks::SourceHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::CopySource;
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
-use crate::stream::into::IntoSource;
 
 pub use sink::{FileSink, append, create, create_new, stdout};
 
@@ -299,23 +299,6 @@ impl FileSource {
             source.set_idle_timeout(timeout);
         }
         self
-    }
-}
-
-/// Takes over an open file. It may block or not; its flags stay as they are.
-impl From<File> for FileSource {
-    fn from(file: File) -> Self {
-        // If `fstat` fails, so does the first read.
-        let polled = Polled::of(&file, Ready::ToRead).unwrap_or_default();
-        Self::new(file, polled, "file".to_owned())
-    }
-}
-
-impl IntoSource<Bytes> for File {
-    type Source = FileSource;
-
-    fn into_source(self) -> FileSource {
-        self.into()
     }
 }
 

@@ -25,7 +25,6 @@ use crate::stage::hooks::SinkHooks;
 use crate::stage::offer::{CopySource, ZeroCopy};
 use crate::stage::sink::{Sink, retry, write_vectored};
 use crate::state::batch::Batch;
-use crate::stream::into::IntoSink;
 
 /// Opens a file for writing, and creates it or replaces its content: Node's `createWriteStream`.
 ///
@@ -191,7 +190,7 @@ impl FileSink {
     }
 
     /// `polled` is `None` for a file on a disk.
-    fn new(file: File, polled: Option<Polled>, name: String) -> Self {
+    pub(super) fn new(file: File, polled: Option<Polled>, name: String) -> Self {
         let metadata = file.metadata().ok();
         let target = match polled {
             Some(polled) => Target::Polled(FdSink::new(file, polled, name.clone())),
@@ -244,23 +243,6 @@ impl FileSink {
             sink.set_idle_timeout(timeout);
         }
         self
-    }
-}
-
-/// Takes over an open file. It may block or not; its flags stay as they are.
-impl From<File> for FileSink {
-    fn from(file: File) -> Self {
-        // If `fstat` fails, so does the first write.
-        let polled = Polled::of(&file, Ready::ToWrite).unwrap_or_default();
-        Self::new(file, polled, "file".to_owned())
-    }
-}
-
-impl IntoSink<Bytes> for File {
-    type Sink = FileSink;
-
-    fn into_sink(self) -> FileSink {
-        self.into()
     }
 }
 

@@ -40,6 +40,13 @@ use crate::state::batch::Batch;
 /// assert_eq!(out.finish()?.0, 3);
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no sink of `{T}`",
+    label = "does not implement `Sink<{T}>`",
+    note = "wrap a writer (`io::Write`), which takes `Bytes`: `WriteSink::new(writer, \"its name\")`",
+    note = "of a closure make a stream: `Writable::from_fn(each, mark)`",
+    note = "`IntoSink::into_sink` converts files and sockets of std"
+)]
 pub trait Sink<T>: Send {
     /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
     /// was written, to the byte. It is called again for what it leaves.

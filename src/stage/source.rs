@@ -42,6 +42,13 @@ use crate::threads::worker::guard;
 /// assert_eq!(numbers.to_vec(10)?, [3, 2, 1]);
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no source of `{T}`",
+    label = "does not implement `Source<{T}>`",
+    note = "wrap a reader (`io::Read`), which gives `Bytes`: `ReadSource::new(reader, \"its name\")`",
+    note = "of an iterator make a stream: `Readable::from_iter(items, mark)`; of a closure: `Readable::from_fn(next, mark)`",
+    note = "`IntoSource::into_source` converts bytes in memory, files and sockets of std"
+)]
 pub trait Source<T>: Send {
     /// Waits for the next chunk. `None` is the end.
     ///
