@@ -32,9 +32,11 @@
 //! [`in_buffers`](crate::Pipeline::in_buffers) (no copies in the kernel).
 //!
 //! A source is any [`Source`](crate::Source), and what [converts](crate::IntoSource) into one: `Bytes`,
-//! `Vec<u8>`, `&'static [u8]`, a `File`, a socket, a [`Readable`](crate::Readable). Wrap any other
+//! `Vec<u8>`, `String`, `&'static str`, a `File`, a socket, `Stdin`, a `BufReader`, the output of a child, a
+//! [`Readable`](crate::Readable). Wrap any other
 //! [`Read`](std::io::Read) in [`ReadSource::new(reader, name)`](crate::ReadSource::new). A sink is any
-//! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one; wrap any other
+//! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one: `Vec<u8>`, a `File`, a socket,
+//! `Stdout`, `Stderr`, the input of a child; wrap any other
 //! [`Write`](std::io::Write) in [`WriteSink::new(writer, name)`](crate::WriteSink::new).
 //!
 //! # A value out of a pipeline
