@@ -117,7 +117,6 @@ fn by_hand(items: u64, kib: usize) {
 fn count(begun: Pipeline<u64>, expected: u64) {
     let ready = begun.for_each(|n| {
         black_box(n);
-        Ok(())
     });
     let report = ready.run().expect("nothing fails");
     assert_eq!(report.bytes(), expected);

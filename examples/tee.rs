@@ -101,7 +101,7 @@ fn to(place: Place) -> Result<To, String> {
 
 fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
     // The source first: if it is not there, no destination is touched.
-    let source = match &options.from {
+    let mut source = match &options.from {
         Place::Path(path) => fs::read(path)?,
         _ => {
             shell::note_terminal();
@@ -116,7 +116,7 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
         .map(|to| open(to, options, token))
         .collect();
     let mut sinks = sinks?;
-    refuse_hash_in(&source, &sinks)?;
+    refuse_hash_in(&mut source, &mut sinks)?;
     let last = sinks.pop();
     let mut begun = hashed(pipeline(source).cancel_with(token), done);
     for sink in sinks {
@@ -146,12 +146,19 @@ fn tee(options: &Options, token: &CancelToken) -> Result<(), Error> {
 
 /// Refuses to write the hash into what was copied. That sinks and source are not the same file is
 /// checked by the pipeline.
-fn refuse_hash_in(source: &FileSource, sinks: &[Box<dyn Sink<Bytes>>]) -> Result<(), Error> {
+fn refuse_hash_in(
+    source: &mut FileSource,
+    sinks: &mut [Box<dyn Sink<Bytes>>],
+) -> Result<(), Error> {
     let stdout = File::from(stdout().as_fd().try_clone_to_owned()?).metadata()?;
     let id = FileId::of(&stdout).filter(|_| stdout.is_file());
-    let sinks = sinks.iter().map(|sink| (sink.file(), sink.name()));
-    let files = source.files().into_iter().map(Some);
-    for (file, name) in files.map(|file| (file, source.name())).chain(sinks) {
+    let read = source.hooks().map_or_else(Vec::new, |hooks| hooks.files());
+    let read = read.into_iter().map(|file| (Some(file), source.name()));
+    let written = sinks.iter_mut().map(|sink| {
+        let file = sink.hooks().and_then(|hooks| hooks.file());
+        (file, sink.name())
+    });
+    for (file, name) in read.chain(written) {
         if id.is_some() && file == id {
             let message = format!("it gets the hash, and is the same file as `{name}`");
             return Err(Error::new(ErrorKind::InvalidInput, message).during("write to", "stdout"));

@@ -302,7 +302,7 @@ mod cases {
             assert_eq!(both.next().unwrap().unwrap(), n + 1);
         }
         let (writer, reader) = channel(mark());
-        let mut out = Writable::for_each(|_: u32| Ok(()), mark());
+        let mut out = Writable::from_fn(|_: u32| Ok(()), mark());
         for n in 0..100 {
             out.write(n).unwrap();
         }

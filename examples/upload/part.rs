@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::fs::FileSink;
-use highwater::stage::Interrupt;
+use highwater::stage::{Interrupt, SinkHooks};
 use highwater::zero_copy::FileId;
 use highwater::{Batch, Bytes, Error, ErrorKind, Sink};
 use rustix::fs::{FlockOperation, Mode, flock};
@@ -275,8 +275,15 @@ impl Sink<Bytes> for PartSink {
         Cow::Borrowed(&self.name)
     }
 
-    fn file(&self) -> Option<FileId> {
-        self.sink.file()
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+/// The bytes of a part come through the buffers, so only the file is passed on.
+impl SinkHooks<Bytes> for PartSink {
+    fn file(&mut self) -> Option<FileId> {
+        self.sink.hooks()?.file()
     }
 }
 

@@ -31,6 +31,29 @@ impl<T> Clone for InWeight<T> {
 impl<T> Copy for InWeight<T> {}
 
 /// A unit in which chunks of type `T` can be weighed.
+///
+/// Bytes measure what has bytes, `AsRef<[u8]>`; items measure anything:
+///
+/// ```compile_fail,E0277
+/// use highwater::{HighWaterMark, channel};
+///
+/// let (mut writer, reader) = channel::<u32, _>(HighWaterMark::bytes(64));
+/// ```
+///
+/// ```
+/// use highwater::{HighWaterMark, channel};
+///
+/// let (mut writer, reader) = channel::<u32, _>(HighWaterMark::items(64));
+/// writer.write(7)?;
+/// writer.end();
+/// assert_eq!(reader.to_vec(10)?, [7]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a mark of `{Self}` does not measure chunks of `{T}`",
+    label = "no unit for `{T}`",
+    note = "`HighWaterMark::bytes` is for chunks that are `AsRef<[u8]>`, such as `Bytes`; for any other type use `HighWaterMark::items(n)`, or `HighWaterMark::weighed(n, weigh)` with a function that weighs a chunk"
+)]
 pub trait Unit<T> {
     /// Returns the function that weighs a chunk. It is called once, when the chunk enters a stream.
     fn weigher(&self) -> fn(&T) -> usize;
@@ -48,6 +71,7 @@ pub trait Unit<T> {
 /// What one of a stream of bytes is called.
 pub(crate) const BYTE: &str = "byte";
 
+#[diagnostic::do_not_recommend]
 impl<T: AsRef<[u8]>> Unit<T> for InBytes {
     fn weigher(&self) -> fn(&T) -> usize {
         |chunk| chunk.as_ref().len()

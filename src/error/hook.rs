@@ -47,7 +47,7 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 /// let (sender, heard) = mpsc::channel();
 /// set_error_hook(move |error| drop(sender.send(error.clone())))?;
 ///
-/// let mut out = Writable::for_each(|_: u32| Err(Error::other("no more")), HighWaterMark::items(4));
+/// let mut out = Writable::from_fn(|_: u32| Err(Error::other("no more")), HighWaterMark::items(4));
 /// out.write(1)?;
 /// out.end();
 /// drop(out); // waits for the sink; `finish` would have returned its error

@@ -18,6 +18,7 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 
+mod from_std;
 mod sink;
 
 use std::borrow::Cow;
@@ -40,10 +41,10 @@ use crate::os::copy::{End, ReadEnd};
 use crate::os::{FdSource, NONBLOCK, Polled, Ready};
 use crate::stage::buffer_pool::Pool;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::CopySource;
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
-use crate::stream::into::IntoSource;
 
 pub use sink::{FileSink, append, create, create_new, stdout};
 
@@ -301,23 +302,6 @@ impl FileSource {
     }
 }
 
-/// Takes over an open file. It may block or not; its flags stay as they are.
-impl From<File> for FileSource {
-    fn from(file: File) -> Self {
-        // If `fstat` fails, so does the first read.
-        let polled = Polled::of(&file, Ready::ToRead).unwrap_or_default();
-        Self::new(file, polled, "file".to_owned())
-    }
-}
-
-impl IntoSource<Bytes> for File {
-    type Source = FileSource;
-
-    fn into_source(self) -> FileSource {
-        self.into()
-    }
-}
-
 impl Source<Bytes> for FileSource {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         let (file, pool) = match &mut self.kind {
@@ -363,7 +347,13 @@ impl Source<Bytes> for FileSource {
         }
     }
 
-    fn files(&self) -> Vec<FileId> {
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for FileSource {
+    fn files(&mut self) -> Vec<FileId> {
         self.id.iter().cloned().collect()
     }
 

@@ -20,11 +20,11 @@ use crate::os::{FdSink, NONBLOCK, Polled, Ready, close, is_unread};
 #[cfg(target_os = "linux")]
 use crate::stage::copy_path::BufferedReason;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SinkHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::{CopySource, ZeroCopy};
 use crate::stage::sink::{Sink, retry, write_vectored};
 use crate::state::batch::Batch;
-use crate::stream::into::IntoSink;
 
 /// Opens a file for writing, and creates it or replaces its content: Node's `createWriteStream`.
 ///
@@ -190,7 +190,7 @@ impl FileSink {
     }
 
     /// `polled` is `None` for a file on a disk.
-    fn new(file: File, polled: Option<Polled>, name: String) -> Self {
+    pub(super) fn new(file: File, polled: Option<Polled>, name: String) -> Self {
         let metadata = file.metadata().ok();
         let target = match polled {
             Some(polled) => Target::Polled(FdSink::new(file, polled, name.clone())),
@@ -246,23 +246,6 @@ impl FileSink {
     }
 }
 
-/// Takes over an open file. It may block or not; its flags stay as they are.
-impl From<File> for FileSink {
-    fn from(file: File) -> Self {
-        // If `fstat` fails, so does the first write.
-        let polled = Polled::of(&file, Ready::ToWrite).unwrap_or_default();
-        Self::new(file, polled, "file".to_owned())
-    }
-}
-
-impl IntoSink<Bytes> for File {
-    type Sink = FileSink;
-
-    fn into_sink(self) -> FileSink {
-        self.into()
-    }
-}
-
 impl Sink<Bytes> for FileSink {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         self.empty()?;
@@ -303,7 +286,13 @@ impl Sink<Bytes> for FileSink {
         Cow::Borrowed(&self.name)
     }
 
-    fn file(&self) -> Option<FileId> {
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SinkHooks<Bytes> for FileSink {
+    fn file(&mut self) -> Option<FileId> {
         self.id.clone()
     }
 

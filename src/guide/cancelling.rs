@@ -32,7 +32,6 @@
 //!     .cancel_with(&token)
 //!     .for_each(move |_| {
 //!         stopper.stop();
-//!         Ok(())
 //!     })
 //!     .run()?;
 //! assert!(report.was_stopped());
@@ -98,7 +97,7 @@
 //! let (_silent, reader) = channel::<u8, _>(mark);
 //! let failure = pipeline_of(reader, mark)
 //!     .cancel_with(&token)
-//!     .for_each(|_| Ok(()))
+//!     .for_each(drop)
 //!     .run()
 //!     .unwrap_err();
 //! drop(done); // ends the timer early, had the pipeline been in time

@@ -35,7 +35,7 @@
 //! let mark = HighWaterMark::items(16);
 //! let report = pipeline_of(Readable::from_iter(0u64.., mark), mark) // endless
 //!     .cancel_with(&token)
-//!     .for_each(move |n| {
+//!     .try_for_each(move |n| {
 //!         if n == 100 {
 //!             signal_hook::low_level::raise(SIGINT)?; // as Ctrl-C does
 //!         }

@@ -38,7 +38,10 @@
 //! | `cork`, `uncork` | [`cork`](crate::Writable::cork) | a guard; a write that would wait lifts it |
 //! | `destroy(error)` | [`destroy`](crate::Writable::destroy) | gives back what was buffered; an error is a must |
 //! | `AbortSignal`, `signal` | [`CancelToken`](crate::CancelToken) | `abort` as Node, and `stop`, which lets through what is buffered |
-//! | `map`, `filter`, `flatMap`, `take`, `drop`, `find`, `forEach` | methods of [`Pipeline`](crate::Pipeline) and [`Readable`](crate::Readable) | std's spelling |
+//! | `map`, `filter`, `flatMap`, `take`, `forEach` | methods of [`Pipeline`](crate::Pipeline) and [`Flow`](crate::stream::Flow) | std's names; a flow is what [`Readable::flow`](crate::Readable::flow) makes |
+//! | `drop` | [`skip`](crate::stream::Flow::skip), of a [pipeline](crate::Pipeline::skip) too | |
+//! | `some`, `every`, `find` | [`any`](crate::stream::Flow::any), [`all`](crate::stream::Flow::all), [`find`](crate::stream::Flow::find) | |
+//! | `reduce` | [`fold`](crate::stream::Flow::fold), [`Fold`](crate::stage::Fold) behind a pipeline | begins with a value, always |
 //! | `map(f, { concurrency })` | [`par_map`](crate::Pipeline::par_map) | on threads |
 //! | `toArray`, `text`, `buffer` | `to_vec(limit)`, `to_bytes(limit)` | the limit is a must |
 //! | `setEncoding('utf8')` | [`lines::utf8_lossy`](crate::lines::utf8_lossy), [`lines::utf8`](crate::lines::utf8()) | chunks are bytes; text is a stage |
@@ -147,6 +150,9 @@
     "toArray",
     "forEach",
     "flatMap",
+    "some",
+    "every",
+    "reduce",
     "on(",
     "once",
     "EventEmitter",

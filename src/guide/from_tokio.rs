@@ -24,7 +24,7 @@
 //! | `io::split`, `into_split` | [`Socket::split`](crate::net::Socket::split) |
 //! | `io::duplex` | [`duplex_pair`](crate::stream::duplex_pair) |
 //! | `Framed`, `LinesCodec`, `LengthDelimitedCodec` | [`lines`](mod@crate::lines) |
-//! | `Stream`, `StreamExt` | [`Readable`](crate::Readable), and its operators |
+//! | `Stream`, `StreamExt` | [`Readable`](crate::Readable), and the operators of its [`flow`](crate::Readable::flow) |
 //! | `buffered(n)`, `buffer_unordered(n)` | [`par_map`](crate::Pipeline::par_map), [`par_map_unordered`](crate::Pipeline::par_map_unordered) |
 //! | `Sink::forward` | [`pipe_to`](crate::Readable::pipe_to) |
 //! | `CancellationToken` | [`CancelToken`](crate::CancelToken) |

@@ -21,7 +21,7 @@
 //! | go through a child process or a connection | [`via`](crate::Pipeline::via) | one a half |
 //! | give each chunk to a second sink | [`tee`](crate::Pipeline::tee) | yes |
 //! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::report::ReadyPipeline::run), or [`run_into`](crate::report::ReadyPipeline::run_into) to get the sink back | your own |
-//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), then `run` | your own |
+//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), or [`try_for_each`](crate::Pipeline::try_for_each) if it may fail, then `run` | your own |
 //! | **finish**: read the result here | [`readable`](crate::Pipeline::readable) | one |
 //!
 //! And for the whole, wherever in the chain it is called:
@@ -32,9 +32,11 @@
 //! [`in_buffers`](crate::Pipeline::in_buffers) (no copies in the kernel).
 //!
 //! A source is any [`Source`](crate::Source), and what [converts](crate::IntoSource) into one: `Bytes`,
-//! `Vec<u8>`, `&'static [u8]`, a `File`, a socket, a [`Readable`](crate::Readable). Wrap any other
+//! `Vec<u8>`, `String`, `&'static str`, a `File`, a socket, `Stdin`, a `BufReader`, the output of a child, a
+//! [`Readable`](crate::Readable). Wrap any other
 //! [`Read`](std::io::Read) in [`ReadSource::new(reader, name)`](crate::ReadSource::new). A sink is any
-//! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one; wrap any other
+//! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one: `Vec<u8>`, a `File`, a socket,
+//! `Stdout`, `Stderr`, the input of a child; wrap any other
 //! [`Write`](std::io::Write) in [`WriteSink::new(writer, name)`](crate::WriteSink::new).
 //!
 //! # A value out of a pipeline

@@ -133,7 +133,7 @@
 //!     gate.recv().map_err(Error::other)?; // one chunk for each `go`
 //!     Ok(())
 //! };
-//! let mut out = Writable::for_each(held, HighWaterMark::items(2));
+//! let mut out = Writable::from_fn(held, HighWaterMark::items(2));
 //! out.write(1)?; // now in the hand of the sink, which waits: it still counts
 //! assert!(out.write(2)?.reached());
 //! assert!(out.try_write(3).unwrap_err().is_full());

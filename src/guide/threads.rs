@@ -10,7 +10,7 @@
 //! | [`Readable`](crate::Readable) of a source | one, which reads ahead | the first read | with the handle |
 //! | [`Writable`](crate::Writable) to a sink | one, which writes | the first chunk | with the handle |
 //! | [`Writable`](crate::Writable) to a [socket](crate::net::Socket::writable) | none, or one | the first write that would block | after a second without work, or with the handle |
-//! | operators of a [`Readable`](crate::Readable) | none: they run when it is read | | |
+//! | operators of a [`Flow`](crate::stream::Flow) | none: they run when it is read | | |
 //! | [`Pipeline::run`](crate::report::ReadyPipeline::run) with *n* stages that are not light | *n* - 1, and the caller's, which runs the sink | `run` | before `run` returns |
 //! | [`Pipeline::run`](crate::report::ReadyPipeline::run) whose bytes the kernel copies | none: the caller's | | |
 //! | [`Pipeline::readable`](crate::Pipeline::readable) | those of the pipeline, and one | the first read | with the handle |
@@ -53,7 +53,6 @@
 //!     })
 //!     .for_each(|n| {
 //!         assert_eq!(n, 2);
-//!         Ok(())
 //!     })
 //!     .run()?;
 //! let seen = seen.lock().unwrap();

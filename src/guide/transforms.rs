@@ -70,10 +70,15 @@
 //!
 //! # Operators
 //!
-//! `map`, `try_map`, `filter`, `flat_map`, `inspect`, `take`, `chunks_of` and others are methods of a
-//! [`Pipeline`](crate::Pipeline), where they run on the thread of the stage behind them, and of a
-//! [`Readable`](crate::Readable), where they run when it is read. Their closures may keep state: an
-//! `enumerate`, a `scan` or a `dedup` is a `map` or a `filter` with a variable.
+//! `map`, `try_map`, `filter`, `flat_map`, `inspect`, `take`, `skip`, `chunks_of` and others are methods of
+//! a [`Pipeline`](crate::Pipeline), where they run on the thread of the stage behind them, and of the
+//! [`Flow`](crate::stream::Flow) that [`Readable::flow`](crate::Readable::flow) makes, where they run when it is
+//! read. Names and meanings are std's. Their closures may keep state: an `enumerate`, a `scan` or a `dedup`
+//! is a `map` or a `filter` with a variable.
+//!
+//! A [`Readable`](crate::Readable) itself is an iterator over results, so `readable.map(...)` is that of
+//! [`Iterator`], and its closure gets each `Result`. In a flow the closures get the items, and an error goes
+//! through to the call that reads.
 //!
 //! ```
 //! use highwater::{HighWaterMark, Readable, lines, pipeline};
@@ -91,7 +96,8 @@
 //!     .readable(); // read it here, on this thread
 //! assert_eq!(errors.to_vec(100)?, [1, 3]);
 //!
-//! let squares = Readable::from_iter(1.., HighWaterMark::items(4)).map(|n: u64| n * n);
+//! let numbers = Readable::from_iter(1.., HighWaterMark::items(4));
+//! let mut squares = numbers.flow().map(|n: u64| n * n);
 //! assert_eq!(squares.find(|n| *n > 50)?, Some(64)); // and no further
 //! # Ok::<(), highwater::Error>(())
 //! ```

@@ -13,6 +13,7 @@ use super::Polled;
 use crate::cancel::Interrupt;
 use crate::error::Error;
 use crate::stage::buffer_pool::Pool;
+use crate::stage::hooks::SourceHooks;
 #[cfg(feature = "process")]
 use crate::stage::source::read_chunk;
 use crate::stage::source::{Source, shrink};
@@ -82,6 +83,12 @@ impl Source<Bytes> for FdSource {
         Cow::Borrowed(&self.name)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for FdSource {
     fn set_chunk_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }

@@ -92,7 +92,8 @@ where
 }
 
 /// A pipeline under construction: a source and any number of stages. Finish it with
-/// [`to`](Self::to), [`for_each`](Self::for_each) or [`readable`](Self::readable).
+/// [`to`](Self::to), [`for_each`](Self::for_each), [`try_for_each`](Self::try_for_each) or
+/// [`readable`](Self::readable).
 #[must_use = "a pipeline does nothing before it is run"]
 pub struct Pipeline<T> {
     settings: Settings,

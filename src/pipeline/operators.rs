@@ -1,4 +1,4 @@
-//! Node's operators, as methods of a pipeline.
+//! The operators, as methods of a pipeline.
 
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Passes on everything that `make` makes of each chunk, one at a time.
+    #[doc(alias = "flatMap")]
     pub fn flat_map<L: IntoIterator<Item: Send + 'static> + 'static>(
         self,
         make: impl FnMut(T) -> L + Send + 'static,
@@ -100,11 +101,11 @@ impl<T: Send + 'static> Pipeline<T> {
         self.then(operators::take(count), measure)
     }
 
-    /// Passes over the first `count` chunks.
-    #[doc(alias = "skip")]
-    pub fn drop(self, count: u64) -> Self {
+    /// Passes over the first `count` chunks: Node's `drop`.
+    #[doc(alias = "drop")]
+    pub fn skip(self, count: u64) -> Self {
         let measure = Arc::clone(&self.measure);
-        self.then(operators::drop(count), measure)
+        self.then(operators::skip(count), measure)
     }
 
     /// Passes chunks on `count` at a time, and what is left at the end.
@@ -118,14 +119,48 @@ impl<T: Send + 'static> Pipeline<T> {
 
     /// Gives each chunk to `each`, on the thread that runs the pipeline.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::pipeline;
+    ///
+    /// let mut bytes = 0;
+    /// pipeline(&b"some bytes"[..]).for_each(|chunk| bytes += chunk.len()).run()?;
+    /// assert_eq!(bytes, 10);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    #[doc(alias = "forEach")]
+    pub fn for_each<F>(self, mut each: F) -> ReadyPipeline<T, impl Sink<T>>
+    where
+        F: FnMut(T) + Send,
+    {
+        let each = move |chunk| {
+            each(chunk);
+            Ok(())
+        };
+        ReadyPipeline::new(self, ForEach(each, "for_each"))
+    }
+
+    /// Gives each chunk to `each`, on the thread that runs the pipeline, up to the first error.
+    ///
     /// # Errors
     ///
     /// What `each` fails with ends the pipeline.
-    pub fn for_each<F>(self, each: F) -> ReadyPipeline<T, impl Sink<T>>
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{Error, ErrorKind, pipeline};
+    ///
+    /// let refuse = |_| Err(Error::new(ErrorKind::InvalidInput, "refused"));
+    /// let failure = pipeline(&b"some bytes"[..]).try_for_each(refuse).run().unwrap_err();
+    /// assert_eq!(failure.error.kind(), ErrorKind::InvalidInput);
+    /// ```
+    pub fn try_for_each<F>(self, each: F) -> ReadyPipeline<T, impl Sink<T>>
     where
         F: FnMut(T) -> Result<(), Error> + Send,
     {
-        ReadyPipeline::new(self, ForEach(each))
+        ReadyPipeline::new(self, ForEach(each, "try_for_each"))
     }
 
     /// Makes something else of each chunk, on at most `threads` threads, and passes the results on

@@ -14,9 +14,9 @@ use crate::error::{Error, ErrorKind};
 use crate::stage::drive::{Counts, DriveEnd, ToChannel};
 use crate::stage::file_id::FileId;
 use crate::stage::offer::CopySource;
-use crate::stage::sink::Sink;
+use crate::stage::sink::{HookedSink, Sink};
 use crate::stage::source;
-use crate::stage::source::Source;
+use crate::stage::source::{HookedSource, Source};
 
 /// What a stage does with a file.
 const READS: &str = "is read";
@@ -118,7 +118,7 @@ impl RunPlan {
     }
 
     /// Notes what a sink writes, which nothing that was noted before may be.
-    pub(super) fn writes<T>(&mut self, sink: &impl Sink<T>) {
+    pub(super) fn writes<T>(&mut self, sink: &mut impl Sink<T>) {
         let Some(file) = sink.file() else {
             return;
         };

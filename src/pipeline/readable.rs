@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::stage::copy_path::{BufferedReason, CopyPath};
 use crate::stage::drive::{Downstream, DriveEnd};
 use crate::stage::rate::RateLimit;
-use crate::stage::source::Source;
 use crate::stage::transform::Transform;
 use crate::stream::channel::channel;
 use crate::stream::duplex::Duplex;
@@ -24,7 +23,7 @@ use crate::threads::waits::For;
 use crate::threads::worker::Worker;
 
 impl<T: Send + 'static> Pipeline<T> {
-    /// Makes a stream of what comes out of it, to be read here. Node's `compose`.
+    /// Makes a stream of what comes out of it, to be read here.
     ///
     /// Its threads start with the first read, and none outlives the handle.
     ///
@@ -111,7 +110,7 @@ impl<T: Send + 'static> Readable<T> {
                 let output = watched(self.channel());
                 plan.stages
                     .push(Stage::foreign("readable".to_owned(), output));
-                plan.reads(self.files(), "readable");
+                plan.reads(self.files_read(), "readable");
                 self.channel().aborts(&plan.broken_off);
                 plan.channels.push(Arc::new(Input {
                     channel: Arc::clone(self.channel()),

@@ -68,7 +68,7 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
         let mut plan = RunPlan::new(&settings);
         let mut feed = build(&mut plan);
         feed.attach(sink.interrupt());
-        plan.writes(&sink);
+        plan.writes(&mut sink);
         let clash = plan.clash.take();
         let copy = match &clash {
             None => kernel::agree(&mut plan, &*feed, &mut sink),

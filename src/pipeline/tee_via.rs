@@ -8,14 +8,15 @@ use super::monitor::Stage;
 use super::plan::named;
 use super::upstream::{Fused, watched};
 use super::{Pipeline, natural};
-use crate::cancel::{Cancel, CancelToken, Interrupt};
+use crate::cancel::{Cancel, Interrupt};
 use crate::channel::{Channel, Wait};
 use crate::error::Error;
 use crate::stage::drive;
 use crate::stage::drive::{Counts, DriveEnd, ToSink};
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::Sink;
 use crate::stage::source;
-use crate::stage::source::Source;
+use crate::stage::source::{HookedSource, Source};
 use crate::stage::transform::{Out, Transform};
 use crate::state::batch::Batch;
 use crate::stream::into::{IntoSink, IntoSource};
@@ -53,7 +54,7 @@ impl<T: Send + 'static> Pipeline<T> {
         let mut sink = second.into_sink();
         let measure = Arc::clone(&self.measure);
         let mut both = self.grow(measure, move |before, strategy, plan| {
-            plan.writes(&sink);
+            plan.writes(&mut sink);
             let side = plan.channel(strategy);
             side.attach_sink(sink.interrupt());
             side.writers_wait_for(Some(For::Behind));
@@ -288,14 +289,6 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
         }
     }
 
-    fn confirms(&self) -> bool {
-        self.source.confirms()
-    }
-
-    fn finish(&mut self) {
-        self.source.finish();
-    }
-
     fn fail(&mut self, cause: &Error) {
         self.source.fail(cause);
     }
@@ -304,20 +297,12 @@ impl<T, S: Source<T>> Source<T> for SecondHalf<S> {
         self.source.interrupt()
     }
 
-    fn aborts(&mut self, stream: &CancelToken) {
-        self.source.aborts(stream);
-    }
-
     fn name(&self) -> Cow<'_, str> {
         self.source.name()
     }
 
-    fn part(&self) -> usize {
-        self.source.part()
-    }
-
-    fn set_chunk_bytes(&mut self, most: usize) {
-        self.source.set_chunk_bytes(most);
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+        self.source.hooks()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::stage::copy_path::{BufferedReason, CopyPath};
 use crate::stage::drive::{Downstream, ToSink};
 use crate::stage::offer::{CopyFailure, CopySide, CopyStep, SliceCopier, ZeroCopy};
 use crate::stage::rate::RateLimit;
-use crate::stage::sink::Sink;
+use crate::stage::sink::{HookedSink, Sink};
 
 /// How much is moved at once, in bytes: between two slices the other side and cancels are checked.
 /// From one socket to another a quarter of that takes 1.7 times as much of the processor.

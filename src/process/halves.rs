@@ -12,6 +12,7 @@ use super::shared::Half;
 use crate::cancel::Interrupt;
 use crate::error::{Error, ErrorKind};
 use crate::os::{FdSink, FdSource, Waker};
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::Sink;
 use crate::stage::source::{Source, read_pool};
 use crate::state::batch::Batch;
@@ -115,6 +116,12 @@ impl Source<Bytes> for ChildSource {
         Cow::Borrowed(&self.child.shared().name)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for ChildSource {
     fn set_chunk_bytes(&mut self, most: usize) {
         if let Some(stdout) = &mut self.stdout {
             stdout.set_chunk_bytes(most);

@@ -17,6 +17,7 @@ pub(crate) mod collect;
 pub(crate) mod copy_path;
 pub(crate) mod drive;
 pub(crate) mod file_id;
+pub(crate) mod hooks;
 #[cfg_attr(any(not(target_os = "linux"), loom), allow(dead_code))]
 pub(crate) mod offer;
 pub mod operators;
@@ -33,6 +34,7 @@ pub use crate::cancel::Interrupt;
 pub use crate::threads::waits::waiting;
 pub use buffer_pool::{Buffer, Pool};
 pub use collect::{Collect, CollectBytes, Fold};
+pub use hooks::{SinkHooks, SourceHooks};
 pub use retry::Retry;
 pub use sink::{Attempt, Direct};
 pub use transform::apply;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::source::Source;
+use super::hooks::SourceHooks;
+use super::source::{HookedSource, Source};
 use super::stop_signal::StopSignal;
 use crate::cancel::{CancelToken, Interrupt, LateInterrupt};
 use crate::error::{Error, ErrorKind};
@@ -161,16 +162,6 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
         }
     }
 
-    fn confirms(&self) -> bool {
-        self.current.as_ref().is_some_and(S::confirms)
-    }
-
-    fn finish(&mut self) {
-        if let Some(current) = &mut self.current {
-            current.finish();
-        }
-    }
-
     fn fail(&mut self, cause: &Error) {
         if let Some(current) = &mut self.current {
             current.fail(cause);
@@ -181,12 +172,30 @@ impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> Source<Bytes> f
         Interrupt::all([self.stop.interrupt(), self.interrupt.interrupt()])
     }
 
-    /// What has failed is opened again, even if it was torn down: the stream goes on.
-    fn aborts(&mut self, _stream: &CancelToken) {}
-
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.name)
     }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<S: Source<Bytes>, F: FnMut(u64) -> Result<S, Error> + Send> SourceHooks<Bytes>
+    for Retry<S, F>
+{
+    fn confirms(&mut self) -> bool {
+        self.current.as_mut().is_some_and(S::confirms)
+    }
+
+    fn finish(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.finish();
+        }
+    }
+
+    /// What has failed is opened again, even if it was torn down: the stream goes on.
+    fn aborts(&mut self, _stream: &CancelToken) {}
 
     fn set_chunk_bytes(&mut self, most: usize) {
         self.chunk_bytes = Some(most);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::copy_path::BufferedReason;
 use super::file_id::FileId;
+use super::hooks::SinkHooks;
 use super::offer::{CopySource, ZeroCopy};
 use crate::cancel::Interrupt;
 use crate::error::Error;
@@ -15,9 +16,37 @@ use crate::state::batch::Batch;
 /// Something that chunks can be written to, one batch at a time: Node's `_write`, `_writev` and
 /// `_final`.
 ///
-/// Its stream calls it from one thread, unless it is [`direct`](Self::direct), and never again
-/// after an error. It drops it when the stream has ended: so a sink that is dropped without
-/// [`finish`](Self::finish) was broken off.
+/// One method is enough: [`write`](Self::write). Its stream calls it from one thread, unless it is
+/// [`direct`](Self::direct), and never again after an error. It drops it when the stream has ended:
+/// so a sink that is dropped without [`finish`](Self::finish) was broken off.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Batch, Error, HighWaterMark, Sink, Writable};
+///
+/// struct Sum(u32);
+///
+/// impl Sink<u32> for Sum {
+///     fn write(&mut self, batch: &mut Batch<u32>) -> Result<(), Error> {
+///         self.0 += batch.pop().map_or(0, |first| first.chunk);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut out = Writable::from_sink(Sum(0), HighWaterMark::items(2));
+/// out.write(1)?;
+/// out.write(2)?;
+/// assert_eq!(out.finish()?.0, 3);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no sink of `{T}`",
+    label = "does not implement `Sink<{T}>`",
+    note = "wrap a writer (`io::Write`), which takes `Bytes`: `WriteSink::new(writer, \"its name\")`",
+    note = "of a closure make a stream: `Writable::from_fn(each, mark)`",
+    note = "`IntoSink::into_sink` converts files and sockets of std"
+)]
 pub trait Sink<T>: Send {
     /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
     /// was written, to the byte. It is called again for what it leaves.
@@ -77,26 +106,29 @@ pub trait Sink<T>: Send {
         Cow::Borrowed("sink")
     }
 
-    /// The file that it writes, where that is known. See [`Source::files`](crate::Source::files): a
-    /// pipeline checks it before the first [`write`](Self::write), so the file must not be emptied
-    /// before that.
-    ///
-    /// A sink that wraps another one passes its file on.
-    fn file(&self) -> Option<FileId> {
+    /// What else it can do: name its file, accept a copy in the kernel. Most sinks need none of it;
+    /// one that wraps another sink, and neither changes nor counts what is written, passes the hooks
+    /// of that on.
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<T>> {
         None
     }
+}
 
-    /// Accepts the offer of a source, or returns why it cannot. What the copy moves counts as
-    /// written; after it the sink is finished, or failed, as after writes.
-    ///
-    /// # Errors
-    ///
-    /// Why the chunks of the source have to be written instead.
+/// Calls the hooks of a sink, if it has any.
+pub(crate) trait HookedSink<T>: Sink<T> {
+    fn file(&mut self) -> Option<FileId> {
+        self.hooks()?.file()
+    }
+
     fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<T>, BufferedReason> {
-        drop(offer);
-        Err(BufferedReason::Sink)
+        match self.hooks() {
+            Some(hooks) => hooks.accept(offer),
+            None => Err(BufferedReason::Sink),
+        }
     }
 }
+
+impl<T, K: Sink<T> + ?Sized> HookedSink<T> for K {}
 
 /// What came of a call that must not block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,8 +212,8 @@ pub(crate) fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R>
     }
 }
 
-/// A closure as a sink: it is called with each chunk.
-pub(crate) struct ForEach<F>(pub(crate) F);
+/// A closure as a sink: it is called with each chunk. And its name.
+pub(crate) struct ForEach<F>(pub(crate) F, pub(crate) &'static str);
 
 impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
@@ -192,7 +224,7 @@ impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed("for_each")
+        Cow::Borrowed(self.1)
     }
 }
 
@@ -229,11 +261,7 @@ impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
         (**self).name()
     }
 
-    fn file(&self) -> Option<FileId> {
-        (**self).file()
-    }
-
-    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<T>, BufferedReason> {
-        (**self).accept(offer)
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<T>> {
+        (**self).hooks()
     }
 }

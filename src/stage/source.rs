@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::buffer_pool::Pool;
 use super::file_id::FileId;
+use super::hooks::SourceHooks;
 use super::offer::CopySource;
 use super::rate::RateLimit;
 use super::sink::retry;
@@ -20,8 +21,34 @@ use crate::threads::worker::guard;
 
 /// Something that chunks can be read from: Node's `_read`.
 ///
-/// Its stream calls it from one thread, only when there is room for a chunk, never again after the
-/// end or an error, and drops it then.
+/// One method is enough: [`read`](Self::read). Its stream calls it from one thread, only when there
+/// is room for a chunk, never again after the end or an error, and drops it then.
+///
+/// # Examples
+///
+/// ```
+/// use highwater::{Error, HighWaterMark, Readable, Source};
+///
+/// struct Countdown(u32);
+///
+/// impl Source<u32> for Countdown {
+///     fn read(&mut self) -> Result<Option<u32>, Error> {
+///         self.0 = self.0.saturating_sub(1);
+///         Ok((self.0 > 0).then_some(self.0))
+///     }
+/// }
+///
+/// let numbers = Readable::from_source(Countdown(4), HighWaterMark::items(2));
+/// assert_eq!(numbers.to_vec(10)?, [3, 2, 1]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no source of `{T}`",
+    label = "does not implement `Source<{T}>`",
+    note = "wrap a reader (`io::Read`), which gives `Bytes`: `ReadSource::new(reader, \"its name\")`",
+    note = "of an iterator make a stream: `Readable::from_iter(items, mark)`; of a closure: `Readable::from_fn(next, mark)`",
+    note = "`IntoSource::into_source` converts bytes in memory, files and sockets of std"
+)]
 pub trait Source<T>: Send {
     /// Waits for the next chunk. `None` is the end.
     ///
@@ -29,17 +56,6 @@ pub trait Source<T>: Send {
     ///
     /// Any error of the read ends the stream. What was read before is delivered first.
     fn read(&mut self) -> Result<Option<T>, Error>;
-
-    /// Returns whether [`finish`](Self::finish) is to be called when everything that it brought was
-    /// read. Its thread waits for that after the end. The [`offer`](Self::offer) of such a source
-    /// is not used.
-    fn confirms(&self) -> bool {
-        false
-    }
-
-    /// Called when everything was read, right before it is dropped, if it
-    /// [`confirms`](Self::confirms).
-    fn finish(&mut self) {}
 
     /// Called with the cause if it is not read any more, or if not everything that it brought was
     /// taken, right before it is dropped: Node's `_destroy(error)`.
@@ -52,26 +68,9 @@ pub trait Source<T>: Send {
         None
     }
 
-    /// Takes the token of the stream that reads it, before the first read.
-    ///
-    /// A source that is torn down from its other side, by a destroy, an abort or a cut, aborts that
-    /// token with the cause. Its next [`read`](Self::read) would return the same, but may come
-    /// late: the stream may be blocked in a write of earlier chunks to a peer that does not read. A
-    /// source around another one passes the token on.
-    fn aborts(&mut self, stream: &CancelToken) {
-        let _ = stream;
-    }
-
     /// Its name in errors and reports: a path, an address.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("source")
-    }
-
-    /// The number of the source that it reads now, of several that follow one another. Its
-    /// [name](Self::name) is that of this one, and the [offset](Error::offset) of an error counts
-    /// from where this one began.
-    fn part(&self) -> usize {
-        0
     }
 
     /// How much there is to read in all, in the unit of the stream, where that is known.
@@ -79,27 +78,51 @@ pub trait Source<T>: Send {
         None
     }
 
-    /// The files that it reads, where they are known. A pipeline that writes one of them would
-    /// empty its own input, or read its own output for ever: it fails before it begins.
-    ///
-    /// A source that wraps another one passes its files on.
-    fn files(&self) -> Vec<FileId> {
-        Vec::new()
-    }
-
-    /// Limits how many bytes it brings at once, so that a limit on the rate does not come in
-    /// bursts. Called before the first [`read`](Self::read). A source whose chunks have meaningful
-    /// boundaries, or that reads less at once anyway, does nothing.
-    fn set_chunk_bytes(&mut self, most: usize) {
-        let _ = most;
-    }
-
-    /// Offers its sink a copy that no chunk takes part in. After what such a copy has moved,
-    /// [`read`](Self::read) goes on, if it comes to that.
-    fn offer(&mut self) -> Option<CopySource> {
+    /// What else it can do: confirm, name its files, offer a copy in the kernel. Most sources need
+    /// none of it; one that wraps another source passes the hooks of that on.
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
         None
     }
 }
+
+/// Calls the hooks of a source, if it has any.
+pub(crate) trait HookedSource<T>: Source<T> {
+    fn confirms(&mut self) -> bool {
+        self.hooks().is_some_and(SourceHooks::confirms)
+    }
+
+    fn finish(&mut self) {
+        if let Some(hooks) = self.hooks() {
+            hooks.finish();
+        }
+    }
+
+    fn aborts(&mut self, stream: &CancelToken) {
+        if let Some(hooks) = self.hooks() {
+            hooks.aborts(stream);
+        }
+    }
+
+    fn part(&mut self) -> usize {
+        self.hooks().map_or(0, SourceHooks::part)
+    }
+
+    fn files(&mut self) -> Vec<FileId> {
+        self.hooks().map_or_else(Vec::new, SourceHooks::files)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        if let Some(hooks) = self.hooks() {
+            hooks.set_chunk_bytes(most);
+        }
+    }
+
+    fn offer(&mut self) -> Option<CopySource> {
+        self.hooks()?.offer()
+    }
+}
+
+impl<T, S: Source<T> + ?Sized> HookedSource<T> for S {}
 
 /// As many buffers as a stream has on the way with the default mark, and one to read
 /// into.
@@ -279,14 +302,6 @@ macro_rules! by {
                 (**self).read()
             }
 
-            fn confirms(&self) -> bool {
-                (**self).confirms()
-            }
-
-            fn finish(&mut self) {
-                (**self).finish();
-            }
-
             fn fail(&mut self, cause: &Error) {
                 (**self).fail(cause);
             }
@@ -295,32 +310,16 @@ macro_rules! by {
                 (**self).interrupt()
             }
 
-            fn aborts(&mut self, stream: &CancelToken) {
-                (**self).aborts(stream);
-            }
-
             fn name(&self) -> Cow<'_, str> {
                 (**self).name()
-            }
-
-            fn part(&self) -> usize {
-                (**self).part()
             }
 
             fn len_hint(&self) -> Option<u64> {
                 (**self).len_hint()
             }
 
-            fn files(&self) -> Vec<FileId> {
-                (**self).files()
-            }
-
-            fn set_chunk_bytes(&mut self, most: usize) {
-                (**self).set_chunk_bytes(most);
-            }
-
-            fn offer(&mut self) -> Option<CopySource> {
-                (**self).offer()
+            fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+                (**self).hooks()
             }
         }
     )+};

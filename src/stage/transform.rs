@@ -20,6 +20,32 @@ use crate::error::Error;
 /// assert_eq!(report.bytes(), 5);
 /// # Ok::<(), highwater::Error>(())
 /// ```
+///
+/// The types of a closure's arguments have to be named, as above. A closure that returns a chunk is
+/// no transform; it is for [`Pipeline::map`](crate::Pipeline::map):
+///
+/// ```compile_fail,E0593
+/// use highwater::{Bytes, pipeline};
+///
+/// let shout = |chunk: Bytes| Bytes::from(chunk.to_ascii_uppercase());
+/// pipeline("quiet").through(shout).to(Vec::new()).run();
+/// ```
+///
+/// ```
+/// use highwater::{Bytes, pipeline};
+///
+/// let shout = |chunk: Bytes| Bytes::from(chunk.to_ascii_uppercase());
+/// let (_, loud) = pipeline("quiet").map(shout).to(Vec::new()).run_into()?;
+/// assert_eq!(loud.into_inner(), b"QUIET");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no transform of `{I}` into `{O}`",
+    label = "does not implement `Transform<{I}, {O}>`",
+    note = "a closure is one if it is `|chunk: {I}, out: &mut Out<'_, {O}>| -> Result<(), Error>`, with the types written out",
+    note = "a closure that returns a chunk is for `map` or `try_map`; one that returns several is for `flat_map`",
+    note = "a stage that passes on anything but `Bytes` is for `through_with(stage, mark)`"
+)]
 pub trait Transform<I, O>: Send {
     /// Takes a chunk and pushes what comes of it.
     ///
@@ -74,6 +100,7 @@ pub trait Transform<I, O>: Send {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<I, O, F> Transform<I, O> for F
 where
     F: FnMut(I, &mut Out<'_, O>) -> Result<(), Error> + Send,

@@ -10,14 +10,69 @@ use super::std_io::WriteSink;
 use crate::cancel::Interrupt;
 use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::Sink;
 use crate::stage::source::Source;
 use crate::stage::stop_signal::StopSignal;
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
 
-/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `File`,
-/// `TcpStream`, `UnixStream`.
+/// A value that converts into a [`Source`].
+///
+/// | from | becomes |
+/// | --- | --- |
+/// | any [`Source`], such as a [`Readable`](crate::Readable) | itself |
+/// | `Bytes`, `Vec<u8>`, `String`, `&'static str`, `&'static [u8]`, `&'static [u8; N]` | [`Memory`] |
+/// | `File`, `ChildStdout`, `ChildStderr` | [`fs::FileSource`](crate::fs::FileSource) |
+/// | `TcpStream`, `UnixStream` | [`net::SocketSource`](crate::net::SocketSource) |
+/// | `Stdin` | [`ReadSource`](crate::ReadSource), which keeps what std has read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted |
+/// | `BufReader<R>` | [`ReadSource`](crate::ReadSource): what it has buffered, then its reader |
+///
+/// Any other [`Read`](io::Read) becomes one by
+/// [`ReadSource::new(reader, name)`](crate::ReadSource::new), and bytes that are borrowed by
+/// [`Bytes::copy_from_slice`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{BufRead, BufReader};
+/// use highwater::pipeline;
+///
+/// let mut reader = BufReader::new(&b"a head\na body"[..]);
+/// reader.read_line(&mut String::new())?;
+/// let (_, body) = pipeline(reader).to(Vec::new()).run_into()?; // with what it has buffered
+/// assert_eq!(body.into_inner(), b"a body");
+///
+/// let (_, text) = pipeline("some text").to(Vec::new()).run_into()?;
+/// assert_eq!(text.into_inner(), b"some text");
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
+/// A reader that is none of these does not convert:
+///
+/// ```compile_fail,E0277
+/// use std::io::Cursor;
+/// use highwater::pipeline;
+///
+/// pipeline(Cursor::new(vec![1, 2, 3])).to(Vec::new()).run();
+/// ```
+///
+/// ```
+/// use std::io::Cursor;
+/// use highwater::{ReadSource, pipeline};
+///
+/// let reader = ReadSource::new(Cursor::new(vec![1, 2, 3]), "three bytes");
+/// assert_eq!(pipeline(reader).to(Vec::new()).run()?.bytes(), 3);
+/// # Ok::<(), highwater::Failure<highwater::Bytes>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not convert into a source of `{T}`",
+    label = "not a `Source<{T}>`, and not a type that converts into one",
+    note = "wrap a reader (`io::Read`): `ReadSource::new(reader, \"its name\")`",
+    note = "wrap an iterator: `Readable::from_iter(items, mark)`; a closure: `Readable::from_fn(next, mark)`; a crossbeam receiver: `ReceiverSource::new(receiver)`",
+    note = "own bytes that are borrowed: `Bytes::copy_from_slice(bytes)`",
+    note = "a source of anything but `Bytes` begins a pipeline with `pipeline_of(source, mark)`"
+)]
 pub trait IntoSource<T> {
     /// The source that it becomes.
     type Source: Source<T> + 'static;
@@ -26,8 +81,47 @@ pub trait IntoSource<T> {
     fn into_source(self) -> Self::Source;
 }
 
-/// A value that converts into a [`Sink`]: any `Sink`, or a standard writer such as `Vec<u8>`,
-/// `File`, `TcpStream`.
+/// A value that converts into a [`Sink`].
+///
+/// | from | becomes |
+/// | --- | --- |
+/// | any [`Sink`] | itself |
+/// | `Vec<u8>`, `Stdout`, `Stderr` | [`WriteSink`]: flushed at the end, not closed |
+/// | `File`, `ChildStdin` | [`fs::FileSink`](crate::fs::FileSink): closed at the end |
+/// | `TcpStream`, `UnixStream` | [`net::SocketSink`](crate::net::SocketSink) |
+///
+/// Any other [`Write`](io::Write) becomes one by
+/// [`WriteSink::new(writer, name)`](crate::WriteSink::new).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::BufWriter;
+/// use highwater::{WriteSink, pipeline};
+///
+/// let (_, bytes) = pipeline("some text").to(Vec::new()).run_into()?;
+/// assert_eq!(bytes.into_inner(), b"some text");
+///
+/// let writer = WriteSink::new(BufWriter::new(Vec::new()), "a buffer");
+/// let (_, writer) = pipeline("some text").to(writer).run_into()?;
+/// assert_eq!(writer.into_inner().get_ref(), b"some text"); // it is flushed
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
+/// Without the wrapper a writer that is none of these does not convert:
+///
+/// ```compile_fail,E0277
+/// use std::io::BufWriter;
+/// use highwater::pipeline;
+///
+/// pipeline("some text").to(BufWriter::new(Vec::new())).run();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not convert into a sink of `{T}`",
+    label = "not a `Sink<{T}>`, and not a type that converts into one",
+    note = "wrap a writer (`io::Write`), which takes `Bytes`: `WriteSink::new(writer, \"its name\")`; a crossbeam sender: `SenderSink::new(sender)`",
+    note = "collect items: `Collect::at_most(n)`; call a closure: `.for_each(...)` or `.try_for_each(...)` in place of `.to(...)`"
+)]
 pub trait IntoSink<T> {
     /// The sink that it becomes.
     type Sink: Sink<T> + 'static;
@@ -36,6 +130,7 @@ pub trait IntoSink<T> {
     fn into_sink(self) -> Self::Sink;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, S: Source<T> + 'static> IntoSource<T> for S {
     type Source = S;
 
@@ -44,6 +139,7 @@ impl<T, S: Source<T> + 'static> IntoSource<T> for S {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, K: Sink<T> + 'static> IntoSink<T> for K {
     type Sink = K;
 
@@ -82,6 +178,12 @@ impl Source<Bytes> for Memory {
         Some(self.left.len() as u64)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for Memory {
     fn set_chunk_bytes(&mut self, most: usize) {
         self.piece = self.piece.min(most).max(1);
     }
@@ -111,38 +213,35 @@ impl IntoSource<Bytes> for &'static [u8] {
     }
 }
 
+impl<const N: usize> IntoSource<Bytes> for &'static [u8; N] {
+    type Source = Memory;
+
+    fn into_source(self) -> Memory {
+        Memory::new(Bytes::from_static(self))
+    }
+}
+
+impl IntoSource<Bytes> for &'static str {
+    type Source = Memory;
+
+    fn into_source(self) -> Memory {
+        Memory::new(Bytes::from_static(self.as_bytes()))
+    }
+}
+
+impl IntoSource<Bytes> for String {
+    type Source = Memory;
+
+    fn into_source(self) -> Memory {
+        Memory::new(self.into())
+    }
+}
+
 impl IntoSink<Bytes> for Vec<u8> {
     type Sink = WriteSink<Self>;
 
     fn into_sink(self) -> WriteSink<Self> {
         WriteSink::new(self, "memory")
-    }
-}
-
-// Where files are not known better; see `fs`.
-#[cfg(any(not(unix), loom))]
-mod file {
-    use std::fs::File;
-
-    use bytes::Bytes;
-
-    use super::{IntoSink, IntoSource};
-    use crate::stream::std_io::{ReadSource, WriteSink};
-
-    impl IntoSource<Bytes> for File {
-        type Source = ReadSource<Self>;
-
-        fn into_source(self) -> ReadSource<Self> {
-            ReadSource::new(self, "file")
-        }
-    }
-
-    impl IntoSink<Bytes> for File {
-        type Sink = WriteSink<Self>;
-
-        fn into_sink(self) -> WriteSink<Self> {
-            WriteSink::new(self, "file")
-        }
     }
 }
 

@@ -12,14 +12,15 @@ use crate::channel::Channel;
 use crate::channel::mark::{HighWaterMark, Unit};
 use crate::error::Error;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::source;
-use crate::stage::source::Source;
+use crate::stage::source::{HookedSource, Source};
 use crate::threads::worker::Worker;
 
 /// Reads from all sources at once, and gives their chunks as they come.
 ///
 /// Each source is read by its own thread, into one buffer; the order of one source's chunks is
-/// kept. The stream ends when all have ended, and fails with the first that does: the others are
+/// kept. [`concat`](fn@concat) reads one after the other. The stream ends when all have ended, and fails with the first that does: the others are
 /// then read no more. Beside the buffer each source may hold one chunk.
 ///
 /// # Examples
@@ -43,7 +44,7 @@ where
     U: Unit<T>,
 {
     let mut sources: Vec<_> = sources.into_iter().map(S::into_source).collect();
-    let files = sources.iter().flat_map(Source::files).collect();
+    let files = sources.iter_mut().flat_map(S::Source::files).collect();
     let channel = Arc::new(Channel::new(mark.strategy()));
     let token = channel.token();
     sources.iter_mut().for_each(|source| source.aborts(&token));
@@ -83,9 +84,10 @@ fn read_all<T: Send, S: Source<T>>(
     });
 }
 
-/// Reads one source after the other, each to its end.
+/// Reads one source after the other, each to its end: what [`chain`](Iterator::chain) is for
+/// iterators. [`merge`] reads all of them at once.
 ///
-/// A source that [confirms](Source::confirms) is kept, and finished after the end of the last one.
+/// A source that [confirms](SourceHooks::confirms) is kept, and finished after the end of the last one.
 /// An error fails all sources that were not dropped yet.
 ///
 /// # Examples
@@ -98,6 +100,7 @@ fn read_all<T: Send, S: Source<T>>(
 /// assert_eq!(both.into_inner(), b"onetwo");
 /// # Ok::<(), highwater::Error>(())
 /// ```
+#[doc(alias = "chain")]
 pub fn concat<T, S: IntoSource<T>>(sources: impl IntoIterator<Item = S>) -> Concat<S::Source> {
     Concat {
         sources: sources.into_iter().map(S::into_source).collect(),
@@ -127,21 +130,14 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
                 return Ok(Some(chunk));
             }
             self.part += current.part() + 1;
+            let confirms = current.confirms();
             let ended = self.sources.pop_front();
-            self.ended.extend(ended.filter(S::confirms));
+            self.ended.extend(ended.filter(|_| confirms));
             if let (Some(next), Some(stream)) = (self.sources.front_mut(), &self.stream) {
                 next.aborts(stream);
             }
         }
         Ok(None)
-    }
-
-    fn confirms(&self) -> bool {
-        !self.ended.is_empty()
-    }
-
-    fn finish(&mut self) {
-        self.ended.iter_mut().for_each(S::finish);
     }
 
     fn fail(&mut self, cause: &Error) {
@@ -154,6 +150,29 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
         Interrupt::all(self.sources.iter().filter_map(Source::interrupt))
     }
 
+    fn name(&self) -> Cow<'_, str> {
+        let current = self.sources.front();
+        current.map_or(Cow::Borrowed("concat"), Source::name)
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        self.sources.iter().map(Source::len_hint).sum()
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+        Some(self)
+    }
+}
+
+impl<T, S: Source<T>> SourceHooks<T> for Concat<S> {
+    fn confirms(&mut self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    fn finish(&mut self) {
+        self.ended.iter_mut().for_each(S::finish);
+    }
+
     fn aborts(&mut self, stream: &CancelToken) {
         if let Some(first) = self.sources.front_mut() {
             first.aborts(stream);
@@ -161,13 +180,8 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
         self.stream = Some(stream.clone());
     }
 
-    fn name(&self) -> Cow<'_, str> {
-        let current = self.sources.front();
-        current.map_or(Cow::Borrowed("concat"), Source::name)
-    }
-
-    fn part(&self) -> usize {
-        self.part + self.sources.front().map_or(0, Source::part)
+    fn part(&mut self) -> usize {
+        self.part + self.sources.front_mut().map_or(0, S::part)
     }
 
     fn set_chunk_bytes(&mut self, most: usize) {
@@ -176,11 +190,7 @@ impl<T, S: Source<T>> Source<T> for Concat<S> {
         }
     }
 
-    fn len_hint(&self) -> Option<u64> {
-        self.sources.iter().map(Source::len_hint).sum()
-    }
-
-    fn files(&self) -> Vec<FileId> {
-        self.sources.iter().flat_map(Source::files).collect()
+    fn files(&mut self) -> Vec<FileId> {
+        self.sources.iter_mut().flat_map(S::files).collect()
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod broadcast;
 pub(crate) mod channel;
 pub(crate) mod duplex;
 pub(crate) mod flow;
+mod from_std;
 pub(crate) mod into;
 pub(crate) mod merge;
 pub(crate) mod readable;

@@ -14,6 +14,7 @@ use crate::error::Error;
 #[cfg(all(unix, not(loom)))]
 use crate::os::Handed;
 use crate::stage::buffer_pool::Pool;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::{Sink, retry, write_vectored};
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
 use crate::state::batch::Batch;
@@ -27,6 +28,8 @@ use crate::state::batch::Batch;
 /// which may have read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted.
 #[derive(Debug)]
 pub struct ReadSource<R> {
+    /// What was read of it before, and comes first.
+    ahead: Bytes,
     inner: R,
     name: Cow<'static, str>,
     pool: Pool,
@@ -37,6 +40,7 @@ impl<R: io::Read + 'static> ReadSource<R> {
     /// Wraps a reader. `name` is what errors and reports call it.
     pub fn new(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
+            ahead: Bytes::new(),
             handed: Handed::reader(&inner),
             inner,
             name: name.into(),
@@ -50,10 +54,20 @@ impl<R: io::Read + 'static> ReadSource<R> {
         self.pool = read_pool(bytes);
         self
     }
+
+    /// The same, behind bytes that were read of it before.
+    pub(crate) fn behind(mut self, ahead: Bytes) -> Self {
+        self.ahead = ahead;
+        self
+    }
 }
 
 impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        if !self.ahead.is_empty() {
+            let most = self.ahead.len().min(self.pool.buffer_bytes());
+            return Ok(Some(self.ahead.split_to(most)));
+        }
         match &mut self.handed {
             Some(handed) => handed.read(&mut self.inner, &self.pool),
             None => Ok(read_chunk(&self.pool, |room| self.inner.read(room))?),
@@ -68,6 +82,12 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
         Cow::Borrowed(&self.name)
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<R: io::Read + Send + 'static> SourceHooks<Bytes> for ReadSource<R> {
     fn set_chunk_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }

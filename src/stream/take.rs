@@ -10,8 +10,9 @@ use super::into::IntoSource;
 use crate::cancel::{CancelToken, Interrupt};
 use crate::error::Error;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::offer::CopySource;
-use crate::stage::source::Source;
+use crate::stage::source::{HookedSource, Source};
 
 /// The first bytes of a source; see [`take_bytes`].
 #[derive(Debug)]
@@ -61,7 +62,30 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
         Ok(Some(chunk))
     }
 
-    fn confirms(&self) -> bool {
+    fn fail(&mut self, cause: &Error) {
+        self.inner.fail(cause);
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.inner.interrupt()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.inner.name()
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        let left = self.left.load(Ordering::Relaxed);
+        Some(self.inner.len_hint()?.min(left))
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<S: Source<Bytes>> SourceHooks<Bytes> for TakeBytes<S> {
+    fn confirms(&mut self) -> bool {
         self.inner.confirms()
     }
 
@@ -73,32 +97,15 @@ impl<S: Source<Bytes>> Source<Bytes> for TakeBytes<S> {
         }
     }
 
-    fn fail(&mut self, cause: &Error) {
-        self.inner.fail(cause);
-    }
-
-    fn interrupt(&self) -> Option<Interrupt> {
-        self.inner.interrupt()
-    }
-
     fn aborts(&mut self, stream: &CancelToken) {
         self.inner.aborts(stream);
     }
 
-    fn name(&self) -> Cow<'_, str> {
-        self.inner.name()
-    }
-
-    fn part(&self) -> usize {
+    fn part(&mut self) -> usize {
         self.inner.part()
     }
 
-    fn len_hint(&self) -> Option<u64> {
-        let left = self.left.load(Ordering::Relaxed);
-        Some(self.inner.len_hint()?.min(left))
-    }
-
-    fn files(&self) -> Vec<FileId> {
+    fn files(&mut self) -> Vec<FileId> {
         self.inner.files()
     }
 

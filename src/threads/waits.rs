@@ -171,7 +171,6 @@ pub(crate) fn is_measured() -> bool {
 /// let report = pipeline_of(Readable::from_iter(1..=3, mark), mark)
 ///     .for_each(move |n| {
 ///         waiting(|| sender.send(n)).unwrap();
-///         Ok(())
 ///     })
 ///     .run()?;
 /// assert_eq!(reader.join().unwrap(), 6);

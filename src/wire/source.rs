@@ -12,6 +12,7 @@ use crate::cancel::Interrupt;
 use crate::channel::mark::{HighWaterMark, InBytes, READ_BYTES};
 use crate::error::{Error, ErrorKind};
 use crate::net::socket::Socket;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::source::Source;
 
 /// A socket as a [`Source`] whose writer is a [`WireSink`](super::WireSink), in this process or in
@@ -174,14 +175,6 @@ impl Source<Bytes> for WireSource {
         }
     }
 
-    fn confirms(&self) -> bool {
-        true
-    }
-
-    fn finish(&mut self) {
-        self.send_last(&Frame::Done);
-    }
-
     fn fail(&mut self, cause: &Error) {
         self.send_last(&Frame::Closed(cause.clone()));
     }
@@ -192,6 +185,20 @@ impl Source<Bytes> for WireSource {
 
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.framed.name())
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for WireSource {
+    fn confirms(&mut self) -> bool {
+        true
+    }
+
+    fn finish(&mut self) {
+        self.send_last(&Frame::Done);
     }
 
     fn set_chunk_bytes(&mut self, most: usize) {

@@ -53,6 +53,7 @@ fn a_budget_and_a_buffer_that_becomes_empty() {
         });
         assert_eq!(
             reader
+                .flow()
                 .filter(|chunk| chunk.len() == 10)
                 .to_vec(2)
                 .unwrap()

@@ -29,6 +29,7 @@ use crate::os::timeouts::Timeouts;
 use crate::os::{Ready, Waker};
 #[cfg(target_os = "linux")]
 use crate::stage::copy_path::BufferedReason;
+use crate::stage::hooks::SinkHooks;
 #[cfg(feature = "http")]
 use crate::stage::offer::CopyFailure;
 #[cfg(target_os = "linux")]
@@ -390,6 +391,12 @@ impl Sink<Bytes> for SocketSink {
         Cow::Borrowed(self.shared.name())
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SinkHooks<Bytes> for SocketSink {
     #[cfg(target_os = "linux")]
     fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
         let end = End::socket(&self.shared, &self.waker, self.limits);

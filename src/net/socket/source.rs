@@ -15,6 +15,7 @@ use crate::os::shared_socket::SharedSocket;
 use crate::os::timeouts::Timeouts;
 use crate::os::{Ready, Waker};
 use crate::stage::buffer_pool::Pool;
+use crate::stage::hooks::SourceHooks;
 #[cfg(target_os = "linux")]
 use crate::stage::offer::CopySource;
 use crate::stage::source::{Source, read_chunk, read_pool, shrink};
@@ -80,6 +81,12 @@ impl Source<Bytes> for SocketSource {
         Cow::Borrowed(self.shared.name())
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for SocketSource {
     fn set_chunk_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }

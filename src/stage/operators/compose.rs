@@ -11,7 +11,7 @@ use crate::stage::transform::{Out, Transform};
 const ITEM: &str = "item";
 
 /// Makes one transform out of two, with no queue between: what the first one pushes, the second
-/// one has at once. Node's `compose`, on one thread.
+/// one has at once. Node's `compose`, of transforms, on one thread.
 ///
 /// At the end the first one is flushed, then the second, which has seen everything by then.
 ///

@@ -1,4 +1,4 @@
-//! Node's operators as stages: small [transforms](Transform) out of closures.
+//! The operators as stages, under std's names: small [transforms](Transform) out of closures.
 //!
 //! All are light: in a pipeline they run on the thread of the next stage. A
 //! [`Pipeline`](crate::Pipeline) has a method for each, so that these are needed only to
@@ -27,7 +27,7 @@ use crate::error::Error;
 
 pub use compose::{Compose, compose};
 
-/// Makes something else of each chunk: Node's `map`.
+/// Makes something else of each chunk.
 pub const fn map<F>(make: F) -> Map<F> {
     Map(make)
 }
@@ -37,13 +37,14 @@ pub const fn try_map<F>(make: F) -> TryMap<F> {
     TryMap(make)
 }
 
-/// Passes on the chunks for which `keep` returns true: Node's `filter`.
+/// Passes on the chunks for which `keep` returns true.
 pub const fn filter<F>(keep: F) -> Filter<F> {
     Filter(keep)
 }
 
-/// Passes on everything that `make` makes of each chunk, one at a time, waiting for room between:
-/// Node's `flatMap`. What it makes may be without end.
+/// Passes on everything that `make` makes of each chunk, one at a time, waiting for room between.
+/// What it makes may be without end.
+#[doc(alias = "flatMap")]
 pub const fn flat_map<F>(make: F) -> FlatMap<F> {
     FlatMap(make)
 }
@@ -53,8 +54,7 @@ pub const fn inspect<F>(look: F) -> Inspect<F> {
     Inspect(look)
 }
 
-/// Passes on the first `count` chunks and ends the stream: Node's `take`. No more is taken than
-/// that.
+/// Passes on the first `count` chunks and ends the stream. No more is taken than that.
 #[must_use]
 pub const fn take(count: u64) -> Take {
     Take { left: count }
@@ -62,8 +62,8 @@ pub const fn take(count: u64) -> Take {
 
 /// Passes over the first `count` chunks: Node's `drop`.
 #[must_use]
-#[doc(alias = "skip")]
-pub const fn drop(count: u64) -> Skip {
+#[doc(alias = "drop")]
+pub const fn skip(count: u64) -> Skip {
     Skip { left: count }
 }
 
@@ -74,6 +74,7 @@ pub const fn drop(count: u64) -> Skip {
 /// If `count` is 0.
 #[must_use]
 #[doc(alias = "batch")]
+#[doc(alias = "chunks")]
 pub fn chunks_of<T>(count: usize) -> ChunksOf<T> {
     assert!(count > 0, "chunks of 0");
     ChunksOf {
@@ -114,7 +115,7 @@ pub struct Take {
     left: u64,
 }
 
-/// See [`drop`].
+/// See [`skip`].
 #[derive(Clone, Copy, Debug)]
 pub struct Skip {
     left: u64,
@@ -265,7 +266,7 @@ impl<T> Transform<T, T> for Skip {
     }
 
     fn name(&self) -> Cow<'_, str> {
-        Cow::Borrowed("drop")
+        Cow::Borrowed("skip")
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::cancel::{Cancel, CancelToken, Interrupt};
 use crate::channel::{BranchEnd, Fanout, Wait};
 use crate::error::Error;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::source::Source;
 use crate::state::{BranchPolicy, Dropped};
 use crate::stream::readable::pipe;
@@ -27,15 +28,15 @@ use crate::stream::writable::Writable;
 /// at once and with the same error: a pipeline that begins with it, or [`pipe_to`](Self::pipe_to),
 /// does not stay in a write to a client that does not read. A thread that reads it in a loop gets
 /// the error from its next read. If it may be blocked in another call by then, put that under a
-/// token which the branch [aborts](Source::aborts):
+/// token which the branch [aborts](Self::aborts):
 ///
 /// ```
-/// use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Source, Writable, broadcast};
+/// use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Writable, broadcast};
 /// use highwater::stream::BranchPolicy;
 ///
 /// let mut writer = broadcast(HighWaterMark::items(1)).keep_open();
 /// let mut branch = writer.subscribe(BranchPolicy::Cap(1));
-/// let mut client = Writable::for_each(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
+/// let mut client = Writable::from_fn(|_: u32| Ok::<(), Error>(()), HighWaterMark::items(1));
 ///
 /// let token = CancelToken::new();
 /// client.cancel_with(&token);
@@ -146,6 +147,17 @@ impl<T> Branch<T> {
 }
 
 impl<T: Clone> Branch<T> {
+    /// Aborts a token with the cause when this branch is cut off or torn down; see
+    /// [above](Self#cut-off). A pipeline and [`pipe_to`](Self::pipe_to) do that for what they write
+    /// to.
+    pub fn aborts(&mut self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        self.read_for = Some(token.clone());
+        self.shared.fanout.aborts(&self.shared.branch, token);
+    }
+
     /// Puts this branch, and no other, under a token. After a `stop` it gets what was written by
     /// then, and the end.
     pub fn cancel_with(&self, token: &CancelToken)
@@ -267,13 +279,18 @@ impl<T: Clone + Send + 'static> Source<T> for Branch<T> {
         }))
     }
 
-    fn aborts(&mut self, stream: &CancelToken) {
-        self.read_for = Some(stream.clone());
-        self.shared.fanout.aborts(&self.shared.branch, stream);
-    }
-
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("branch")
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Clone + Send + 'static> SourceHooks<T> for Branch<T> {
+    fn aborts(&mut self, stream: &CancelToken) {
+        Self::aborts(self, stream);
     }
 }
 

@@ -16,13 +16,14 @@ use crate::channel::{Channel, Wait};
 use crate::error::Error;
 use crate::stage::file_id::FileId;
 use crate::stage::source;
-use crate::stage::source::{FromFn, Iter, Source};
+use crate::stage::source::{FromFn, HookedSource, Iter, Source};
 use crate::threads::worker::Worker;
 
 /// The reading end of a stream: Node's `Readable`.
 ///
 /// It is an [`Iterator`] over `Result<T, Error>`, and for bytes also a [`Read`](io::Read) and a
-/// [`BufRead`](io::BufRead); all three may be mixed. What is read comes from a writer, if this is
+/// [`BufRead`](io::BufRead); all three may be mixed. [`flow`](Self::flow) has the operators over
+/// its items. What is read comes from a writer, if this is
 /// one end of a [`channel`](crate::channel), or from a source, which a thread of this handle's own
 /// reads ahead, up to the high-water mark and no further. That thread starts with the first read.
 ///
@@ -226,6 +227,33 @@ impl<T> Readable<T> {
     /// already it does nothing: the first cause stays.
     pub fn destroy(&mut self, error: impl Into<Error>) {
         drop(self.channel.destroy(error.into()));
+    }
+
+    /// Aborts a token with the cause when this stream is torn down, by a destroy, an abort or a
+    /// cut, even if the thread that reads it is in another call by then.
+    ///
+    /// A pipeline and [`pipe_to`](Self::pipe_to) do that for what they write to. A thread that reads
+    /// the stream in a loop and writes to something else puts that under the token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{CancelToken, Error, HighWaterMark, channel};
+    ///
+    /// let (mut writer, mut reader) = channel::<u32, _>(HighWaterMark::items(4));
+    /// let token = CancelToken::new();
+    /// reader.aborts(&token);
+    /// drop(writer.destroy(Error::other("torn down")));
+    /// assert!(token.cause().unwrap().is_same(&writer.error().unwrap()));
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn aborts(&mut self, token: &CancelToken) {
+        self.channel.aborts(token);
+    }
+
+    /// The files that it is read from, where they are known.
+    pub(crate) fn files_read(&self) -> Vec<FileId> {
+        self.files.clone()
     }
 
     /// Puts the stream under a token: Node's `signal`.

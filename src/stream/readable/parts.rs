@@ -13,6 +13,7 @@ use crate::cancel::{CancelToken, Interrupt};
 use crate::channel::{ReadAmount, Wait};
 use crate::error::Error;
 use crate::stage::file_id::FileId;
+use crate::stage::hooks::SourceHooks;
 use crate::stage::source::Source;
 
 impl<T> Readable<T> {
@@ -165,16 +166,22 @@ impl<T: Send + 'static> Source<T> for Readable<T> {
         }))
     }
 
-    fn aborts(&mut self, stream: &CancelToken) {
-        self.channel.aborts(stream);
-    }
-
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed("readable")
     }
 
-    fn files(&self) -> Vec<FileId> {
-        self.files.clone()
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Send + 'static> SourceHooks<T> for Readable<T> {
+    fn aborts(&mut self, stream: &CancelToken) {
+        self.channel.aborts(stream);
+    }
+
+    fn files(&mut self) -> Vec<FileId> {
+        self.files_read()
     }
 }
 

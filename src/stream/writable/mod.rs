@@ -151,8 +151,24 @@ where
 {
     /// Makes a stream whose chunks are given to a closure, on a thread of the stream's own.
     /// [`finish`](Self::finish) gives the closure back.
-    pub fn for_each<U: Unit<T>>(each: F, mark: HighWaterMark<U>) -> Self {
-        Self::spawn(ForEach(each), &mark, |sink| sink.0)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use highwater::{HighWaterMark, Writable};
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let double = move |n: u32| Ok(sender.send(2 * n).unwrap());
+    /// let mut out = Writable::from_fn(double, HighWaterMark::items(4));
+    /// out.write(1)?;
+    /// out.write(2)?;
+    /// drop(out.finish()?); // the closure, and the sender in it
+    /// assert_eq!(receiver.iter().collect::<Vec<_>>(), [2, 4]);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn from_fn<U: Unit<T>>(each: F, mark: HighWaterMark<U>) -> Self {
+        Self::spawn(ForEach(each, "from_fn"), &mark, |sink| sink.0)
     }
 }
 

@@ -290,7 +290,6 @@ fn what_a_stream_has_waited_before_its_pipeline_is_not_reported() {
             .into_pipeline()
             .for_each(move |_| {
                 until("it has worked for a while", || ran.elapsed() > 2 * HELD_UP);
-                Ok(())
             })
             .run()
             .unwrap();

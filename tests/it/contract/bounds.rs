@@ -87,7 +87,7 @@ fn no_mark_is_an_allocation() {
             let text = Readable::from_source(text, HighWaterMark::bytes(bound));
             assert_eq!(text.to_bytes(bound).unwrap(), "onetwothree");
             let text = Readable::from_read(Cursor::new("onetwothree"), HighWaterMark::bytes(bound));
-            assert_eq!(text.chunks_of(bound).to_vec(bound).unwrap().len(), 1);
+            assert_eq!(text.flow().chunks_of(bound).to_vec(bound).unwrap().len(), 1);
         }
     });
 }
@@ -214,7 +214,7 @@ fn weights_that_no_number_holds_together_are_no_panic() {
                 .unwrap();
             assert_eq!(all.into_vec(), expected, "{high}");
             assert!(!format!("{report}").is_empty());
-            let mut out = Writable::for_each(|_: u64| Ok(()), mark);
+            let mut out = Writable::from_fn(|_: u64| Ok(()), mark);
             for n in 0..50 {
                 let _ = out.write(n).unwrap();
             }
@@ -261,7 +261,8 @@ fn threads_that_share_work_start_when_there_is_work_for_them() {
                 held.pass();
                 Ok(n)
             });
-            let reading = crate::support::task(move || blocked.filter(|n| *n < 5).count());
+            let reading =
+                crate::support::task(move || blocked.flow().filter(|n| *n < 5).into_iter().count());
             for n in 0..5 {
                 let _ = writer.write(n).unwrap();
                 let busy = usize::try_from(n + 1).unwrap().min(3);

@@ -75,7 +75,7 @@ fn a_sink_gets_everything_that_was_written_before_a_fail() {
             passed.pass();
             tell.send(n).map_err(Error::other)
         };
-        let mut out = Writable::for_each(each, HighWaterMark::items(8));
+        let mut out = Writable::from_fn(each, HighWaterMark::items(8));
         for n in 0..5 {
             out.write(n).unwrap();
         }
@@ -125,7 +125,7 @@ fn destroy_stops_a_sink_in_the_middle_of_its_batch() {
             passed.pass();
             Ok(())
         };
-        let mut out = Writable::for_each(each, HighWaterMark::items(10));
+        let mut out = Writable::from_fn(each, HighWaterMark::items(10));
         out.write(0).unwrap();
         gate.until_arrived(1);
         for n in 1..10 {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater::stage::Retry;
+use highwater::stage::{Retry, SourceHooks};
 use highwater::stream::concat;
 use highwater::{Error, HighWaterMark, Out, Readable, Source, pipeline};
 
@@ -51,12 +51,8 @@ impl Source<Bytes> for Told {
         }
     }
 
-    fn confirms(&self) -> bool {
-        true
-    }
-
-    fn finish(&mut self) {
-        self.log.tell(format!("{} finished", self.name));
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
     }
 
     fn fail(&mut self, cause: &Error) {
@@ -65,6 +61,16 @@ impl Source<Bytes> for Told {
             root = cause;
         }
         self.log.tell(format!("{} failed: {root}", self.name));
+    }
+}
+
+impl SourceHooks<Bytes> for Told {
+    fn confirms(&mut self) -> bool {
+        true
+    }
+
+    fn finish(&mut self) {
+        self.log.tell(format!("{} finished", self.name));
     }
 }
 

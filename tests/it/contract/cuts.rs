@@ -108,7 +108,7 @@ fn ways<S: Source<Bytes> + 'static>() -> Vec<Reads<S>> {
             run(pipeline(readable(source)), gate)
         }),
         ("operators", |source, gate| {
-            run(pipeline(readable(source).map(|chunk| chunk)), gate)
+            run(pipeline(readable(source).flow().map(|chunk| chunk)), gate)
         }),
         ("through", |source, gate| {
             let through = readable(source).through(map(|chunk: Bytes| chunk), mark());

@@ -40,7 +40,7 @@ fn an_answer_that_is_ignored_is_no_warning_and_the_next_write_waits() {
             }
             writer.finish()
         });
-        let count = reader.reduce(0, |count, chunk| {
+        let count = reader.flow().fold(0, |count, chunk| {
             assert_eq!(chunk.number, count);
             count + 1
         });

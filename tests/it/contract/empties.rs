@@ -103,7 +103,7 @@ fn kinds<T: Item, U: Unit<T> + Copy + Send + Sync + 'static>() -> Vec<Kind<T, U>
         Kind {
             of_list: |items| items.into_iter().skip(2).take(5).collect(),
             ..kind("take and drop", |before: Pipeline<T>, _| {
-                before.drop(2).take(5)
+                before.skip(2).take(5)
             })
         },
         Kind {
@@ -340,7 +340,6 @@ fn an_endless_stream_of_empty_items_is_held_up_at_the_mark() {
         let source = highwater::Readable::from_iter(blanks, mark);
         let ready = pipeline_of(source, mark).buffered(mark).for_each(move |_| {
             passes.pass();
-            Ok(())
         });
         let running = task(move || ready.run().unwrap());
         gate.until_arrived(1);

@@ -69,7 +69,7 @@ pub(crate) fn before<U: Unit<Numbered> + Copy + Send + Sync + 'static>() -> Vec<
         },
         Before {
             name: "a drop",
-            add: |before, _| before.drop(3),
+            add: |before, _| before.skip(3),
             of_list: |items| items.into_iter().skip(3).collect(),
             ..nothing
         },

@@ -62,7 +62,7 @@ const KINDS: [Kind; 15] = [
     },
     Kind {
         name: "take and drop",
-        add: |before| before.drop(0).take(u64::MAX),
+        add: |before| before.skip(0).take(u64::MAX),
         in_hand: 1,
     },
     Kind {
@@ -297,7 +297,6 @@ fn a_pipeline_whose_source_is_silent_can_be_stopped_and_aborted() {
             let monitor = begun.monitor();
             let ready = begun.for_each(move |chunk: Bytes| {
                 tell.send(chunk).unwrap();
-                Ok(())
             });
             let running = task(move || ready.run());
             sender.send(Bytes::from_static(b"heard")).unwrap();

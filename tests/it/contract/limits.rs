@@ -37,7 +37,6 @@ fn no_burst_after_a_silence(
     let monitor = begun.monitor();
     let ready = begun.limit(per_second).for_each(move |chunk| {
         tell.send(chunk).unwrap();
-        Ok(())
     });
     let running = task(move || ready.run().unwrap());
     until("it has waited for a while", || {
@@ -151,7 +150,6 @@ fn a_stream_that_a_pipeline_begins_with_is_limited_too() {
                 assert_eq!(n, seen);
                 seen += 1;
                 assert!(seen as usize <= allowed(PER_SECOND, began), "{seen}");
-                Ok(())
             })
             .run()
             .unwrap();
@@ -206,7 +204,6 @@ fn a_low_rate_comes_in_pieces_and_not_in_lumps() {
                 .limit(per_second)
                 .for_each(move |chunk| {
                     tell.send(chunk).unwrap();
-                    Ok(())
                 })
                 .run()
                 .unwrap();

@@ -109,7 +109,7 @@ fn what_a_sink_has_in_hand_counts_until_it_is_written() {
             sink.pass();
             Ok(())
         };
-        let mut out = Writable::for_each(each, HighWaterMark::items(4).low(1).unwrap());
+        let mut out = Writable::from_fn(each, HighWaterMark::items(4).low(1).unwrap());
         out.write(0).unwrap();
         gate.until_arrived(1);
         for n in 1..4 {

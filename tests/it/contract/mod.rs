@@ -12,6 +12,7 @@ mod broadcast_ends;
 mod budget;
 mod cancels;
 mod confirms;
+mod conversions;
 mod cuts;
 mod direct;
 mod drains;
@@ -21,6 +22,7 @@ mod endpoints;
 mod ends;
 mod faces;
 mod failing;
+mod flows;
 mod gather;
 #[cfg(unix)]
 mod idle;

@@ -29,31 +29,33 @@ fn operators_of_a_readable_do_what_those_of_node_do() {
     in_time(|| {
         let numbers = || counting(4).0;
         assert_eq!(
-            numbers().map(|n| n * 2).take(3).to_vec(9).unwrap(),
+            numbers().flow().map(|n| n * 2).take(3).to_vec(9).unwrap(),
             [0, 2, 4]
         );
-        let even = numbers().filter(|n| n % 2 == 0);
-        assert_eq!(even.drop(1).take(2).to_vec(9).unwrap(), [2, 4]);
-        let twice = numbers().flat_map(|n| [n, n]);
+        let even = numbers().flow().filter(|n| n % 2 == 0);
+        assert_eq!(even.skip(1).take(2).to_vec(9).unwrap(), [2, 4]);
+        let twice = numbers().flow().flat_map(|n| [n, n]);
         assert_eq!(twice.take(3).to_vec(9).unwrap(), [0, 0, 1]);
         let mut seen = Vec::new();
-        let inspected = numbers().inspect(|n| seen.push(*n)).take(2).to_vec(9);
+        let inspected = numbers()
+            .flow()
+            .inspect(|n| seen.push(*n))
+            .take(2)
+            .to_vec(9);
         assert_eq!(inspected.unwrap(), [0, 1]);
         assert_eq!(seen, [0, 1]);
-        let pairs = numbers().take(5).chunks_of(2).to_vec(9).unwrap();
+        let pairs = numbers().flow().take(5).chunks_of(2).to_vec(9).unwrap();
         assert_eq!(pairs, [vec![0, 1], vec![2, 3], vec![4]]);
-        assert_eq!(numbers().take(5).reduce(0, |sum, n| sum + n).unwrap(), 10);
-        assert!(numbers().some(|n| *n == 7).unwrap());
-        assert!(!numbers().every(|n| *n < 7).unwrap());
-        assert_eq!(numbers().find(|n| *n > 7).unwrap(), Some(8));
-        assert!(!numbers().take(3).some(|n| *n == 7).unwrap());
-        assert!(numbers().take(3).every(|n| *n < 7).unwrap());
-        assert_eq!(numbers().take(3).find(|n| *n > 7).unwrap(), None);
+        let ten = numbers().flow().take(5).fold(0, |sum, n| sum + n);
+        assert_eq!(ten.unwrap(), 10);
+        assert!(numbers().flow().any(|n| n == 7).unwrap());
+        assert!(!numbers().flow().all(|n| n < 7).unwrap());
+        assert_eq!(numbers().flow().find(|n| *n > 7).unwrap(), Some(8));
+        assert!(!numbers().flow().take(3).any(|n| n == 7).unwrap());
+        assert!(numbers().flow().take(3).all(|n| n < 7).unwrap());
+        assert_eq!(numbers().flow().take(3).find(|n| *n > 7).unwrap(), None);
         let mut sum = 0;
-        let summed = numbers().take(4).for_each(|n| {
-            sum += n;
-            Ok(())
-        });
+        let summed = numbers().flow().take(4).for_each(|n| sum += n);
         assert_eq!((summed.is_ok(), sum), (true, 6));
         let text = Readable::from_read(&b"some text"[..], HighWaterMark::bytes(HIGH));
         assert_eq!(text.to_bytes(9).unwrap(), "some text");
@@ -66,7 +68,7 @@ fn take_does_not_ask_for_the_item_behind_the_last() {
     in_time(|| {
         for count in 0..4 {
             let (numbers, asked) = counting(0);
-            assert_eq!(numbers.take(count).to_vec(9).unwrap().len(), count);
+            assert_eq!(numbers.flow().take(count).to_vec(9).unwrap().len(), count);
             assert_eq!(asked.load(Ordering::SeqCst), count);
         }
     });
@@ -109,20 +111,23 @@ fn an_error_goes_through_every_operator_behind_the_items_before_it() {
         Ok(())
     };
     let outcomes = [
-        broken().map(|n| n).for_each(keep),
-        broken().filter(|_| true).for_each(keep),
-        broken().flat_map(|n| [n]).for_each(keep),
-        broken().inspect(|_| {}).for_each(keep),
-        broken().drop(0).for_each(keep),
-        broken().take(4).for_each(keep),
-        broken().chunks_of(2).flat_map(|chunk| chunk).for_each(keep),
+        broken().map(|n| n).try_for_each(keep),
+        broken().filter(|_| true).try_for_each(keep),
+        broken().flat_map(|n| [n]).try_for_each(keep),
+        broken().inspect(|_| {}).try_for_each(keep),
+        broken().skip(0).try_for_each(keep),
+        broken().take(4).try_for_each(keep),
+        broken()
+            .chunks_of(2)
+            .flat_map(|chunk| chunk)
+            .try_for_each(keep),
     ];
     for outcome in outcomes {
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Failed);
     }
     assert_eq!(kept.into_inner(), [1, 2, 3].repeat(7));
     assert!(
-        broken().drop(9).for_each(keep_none).is_err(),
+        broken().skip(9).try_for_each(keep_none).is_err(),
         "it was passed over"
     );
     assert!(broken().find(|n| *n == 9).is_err());
@@ -138,7 +143,10 @@ fn what_is_collected_has_a_limit() {
     in_time(|| {
         let error = counting(4).0.to_vec(100).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-        assert_eq!(counting(4).0.take(100).to_vec(100).unwrap().len(), 100);
+        assert_eq!(
+            counting(4).0.flow().take(100).to_vec(100).unwrap().len(),
+            100
+        );
         let text = || Readable::from_read(&b"some text"[..], HighWaterMark::bytes(HIGH));
         assert_eq!(
             text().to_bytes(8).unwrap_err().kind(),
@@ -165,7 +173,7 @@ fn an_operator_that_ends_early_lets_go_of_its_source() {
             }
             written
         });
-        assert_eq!(reader.find(|n| *n == 5).unwrap(), Some(5));
+        assert_eq!(reader.flow().find(|n| *n == 5).unwrap(), Some(5));
         // What was taken, and what the mark let in before the writer was told.
         assert!(producer.join() <= 6 + 3);
     });

@@ -202,7 +202,7 @@ fn a_failure_says_in_what_it_counts() {
         let mark = HighWaterMark::items(4);
         let mut seen = 0;
         let failure = pipeline_of(Readable::from_iter(0..10_u8, mark), mark)
-            .for_each(move |_| {
+            .try_for_each(move |_| {
                 seen += 1;
                 match seen {
                     4 => Err(highwater::Error::other("enough")),

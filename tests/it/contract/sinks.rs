@@ -112,7 +112,7 @@ fn a_panic_of_a_sink_is_the_error_of_its_stream() {
             assert!(chunk.number < 3, "no more than {}", chunk.number);
             Ok(())
         };
-        let mut out = Writable::for_each(each, HighWaterMark::items(2));
+        let mut out = Writable::from_fn(each, HighWaterMark::items(2));
         let error = loop {
             match out.write(census.chunk(out.confirmed().min(3) as usize)) {
                 Ok(_) => assert!(out.len() <= 2),
@@ -121,7 +121,7 @@ fn a_panic_of_a_sink_is_the_error_of_its_stream() {
             out.flush().ok();
         };
         assert_eq!(error.kind(), ErrorKind::Panicked);
-        assert_eq!(error.stage(), Some("for_each"));
+        assert_eq!(error.stage(), Some("from_fn"));
         assert!(error.to_string().contains("no more than 3"), "{error}");
         assert_eq!(out.confirmed(), 3);
         assert!(out.wait_drain().unwrap_err().is_same(&error));
@@ -148,7 +148,7 @@ fn a_slow_sink_bounds_what_is_held() {
         let mark = HighWaterMark::items(8).low(3).unwrap();
         let made = census.clone();
         let writing = task(move || {
-            let mut out = Writable::for_each(each, mark);
+            let mut out = Writable::from_fn(each, mark);
             for number in 0..200 {
                 out.write(made.chunk(number)).unwrap();
             }

@@ -221,7 +221,7 @@ fn what_is_lost_with_a_handle_that_did_not_end_is_told() {
                 each.pass();
                 Ok(())
             };
-            let mut out = Writable::for_each(slow, HighWaterMark::items(4));
+            let mut out = Writable::from_fn(slow, HighWaterMark::items(4));
             (0..3).for_each(|n| drop(out.write(n)));
             gate.until_arrived(1);
             // The call that the sink is in is waited for.
@@ -231,7 +231,7 @@ fn what_is_lost_with_a_handle_that_did_not_end_is_told() {
             dropped.join();
             assert_eq!(
                 told.try_recv().unwrap(),
-                "failed to write to `for_each`: dropped before its end, with 2 items not written \
+                "failed to write to `from_fn`: dropped before its end, with 2 items not written \
                  at item 1"
             );
 

@@ -93,11 +93,13 @@ fn what_a_stream_is_read_from_is_known_through_whatever_it_goes() {
     refused(pipeline(readable()).to(sink()).run(), true);
     refused(readable().into_pipeline().to(sink()).run(), true);
     refused(
-        pipeline(readable().map(|chunk| chunk)).to(sink()).run(),
+        pipeline(readable().flow().map(|chunk| chunk))
+            .to(sink())
+            .run(),
         true,
     );
     refused(
-        pipeline(readable().take(1).filter(|_| true))
+        pipeline(readable().flow().take(1).filter(|_| true))
             .to(sink())
             .run(),
         true,

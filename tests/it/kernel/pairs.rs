@@ -137,8 +137,8 @@ impl<S: Source<Bytes>> Source<Bytes> for Wrapped<S> {
         self.0.read()
     }
 
-    fn offer(&mut self) -> Option<highwater::zero_copy::CopySource> {
-        self.0.offer()
+    fn hooks(&mut self) -> Option<&mut dyn highwater::stage::SourceHooks<Bytes>> {
+        self.0.hooks()
     }
 }
 
@@ -147,11 +147,8 @@ impl<K: Sink<Bytes>> Sink<Bytes> for Wrapped<K> {
         self.0.write(batch)
     }
 
-    fn accept(
-        &mut self,
-        offer: highwater::zero_copy::CopySource,
-    ) -> Result<highwater::zero_copy::ZeroCopy<Bytes>, highwater::zero_copy::BufferedReason> {
-        self.0.accept(offer)
+    fn hooks(&mut self) -> Option<&mut dyn highwater::stage::SinkHooks<Bytes>> {
+        self.0.hooks()
     }
 }
 

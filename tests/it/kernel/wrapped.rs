@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use highwater::Batch;
 use highwater::net::{self, Socket, SocketOptions};
+use highwater::stage::{SinkHooks, SourceHooks};
 use highwater::stream::take_bytes;
-use highwater::zero_copy::{BufferedReason, CopySource, ZeroCopy};
+use highwater::zero_copy::CopySource;
 use highwater::{
     Bytes, CancelToken, Error, ErrorKind, ReadSource, Sink, Source, fs as ends, pipeline,
 };
@@ -115,14 +116,6 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.source.read()
     }
 
-    fn confirms(&self) -> bool {
-        self.confirms
-    }
-
-    fn finish(&mut self) {
-        self.heard.lock().unwrap().push("finished".to_owned());
-    }
-
     fn fail(&mut self, cause: &Error) {
         self.heard.lock().unwrap().push(cause.to_string());
     }
@@ -131,8 +124,22 @@ impl<S: Source<Bytes>> Source<Bytes> for Heard<S> {
         self.source.interrupt()
     }
 
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl<S: Source<Bytes>> SourceHooks<Bytes> for Heard<S> {
+    fn confirms(&mut self) -> bool {
+        self.confirms
+    }
+
+    fn finish(&mut self) {
+        self.heard.lock().unwrap().push("finished".to_owned());
+    }
+
     fn offer(&mut self) -> Option<CopySource> {
-        self.source.offer()
+        self.source.hooks()?.offer()
     }
 }
 
@@ -157,8 +164,8 @@ impl Sink<Bytes> for UntilThere {
         fs::metadata(&self.path).unwrap().len() > 0
     }
 
-    fn accept(&mut self, offer: CopySource) -> Result<ZeroCopy<Bytes>, BufferedReason> {
-        self.sink.accept(offer)
+    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<Bytes>> {
+        self.sink.hooks()
     }
 }
 

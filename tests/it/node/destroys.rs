@@ -193,7 +193,7 @@ fn a_stream_that_its_own_sink_aborts_is_not_finished() {
         aborts.abort("asd");
         Ok(())
     };
-    let mut out = Writable::for_each(each, HighWaterMark::items(4));
+    let mut out = Writable::from_fn(each, HighWaterMark::items(4));
     out.cancel_with(&token);
     let cork = out.cork();
     out.write(1).unwrap();

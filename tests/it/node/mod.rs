@@ -171,7 +171,7 @@
 //!   `what_is_made_at_the_same_time_comes_in_order`,
 //!   `an_abort_lets_no_more_calls_begin_than_run_at_the_same_time`.
 //! - test-stream-drop-take.js:
-//!   `take_and_drop_count_from_the_front`,
+//!   `take_and_skip_count_from_the_front`,
 //!   `take_ends_a_stream_that_has_no_end`,
 //!   `take_asks_for_no_more_than_it_takes`,
 //!   `take_ends_a_pipeline_whose_source_is_silent`,

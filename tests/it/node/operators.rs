@@ -36,12 +36,20 @@ fn pipe(last: u32) -> Pipeline<u32> {
 fn flat_map_reads_everything_that_is_made_of_each_item_in_order() {
     let doubled = [1, 1, 2, 2, 3, 3, 4, 4, 5, 5];
     assert_eq!(
-        one_to(5).flat_map(|n| [n + n]).to_vec(9).unwrap(),
+        one_to(5).flow().flat_map(|n| [n + n]).to_vec(9).unwrap(),
         [2, 4, 6, 8, 10]
     );
-    assert_eq!(one_to(5).flat_map(|_| [0; 0]).to_vec(9).unwrap(), [0; 0]);
-    assert_eq!(one_to(5).flat_map(|n| [n, n]).to_vec(10).unwrap(), doubled);
-    let streams = one_to(5).flat_map(|n| Readable::from_iter([n, n], MARK));
+    assert_eq!(
+        one_to(5).flow().flat_map(|_| [0; 0]).to_vec(9).unwrap(),
+        [0; 0]
+    );
+    assert_eq!(
+        one_to(5).flow().flat_map(|n| [n, n]).to_vec(10).unwrap(),
+        doubled
+    );
+    let streams = one_to(5)
+        .flow()
+        .flat_map(|n| Readable::from_iter([n, n], MARK));
     assert_eq!(streams.try_map(|item| item).to_vec(10).unwrap(), doubled);
 
     assert_eq!(collected(pipe(5).flat_map(|n| [n + n])), [2, 4, 6, 8, 10]);
@@ -50,7 +58,7 @@ fn flat_map_reads_everything_that_is_made_of_each_item_in_order() {
 }
 
 // test-stream-flatMap.js: a signal that was used before, and a mapper that must not be called.
-// test-stream-drop-take.js: the same of `take` and `drop`.
+// test-stream-drop-take.js: the same of `take` and `skip`.
 #[test]
 fn an_operator_of_an_aborted_stream_is_not_called() {
     let token = CancelToken::new();
@@ -62,9 +70,9 @@ fn an_operator_of_an_aborted_stream_is_not_called() {
     };
     let cancelled = |failure: Error| assert_eq!(failure.kind(), ErrorKind::Cancelled);
     let called = |_: u32| -> [u32; 1] { panic!("it was called") };
-    cancelled(aborted().flat_map(called).to_vec(9).unwrap_err());
-    cancelled(aborted().take(1).to_vec(9).unwrap_err());
-    cancelled(aborted().drop(1).to_vec(9).unwrap_err());
+    cancelled(aborted().flow().flat_map(called).to_vec(9).unwrap_err());
+    cancelled(aborted().flow().take(1).to_vec(9).unwrap_err());
+    cancelled(aborted().flow().skip(1).to_vec(9).unwrap_err());
     let piped = pipe(5).cancel_with(&token).flat_map(called);
     cancelled(piped.to(Collect::at_most(9)).run().unwrap_err().error);
 }
@@ -73,11 +81,7 @@ fn an_operator_of_an_aborted_stream_is_not_called() {
 #[test]
 fn for_each_gets_the_items_in_order_until_it_fails() {
     let mut seen = Vec::new();
-    let keep = |n| {
-        seen.push(n);
-        Ok(())
-    };
-    one_to(3).for_each(keep).unwrap();
+    one_to(3).flow().for_each(|n| seen.push(n)).unwrap();
     assert_eq!(seen, [1, 2, 3]);
 
     let mut calls = 0;
@@ -85,7 +89,7 @@ fn for_each_gets_the_items_in_order_until_it_fails() {
         calls += 1;
         if n == 3 { Err(kaboom()) } else { Ok(()) }
     };
-    let failure = one_to(5).for_each(at_three).unwrap_err();
+    let failure = one_to(5).flow().try_for_each(at_three).unwrap_err();
     assert_eq!((failure.to_string().as_str(), calls), ("kaboom", 3));
 
     let calls = Arc::new(AtomicUsize::new(0));
@@ -94,7 +98,7 @@ fn for_each_gets_the_items_in_order_until_it_fails() {
         counted.fetch_add(1, Ordering::SeqCst);
         if n == 3 { Err(kaboom()) } else { Ok(()) }
     };
-    let failure = pipe(5).for_each(at_three).run().unwrap_err();
+    let failure = pipe(5).try_for_each(at_three).run().unwrap_err();
     assert!(failure.error.to_string().contains("kaboom"));
     assert_eq!(failure.report.bytes(), 2, "what it has confirmed");
     assert_eq!(calls.load(Ordering::SeqCst), 3);
@@ -108,13 +112,12 @@ fn for_each_of_an_endless_stream_ends_with_the_call_that_aborts_it() {
         let token = CancelToken::new();
         endless.cancel_with(&token);
         let mut calls = 0;
-        let failure = endless.for_each(|n| {
+        let failure = endless.flow().for_each(|n| {
             assert_eq!(n, 1);
             calls += 1;
             if calls == 10 {
                 token.abort("ten are enough");
             }
-            Ok(())
         });
         assert_eq!(failure.unwrap_err().kind(), ErrorKind::Cancelled);
         assert_eq!(calls, 10);
@@ -124,9 +127,15 @@ fn for_each_of_an_endless_stream_ends_with_the_call_that_aborts_it() {
 // test-stream-filter.js: below 3, above 3, behind a map, and one that throws at 3.
 #[test]
 fn filter_keeps_what_it_says_yes_to() {
-    assert_eq!(one_to(5).filter(|n| *n < 3).to_vec(9).unwrap(), [1, 2]);
-    assert_eq!(one_to(5).filter(|n| *n > 3).to_vec(9).unwrap(), [4, 5]);
-    let behind = one_to(5).map(|n| n + n).filter(|n| *n > 5);
+    assert_eq!(
+        one_to(5).flow().filter(|n| *n < 3).to_vec(9).unwrap(),
+        [1, 2]
+    );
+    assert_eq!(
+        one_to(5).flow().filter(|n| *n > 3).to_vec(9).unwrap(),
+        [4, 5]
+    );
+    let behind = one_to(5).flow().map(|n| n + n).filter(|n| *n > 5);
     assert_eq!(behind.to_vec(9).unwrap(), [6, 8, 10]);
     assert_eq!(
         collected(pipe(5).map(|n| n + n).filter(|n| *n > 5)),
@@ -135,7 +144,7 @@ fn filter_keeps_what_it_says_yes_to() {
 
     let fails = |n: u32| if n == 3 { Err(kaboom()) } else { Ok(n) };
     let mut kept = Vec::new();
-    let mut numbers = one_to(5).try_map(fails).filter(|_| true);
+    let mut numbers = one_to(5).flow().try_map(fails).filter(|_| true).into_iter();
     let failure = numbers.by_ref().find_map(|n| n.map(|n| kept.push(n)).err());
     assert_eq!(failure.unwrap().to_string(), "kaboom");
     assert_eq!(kept, [1, 2]);
@@ -149,20 +158,22 @@ fn filter_is_called_once_for_each_item_and_not_ahead() {
         let reads = Log::default();
         let source = Maker::new(&reads, |n| Ok((n < 10).then_some(n)));
         let mut calls = 0;
-        let not_five = Readable::from_source(source, HighWaterMark::items(0)).filter(|n| {
-            calls += 1;
-            *n != 5
-        });
+        let not_five = Readable::from_source(source, HighWaterMark::items(0))
+            .flow()
+            .filter(|n| {
+                calls += 1;
+                *n != 5
+            });
         assert_eq!(not_five.to_vec(10).unwrap(), [0, 1, 2, 3, 4, 6, 7, 8, 9]);
         assert_eq!((calls, reads.count("read")), (10, 11));
 
         let mut calls = 0;
-        let mut endless = Readable::from_iter(std::iter::repeat(1), MARK).filter(|n| {
+        let endless = Readable::from_iter(std::iter::repeat(1), MARK).flow();
+        let below_three = endless.filter(|n| {
             calls += 1;
             *n < 3
         });
-        assert!(endless.by_ref().take(4).all(|n| n.unwrap() == 1));
-        drop(endless);
+        assert!(below_three.take(4).all(|n| n == 1).unwrap());
         assert_eq!(calls, 4);
     });
 }
@@ -219,24 +230,24 @@ fn an_abort_lets_no_more_calls_begin_than_run_at_the_same_time() {
 
 // test-stream-drop-take.js: of three, of two and of none.
 #[test]
-fn take_and_drop_count_from_the_front() {
-    let take = |last, count| one_to(last).take(count).to_vec(99).unwrap();
-    let drop = |last, count| one_to(last).drop(count).to_vec(99).unwrap();
-    assert_eq!(drop(3, 2), [3]);
+fn take_and_skip_count_from_the_front() {
+    let take = |last, count| one_to(last).flow().take(count).to_vec(99).unwrap();
+    let skip = |last, count| one_to(last).flow().skip(count).to_vec(99).unwrap();
+    assert_eq!(skip(3, 2), [3]);
     assert_eq!(take(3, 1), [1]);
-    assert_eq!(drop(0, 2), [0; 0]);
+    assert_eq!(skip(0, 2), [0; 0]);
     assert_eq!(take(0, 1), [0; 0]);
-    assert_eq!(drop(2, 0), [1, 2]);
+    assert_eq!(skip(2, 0), [1, 2]);
     assert_eq!(take(2, 0), [0; 0]);
-    assert_eq!(one_to(3).drop(1).take(1).to_vec(9).unwrap(), [2]);
+    assert_eq!(one_to(3).flow().skip(1).take(1).to_vec(9).unwrap(), [2]);
 
-    assert_eq!(collected(pipe(3).drop(2)), [3]);
+    assert_eq!(collected(pipe(3).skip(2)), [3]);
     assert_eq!(collected(pipe(3).take(1)), [1]);
-    assert_eq!(collected(pipe(0).drop(2)), [0; 0]);
+    assert_eq!(collected(pipe(0).skip(2)), [0; 0]);
     assert_eq!(collected(pipe(0).take(1)), [0; 0]);
-    assert_eq!(collected(pipe(2).drop(0)), [1, 2]);
+    assert_eq!(collected(pipe(2).skip(0)), [1, 2]);
     assert_eq!(collected(pipe(2).take(0)), [0; 0]);
-    assert_eq!(collected(pipe(3).drop(1).take(1)), [2]);
+    assert_eq!(collected(pipe(3).skip(1).take(1)), [2]);
 }
 
 // test-stream-drop-take.js: all natural numbers.
@@ -245,15 +256,18 @@ fn take_ends_a_stream_that_has_no_end() {
     in_time(|| {
         let naturals = || Readable::from_iter(1_u32.., MARK);
         let next_ten = Vec::from_iter(11..=20);
-        assert_eq!(naturals().take(1).to_vec(9).unwrap(), [1]);
-        assert_eq!(naturals().drop(1).take(1).to_vec(9).unwrap(), [2]);
-        assert_eq!(naturals().drop(10).take(10).to_vec(10).unwrap(), next_ten);
-        assert_eq!(naturals().take(5).take(1).to_vec(9).unwrap(), [1]);
+        assert_eq!(naturals().flow().take(1).to_vec(9).unwrap(), [1]);
+        assert_eq!(naturals().flow().skip(1).take(1).to_vec(9).unwrap(), [2]);
+        assert_eq!(
+            naturals().flow().skip(10).take(10).to_vec(10).unwrap(),
+            next_ten
+        );
+        assert_eq!(naturals().flow().take(5).take(1).to_vec(9).unwrap(), [1]);
 
         let naturals = || pipeline_of(naturals(), MARK);
         assert_eq!(collected(naturals().take(1)), [1]);
-        assert_eq!(collected(naturals().drop(1).take(1)), [2]);
-        assert_eq!(collected(naturals().drop(10).take(10)), next_ten);
+        assert_eq!(collected(naturals().skip(1).take(1)), [2]);
+        assert_eq!(collected(naturals().skip(10).take(10)), next_ten);
         assert_eq!(collected(naturals().take(5).take(1)), [1]);
     });
 }
@@ -267,7 +281,7 @@ fn take_asks_for_no_more_than_it_takes() {
             let source = || Maker::new(&log, |n| Ok(Some(n)));
             let none_ahead = HighWaterMark::items(0);
             let stream = Readable::from_source(source(), none_ahead);
-            assert_eq!(stream.take(count).to_vec(9).unwrap().len(), count);
+            assert_eq!(stream.flow().take(count).to_vec(9).unwrap().len(), count);
             assert_eq!(log.count("read"), count);
 
             let piped = pipeline_of(source(), none_ahead).take(count as u64);

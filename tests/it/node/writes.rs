@@ -25,7 +25,7 @@ fn written_in_order(high: usize, low: usize, paces: Vec<(u8, u8)>) {
         tell.send(chunk).map_err(Error::other)
     };
     let mark = HighWaterMark::bytes(high).low(low).unwrap();
-    let mut out = Writable::for_each(each, mark);
+    let mut out = Writable::from_fn(each, mark);
     for (at, (writer, _)) in paces.iter().enumerate() {
         pause(*writer);
         out.write(filler(at + 1)).unwrap();

@@ -114,7 +114,6 @@ fn a_token_ends_a_child_that_is_silent() {
             let (tell, told) = std::sync::mpsc::channel();
             let ready = begun.cancel_with(&token).for_each(move |chunk| {
                 tell.send(chunk).unwrap();
-                Ok(())
             });
             let running = std::thread::spawn(move || ready.run());
             sender.send(Bytes::from_static(b"heard")).unwrap();
