@@ -198,7 +198,7 @@ pub use stream::broadcast::{Branch, Broadcast, broadcast};
 pub use stream::channel::{channel, channel_within};
 pub use stream::duplex::{Duplex, HalfOpen, duplex_pair};
 pub use stream::flow::{Flow, flow};
-pub use stream::into::{IntoSink, IntoSource, Memory, ReceiverSource, SenderSink};
+pub use stream::into::{IntoSink, IntoSource, Memory, MemorySlice, ReceiverSource, SenderSink};
 pub use stream::merge::{Concat, concat, merge};
 pub use stream::readable::Readable;
 pub use stream::std_io::{ReadSource, WriteSink};

@@ -16,7 +16,7 @@ use crate::stage::sink::{ForEach, Sink};
 /// What they pass on is counted in bytes if it is [`Bytes`](bytes::Bytes), and in items if it is
 /// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) set
 /// another unit.
-impl<T: Send + 'static> Pipeline<T> {
+impl<'a, T: Send + 'static> Pipeline<'a, T> {
     /// Makes something else of each chunk.
     ///
     /// # Examples
@@ -34,29 +34,29 @@ impl<T: Send + 'static> Pipeline<T> {
     /// assert_eq!(sum.into_inner(), 4 + 16 + 36 + 64 + 100);
     /// # Ok::<(), highwater::Error>(())
     /// ```
-    pub fn map<U: Send + 'static>(self, make: impl FnMut(T) -> U + Send + 'static) -> Pipeline<U> {
+    pub fn map<U: Send + 'static>(self, make: impl FnMut(T) -> U + Send + 'a) -> Pipeline<'a, U> {
         self.then(operators::map(make), natural())
     }
 
     /// Makes something else of each chunk, or fails the pipeline.
     pub fn try_map<U: Send + 'static>(
         self,
-        make: impl FnMut(T) -> Result<U, Error> + Send + 'static,
-    ) -> Pipeline<U> {
+        make: impl FnMut(T) -> Result<U, Error> + Send + 'a,
+    ) -> Pipeline<'a, U> {
         self.then(operators::try_map(make), natural())
     }
 
     /// Passes on the chunks for which `keep` returns true.
-    pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
+    pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'a) -> Self {
         let measure = Arc::clone(&self.measure);
         self.then(operators::filter(keep), measure)
     }
 
     /// Passes on everything that `make` makes of each chunk, one at a time.
-    pub fn flat_map<L: IntoIterator<Item: Send + 'static> + 'static>(
+    pub fn flat_map<L: IntoIterator<Item: Send + 'static>>(
         self,
-        make: impl FnMut(T) -> L + Send + 'static,
-    ) -> Pipeline<L::Item> {
+        make: impl FnMut(T) -> L + Send + 'a,
+    ) -> Pipeline<'a, L::Item> {
         self.then(operators::flat_map(make), natural())
     }
 
@@ -84,7 +84,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
     /// # Ok::<(), highwater::Error>(())
     /// ```
-    pub fn inspect(self, look: impl FnMut(&T) + Send + 'static) -> Self {
+    pub fn inspect(self, look: impl FnMut(&T) + Send + 'a) -> Self {
         let measure = Arc::clone(&self.measure);
         let total = self.settings.total;
         let mut shown = self.then(operators::inspect(look), measure);
@@ -111,7 +111,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Panics
     ///
     /// If `count` is 0.
-    pub fn chunks_of(self, count: usize) -> Pipeline<Vec<T>> {
+    pub fn chunks_of(self, count: usize) -> Pipeline<'a, Vec<T>> {
         self.then(operators::chunks_of(count), natural())
     }
 
@@ -120,7 +120,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Errors
     ///
     /// What `each` fails with ends the pipeline.
-    pub fn for_each<F>(self, each: F) -> ReadyPipeline<T, impl Sink<T>>
+    pub fn for_each<F>(self, each: F) -> ReadyPipeline<'a, T, impl Sink<T>>
     where
         F: FnMut(T) -> Result<(), Error> + Send,
     {
@@ -157,7 +157,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self,
         threads: usize,
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
-    ) -> Pipeline<U> {
+    ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
@@ -185,7 +185,7 @@ impl<T: Send + 'static> Pipeline<T> {
         self,
         threads: usize,
         make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
-    ) -> Pipeline<U> {
+    ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, strategy, plan| {
             let output = plan.channel(strategy);

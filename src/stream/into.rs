@@ -10,32 +10,33 @@ use super::std_io::WriteSink;
 use crate::cancel::Interrupt;
 use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
+use crate::stage::buffer_pool::Pool;
 use crate::stage::sink::Sink;
-use crate::stage::source::Source;
+use crate::stage::source::{Source, read_pool, shrink};
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
 
-/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `File`,
+/// A value that converts into a [`Source`]: any `Source`, or `Bytes`, `Vec<u8>`, `&[u8]`, `File`,
 /// `TcpStream`, `UnixStream`.
 pub trait IntoSource<T> {
     /// The source that it becomes.
-    type Source: Source<T> + 'static;
+    type Source: Source<T>;
 
     /// Becomes a source.
     fn into_source(self) -> Self::Source;
 }
 
 /// A value that converts into a [`Sink`]: any `Sink`, or a standard writer such as `Vec<u8>`,
-/// `File`, `TcpStream`.
+/// `&mut Vec<u8>`, `File`, `TcpStream`.
 pub trait IntoSink<T> {
     /// The sink that it becomes.
-    type Sink: Sink<T> + 'static;
+    type Sink: Sink<T>;
 
     /// Becomes a sink.
     fn into_sink(self) -> Self::Sink;
 }
 
-impl<T, S: Source<T> + 'static> IntoSource<T> for S {
+impl<T, S: Source<T>> IntoSource<T> for S {
     type Source = S;
 
     fn into_source(self) -> S {
@@ -43,7 +44,7 @@ impl<T, S: Source<T> + 'static> IntoSource<T> for S {
     }
 }
 
-impl<T, K: Sink<T> + 'static> IntoSink<T> for K {
+impl<T, K: Sink<T>> IntoSink<T> for K {
     type Sink = K;
 
     fn into_sink(self) -> K {
@@ -86,6 +87,37 @@ impl Source<Bytes> for Memory {
     }
 }
 
+/// Bytes in borrowed memory, copied into recycled buffers, in pieces, as they are read.
+#[derive(Debug)]
+pub struct MemorySlice<'a> {
+    left: &'a [u8],
+    pool: Pool,
+}
+
+impl Source<Bytes> for MemorySlice<'_> {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let mut buffer = self.pool.take();
+        let copied = buffer.copy_from(self.left);
+        self.left = &self.left[copied..];
+        Ok(Some(buffer.freeze()))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("memory")
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        Some(self.left.len() as u64)
+    }
+
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
+    }
+}
+
 impl IntoSource<Self> for Bytes {
     type Source = Memory;
 
@@ -102,11 +134,16 @@ impl IntoSource<Bytes> for Vec<u8> {
     }
 }
 
-impl IntoSource<Bytes> for &'static [u8] {
-    type Source = Memory;
+/// The chunks of a stream outlive what a pipeline borrows, so the bytes are copied. Of bytes that are
+/// in the program [`Bytes::from_static`] makes chunks without a copy.
+impl<'a> IntoSource<Bytes> for &'a [u8] {
+    type Source = MemorySlice<'a>;
 
-    fn into_source(self) -> Memory {
-        Memory::new(Bytes::from_static(self))
+    fn into_source(self) -> MemorySlice<'a> {
+        MemorySlice {
+            left: self,
+            pool: read_pool(self.len().min(READ_BYTES)),
+        }
     }
 }
 
@@ -114,7 +151,15 @@ impl IntoSink<Bytes> for Vec<u8> {
     type Sink = WriteSink<Self>;
 
     fn into_sink(self) -> WriteSink<Self> {
-        WriteSink::new(self, "memory")
+        WriteSink::blocking(self, "memory")
+    }
+}
+
+impl<'a> IntoSink<Bytes> for &'a mut Vec<u8> {
+    type Sink = WriteSink<Self>;
+
+    fn into_sink(self) -> WriteSink<Self> {
+        WriteSink::blocking(self, "memory")
     }
 }
 
