@@ -40,7 +40,8 @@ use zero_copy::SLICE_BYTES;
 /// The source runs on its own thread, and so does each stage that computes much or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
 /// ([`Transform::is_light`]) run on the thread of the next stage, with no buffer between.
-/// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.
+/// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it. So a pipeline
+/// [may borrow](Pipeline#what-a-pipeline-may-borrow) from the function that runs it.
 ///
 /// # Examples
 ///
@@ -95,6 +96,47 @@ where
 
 /// A pipeline under construction: a source and any number of stages. Finish it with
 /// [`to`](Self::to), [`for_each`](Self::for_each) or [`readable`](Self::readable).
+///
+/// # What a pipeline may borrow
+///
+/// Everything that it runs: its source, its stages, its closures and its sink may borrow from the
+/// function that calls [`run`](ReadyPipeline::run), for `'a`. Every thread is joined before `run`
+/// returns, also after an error, a panic or a cancel, so nothing is borrowed any more then. The
+/// chunks themselves are `'static`: of a `&[u8]` each is a copy.
+///
+/// A source is borrowed as `&mut source`, a sink as `&mut sink`, a `Vec<u8>` as `&mut vec`, a reader
+/// with [`ReadSource::borrowed`](crate::ReadSource::borrowed), a writer with
+/// [`WriteSink::borrowed`](crate::WriteSink::borrowed), and an iterator with
+/// [`flow`](crate::flow()). None of them is dropped by the pipeline, so none is closed by it. What
+/// was read from a borrowed source and not delivered is not in the source any more.
+///
+/// A function that begins a pipeline which borrows nothing returns a `Pipeline<'static, T>`. Its
+/// caller may add stages that borrow.
+///
+/// ```
+/// use highwater::pipeline;
+///
+/// let text = String::from("counted");
+/// let (mut bytes, mut copy) = (0, Vec::new());
+/// pipeline(text.as_bytes())
+///     .inspect(|chunk| bytes += chunk.len())
+///     .to(&mut copy)
+///     .run()?;
+/// assert_eq!((bytes, &copy[..]), (7, text.as_bytes()));
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
+/// [`readable`](Self::readable) is for a `Pipeline<'static, T>` alone: its threads run as long as the
+/// [`Readable`](crate::Readable) that it returns, which may be longer than the function that called it.
+///
+/// ```compile_fail,E0373
+/// use highwater::{Bytes, Readable, pipeline};
+///
+/// fn read(text: &'static [u8]) -> Readable<Bytes> {
+///     let mut bytes = 0;
+///     pipeline(text).inspect(|chunk| bytes += chunk.len()).readable()
+/// }
+/// ```
 #[must_use = "a pipeline does nothing before it is run"]
 pub struct Pipeline<'a, T> {
     settings: Settings<'a>,

@@ -1,15 +1,17 @@
 //! Node's operators, as methods of a pipeline.
 
 use std::sync::Arc;
+use std::thread;
 
 use super::upstream::Fused;
 use super::{Pipeline, ReadyPipeline, natural};
 use crate::channel::mark::HighWaterMark;
 use crate::error::Error;
-use crate::stage::drive::Through;
+use crate::stage::drive::{Counts, Through};
 use crate::stage::operators;
 use crate::stage::par_map::{InOrder, Submit, SubmitUnordered, slots};
 use crate::stage::sink::{ForEach, Sink};
+use crate::stage::worker_pool::Halt;
 
 /// # Operators
 ///
@@ -67,21 +69,15 @@ impl<'a, T: Send + 'static> Pipeline<'a, T> {
     /// A hash of what went through, taken on the way:
     ///
     /// ```
-    /// use std::sync::mpsc;
     /// use highwater::pipeline;
     /// use sha2::{Digest, Sha256};
     ///
     /// let mut hash = Sha256::new();
-    /// let (tell, told) = mpsc::channel();
     /// pipeline(&b"abc"[..])
-    ///     .inspect(move |chunk| {
-    ///         hash.update(chunk);
-    ///         let _ = tell.send(hash.clone());
-    ///     })
+    ///     .inspect(|chunk| hash.update(chunk))
     ///     .to(Vec::new())
     ///     .run()?;
-    /// let hash = told.iter().last().unwrap().finalize();
-    /// assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
+    /// assert_eq!(hash.finalize()[..4], [0xba, 0x78, 0x16, 0xbf]);
     /// # Ok::<(), highwater::Error>(())
     /// ```
     pub fn inspect(self, look: impl FnMut(&T) + Send + 'a) -> Self {
@@ -156,17 +152,21 @@ impl<'a, T: Send + 'static> Pipeline<'a, T> {
     pub fn par_map<U: Send + 'static>(
         self,
         threads: usize,
-        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'a,
     ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
-            let mut submit = Submit::new(threads, taken, make);
-            plan.channels.push(Arc::new(submit.halt()));
-            let counts = submit.counts();
+            let halt = Halt::new();
+            plan.channels.push(Arc::new(halt.clone()));
+            let counts = Arc::<Counts>::default();
+            let counted = Arc::clone(&counts);
             let slots = HighWaterMark::slots(slots(threads)).strategy();
             let before = plan.stage("par_map", feed, slots, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                thread::scope(|scope| {
+                    let mut submit = Submit::new(scope, threads, taken, &halt, counted, make);
+                    feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                })
             });
             plan.count_last(counts, measure(plan.mark).unit());
             Box::new(Fused {
@@ -184,17 +184,21 @@ impl<'a, T: Send + 'static> Pipeline<'a, T> {
     pub fn par_map_unordered<U: Send + 'static>(
         self,
         threads: usize,
-        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'a,
     ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, strategy, plan| {
             let output = plan.channel(strategy);
             let filled = Arc::clone(&output);
             let taken = measure(plan.mark);
-            let mut submit = SubmitUnordered::new(threads, taken, make, filled);
-            plan.channels.push(Arc::new(submit.halt()));
+            let halt = Halt::new();
+            plan.channels.push(Arc::new(halt.clone()));
             plan.stage_into("par_map", feed, output, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                thread::scope(|scope| {
+                    let mut submit =
+                        SubmitUnordered::new(scope, threads, taken, &halt, make, filled);
+                    feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                })
             })
         })
     }

@@ -23,6 +23,10 @@ use crate::stream::readable::Readable;
 use crate::threads::waits::For;
 use crate::threads::worker::Worker;
 
+/// # A pipeline that is read
+///
+/// It borrows nothing: its threads run until the [`Readable`] has ended or is dropped, which may be
+/// after the function that made it has returned.
 impl<T: Send + 'static> Pipeline<'static, T> {
     /// Makes a stream of what comes out of it, to be read here. Node's `compose`.
     ///
