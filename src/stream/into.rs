@@ -155,7 +155,7 @@ impl IntoSink<Bytes> for Vec<u8> {
     }
 }
 
-impl<'a> IntoSink<Bytes> for &'a mut Vec<u8> {
+impl IntoSink<Bytes> for &mut Vec<u8> {
     type Sink = WriteSink<Self>;
 
     fn into_sink(self) -> WriteSink<Self> {

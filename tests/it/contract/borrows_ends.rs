@@ -2,18 +2,20 @@
 //! returns.
 
 use std::borrow::Cow;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use highwater::{
     Batch, CancelToken, Collect, Error, ErrorKind, HighWaterMark, Out, ReadSource, Sink, Source,
-    channel, pipeline_of,
+    WriteSink, channel, pipeline_of,
 };
 
 use super::borrows::{ALL, ITEMS, MARK, Numbers, bounded, moves};
 use crate::support::hostile::{Pattern, Step, pattern};
 use crate::support::stages::{CHUNK, HIGH, assert_bounded};
-use crate::support::{Census, Counted, alone, alone_with, in_time, own_threads};
+use crate::support::{Census, Counted, alone, alone_with, in_time, own_threads, task};
 
 /// What a sink that borrows does in one of its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,4 +269,39 @@ fn a_thread_that_is_refused_is_the_error_of_a_run_that_borrows() {
         assert_eq!((dropped.into_inner(), copy.len()), (1, 0));
         assert!(own_threads().is_empty());
     });
+}
+
+// Rules 14 and 15: a borrowed descriptor is waited for as one that was given away.
+#[test]
+fn a_cancel_ends_a_blocked_call_of_a_borrowed_socket_which_is_used_after() {
+    for reads in [true, false] {
+        let token = CancelToken::new();
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let canceller = token.clone();
+        let running = task(move || {
+            let mut copy = Vec::new();
+            let failure = if reads {
+                let source = ReadSource::borrowed(&mut ours, "socket");
+                bounded(source).cancel_with(&token).to(&mut copy).run()
+            } else {
+                let sink = WriteSink::borrowed(&mut ours, "socket");
+                bounded(moves(usize::MAX))
+                    .cancel_with(&token)
+                    .to(sink)
+                    .run()
+            };
+            let failure = failure.unwrap_err();
+            assert_bounded(&failure.report);
+            assert!(copy.is_empty());
+            (failure.error, ours)
+        });
+        running.until_parked();
+        canceller.abort("enough");
+        let (error, mut ours) = running.join();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+        theirs.write_all(b"on").unwrap();
+        let mut next = [0; 2];
+        ours.read_exact(&mut next).unwrap();
+        assert_eq!(&next, b"on");
+    }
 }
