@@ -70,8 +70,8 @@ impl CancelGroup {
 
     /// Starts a thread for each body. If one cannot be started, everything is torn down.
     ///
-    /// It does not panic: the scope would wait for threads that nothing ends.
-    pub(super) fn start<'scope, 'a>(
+    /// It does not panic, for the same reason as the work of [`run_all`](Self::run_all).
+    fn start<'scope, 'a>(
         &'a self,
         scope: &'scope Scope<'scope, 'a>,
         bodies: Vec<ThreadBody<'a>>,
@@ -108,8 +108,8 @@ impl CancelGroup {
 
     /// Runs each body on a thread of its own, and `work` on this one, until all have ended.
     ///
-    /// Everything has ended for every thread before one is joined, also if `work` panics, which is
-    /// an error as it is on the other threads. So what the bodies borrow is free when it returns.
+    /// Each thread is joined, so what the bodies borrow is free when it returns. `work` must end
+    /// every channel and must not panic: the scope would wait for threads that nothing ends.
     pub(super) fn run_all<'a>(
         &'a self,
         bodies: Vec<ThreadBody<'a>>,

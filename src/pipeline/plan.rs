@@ -62,8 +62,10 @@ pub(super) struct ThreadBody<'a> {
     pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send + 'a>,
 }
 
-/// Builds the channels up to some place of a pipeline. It is a trait and no closure type, which a
-/// lifetime cannot be shortened in: so what borrows nothing may go on with what does.
+/// Builds the channels up to some place of a pipeline.
+///
+/// A trait, because the lifetime in the type of a boxed closure's result could not be shortened: a
+/// `Pipeline<'static, T>` could not go on with a stage that borrows.
 pub(super) trait Build<T>: Send {
     /// Adds to an empty plan what is there up to this place.
     fn build<'p>(self: Box<Self>, plan: RunPlan<'static>) -> Built<'p, T>

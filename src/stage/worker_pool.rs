@@ -72,7 +72,7 @@ pub(crate) struct Pending<U> {
     _wanted: Arc<()>,
 }
 
-#[cfg(feature = "gzip")]
+#[cfg(all(feature = "gzip", not(loom)))]
 impl<T: Send + 'static, U: Send + 'static> WorkerPool<'static, T, U> {
     /// Makes a pool of at most `limit` threads, and at least one. Starts none.
     pub(crate) fn new(

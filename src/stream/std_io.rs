@@ -178,6 +178,18 @@ impl<'a, W: io::Write + 'static> WriteSink<&'a mut W> {
 impl<W: io::Write> WriteSink<W> {
     /// Wraps any writer, also one that borrows, such as a `&mut dyn Write`. A blocked write is
     /// waited for, whatever the writer is: a cancel does not end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{WriteSink, pipeline};
+    ///
+    /// let mut room = [0; 4];
+    /// let sink = WriteSink::blocking(&mut room[..], "memory");
+    /// pipeline(&b"full"[..]).to(sink).run()?;
+    /// assert_eq!(&room, b"full");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
     pub fn blocking(inner: W, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             handed: None,
