@@ -70,18 +70,18 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn numbers(items: u64) -> Pipeline<u64> {
+fn numbers(items: u64) -> Pipeline<'static, u64> {
     pipeline_of(Readable::from_iter(0..items, MARK), MARK)
 }
 
-fn maps(mut begun: Pipeline<u64>, stages: usize) -> Pipeline<u64> {
+fn maps(mut begun: Pipeline<'_, u64>, stages: usize) -> Pipeline<'_, u64> {
     for _ in 0..stages {
         begun = begun.map(|n| black_box(n) + 1);
     }
     begun
 }
 
-fn buffered(mut begun: Pipeline<u64>, stages: usize) -> Pipeline<u64> {
+fn buffered(mut begun: Pipeline<'_, u64>, stages: usize) -> Pipeline<'_, u64> {
     for _ in 0..stages {
         begun = begun.map(|n| black_box(n) + 1).buffered(MARK);
     }
@@ -114,7 +114,7 @@ fn by_hand(items: u64, kib: usize) {
 }
 
 /// Runs it, and sees that nothing was lost, and that no buffer held more than its mark and one.
-fn count(begun: Pipeline<u64>, expected: u64) {
+fn count(begun: Pipeline<'_, u64>, expected: u64) {
     let ready = begun.for_each(|n| {
         black_box(n);
     });

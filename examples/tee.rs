@@ -156,7 +156,7 @@ fn refuse_hash_in(
     let read = read.into_iter().map(|file| (Some(file), source.name()));
     let written = sinks.iter_mut().map(|sink| {
         let file = sink.hooks().and_then(|hooks| hooks.file());
-        (file, sink.name())
+        (file, (**sink).name())
     });
     for (file, name) in read.chain(written) {
         if id.is_some() && file == id {

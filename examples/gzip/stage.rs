@@ -57,7 +57,11 @@ fn read_by(report: &Report) -> u64 {
     report.stages().first().map_or(0, |source| source.bytes)
 }
 
-fn stage(options: &Options, file: Option<&Path>, begun: Pipeline<Bytes>) -> Pipeline<Bytes> {
+fn stage<'a>(
+    options: &Options,
+    file: Option<&Path>,
+    begun: Pipeline<'a, Bytes>,
+) -> Pipeline<'a, Bytes> {
     if options.decompress {
         let mut stage = match options.format {
             Format::Gzip => gzip::decompress(),

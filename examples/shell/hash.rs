@@ -8,7 +8,10 @@ use highwater::{Bytes, Pipeline};
 use sha2::{Digest, Sha256};
 
 /// Takes the hash of what goes through, and sends it when everything has.
-pub(crate) fn hashed(begun: Pipeline<Bytes>, done: mpsc::Sender<String>) -> Pipeline<Bytes> {
+pub(crate) fn hashed(
+    begun: Pipeline<'_, Bytes>,
+    done: mpsc::Sender<String>,
+) -> Pipeline<'_, Bytes> {
     struct Hash(Sha256, mpsc::Sender<String>);
 
     impl Drop for Hash {

@@ -32,7 +32,7 @@
 //! [`in_buffers`](crate::Pipeline::in_buffers) (no copies in the kernel).
 //!
 //! A source is any [`Source`](crate::Source), and what [converts](crate::IntoSource) into one: `Bytes`,
-//! `Vec<u8>`, `String`, `&'static str`, a `File`, a socket, `Stdin`, a `BufReader`, the output of a child, a
+//! `Vec<u8>`, `String`, `&str`, `&[u8]`, a `File`, a socket, `Stdin`, a `BufReader`, the output of a child, a
 //! [`Readable`](crate::Readable). Wrap any other
 //! [`Read`](std::io::Read) in [`ReadSource::new(reader, name)`](crate::ReadSource::new). A sink is any
 //! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one: `Vec<u8>`, a `File`, a socket,
@@ -56,24 +56,64 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
-//! To take a sum or a hash *on the way*, share it with the stage: an `Arc<AtomicU64>`, or an
-//! `Arc<Mutex<Sha256>>`, whose lock no other thread wants until the run is over.
+//! To take a sum or a hash *on the way*, let a closure borrow it:
 //!
 //! ```
-//! use std::sync::{Arc, Mutex};
 //! use sha2::{Digest, Sha256};
-//! use highwater::{Bytes, pipeline};
+//! use highwater::pipeline;
 //!
-//! let hash = Arc::new(Mutex::new(Sha256::new()));
-//! let taken = Arc::clone(&hash);
+//! let (mut hash, mut bytes) = (Sha256::new(), 0);
 //! pipeline(&b"abc"[..])
-//!     .inspect(move |chunk: &Bytes| taken.lock().unwrap().update(chunk))
+//!     .inspect(|chunk| hash.update(chunk))
+//!     .inspect(|chunk| bytes += chunk.len())
 //!     .to(Vec::new())
 //!     .run()?;
-//! let digest = hash.lock().unwrap().clone().finalize();
-//! assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+//! assert_eq!(hash.finalize()[..4], [0xba, 0x78, 0x16, 0xbf]);
+//! assert_eq!(bytes, 3);
 //! # Ok::<(), highwater::Error>(())
 //! ```
+//!
+//! # What a pipeline may borrow
+//!
+//! `run` joins every thread before it returns, in every case. So the source, the stages, the closures and
+//! the sink may borrow from the function that calls it, as with [`std::thread::scope`]. Two stages may run
+//! at once on two threads: what both of them borrow is shared (`&AtomicU64`, `&Mutex<T>`), and what one of
+//! them alone borrows may be `&mut`.
+//!
+//! | to borrow | give the pipeline |
+//! | --- | --- |
+//! | bytes | `&bytes[..]`. Each chunk is a copy. [`Bytes::from_static`](crate::Bytes::from_static) of a constant, and a `Bytes`, are not copied |
+//! | a [`Source`](crate::Source), a [`Readable`](crate::Readable) | `&mut source` |
+//! | a reader | [`ReadSource::borrowed(&mut reader, name)`](crate::ReadSource::borrowed) |
+//! | an iterator | [`flow(iterator.map(Ok))`](crate::stream::flow()) |
+//! | a `Vec<u8>` to append to | `&mut vec` |
+//! | a [`Sink`](crate::Sink), a `dyn Sink` | `&mut sink` |
+//! | a writer | [`WriteSink::borrowed(&mut writer, name)`](crate::WriteSink::borrowed) |
+//! | a reader or a writer that borrows itself, or is `dyn` | [`ReadSource::blocking`](crate::ReadSource::blocking), [`WriteSink::blocking`](crate::WriteSink::blocking). A cancel waits for a call of it |
+//! | a table, for the threads of [`par_map`](crate::Pipeline::par_map) | a closure that uses `&table` |
+//!
+//! A borrowed source can be read on after the run, from behind what the pipeline has read: that may be a
+//! buffer more than what arrived. A borrowed sink is flushed and finished, and not dropped: a file is not
+//! closed by that, and a socket is not reset by a run that fails.
+//!
+//! ```
+//! use highwater::{HighWaterMark, pipeline_of};
+//! use highwater::stream::flow;
+//!
+//! let squares: Vec<usize> = (0..100).map(|n| n * n).collect();
+//! let wanted = [3, 5, 7];
+//! let mut found = Vec::new();
+//! pipeline_of(flow(wanted.iter().copied().map(Ok)), HighWaterMark::items(4))
+//!     .par_map(2, |n| Ok(squares[n]))
+//!     .for_each(|square| found.push(square))
+//!     .run()?;
+//! assert_eq!(found, [9, 25, 49]);
+//! # Ok::<(), highwater::Error>(())
+//! ```
+//!
+//! What goes on after the call borrows nothing: [`readable`](crate::Pipeline::readable), whose threads
+//! run as long as the stream that it returns, and every [`Readable`](crate::Readable) and
+//! [`Writable`](crate::Writable) of its own.
 //!
 //! # The report
 //!

@@ -29,9 +29,11 @@
 //!
 //! # Your closures
 //!
-//! A closure that is given to a stream runs on the thread of that stage, so it must be
-//! [`Send`], and, as the thread may outlive the function that started it, `'static`. It is never called by two
-//! threads at once, save for those of `par_map`, for handlers of servers and for `on_event`.
+//! A closure that is given to a stream runs on the thread of that stage, so it must be [`Send`]. In a
+//! pipeline that is run it may [borrow](super::pipelines#what-a-pipeline-may-borrow) from the caller, because
+//! `run` joins every thread. Anywhere else the thread may outlive the function that started it, so the
+//! closure must be `'static`. It is never called by two threads at once, save for those of `par_map`, for
+//! handlers of servers and for `on_event`.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};

@@ -63,7 +63,7 @@ pub struct ParallelCompress {
 
 enum Phase {
     Fresh,
-    Open(WorkerPool<Block, Compressed>),
+    Open(WorkerPool<'static, Block, Compressed>),
     Ended,
 }
 

@@ -22,8 +22,10 @@ use crate::state::batch::Batch;
 /// How the descriptor of a reader or a writer is used in place of its own calls: these block, or lose bytes,
 /// as standard output does if it is set to not block.
 #[derive(Debug)]
-pub(crate) struct Handed {
+pub(crate) struct Handed<E> {
     polled: Polled,
+    /// Finds the descriptor of the value.
+    find: fn(&E) -> Option<BorrowedFd<'_>>,
     /// The value has a buffer of its own, with bytes held back or read ahead.
     buffers: bool,
 }
@@ -58,21 +60,41 @@ fn fd_of(end: &dyn Any) -> Option<BorrowedFd<'_>> {
     .find_map(|as_one| as_one(end))
 }
 
-impl Handed {
+impl<E: Any> Handed<E> {
     /// `None` for a value of another type, and for a file on a disk.
-    pub(crate) fn reader(reader: &dyn Any) -> Option<Self> {
-        Self::of(reader, Ready::ToRead)
+    pub(crate) fn reader(reader: &E) -> Option<Self> {
+        Self::of(reader, reader, Ready::ToRead, |reader| fd_of(reader))
     }
 
     /// The same of a writer.
-    pub(crate) fn writer(writer: &dyn Any) -> Option<Self> {
-        Self::of(writer, Ready::ToWrite)
+    pub(crate) fn writer(writer: &E) -> Option<Self> {
+        Self::of(writer, writer, Ready::ToWrite, |writer| fd_of(writer))
+    }
+}
+
+impl<'a, E: Any> Handed<&'a mut E> {
+    /// The same of a reader that is borrowed.
+    pub(crate) fn borrowed_reader(reader: &&'a mut E) -> Option<Self> {
+        Self::of(reader, &**reader, Ready::ToRead, |reader| fd_of(&**reader))
     }
 
-    fn of(end: &dyn Any, ready: Ready) -> Option<Self> {
+    /// The same of a writer that is borrowed.
+    pub(crate) fn borrowed_writer(writer: &&'a mut E) -> Option<Self> {
+        Self::of(writer, &**writer, Ready::ToWrite, |writer| fd_of(&**writer))
+    }
+}
+
+impl<E> Handed<E> {
+    fn of(
+        end: &E,
+        inner: &dyn Any,
+        ready: Ready,
+        find: fn(&E) -> Option<BorrowedFd<'_>>,
+    ) -> Option<Self> {
         Some(Self {
-            polled: Polled::of(fd_of(end)?, ready).ok()??,
-            buffers: end.is::<io::Stdin>() || end.is::<io::Stdout>(),
+            polled: Polled::of(find(end)?, ready).ok()??,
+            find,
+            buffers: inner.is::<io::Stdin>() || inner.is::<io::Stdout>(),
         })
     }
 
@@ -82,20 +104,19 @@ impl Handed {
     }
 
     /// Reads the next chunk. `None` is the end.
-    pub(crate) fn read<R: io::Read + Any>(
-        &mut self,
-        reader: &mut R,
-        pool: &Pool,
-    ) -> Result<Option<Bytes>, Error> {
+    pub(crate) fn read(&mut self, reader: &mut E, pool: &Pool) -> Result<Option<Bytes>, Error>
+    where
+        E: io::Read,
+    {
         if !self.buffers {
-            return self.polled.read_chunk(known(reader)?, pool);
+            return self.polled.read_chunk(self.known(reader)?, pool);
         }
         // Bytes that were read ahead come first. Whether there are any cannot be seen from outside, so
         // each read is tried before the wait.
         loop {
             match read_chunk(pool, |room| reader.read(room)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.polled.wait(known(reader)?, Ready::ToRead)?;
+                    self.polled.wait(self.known(reader)?, Ready::ToRead)?;
                 }
                 result => return Ok(result?),
             }
@@ -103,29 +124,30 @@ impl Handed {
     }
 
     /// Writes at least one byte of the front of a batch, and removes what was written.
-    pub(crate) fn write<W: io::Write + Any>(
-        &mut self,
-        writer: &mut W,
-        batch: &mut Batch<Bytes>,
-    ) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, writer: &mut E, batch: &mut Batch<Bytes>) -> Result<(), Error>
+    where
+        E: io::Write,
+    {
         if self.buffers {
             self.flush(writer)?;
         }
-        self.polled.write(known(writer)?, batch)
+        self.polled.write(self.known(writer)?, batch)
     }
 
     /// Writes the bytes that it holds back, which come first.
-    fn flush<W: io::Write + Any>(&self, writer: &mut W) -> Result<(), Error> {
+    fn flush(&self, writer: &mut E) -> Result<(), Error>
+    where
+        E: io::Write,
+    {
         loop {
-            self.polled.wait(known(writer)?, Ready::ToWrite)?;
+            self.polled.wait(self.known(writer)?, Ready::ToWrite)?;
             match retry(|| writer.flush()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 flushed => return Ok(flushed?),
             }
         }
     }
-}
-
-fn known(end: &dyn Any) -> io::Result<BorrowedFd<'_>> {
-    fd_of(end).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    fn known<'e>(&self, end: &'e E) -> io::Result<BorrowedFd<'e>> {
+        (self.find)(end).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
 }

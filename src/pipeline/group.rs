@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use super::monitor::Monitor;
 use super::plan::ThreadBody;
@@ -69,30 +69,65 @@ impl CancelGroup {
     }
 
     /// Starts a thread for each body. If one cannot be started, everything is torn down.
-    pub(super) fn start(
-        self: &Arc<Self>,
-        bodies: Vec<ThreadBody>,
-        monitor: &Monitor,
-    ) -> Vec<JoinHandle<()>> {
+    ///
+    /// It does not panic, for the same reason as the work of [`run_all`](Self::run_all).
+    fn start<'scope, 'a>(
+        &'a self,
+        scope: &'scope Scope<'scope, 'a>,
+        bodies: Vec<ThreadBody<'a>>,
+        monitor: &'a Monitor,
+    ) -> Vec<ScopedJoinHandle<'scope, ()>> {
         let mut threads = Vec::with_capacity(bodies.len());
-        for body in bodies {
+        let mut bodies = bodies.into_iter();
+        for body in bodies.by_ref() {
             let stage = body.stage;
-            let (all, monitor_of) = (Arc::clone(self), monitor.clone());
-            let run = move || all.run(body, &monitor_of);
-            match Builder::new().name(format!("highwater-{stage}")).spawn(run) {
+            let builder = Builder::new().name(format!("highwater-{stage}"));
+            // A refused thread drops its body here, with what the user put into it.
+            let started = guard(|| {
+                let run = move || self.run(body, monitor);
+                Ok(builder.spawn_scoped(scope, run)?)
+            });
+            match started {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     let name = monitor.stage(stage).map_or("a stage", |stage| &stage.name);
-                    self.tear_down(Error::from(error).during("start the thread of", name));
+                    self.tear_down(error.during("start the thread of", name));
                     break;
                 }
             }
         }
+        let dropped = guard(|| {
+            drop(bodies);
+            Ok(())
+        });
+        if let Err(panic) = dropped {
+            self.tell(panic);
+        }
         threads
     }
 
+    /// Runs each body on a thread of its own, and `work` on this one, until all have ended.
+    ///
+    /// Each thread is joined, so what the bodies borrow is free when it returns. `work` must end
+    /// every channel and must not panic: the scope would wait for threads that nothing ends.
+    pub(super) fn run_all<'a>(
+        &'a self,
+        bodies: Vec<ThreadBody<'a>>,
+        monitor: &'a Monitor,
+        work: impl FnOnce(),
+    ) {
+        thread::scope(|scope| {
+            let threads = self.start(scope, bodies, monitor);
+            work();
+            for thread in threads {
+                // It has caught the panics of user code, and reported its error.
+                let _ = thread.join();
+            }
+        });
+    }
+
     /// The work of a thread.
-    pub(super) fn run(&self, body: ThreadBody, monitor: &Monitor) {
+    pub(super) fn run(&self, body: ThreadBody<'_>, monitor: &Monitor) {
         let ThreadBody { stage, before, run } = body;
         self.settle(before, guard(|| monitor.measure(stage, run)));
         monitor.ended(stage);

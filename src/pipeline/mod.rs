@@ -40,7 +40,8 @@ use zero_copy::SLICE_BYTES;
 /// The source runs on its own thread, and so does each stage that computes much or may block;
 /// the sink runs on the caller's. Between each two threads there is a buffer. Light stages
 /// ([`Transform::is_light`]) run on the thread of the next stage, with no buffer between.
-/// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it.
+/// Nothing runs before [`run`](ReadyPipeline::run), and nothing is left running after it. So a pipeline
+/// [may borrow](Pipeline#what-a-pipeline-may-borrow) from the function that runs it.
 ///
 /// # Examples
 ///
@@ -55,7 +56,10 @@ use zero_copy::SLICE_BYTES;
 /// println!("{report}");
 /// # Ok::<(), highwater::Error>(())
 /// ```
-pub fn pipeline<S: IntoSource<Bytes>>(source: S) -> Pipeline<Bytes> {
+pub fn pipeline<'a, S>(source: S) -> Pipeline<'a, Bytes>
+where
+    S: IntoSource<Bytes, Source: 'a>,
+{
     begin(source.into_source(), natural())
 }
 
@@ -80,10 +84,10 @@ pub fn pipeline<S: IntoSource<Bytes>>(source: S) -> Pipeline<Bytes> {
 /// assert_eq!(squares.iter().collect::<Vec<_>>(), [1, 4, 9]);
 /// # Ok::<(), highwater::Error>(())
 /// ```
-pub fn pipeline_of<T, S, U>(source: S, mark: HighWaterMark<U>) -> Pipeline<T>
+pub fn pipeline_of<'a, T, S, U>(source: S, mark: HighWaterMark<U>) -> Pipeline<'a, T>
 where
     T: Send + 'static,
-    S: IntoSource<T>,
+    S: IntoSource<T, Source: 'a>,
     U: Unit<T>,
 {
     let mut pipeline = begin(source.into_source(), fixed(&mark));
@@ -94,17 +98,58 @@ where
 /// A pipeline under construction: a source and any number of stages. Finish it with
 /// [`to`](Self::to), [`for_each`](Self::for_each), [`try_for_each`](Self::try_for_each) or
 /// [`readable`](Self::readable).
+///
+/// # What a pipeline may borrow
+///
+/// Everything that it runs: its source, its stages, its closures and its sink may borrow from the
+/// function that calls [`run`](ReadyPipeline::run), for `'a`. Every thread is joined before `run`
+/// returns, also after an error, a panic or a cancel, so nothing is borrowed any more then. The
+/// chunks themselves are `'static`: of a `&[u8]` each is a copy.
+///
+/// A source is borrowed as `&mut source`, a sink as `&mut sink`, a `Vec<u8>` as `&mut vec`, a reader
+/// with [`ReadSource::borrowed`](crate::ReadSource::borrowed), a writer with
+/// [`WriteSink::borrowed`](crate::WriteSink::borrowed), and an iterator with
+/// [`flow`](crate::stream::flow()). None of them is dropped by the pipeline, so none is closed by it. What
+/// was read from a borrowed source and not delivered is not in the source any more.
+///
+/// A function that begins a pipeline which borrows nothing returns a `Pipeline<'static, T>`. Its
+/// caller may add stages that borrow.
+///
+/// ```
+/// use highwater::pipeline;
+///
+/// let text = String::from("counted");
+/// let (mut bytes, mut copy) = (0, Vec::new());
+/// pipeline(text.as_bytes())
+///     .inspect(|chunk| bytes += chunk.len())
+///     .to(&mut copy)
+///     .run()?;
+/// assert_eq!((bytes, &copy[..]), (7, text.as_bytes()));
+/// # Ok::<(), highwater::Error>(())
+/// ```
+///
+/// [`readable`](Self::readable) is for a `Pipeline<'static, T>` alone: its threads run as long as the
+/// [`Readable`](crate::Readable) that it returns, which may be longer than the function that called it.
+///
+/// ```compile_fail,E0373
+/// use highwater::{Bytes, Readable, pipeline};
+///
+/// fn read(text: &'static [u8]) -> Readable<Bytes> {
+///     let mut bytes = 0;
+///     pipeline(text).inspect(|chunk| bytes += chunk.len()).readable()
+/// }
+/// ```
 #[must_use = "a pipeline does nothing before it is run"]
-pub struct Pipeline<T> {
-    settings: Settings,
+pub struct Pipeline<'a, T> {
+    settings: Settings<'a>,
     /// How its output is measured.
     measure: Measure<T>,
     /// Builds the channels and the list of threads, once all settings are known.
-    build: Build<T>,
+    build: Box<dyn Build<T> + 'a>,
 }
 
 /// The settings of a pipeline, which may be made anywhere in the chain of calls.
-struct Settings {
+struct Settings<'a> {
     mark: HighWaterMark<InBytes>,
     /// How much a copy in the kernel may have on its way.
     room: usize,
@@ -115,11 +160,11 @@ struct Settings {
     /// Every byte comes through the buffers.
     in_buffers: bool,
     token: CancelToken,
-    progress: Option<Teller>,
+    progress: Option<Teller<'a>>,
     monitor: Monitor,
 }
 
-impl Settings {
+impl Settings<'_> {
     fn new(total: Option<u64>) -> Self {
         Self {
             mark: HighWaterMark::default(),
@@ -153,35 +198,35 @@ fn fixed<T: 'static, U: Unit<T>>(mark: &HighWaterMark<U>) -> Measure<T> {
     Arc::new(move |_| strategy)
 }
 
-fn begin<T, S>(source: S, measure: Measure<T>) -> Pipeline<T>
+fn begin<'a, T, S>(source: S, measure: Measure<T>) -> Pipeline<'a, T>
 where
     T: Send + 'static,
-    S: Source<T> + 'static,
+    S: Source<T> + 'a,
 {
     let settings = Settings::new(source.len_hint());
     let strategy = Arc::clone(&measure);
     Pipeline {
         settings,
         measure,
-        build: Box::new(move |plan| {
+        build: plan::begin(move |plan| {
             let (strategy, per_second) = (strategy(plan.mark), plan.per_second);
             plan.source(source, strategy, per_second)
         }),
     }
 }
 
-impl<T: Send + 'static> Pipeline<T> {
+impl<'a, T: Send + 'static> Pipeline<'a, T> {
     /// Puts a transform behind what is there, which passes bytes on.
-    pub fn through(self, stage: impl Transform<T, Bytes> + 'static) -> Pipeline<Bytes> {
+    pub fn through(self, stage: impl Transform<T, Bytes> + 'a) -> Pipeline<'a, Bytes> {
         self.then(stage, natural())
     }
 
     /// Puts a transform behind what is there, with a mark for what it passes on.
     pub fn through_with<O, U>(
         self,
-        stage: impl Transform<T, O> + 'static,
+        stage: impl Transform<T, O> + 'a,
         mark: HighWaterMark<U>,
-    ) -> Pipeline<O>
+    ) -> Pipeline<'a, O>
     where
         O: Send + 'static,
         U: Unit<O>,
@@ -191,9 +236,9 @@ impl<T: Send + 'static> Pipeline<T> {
 
     fn then<O: Send + 'static>(
         self,
-        mut stage: impl Transform<T, O> + 'static,
+        mut stage: impl Transform<T, O> + 'a,
         measure: Measure<O>,
-    ) -> Pipeline<O> {
+    ) -> Pipeline<'a, O> {
         let taken = Arc::clone(&self.measure);
         self.grow(measure, move |feed, strategy, plan| {
             let taken = taken(plan.mark);
@@ -215,10 +260,14 @@ impl<T: Send + 'static> Pipeline<T> {
     fn grow<O: Send + 'static>(
         self,
         measure: Measure<O>,
-        add: impl FnOnce(Box<dyn Upstream<T>>, Strategy<O>, &mut RunPlan) -> Box<dyn Upstream<O>>
+        add: impl FnOnce(
+            Box<dyn Upstream<T> + 'a>,
+            Strategy<O>,
+            &mut RunPlan<'a>,
+        ) -> Box<dyn Upstream<O> + 'a>
         + Send
-        + 'static,
-    ) -> Pipeline<O> {
+        + 'a,
+    ) -> Pipeline<'a, O> {
         let (before, strategy) = (self.build, Arc::clone(&measure));
         Pipeline {
             // What a stage passes on is not what came in.
@@ -227,8 +276,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 ..self.settings
             },
             measure,
-            build: Box::new(move |plan| {
-                let feed = before(plan);
+            build: plan::grow(before, move |feed, plan| {
                 add(feed, strategy(plan.mark), plan)
             }),
         }
@@ -317,7 +365,7 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Calls `tell` after each write of the sink, on the thread that runs the pipeline.
-    pub fn progress(self, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+    pub fn progress(self, tell: impl FnMut(&Progress) + Send + 'a) -> Self {
         self.progress_every(Duration::ZERO, tell)
     }
 
@@ -326,7 +374,7 @@ impl<T: Send + 'static> Pipeline<T> {
     pub fn progress_every(
         mut self,
         interval: Duration,
-        tell: impl FnMut(&Progress) + Send + 'static,
+        tell: impl FnMut(&Progress) + Send + 'a,
     ) -> Self {
         self.settings.progress = Some(Teller::new(interval, tell));
         self
@@ -342,12 +390,12 @@ impl<T: Send + 'static> Pipeline<T> {
     ///
     /// The branches of a [`Broadcast`](crate::Broadcast#every-branch-needs-a-reader) must be read
     /// by other threads while the pipeline runs.
-    pub fn to<K: IntoSink<T>>(self, sink: K) -> ReadyPipeline<T, K::Sink> {
+    pub fn to<K: IntoSink<T>>(self, sink: K) -> ReadyPipeline<'a, T, K::Sink> {
         ReadyPipeline::new(self, sink.into_sink())
     }
 }
 
-impl<T> fmt::Debug for Pipeline<T> {
+impl<T> fmt::Debug for Pipeline<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
             .field("mark", &self.settings.mark)

@@ -1,22 +1,24 @@
 //! The operators, as methods of a pipeline.
 
 use std::sync::Arc;
+use std::thread;
 
 use super::upstream::Fused;
 use super::{Pipeline, ReadyPipeline, natural};
 use crate::channel::mark::HighWaterMark;
 use crate::error::Error;
-use crate::stage::drive::Through;
+use crate::stage::drive::{Counts, Through};
 use crate::stage::operators;
 use crate::stage::par_map::{InOrder, Submit, SubmitUnordered, slots};
 use crate::stage::sink::{ForEach, Sink};
+use crate::stage::worker_pool::Halt;
 
 /// # Operators
 ///
 /// What they pass on is counted in bytes if it is [`Bytes`](bytes::Bytes), and in items if it is
 /// anything else; [`buffered`](Self::buffered) and [`through_with`](Self::through_with) set
 /// another unit.
-impl<T: Send + 'static> Pipeline<T> {
+impl<'a, T: Send + 'static> Pipeline<'a, T> {
     /// Makes something else of each chunk.
     ///
     /// # Examples
@@ -35,30 +37,30 @@ impl<T: Send + 'static> Pipeline<T> {
     /// assert_eq!(sum.into_inner(), 4 + 16 + 36 + 64 + 100);
     /// # Ok::<(), highwater::Error>(())
     /// ```
-    pub fn map<U: Send + 'static>(self, make: impl FnMut(T) -> U + Send + 'static) -> Pipeline<U> {
+    pub fn map<U: Send + 'static>(self, make: impl FnMut(T) -> U + Send + 'a) -> Pipeline<'a, U> {
         self.then(operators::map(make), natural())
     }
 
     /// Makes something else of each chunk, or fails the pipeline.
     pub fn try_map<U: Send + 'static>(
         self,
-        make: impl FnMut(T) -> Result<U, Error> + Send + 'static,
-    ) -> Pipeline<U> {
+        make: impl FnMut(T) -> Result<U, Error> + Send + 'a,
+    ) -> Pipeline<'a, U> {
         self.then(operators::try_map(make), natural())
     }
 
     /// Passes on the chunks for which `keep` returns true.
-    pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
+    pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'a) -> Self {
         let measure = Arc::clone(&self.measure);
         self.then(operators::filter(keep), measure)
     }
 
     /// Passes on everything that `make` makes of each chunk, one at a time.
     #[doc(alias = "flatMap")]
-    pub fn flat_map<L: IntoIterator<Item: Send + 'static> + 'static>(
+    pub fn flat_map<L: IntoIterator<Item: Send + 'static>>(
         self,
-        make: impl FnMut(T) -> L + Send + 'static,
-    ) -> Pipeline<L::Item> {
+        make: impl FnMut(T) -> L + Send + 'a,
+    ) -> Pipeline<'a, L::Item> {
         self.then(operators::flat_map(make), natural())
     }
 
@@ -69,24 +71,18 @@ impl<T: Send + 'static> Pipeline<T> {
     /// A hash of what went through, taken on the way:
     ///
     /// ```
-    /// use std::sync::mpsc;
     /// use highwater::pipeline;
     /// use sha2::{Digest, Sha256};
     ///
     /// let mut hash = Sha256::new();
-    /// let (tell, told) = mpsc::channel();
     /// pipeline(&b"abc"[..])
-    ///     .inspect(move |chunk| {
-    ///         hash.update(chunk);
-    ///         let _ = tell.send(hash.clone());
-    ///     })
+    ///     .inspect(|chunk| hash.update(chunk))
     ///     .to(Vec::new())
     ///     .run()?;
-    /// let hash = told.iter().last().unwrap().finalize();
-    /// assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
+    /// assert_eq!(hash.finalize()[..4], [0xba, 0x78, 0x16, 0xbf]);
     /// # Ok::<(), highwater::Error>(())
     /// ```
-    pub fn inspect(self, look: impl FnMut(&T) + Send + 'static) -> Self {
+    pub fn inspect(self, look: impl FnMut(&T) + Send + 'a) -> Self {
         let measure = Arc::clone(&self.measure);
         let total = self.settings.total;
         let mut shown = self.then(operators::inspect(look), measure);
@@ -113,7 +109,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Panics
     ///
     /// If `count` is 0.
-    pub fn chunks_of(self, count: usize) -> Pipeline<Vec<T>> {
+    pub fn chunks_of(self, count: usize) -> Pipeline<'a, Vec<T>> {
         self.then(operators::chunks_of(count), natural())
     }
 
@@ -130,7 +126,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Ok::<(), highwater::Error>(())
     /// ```
     #[doc(alias = "forEach")]
-    pub fn for_each<F>(self, mut each: F) -> ReadyPipeline<T, impl Sink<T>>
+    pub fn for_each<F>(self, mut each: F) -> ReadyPipeline<'a, T, impl Sink<T>>
     where
         F: FnMut(T) + Send,
     {
@@ -156,7 +152,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// let failure = pipeline(&b"some bytes"[..]).try_for_each(refuse).run().unwrap_err();
     /// assert_eq!(failure.error.kind(), ErrorKind::InvalidInput);
     /// ```
-    pub fn try_for_each<F>(self, each: F) -> ReadyPipeline<T, impl Sink<T>>
+    pub fn try_for_each<F>(self, each: F) -> ReadyPipeline<'a, T, impl Sink<T>>
     where
         F: FnMut(T) -> Result<(), Error> + Send,
     {
@@ -193,17 +189,21 @@ impl<T: Send + 'static> Pipeline<T> {
     pub fn par_map<U: Send + 'static>(
         self,
         threads: usize,
-        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
-    ) -> Pipeline<U> {
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'a,
+    ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, _, plan| {
             let taken = measure(plan.mark);
-            let mut submit = Submit::new(threads, taken, make);
-            plan.channels.push(Arc::new(submit.halt()));
-            let counts = submit.counts();
+            let halt = Halt::new();
+            plan.channels.push(Arc::new(halt.clone()));
+            let counts = Arc::<Counts>::default();
+            let counted = Arc::clone(&counts);
             let slots = HighWaterMark::slots(slots(threads)).strategy();
             let before = plan.stage("par_map", feed, slots, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                thread::scope(|scope| {
+                    let mut submit = Submit::new(scope, threads, taken, &halt, counted, make);
+                    feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                })
             });
             plan.count_last(counts, measure(plan.mark).unit());
             Box::new(Fused {
@@ -221,17 +221,21 @@ impl<T: Send + 'static> Pipeline<T> {
     pub fn par_map_unordered<U: Send + 'static>(
         self,
         threads: usize,
-        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
-    ) -> Pipeline<U> {
+        make: impl Fn(T) -> Result<U, Error> + Send + Sync + 'a,
+    ) -> Pipeline<'a, U> {
         let measure = Arc::clone(&self.measure);
         self.grow(natural(), move |feed, strategy, plan| {
             let output = plan.channel(strategy);
             let filled = Arc::clone(&output);
             let taken = measure(plan.mark);
-            let mut submit = SubmitUnordered::new(threads, taken, make, filled);
-            plan.channels.push(Arc::new(submit.halt()));
+            let halt = Halt::new();
+            plan.channels.push(Arc::new(halt.clone()));
             plan.stage_into("par_map", feed, output, move |feed, downstream| {
-                feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                thread::scope(|scope| {
+                    let mut submit =
+                        SubmitUnordered::new(scope, threads, taken, &halt, make, filled);
+                    feed.drive(&mut Through::new(&mut submit, taken, downstream))
+                })
             })
         })
     }

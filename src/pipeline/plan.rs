@@ -1,5 +1,6 @@
 //! What is to be run, put together stage by stage once everything is known.
 
+use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -23,7 +24,7 @@ const READS: &str = "is read";
 const WRITES: &str = "is written too";
 
 /// What is to be run.
-pub(super) struct RunPlan {
+pub(super) struct RunPlan<'a> {
     /// The mark of every buffer of bytes that was given none.
     pub(super) mark: HighWaterMark<InBytes>,
     /// How much a copy in the kernel may have on its way.
@@ -44,28 +45,88 @@ pub(super) struct RunPlan {
     /// A file would be written that is read, or that is written by another stage too.
     pub(super) clash: Option<Error>,
     pub(super) stages: Vec<Stage>,
-    pub(super) bodies: Vec<ThreadBody>,
+    pub(super) bodies: Vec<ThreadBody<'a>>,
     /// Every channel, and everything else that a cancel has to reach, from the source on.
     pub(super) channels: Vec<Arc<dyn Cancel>>,
     /// What a source aborts that was torn down from its other side.
     pub(super) broken_off: CancelToken,
 }
 
-/// The work of a thread.
-pub(super) struct ThreadBody {
+/// The work of a thread, with what it borrows from the caller of the pipeline.
+pub(super) struct ThreadBody<'a> {
     /// Its stage.
     pub(super) stage: usize,
     /// How many channels are before it. When it ends early they are not needed any more; what is
     /// downstream ends after its data.
     pub(super) before: usize,
-    pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send>,
+    pub(super) run: Box<dyn FnOnce() -> Result<DriveEnd, Error> + Send + 'a>,
 }
 
-/// Builds the channels up to some place of a pipeline, and returns what feeds the next stage.
-pub(super) type Build<T> = Box<dyn FnOnce(&mut RunPlan) -> Box<dyn Upstream<T>> + Send>;
+/// Builds the channels up to some place of a pipeline.
+///
+/// A trait, because the lifetime in the type of a boxed closure's result could not be shortened: a
+/// `Pipeline<'static, T>` could not go on with a stage that borrows.
+pub(super) trait Build<T>: Send {
+    /// Adds to an empty plan what is there up to this place.
+    fn build<'p>(self: Box<Self>, plan: RunPlan<'static>) -> Built<'p, T>
+    where
+        Self: 'p;
+}
 
-impl RunPlan {
-    pub(super) fn new(settings: &Settings) -> Self {
+/// A plan, and what feeds the next stage.
+pub(super) struct Built<'a, T> {
+    pub(super) plan: RunPlan<'a>,
+    pub(super) feed: Box<dyn Upstream<T> + 'a>,
+}
+
+/// A closure that builds.
+struct BuildFn<'a, F> {
+    build: F,
+    borrows: PhantomData<&'a ()>,
+}
+
+impl<'a, T, F: FnOnce(RunPlan<'static>) -> Built<'a, T> + Send> Build<T> for BuildFn<'a, F> {
+    fn build<'p>(self: Box<Self>, plan: RunPlan<'static>) -> Built<'p, T>
+    where
+        Self: 'p,
+    {
+        (self.build)(plan)
+    }
+}
+
+/// Begins a plan with what `add` adds to it.
+pub(super) fn begin<'a, T: 'a>(
+    add: impl FnOnce(&mut RunPlan<'a>) -> Box<dyn Upstream<T> + 'a> + Send + 'a,
+) -> Box<dyn Build<T> + 'a> {
+    Box::new(BuildFn {
+        build: move |plan| {
+            let mut plan: RunPlan<'a> = plan;
+            let feed = add(&mut plan);
+            Built { plan, feed }
+        },
+        borrows: PhantomData,
+    })
+}
+
+/// Goes on with what `add` adds to a plan.
+pub(super) fn grow<'a, I: 'a, O: 'a>(
+    before: Box<dyn Build<I> + 'a>,
+    add: impl FnOnce(Box<dyn Upstream<I> + 'a>, &mut RunPlan<'a>) -> Box<dyn Upstream<O> + 'a>
+    + Send
+    + 'a,
+) -> Box<dyn Build<O> + 'a> {
+    Box::new(BuildFn {
+        build: move |plan| {
+            let Built { mut plan, feed } = before.build(plan);
+            let feed = add(feed, &mut plan);
+            Built { plan, feed }
+        },
+        borrows: PhantomData,
+    })
+}
+
+impl<'a> RunPlan<'a> {
+    pub(super) fn new(settings: &Settings<'_>) -> Self {
         Self {
             mark: settings.mark,
             room: settings.room,
@@ -95,7 +156,7 @@ impl RunPlan {
     pub(super) fn thread(
         &mut self,
         stage: Stage,
-        run: impl FnOnce() -> Result<DriveEnd, Error> + Send + 'static,
+        run: impl FnOnce() -> Result<DriveEnd, Error> + Send + 'a,
     ) {
         self.bodies.push(ThreadBody {
             stage: self.stages.len(),
@@ -139,12 +200,12 @@ impl RunPlan {
     }
 
     /// Adds a source, on a thread of its own.
-    pub(super) fn source<T: Send + 'static, S: Source<T> + 'static>(
+    pub(super) fn source<T: Send + 'static, S: Source<T> + 'a>(
         &mut self,
         mut source: S,
         strategy: Strategy<T>,
         per_second: Option<NonZeroU64>,
-    ) -> Box<dyn Upstream<T>> {
+    ) -> Box<dyn Upstream<T> + 'a> {
         self.reads(source.files(), &source.name());
         let output = self.channel(strategy);
         output.attach_source(source.interrupt());
@@ -167,12 +228,12 @@ impl RunPlan {
     pub(super) fn stage<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
-        feed: Box<dyn Upstream<I>>,
+        feed: Box<dyn Upstream<I> + 'a>,
         strategy: Strategy<O>,
-        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToChannel<O>) -> Result<DriveEnd, Error>
+        work: impl FnOnce(&mut (dyn Upstream<I> + 'a), &mut ToChannel<O>) -> Result<DriveEnd, Error>
         + Send
-        + 'static,
-    ) -> Box<dyn Upstream<O>> {
+        + 'a,
+    ) -> Box<dyn Upstream<O> + 'a> {
         let output = self.channel(strategy);
         self.stage_into(name, feed, output, work)
     }
@@ -181,12 +242,12 @@ impl RunPlan {
     pub(super) fn stage_into<I: 'static, O: Send + 'static>(
         &mut self,
         name: &str,
-        mut feed: Box<dyn Upstream<I>>,
+        mut feed: Box<dyn Upstream<I> + 'a>,
         output: Arc<Channel<O>>,
-        work: impl FnOnce(&mut dyn Upstream<I>, &mut ToChannel<O>) -> Result<DriveEnd, Error>
+        work: impl FnOnce(&mut (dyn Upstream<I> + 'a), &mut ToChannel<O>) -> Result<DriveEnd, Error>
         + Send
-        + 'static,
-    ) -> Box<dyn Upstream<O>> {
+        + 'a,
+    ) -> Box<dyn Upstream<O> + 'a> {
         feed.attach(None);
         let name = named(&*feed, name);
         let stage = Stage::new(name, Some(feed.sample()), Some(watched(&output)));
@@ -199,7 +260,7 @@ impl RunPlan {
     pub(super) fn upstream_of<T: Send + 'static>(
         &mut self,
         output: Arc<Channel<T>>,
-    ) -> Box<dyn Upstream<T>> {
+    ) -> Box<dyn Upstream<T> + 'a> {
         self.channels.push(output.clone());
         Box::new(FromChannel(output))
     }

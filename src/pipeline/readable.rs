@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::group::CancelGroup;
 use super::monitor::Stage;
-use super::plan::RunPlan;
+use super::plan::{self, Built, RunPlan};
 use super::upstream::{Upstream, watched};
 use super::{Pipeline, Settings, fixed};
 use crate::cancel::{Cancel, Interrupt};
@@ -22,7 +22,11 @@ use crate::stream::readable::Readable;
 use crate::threads::waits::For;
 use crate::threads::worker::Worker;
 
-impl<T: Send + 'static> Pipeline<T> {
+/// # A pipeline that is read
+///
+/// It borrows nothing: its threads run until the [`Readable`] has ended or is dropped, which may be
+/// after the function that made it has returned.
+impl<T: Send + 'static> Pipeline<'static, T> {
     /// Makes a stream of what comes out of it, to be read here.
     ///
     /// Its threads start with the first read, and none outlives the handle.
@@ -44,9 +48,8 @@ impl<T: Send + 'static> Pipeline<T> {
             measure,
             build,
         } = self;
-        let mut plan = RunPlan::new(&settings);
+        let Built { mut plan, feed } = build.build(RunPlan::new(&settings));
         let strategy = measure(plan.mark);
-        let feed = build(&mut plan);
         let output = match feed.channel() {
             Some(channel) => Arc::clone(channel),
             // Light stages at the end get a thread here, for there is none behind them.
@@ -83,14 +86,11 @@ impl<T: Send + 'static> Pipeline<T> {
             let path = CopyPath::Buffered(BufferedReason::Sink);
             monitor.begin(stages, path);
             let last = bodies.pop();
-            let threads = running.start(bodies, &monitor);
-            if let Some(last) = last {
-                running.run(last, &monitor);
-            }
-            for thread in threads {
-                // It has caught the panics of user code, and reported its error.
-                let _ = thread.join();
-            }
+            running.run_all(bodies, &monitor, || {
+                if let Some(last) = last {
+                    running.run(last, &monitor);
+                }
+            });
             monitor.end(running.was_stopped(), path);
         });
         Readable::of(output, worker, Some(all)).reading(files)
@@ -99,12 +99,12 @@ impl<T: Send + 'static> Pipeline<T> {
 
 impl<T: Send + 'static> Readable<T> {
     /// Begins a pipeline with what is read from here, on the thread of the next stage.
-    pub fn into_pipeline(self) -> Pipeline<T> {
+    pub fn into_pipeline(self) -> Pipeline<'static, T> {
         let strategy = self.channel().strategy();
         Pipeline {
             settings: Settings::new(None),
             measure: Arc::new(move |_| strategy),
-            build: Box::new(move |plan| {
+            build: plan::begin(move |plan| {
                 // What reads it is a thread of this pipeline; what writes to it is not.
                 self.channel().reader_waits_for(None);
                 let output = watched(self.channel());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Pipeline;
 use super::group::CancelGroup;
 use super::monitor::Stage;
-use super::plan::{RunPlan, named};
+use super::plan::{Built, RunPlan, named};
 use super::report::{Amount, Report};
 use super::zero_copy as kernel;
 use crate::cancel::Cancel;
@@ -20,24 +20,24 @@ use crate::threads::worker::guard;
 
 /// A pipeline from end to end.
 #[must_use = "a pipeline does nothing before it is run"]
-pub struct ReadyPipeline<T, K> {
-    pipeline: Pipeline<T>,
+pub struct ReadyPipeline<'a, T, K> {
+    pipeline: Pipeline<'a, T>,
     sink: K,
 }
 
-impl<T, K> ReadyPipeline<T, K> {
-    pub(super) const fn new(pipeline: Pipeline<T>, sink: K) -> Self {
+impl<'a, T, K> ReadyPipeline<'a, T, K> {
+    pub(super) const fn new(pipeline: Pipeline<'a, T>, sink: K) -> Self {
         Self { pipeline, sink }
     }
 }
 
-impl<T, K> fmt::Debug for ReadyPipeline<T, K> {
+impl<T, K> fmt::Debug for ReadyPipeline<'_, T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pipeline.fmt(f)
     }
 }
 
-impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
+impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<'_, T, K> {
     /// Runs the pipeline, on this thread and as many more as there are stages before the sink,
     /// until the sink has confirmed everything. Every thread is joined before it returns.
     ///
@@ -65,8 +65,7 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             measure,
             build,
         } = pipeline;
-        let mut plan = RunPlan::new(&settings);
-        let mut feed = build(&mut plan);
+        let Built { mut plan, mut feed } = build.build(RunPlan::new(&settings));
         feed.attach(sink.interrupt());
         plan.writes(&mut sink);
         let clash = plan.clash.take();
@@ -123,14 +122,12 @@ impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<T, K> {
             }
             _ => (plan.bodies, path),
         };
-        let threads = all.start(bodies, &monitor);
-        let ended = monitor.measure(last, || feed.drive(&mut downstream));
-        all.settle(all.channels.len(), ended);
-        monitor.ended(last);
-        for thread in threads {
-            // It has caught the panics of user code, and reported its error.
-            let _ = thread.join();
-        }
+        all.run_all(bodies, &monitor, || {
+            let drive = || feed.drive(&mut downstream);
+            let ended = guard(|| monitor.measure(last, drive));
+            all.settle(all.channels.len(), ended);
+            monitor.ended(last);
+        });
         let staged = downstream.into_undelivered();
         let passed = guard(|| {
             teller.end();

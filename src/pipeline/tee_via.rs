@@ -22,7 +22,7 @@ use crate::state::batch::Batch;
 use crate::stream::into::{IntoSink, IntoSource};
 use crate::threads::waits::For;
 
-impl<T: Send + 'static> Pipeline<T> {
+impl<'a, T: Send + 'static> Pipeline<'a, T> {
     /// Gives each chunk to a second sink too, which has a thread and a buffer of its own. The
     /// slower of the two paces both.
     ///
@@ -46,7 +46,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// assert_eq!(receiver.iter().collect::<Vec<_>>(), ["twice"]);
     /// # Ok::<(), highwater::Error>(())
     /// ```
-    pub fn tee(self, second: impl IntoSink<T>) -> Self
+    pub fn tee(self, second: impl IntoSink<T, Sink: 'a>) -> Self
     where
         T: Clone,
     {
@@ -101,9 +101,9 @@ impl<T: Send + 'static> Pipeline<T> {
     /// ```
     pub fn via<O: Send + 'static>(
         self,
-        sink: impl IntoSink<T>,
-        source: impl IntoSource<O>,
-    ) -> Pipeline<O> {
+        sink: impl IntoSink<T, Sink: 'a>,
+        source: impl IntoSource<O, Source: 'a>,
+    ) -> Pipeline<'a, O> {
         let shared = Arc::new(HalvesState::default());
         let mut first = FirstHalf {
             sink: sink.into_sink(),

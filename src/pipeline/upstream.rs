@@ -66,14 +66,14 @@ pub(super) fn watched<T: Send + 'static>(channel: &Arc<Channel<T>>) -> Weak<dyn 
 }
 
 /// A light stage, on the thread of the next stage.
-pub(super) struct Fused<I, X> {
-    pub(super) before: Box<dyn Upstream<I>>,
+pub(super) struct Fused<'a, I, X> {
+    pub(super) before: Box<dyn Upstream<I> + 'a>,
     /// How what comes out of that is measured.
     pub(super) strategy: Strategy<I>,
     pub(super) stage: X,
 }
 
-impl<I: 'static, O, X: Transform<I, O>> Upstream<O> for Fused<I, X> {
+impl<I: 'static, O, X: Transform<I, O>> Upstream<O> for Fused<'_, I, X> {
     fn drive(&mut self, downstream: &mut dyn Downstream<O>) -> Result<DriveEnd, Error> {
         let mut downstream = Through::new(&mut self.stage, self.strategy, downstream);
         self.before.drive(&mut downstream)

@@ -37,7 +37,7 @@ pub(super) fn room(room: usize) -> usize {
 
 /// Has source and sink agree on a copy, if nothing stands between them.
 pub(super) fn agree<T: Send + 'static, K: Sink<T>>(
-    plan: &mut RunPlan,
+    plan: &mut RunPlan<'_>,
     feed: &dyn Upstream<T>,
     sink: &mut K,
 ) -> Result<ZeroCopy<T>, BufferedReason> {
@@ -82,11 +82,11 @@ enum Exit {
 impl<T: Send + 'static, K: Sink<T>> CopyRun<'_, '_, T, K> {
     /// Makes the copy, as far as it goes. Returns what is still to be run, which is nothing unless
     /// the kernel has refused, and which way the bytes went.
-    pub(super) fn run(
+    pub(super) fn run<'b>(
         mut self,
         copy: ZeroCopy<T>,
-        source: Vec<ThreadBody>,
-    ) -> (Vec<ThreadBody>, CopyPath) {
+        source: Vec<ThreadBody<'b>>,
+    ) -> (Vec<ThreadBody<'b>>, CopyPath) {
         let mut copy = copy.0;
         let call = copy.call();
         let exit = self.slices(&mut *copy);

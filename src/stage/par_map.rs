@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::drive::Counts;
@@ -148,39 +149,35 @@ fn has_failed<R>(made: &Made<R>) -> bool {
 }
 
 /// Submits the items to a pool, and passes on the slots of their results.
-pub(crate) struct Submit<T, U> {
+pub(crate) struct Submit<'s, T, U> {
     /// The items that were submitted, for other threads to read: its channel counts slots.
     counts: Arc<Counts>,
     bundler: Bundler<T>,
-    pool: WorkerPool<Bundle<T>, Made<U>>,
+    pool: WorkerPool<'s, Bundle<T>, Made<U>>,
 }
 
-impl<T: Send + 'static, U: Send + 'static> Submit<T, U> {
+impl<'s, T: Send + 'static, U: Send + 'static> Submit<'s, T, U> {
+    /// Starts its threads in `scope`.
     pub(crate) fn new(
+        scope: &'s Scope<'s, '_>,
         threads: usize,
         strategy: Strategy<T>,
-        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+        halt: &Halt,
+        counts: Arc<Counts>,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 's,
     ) -> Self {
         let bundler = Bundler::new(strategy, threads);
         let work = bundler.work(work, |result| result);
         Self {
-            counts: Arc::default(),
+            counts,
             bundler,
-            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::within(scope, NAME, threads, halt, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
         }
     }
-
-    pub(crate) fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
-    }
-
-    pub(crate) fn halt(&self) -> Halt {
-        self.pool.halt()
-    }
 }
 
-impl<T: Send + 'static, U: Send + 'static> Transform<T, Pending<Made<U>>> for Submit<T, U> {
+impl<T: Send + 'static, U: Send + 'static> Transform<T, Pending<Made<U>>> for Submit<'_, T, U> {
     fn transform(&mut self, item: T, out: &mut Out<'_, Pending<Made<U>>>) -> Result<(), Error> {
         self.counts.add(self.bundler.strategy.weigh(&item));
         if self.bundler.add(item) {
@@ -238,18 +235,21 @@ impl<U: Send> Transform<Pending<Made<U>>, U> for InOrder {
 
 /// Submits the items to a pool whose threads put their results into a channel themselves, in the
 /// order in which they are done.
-pub(crate) struct SubmitUnordered<T> {
+pub(crate) struct SubmitUnordered<'s, T> {
     bundler: Bundler<T>,
-    pool: WorkerPool<Bundle<T>, Made<()>>,
+    pool: WorkerPool<'s, Bundle<T>, Made<()>>,
     /// What is on the way: an error is returned by its slot.
     slots: VecDeque<Pending<Made<()>>>,
 }
 
-impl<T: Send + 'static> SubmitUnordered<T> {
+impl<'s, T: Send + 'static> SubmitUnordered<'s, T> {
+    /// Starts its threads in `scope`.
     pub(crate) fn new<U: Send + 'static>(
+        scope: &'s Scope<'s, '_>,
         threads: usize,
         strategy: Strategy<T>,
-        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
+        halt: &Halt,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 's,
         output: Arc<Channel<U>>,
     ) -> Self {
         let bundler = Bundler::new(strategy, threads);
@@ -261,14 +261,10 @@ impl<T: Send + 'static> SubmitUnordered<T> {
         });
         Self {
             bundler,
-            pool: WorkerPool::new(NAME, threads, move |bundle| Ok(work(bundle)))
+            pool: WorkerPool::within(scope, NAME, threads, halt, move |bundle| Ok(work(bundle)))
                 .failing_with(has_failed),
             slots: VecDeque::new(),
         }
-    }
-
-    pub(crate) fn halt(&self) -> Halt {
-        self.pool.halt()
     }
 
     /// Waits for the oldest slot.
@@ -280,7 +276,7 @@ impl<T: Send + 'static> SubmitUnordered<T> {
     }
 }
 
-impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<T> {
+impl<T: Send + 'static, U> Transform<T, U> for SubmitUnordered<'_, T> {
     fn transform(&mut self, item: T, out: &mut Out<'_, U>) -> Result<(), Error> {
         if self.bundler.add(item) {
             self.idle(out)?;

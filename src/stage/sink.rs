@@ -228,40 +228,46 @@ impl<T, F: FnMut(T) -> Result<(), Error> + Send> Sink<T> for ForEach<F> {
     }
 }
 
-impl<T, K: Sink<T> + ?Sized> Sink<T> for Box<K> {
-    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
-        (**self).write(batch)
-    }
+macro_rules! by {
+    ($($pointer:ty),+) => {$(
+        impl<T, K: Sink<T> + ?Sized> Sink<T> for $pointer {
+            fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error> {
+                (**self).write(batch)
+            }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        (**self).flush()
-    }
+            fn flush(&mut self) -> Result<(), Error> {
+                (**self).flush()
+            }
 
-    fn finish(&mut self) -> Result<(), Error> {
-        (**self).finish()
-    }
+            fn finish(&mut self) -> Result<(), Error> {
+                (**self).finish()
+            }
 
-    fn fail(&mut self, cause: &Error) {
-        (**self).fail(cause);
-    }
+            fn fail(&mut self, cause: &Error) {
+                (**self).fail(cause);
+            }
 
-    fn is_done(&self) -> bool {
-        (**self).is_done()
-    }
+            fn is_done(&self) -> bool {
+                (**self).is_done()
+            }
 
-    fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
-        (**self).direct()
-    }
+            fn direct(&mut self) -> Option<&mut dyn Direct<T>> {
+                (**self).direct()
+            }
 
-    fn interrupt(&self) -> Option<Interrupt> {
-        (**self).interrupt()
-    }
+            fn interrupt(&self) -> Option<Interrupt> {
+                (**self).interrupt()
+            }
 
-    fn name(&self) -> Cow<'_, str> {
-        (**self).name()
-    }
+            fn name(&self) -> Cow<'_, str> {
+                (**self).name()
+            }
 
-    fn hooks(&mut self) -> Option<&mut dyn SinkHooks<T>> {
-        (**self).hooks()
-    }
+            fn hooks(&mut self) -> Option<&mut dyn SinkHooks<T>> {
+                (**self).hooks()
+            }
+        }
+    )+};
 }
+
+by!(&mut K, Box<K>);

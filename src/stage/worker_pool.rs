@@ -1,8 +1,9 @@
 //! Threads that share the work of one stage, and a place for each result.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, Scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -19,10 +20,11 @@ use crate::threads::worker::guard;
 ///
 /// At most twice the limit of items are on the way: one in each thread, and one that waits for it;
 /// and at most [`LINE_MAX`] wait.
-pub(crate) struct WorkerPool<T, U> {
+pub(crate) struct WorkerPool<'s, T, U> {
     name: &'static str,
     limit: usize,
-    work: Work<T, U>,
+    work: Work<'s, T, U>,
+    start: Start<'s, T, U>,
     /// Returns whether a result that is `Ok` counts as a failure.
     fails: fn(&U) -> bool,
     /// How many items it was given.
@@ -35,7 +37,7 @@ pub(crate) struct WorkerPool<T, U> {
     line: Option<Line<T, U>>,
     /// How many threads there may be: the limit, or as many as the operating system could start.
     most: usize,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Join<'s>>,
 }
 
 /// The queue in which items wait for a thread.
@@ -45,7 +47,14 @@ type Line<T, U> = (Sender<Job<T, U>>, Receiver<Job<T, U>>);
 /// in full.
 const LINE_MAX: usize = 256;
 
-type Work<T, U> = Arc<dyn Fn(T) -> Result<U, Error> + Send + Sync>;
+type Work<'s, T, U> = Arc<dyn Fn(T) -> Result<U, Error> + Send + Sync + 's>;
+
+/// Starts a thread.
+type Start<'s, T, U> =
+    Box<dyn Fn(Builder, PoolWorker<'s, T, U>) -> io::Result<Join<'s>> + Send + 's>;
+
+/// Joins a thread.
+type Join<'s> = Box<dyn FnOnce() + Send + 's>;
 
 /// An item, and where its result goes.
 struct Job<T, U> {
@@ -63,21 +72,55 @@ pub(crate) struct Pending<U> {
     _wanted: Arc<()>,
 }
 
-impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
+#[cfg(all(feature = "gzip", not(loom)))]
+impl<T: Send + 'static, U: Send + 'static> WorkerPool<'static, T, U> {
     /// Makes a pool of at most `limit` threads, and at least one. Starts none.
     pub(crate) fn new(
         name: &'static str,
         limit: usize,
         work: impl Fn(T) -> Result<U, Error> + Send + Sync + 'static,
     ) -> Self {
+        let start: Start<'static, T, U> = Box::new(|builder, worker| {
+            let thread = builder.spawn(move || worker.run())?;
+            // The thread has caught every panic.
+            Ok(Box::new(move || drop(thread.join())))
+        });
+        Self::of(name, limit, Arc::new(work), start, &Halt::new())
+    }
+}
+
+impl<'s, T: Send + 'static, U: Send + 'static> WorkerPool<'s, T, U> {
+    /// Makes a pool whose threads borrow: it starts them in `scope`, and `halt` ends their work.
+    pub(crate) fn within(
+        scope: &'s Scope<'s, '_>,
+        name: &'static str,
+        limit: usize,
+        halt: &Halt,
+        work: impl Fn(T) -> Result<U, Error> + Send + Sync + 's,
+    ) -> Self {
+        let start: Start<'s, T, U> = Box::new(move |builder, worker| {
+            let thread = builder.spawn_scoped(scope, move || worker.run())?;
+            Ok(Box::new(move || drop(thread.join())))
+        });
+        Self::of(name, limit, Arc::new(work), start, halt)
+    }
+
+    fn of(
+        name: &'static str,
+        limit: usize,
+        work: Work<'s, T, U>,
+        start: Start<'s, T, U>,
+        halt: &Halt,
+    ) -> Self {
         Self {
             name,
             limit: limit.max(1),
-            work: Arc::new(work),
+            work,
+            start,
             fails: |_| false,
             given: 0,
             done: Arc::default(),
-            failed: Arc::new(AtomicU64::new(u64::MAX)),
+            failed: Arc::clone(&halt.0),
             line: None,
             most: limit.max(1),
             threads: Vec::new(),
@@ -92,11 +135,6 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
 
     pub(crate) const fn threads_max(&self) -> usize {
         self.limit
-    }
-
-    /// A target for a cancel: it makes the threads begin no further item.
-    pub(crate) fn halt(&self) -> Halt {
-        Halt(Arc::clone(&self.failed))
     }
 
     /// Queues an item for the next free thread. Returns the slot of its result.
@@ -141,7 +179,7 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
                 done: Arc::clone(&self.done),
             };
             let name = format!("highwater-{}-{count}", self.name);
-            match Builder::new().name(name).spawn(move || worker.run()) {
+            match (self.start)(Builder::new().name(name), worker) {
                 Ok(thread) => self.threads.push(thread),
                 Err(error) if count == 0 => {
                     return Err(Error::from(error).during("start the threads of", self.name));
@@ -154,19 +192,23 @@ impl<T: Send + 'static, U: Send + 'static> WorkerPool<T, U> {
     }
 }
 
-impl<T, U> WorkerPool<T, U> {
+impl<T, U> WorkerPool<'_, T, U> {
     /// Waits until every item is completed, except for those whose results are not needed.
     pub(crate) fn finish(&mut self) {
         self.line = None;
-        for thread in self.threads.drain(..) {
-            // The thread has caught every panic.
-            let _ = thread.join();
-        }
+        self.threads.drain(..).for_each(|join| join());
     }
 }
 
-/// Makes the threads of a pool begin no further item.
+/// A target for a cancel: it makes the threads of a pool begin no further item.
+#[derive(Clone)]
 pub(crate) struct Halt(Arc<AtomicU64>);
+
+impl Halt {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
 
 impl Cancel for Halt {
     /// Items that have come in are still completed.
@@ -186,15 +228,15 @@ impl Cancel for Halt {
 }
 
 /// What one thread of a pool owns.
-struct PoolWorker<T, U> {
+struct PoolWorker<'s, T, U> {
     jobs: Receiver<Job<T, U>>,
-    work: Work<T, U>,
+    work: Work<'s, T, U>,
     fails: fn(&U) -> bool,
     failed: Arc<AtomicU64>,
     done: Arc<AtomicU64>,
 }
 
-impl<T, U> PoolWorker<T, U> {
+impl<T, U> PoolWorker<'_, T, U> {
     fn run(self) {
         for job in &self.jobs {
             // An item or a result that is not needed is dropped here. If that panics, no call could
@@ -247,7 +289,7 @@ impl<U> Pending<U> {
     }
 }
 
-impl<T, U> Drop for WorkerPool<T, U> {
+impl<T, U> Drop for WorkerPool<'_, T, U> {
     fn drop(&mut self) {
         self.failed.store(0, Ordering::Release);
         self.finish();

@@ -10,9 +10,10 @@ use super::std_io::WriteSink;
 use crate::cancel::Interrupt;
 use crate::channel::mark::READ_BYTES;
 use crate::error::Error;
+use crate::stage::buffer_pool::Pool;
 use crate::stage::hooks::SourceHooks;
 use crate::stage::sink::Sink;
-use crate::stage::source::Source;
+use crate::stage::source::{Source, read_pool, shrink};
 use crate::stage::stop_signal::StopSignal;
 use crate::state::batch::Batch;
 use crate::threads::waits::{For, Waiting};
@@ -22,15 +23,15 @@ use crate::threads::waits::{For, Waiting};
 /// | from | becomes |
 /// | --- | --- |
 /// | any [`Source`], such as a [`Readable`](crate::Readable) | itself |
-/// | `Bytes`, `Vec<u8>`, `String`, `&'static str`, `&'static [u8]`, `&'static [u8; N]` | [`Memory`] |
+/// | `Bytes`, `Vec<u8>`, `String` | [`Memory`] |
+/// | `&[u8]`, `&[u8; N]`, `&str` | [`MemorySlice`]: each chunk is a copy |
 /// | `File`, `ChildStdout`, `ChildStderr` | [`fs::FileSource`](crate::fs::FileSource) |
 /// | `TcpStream`, `UnixStream` | [`net::SocketSource`](crate::net::SocketSource) |
 /// | `Stdin` | [`ReadSource`](crate::ReadSource), which keeps what std has read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted |
 /// | `BufReader<R>` | [`ReadSource`](crate::ReadSource): what it has buffered, then its reader |
 ///
 /// Any other [`Read`](io::Read) becomes one by
-/// [`ReadSource::new(reader, name)`](crate::ReadSource::new), and bytes that are borrowed by
-/// [`Bytes::copy_from_slice`].
+/// [`ReadSource::new(reader, name)`](crate::ReadSource::new).
 ///
 /// # Examples
 ///
@@ -70,12 +71,11 @@ use crate::threads::waits::{For, Waiting};
     label = "not a `Source<{T}>`, and not a type that converts into one",
     note = "wrap a reader (`io::Read`): `ReadSource::new(reader, \"its name\")`",
     note = "wrap an iterator: `Readable::from_iter(items, mark)`; a closure: `Readable::from_fn(next, mark)`; a crossbeam receiver: `ReceiverSource::new(receiver)`",
-    note = "own bytes that are borrowed: `Bytes::copy_from_slice(bytes)`",
     note = "a source of anything but `Bytes` begins a pipeline with `pipeline_of(source, mark)`"
 )]
 pub trait IntoSource<T> {
     /// The source that it becomes.
-    type Source: Source<T> + 'static;
+    type Source: Source<T>;
 
     /// Becomes a source.
     fn into_source(self) -> Self::Source;
@@ -86,7 +86,7 @@ pub trait IntoSource<T> {
 /// | from | becomes |
 /// | --- | --- |
 /// | any [`Sink`] | itself |
-/// | `Vec<u8>`, `Stdout`, `Stderr` | [`WriteSink`]: flushed at the end, not closed |
+/// | `Vec<u8>`, `&mut Vec<u8>`, `Stdout`, `Stderr` | [`WriteSink`]: flushed at the end, not closed |
 /// | `File`, `ChildStdin` | [`fs::FileSink`](crate::fs::FileSink): closed at the end |
 /// | `TcpStream`, `UnixStream` | [`net::SocketSink`](crate::net::SocketSink) |
 ///
@@ -124,14 +124,14 @@ pub trait IntoSource<T> {
 )]
 pub trait IntoSink<T> {
     /// The sink that it becomes.
-    type Sink: Sink<T> + 'static;
+    type Sink: Sink<T>;
 
     /// Becomes a sink.
     fn into_sink(self) -> Self::Sink;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, S: Source<T> + 'static> IntoSource<T> for S {
+impl<T, S: Source<T>> IntoSource<T> for S {
     type Source = S;
 
     fn into_source(self) -> S {
@@ -140,7 +140,7 @@ impl<T, S: Source<T> + 'static> IntoSource<T> for S {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, K: Sink<T> + 'static> IntoSink<T> for K {
+impl<T, K: Sink<T>> IntoSink<T> for K {
     type Sink = K;
 
     fn into_sink(self) -> K {
@@ -189,6 +189,43 @@ impl SourceHooks<Bytes> for Memory {
     }
 }
 
+/// Bytes in borrowed memory, copied into recycled buffers, in pieces, as they are read.
+#[derive(Debug)]
+pub struct MemorySlice<'a> {
+    left: &'a [u8],
+    pool: Pool,
+}
+
+impl Source<Bytes> for MemorySlice<'_> {
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let mut buffer = self.pool.take();
+        let copied = buffer.copy_from(self.left);
+        self.left = &self.left[copied..];
+        Ok(Some(buffer.freeze()))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("memory")
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        Some(self.left.len() as u64)
+    }
+
+    fn hooks(&mut self) -> Option<&mut dyn SourceHooks<Bytes>> {
+        Some(self)
+    }
+}
+
+impl SourceHooks<Bytes> for MemorySlice<'_> {
+    fn set_chunk_bytes(&mut self, most: usize) {
+        shrink(&mut self.pool, most);
+    }
+}
+
 impl IntoSource<Self> for Bytes {
     type Source = Memory;
 
@@ -205,27 +242,32 @@ impl IntoSource<Bytes> for Vec<u8> {
     }
 }
 
-impl IntoSource<Bytes> for &'static [u8] {
-    type Source = Memory;
+/// The chunks of a stream outlive what a pipeline borrows, so the bytes are copied. Of bytes that are
+/// in the program [`Bytes::from_static`] makes chunks without a copy.
+impl<'a> IntoSource<Bytes> for &'a [u8] {
+    type Source = MemorySlice<'a>;
 
-    fn into_source(self) -> Memory {
-        Memory::new(Bytes::from_static(self))
+    fn into_source(self) -> MemorySlice<'a> {
+        MemorySlice {
+            left: self,
+            pool: read_pool(self.len().min(READ_BYTES)),
+        }
     }
 }
 
-impl<const N: usize> IntoSource<Bytes> for &'static [u8; N] {
-    type Source = Memory;
+impl<'a, const N: usize> IntoSource<Bytes> for &'a [u8; N] {
+    type Source = MemorySlice<'a>;
 
-    fn into_source(self) -> Memory {
-        Memory::new(Bytes::from_static(self))
+    fn into_source(self) -> MemorySlice<'a> {
+        self[..].into_source()
     }
 }
 
-impl IntoSource<Bytes> for &'static str {
-    type Source = Memory;
+impl<'a> IntoSource<Bytes> for &'a str {
+    type Source = MemorySlice<'a>;
 
-    fn into_source(self) -> Memory {
-        Memory::new(Bytes::from_static(self.as_bytes()))
+    fn into_source(self) -> MemorySlice<'a> {
+        self.as_bytes().into_source()
     }
 }
 
@@ -241,7 +283,15 @@ impl IntoSink<Bytes> for Vec<u8> {
     type Sink = WriteSink<Self>;
 
     fn into_sink(self) -> WriteSink<Self> {
-        WriteSink::new(self, "memory")
+        WriteSink::blocking(self, "memory")
+    }
+}
+
+impl IntoSink<Bytes> for &mut Vec<u8> {
+    type Sink = WriteSink<Self>;
+
+    fn into_sink(self) -> WriteSink<Self> {
+        WriteSink::blocking(self, "memory")
     }
 }
 

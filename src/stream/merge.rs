@@ -40,7 +40,7 @@ use crate::threads::worker::Worker;
 pub fn merge<T, S, U>(sources: impl IntoIterator<Item = S>, mark: HighWaterMark<U>) -> Readable<T>
 where
     T: Send + 'static,
-    S: IntoSource<T>,
+    S: IntoSource<T, Source: 'static>,
     U: Unit<T>,
 {
     let mut sources: Vec<_> = sources.into_iter().map(S::into_source).collect();

@@ -29,7 +29,7 @@ pub use crate::state::{BranchPolicy, Dropped};
 pub use channel::channel_within;
 pub use duplex::{HalfOpen, duplex_pair};
 pub use flow::{Flow, flow};
-pub use into::{Memory, ReceiverSource, SenderSink};
+pub use into::{Memory, MemorySlice, ReceiverSource, SenderSink};
 pub use merge::{Concat, concat, merge};
 pub use take::{TakeBytes, take_bytes};
 pub use writable::Cork;

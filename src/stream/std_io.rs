@@ -33,15 +33,65 @@ pub struct ReadSource<R> {
     inner: R,
     name: Cow<'static, str>,
     pool: Pool,
-    handed: Option<Handed>,
+    handed: Option<Handed<R>>,
 }
 
 impl<R: io::Read + 'static> ReadSource<R> {
     /// Wraps a reader. `name` is what errors and reports call it.
     pub fn new(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            ahead: Bytes::new(),
             handed: Handed::reader(&inner),
+            ..Self::blocking(inner, name)
+        }
+    }
+}
+
+impl<'a, R: io::Read + 'static> ReadSource<&'a mut R> {
+    /// Wraps a reader that is borrowed, for a [pipeline](crate::Pipeline#what-a-pipeline-may-borrow).
+    /// A blocked read ends with a cancel as that of a reader given to [`new`](Self::new) does. What
+    /// the pipeline has not read is still to be read from it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Cursor, Read};
+    /// use highwater::{ReadSource, pipeline};
+    ///
+    /// let mut reader = Cursor::new("head and body");
+    /// let source = ReadSource::borrowed(&mut reader, "memory").chunk_bytes(4);
+    /// let report = pipeline(source).take(1).to(Vec::new()).run()?;
+    /// assert_eq!(report.bytes(), 4);
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn borrowed(inner: &'a mut R, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            handed: Handed::borrowed_reader(&inner),
+            ..Self::blocking(inner, name)
+        }
+    }
+}
+
+impl<R: io::Read> ReadSource<R> {
+    /// Wraps any reader, also one that borrows, such as a `&mut dyn Read`. A blocked read is waited
+    /// for, whatever the reader is: a cancel does not end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use highwater::{ReadSource, pipeline};
+    ///
+    /// let text = String::from("borrowed");
+    /// let mut copy = Vec::new();
+    /// let some = text.as_bytes().take(6);
+    /// pipeline(ReadSource::blocking(some, "memory")).to(&mut copy).run()?;
+    /// assert_eq!(copy, b"borrow");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn blocking(inner: R, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            ahead: Bytes::new(),
+            handed: None,
             inner,
             name: name.into(),
             pool: read_pool(READ_BYTES),
@@ -62,7 +112,7 @@ impl<R: io::Read + 'static> ReadSource<R> {
     }
 }
 
-impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
+impl<R: io::Read + Send> Source<Bytes> for ReadSource<R> {
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.ahead.is_empty() {
             let most = self.ahead.len().min(self.pool.buffer_bytes());
@@ -87,7 +137,7 @@ impl<R: io::Read + Send + 'static> Source<Bytes> for ReadSource<R> {
     }
 }
 
-impl<R: io::Read + Send + 'static> SourceHooks<Bytes> for ReadSource<R> {
+impl<R: io::Read + Send> SourceHooks<Bytes> for ReadSource<R> {
     fn set_chunk_bytes(&mut self, most: usize) {
         shrink(&mut self.pool, most);
     }
@@ -107,7 +157,7 @@ impl<R: io::Read + Send + 'static> SourceHooks<Bytes> for ReadSource<R> {
 pub struct WriteSink<W> {
     inner: W,
     name: Cow<'static, str>,
-    handed: Option<Handed>,
+    handed: Option<Handed<W>>,
 }
 
 impl<W: io::Write + 'static> WriteSink<W> {
@@ -115,6 +165,54 @@ impl<W: io::Write + 'static> WriteSink<W> {
     pub fn new(inner: W, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             handed: Handed::writer(&inner),
+            ..Self::blocking(inner, name)
+        }
+    }
+}
+
+impl<'a, W: io::Write + 'static> WriteSink<&'a mut W> {
+    /// Wraps a writer that is borrowed, for a [pipeline](crate::Pipeline#what-a-pipeline-may-borrow).
+    /// A blocked write ends with a cancel as that to a writer given to [`new`](Self::new) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Cursor, Write};
+    /// use highwater::{WriteSink, pipeline};
+    ///
+    /// let mut writer = Cursor::new(Vec::new());
+    /// writer.write_all(b"head, ")?;
+    /// pipeline(&b"body"[..]).to(WriteSink::borrowed(&mut writer, "memory")).run()?;
+    /// writer.write_all(b", foot")?;
+    /// assert_eq!(writer.into_inner(), b"head, body, foot");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn borrowed(inner: &'a mut W, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            handed: Handed::borrowed_writer(&inner),
+            ..Self::blocking(inner, name)
+        }
+    }
+}
+
+impl<W: io::Write> WriteSink<W> {
+    /// Wraps any writer, also one that borrows, such as a `&mut dyn Write`. A blocked write is
+    /// waited for, whatever the writer is: a cancel does not end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use highwater::{WriteSink, pipeline};
+    ///
+    /// let mut room = [0; 4];
+    /// let sink = WriteSink::blocking(&mut room[..], "memory");
+    /// pipeline(&b"full"[..]).to(sink).run()?;
+    /// assert_eq!(&room, b"full");
+    /// # Ok::<(), highwater::Error>(())
+    /// ```
+    pub fn blocking(inner: W, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            handed: None,
             inner,
             name: name.into(),
         }
@@ -126,7 +224,7 @@ impl<W: io::Write + 'static> WriteSink<W> {
     }
 }
 
-impl<W: io::Write + Send + 'static> Sink<Bytes> for WriteSink<W> {
+impl<W: io::Write + Send> Sink<Bytes> for WriteSink<W> {
     fn write(&mut self, batch: &mut Batch<Bytes>) -> Result<(), Error> {
         if let Some(handed) = &mut self.handed {
             return handed.write(&mut self.inner, batch);
@@ -152,27 +250,38 @@ impl<W: io::Write + Send + 'static> Sink<Bytes> for WriteSink<W> {
 /// Where no descriptor is known of.
 #[cfg(not(all(unix, not(loom))))]
 #[derive(Debug)]
-enum Handed {}
+struct Handed<E> {
+    never: std::convert::Infallible,
+    end: std::marker::PhantomData<fn(&E)>,
+}
 
 #[cfg(not(all(unix, not(loom))))]
-impl Handed {
-    fn reader(_: &dyn std::any::Any) -> Option<Self> {
+impl<E> Handed<E> {
+    fn reader(_: &E) -> Option<Self> {
         None
     }
 
-    fn writer(_: &dyn std::any::Any) -> Option<Self> {
+    fn writer(_: &E) -> Option<Self> {
+        None
+    }
+
+    fn borrowed_reader(_: &E) -> Option<Self> {
+        None
+    }
+
+    fn borrowed_writer(_: &E) -> Option<Self> {
         None
     }
 
     fn interrupt(&self) -> Interrupt {
-        match *self {}
+        match self.never {}
     }
 
-    fn read<R>(&mut self, _: &mut R, _: &Pool) -> Result<Option<Bytes>, Error> {
-        match *self {}
+    fn read(&mut self, _: &mut E, _: &Pool) -> Result<Option<Bytes>, Error> {
+        match self.never {}
     }
 
-    fn write<W>(&mut self, _: &mut W, _: &mut Batch<Bytes>) -> Result<(), Error> {
-        match *self {}
+    fn write(&mut self, _: &mut E, _: &mut Batch<Bytes>) -> Result<(), Error> {
+        match self.never {}
     }
 }

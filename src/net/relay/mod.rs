@@ -91,7 +91,7 @@ pub struct Relay {
     /// How fast each side is read at most, or why that cannot be.
     limit: Result<Option<NonZeroU64>, Error>,
     token: Option<CancelToken>,
-    progress: Teller,
+    progress: Teller<'static>,
 }
 
 /// How many bytes each direction holds by default: the size at which a loop that copies into a socket is

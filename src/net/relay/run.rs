@@ -33,7 +33,7 @@ pub(super) struct RelayRun {
     began: Instant,
     /// A byte was moved since the last wait.
     moved: bool,
-    progress: Teller,
+    progress: Teller<'static>,
     /// The first cause.
     error: Option<Error>,
 }

@@ -16,12 +16,12 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
-type Tell = Box<dyn FnMut(&Progress) + Send>;
+type Tell<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;
 
 /// Reports the progress of a pipeline at intervals.
 #[derive(Default)]
-pub(crate) struct Teller {
-    tell: Option<Tell>,
+pub(crate) struct Teller<'a> {
+    tell: Option<Tell<'a>>,
     interval: Duration,
     began: Option<Instant>,
     /// When the last report was made, and with what progress.
@@ -31,8 +31,8 @@ pub(crate) struct Teller {
     total: Option<u64>,
 }
 
-impl Teller {
-    pub(crate) fn new(interval: Duration, tell: impl FnMut(&Progress) + Send + 'static) -> Self {
+impl<'a> Teller<'a> {
+    pub(crate) fn new(interval: Duration, tell: impl FnMut(&Progress) + Send + 'a) -> Self {
         Self {
             tell: Some(Box::new(tell)),
             interval,

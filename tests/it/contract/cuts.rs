@@ -40,7 +40,7 @@ fn chunk() -> Bytes {
 }
 
 /// Runs a pipeline into a sink that takes nothing. Says how it failed.
-fn run(pipeline: Pipeline<Bytes>, gate: Gate) -> Error {
+fn run(pipeline: Pipeline<'_, Bytes>, gate: Gate) -> Error {
     let pipeline = pipeline.high_water_mark(mark());
     let failure = pipeline.to(stuck(gate)).run().unwrap_err();
     assert_eq!(failure.report.bytes(), 0, "nothing was written");
@@ -324,7 +324,7 @@ fn a_stream_that_reads_what_was_torn_down_before_is_aborted_too() {
     });
 }
 
-type Begins = fn(Readable<Bytes>) -> Pipeline<Bytes>;
+type Begins = fn(Readable<Bytes>) -> Pipeline<'static, Bytes>;
 
 // Rules 7 and 10: what is read no more takes nothing down.
 #[test]

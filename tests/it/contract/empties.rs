@@ -22,7 +22,7 @@ use crate::support::{Census, Counted, Gate, in_time, task, until_still};
 /// What a stage makes of a pipeline, and what it would make of a list.
 struct Kind<T, U> {
     name: &'static str,
-    add: fn(Pipeline<T>, HighWaterMark<U>) -> Pipeline<T>,
+    add: fn(Pipeline<'static, T>, HighWaterMark<U>) -> Pipeline<'static, T>,
     of_list: fn(Vec<T>) -> Vec<T>,
     /// It keeps no order.
     sorts: bool,
@@ -30,7 +30,7 @@ struct Kind<T, U> {
 
 fn kind<T, U>(
     name: &'static str,
-    add: fn(Pipeline<T>, HighWaterMark<U>) -> Pipeline<T>,
+    add: fn(Pipeline<'static, T>, HighWaterMark<U>) -> Pipeline<'static, T>,
 ) -> Kind<T, U> {
     Kind {
         name,
@@ -85,7 +85,7 @@ fn kinds<T: Item, U: Unit<T> + Copy + Send + Sync + 'static>() -> Vec<Kind<T, U>
     let changing = [
         Kind {
             of_list: |items| items.into_iter().filter(is_filled).collect(),
-            ..kind("filter of empty ones", |before: Pipeline<T>, _| {
+            ..kind("filter of empty ones", |before: Pipeline<'static, T>, _| {
                 before.filter(is_filled)
             })
         },
@@ -96,19 +96,20 @@ fn kinds<T: Item, U: Unit<T> + Copy + Send + Sync + 'static>() -> Vec<Kind<T, U>
                     .flat_map(|it| [T::default(), it])
                     .collect()
             },
-            ..kind("flat_map to empty ones", |before: Pipeline<T>, _| {
-                before.flat_map(|item| [T::default(), item])
-            })
+            ..kind(
+                "flat_map to empty ones",
+                |before: Pipeline<'static, T>, _| before.flat_map(|item| [T::default(), item]),
+            )
         },
         Kind {
             of_list: |items| items.into_iter().skip(2).take(5).collect(),
-            ..kind("take and drop", |before: Pipeline<T>, _| {
+            ..kind("take and drop", |before: Pipeline<'static, T>, _| {
                 before.skip(2).take(5)
             })
         },
         Kind {
             sorts: true,
-            ..kind("par_map_unordered", |before: Pipeline<T>, _| {
+            ..kind("par_map_unordered", |before: Pipeline<'static, T>, _| {
                 before.par_map_unordered(2, Ok)
             })
         },
@@ -298,7 +299,10 @@ fn every_line(traffic: &Traffic, cuts: &[usize]) {
         let source = highwater::Readable::from_iter(chunks, mark);
         pipeline(source).high_water_mark(mark)
     };
-    type Add = fn(Pipeline<Bytes>, HighWaterMark<highwater::mark::InBytes>) -> Pipeline<Bytes>;
+    type Add = fn(
+        Pipeline<'static, Bytes>,
+        HighWaterMark<highwater::mark::InBytes>,
+    ) -> Pipeline<'static, Bytes>;
     let ways: [(&str, Add); 5] = [
         ("on the sink's thread", |lines, _| lines),
         ("a thread boundary behind", |lines, mark| {

@@ -33,7 +33,8 @@ pub(crate) fn or_panics(work: Work) -> impl Fn(Numbered) -> Numbered + Send + Sy
 /// counted in behind it is what it passes on: what came in, or items.
 pub(crate) struct Before<U> {
     pub(crate) name: &'static str,
-    pub(crate) add: fn(Pipeline<Numbered>, HighWaterMark<U>) -> Pipeline<Numbered>,
+    pub(crate) add:
+        fn(Pipeline<'static, Numbered>, HighWaterMark<U>) -> Pipeline<'static, Numbered>,
     pub(crate) of_list: fn(Vec<Numbered>) -> Vec<Numbered>,
     pub(crate) keeps_unit: bool,
 }
@@ -92,7 +93,8 @@ pub(crate) fn before<U: Unit<Numbered> + Copy + Send + Sync + 'static>() -> Vec<
 /// A stage that does the work, and what the error calls it.
 pub(crate) struct Fails<U> {
     pub(crate) name: &'static str,
-    pub(crate) add: fn(Pipeline<Numbered>, HighWaterMark<U>, Work) -> Pipeline<Numbered>,
+    pub(crate) add:
+        fn(Pipeline<'static, Numbered>, HighWaterMark<U>, Work) -> Pipeline<'static, Numbered>,
     pub(crate) stage: &'static str,
     /// It counts items, whatever came in.
     pub(crate) by_items: bool,

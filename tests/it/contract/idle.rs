@@ -19,7 +19,7 @@ const WAITS_FOR_SOURCE: &str = "waits for its source";
 #[track_caller]
 pub(crate) fn an_idle_source_is_no_bottleneck(
     what: &str,
-    begun: Pipeline<Bytes>,
+    begun: Pipeline<'static, Bytes>,
     feed: impl FnOnce(),
 ) {
     let monitor = begun.monitor();

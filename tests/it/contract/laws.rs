@@ -17,7 +17,7 @@ use crate::support::{Gate, in_time, task, until, until_still};
 /// A stage that passes on all bytes, in order.
 struct Kind {
     name: &'static str,
-    add: fn(Pipeline<Bytes>) -> Pipeline<Bytes>,
+    add: fn(Pipeline<'static, Bytes>) -> Pipeline<'static, Bytes>,
     /// How many chunks it may have in hand, beside those in the buffers that a report tells of.
     in_hand: usize,
 }
@@ -134,7 +134,7 @@ fn for_each_kind(law: fn(&'static Kind)) {
 
 impl Kind {
     /// The marks are set first: a pipeline that is read is built there and then.
-    fn behind(&self, begun: Pipeline<Bytes>) -> Pipeline<Bytes> {
+    fn behind(&self, begun: Pipeline<'static, Bytes>) -> Pipeline<'static, Bytes> {
         let marked = begun.high_water_mark(HighWaterMark::bytes(HIGH));
         (self.add)(marked).high_water_mark(HighWaterMark::bytes(HIGH))
     }

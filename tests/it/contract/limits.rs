@@ -28,7 +28,7 @@ fn allowed(per_second: u64, since: Instant) -> usize {
 /// Runs a pipeline that is fed only after a silence, and watches what comes out of it.
 fn no_burst_after_a_silence(
     what: &str,
-    begun: Pipeline<Bytes>,
+    begun: Pipeline<'static, Bytes>,
     per_second: u64,
     feed: impl FnOnce(&[u8]) + Send + 'static,
 ) {

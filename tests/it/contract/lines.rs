@@ -34,7 +34,7 @@ fn chunks(text: Vec<u8>) -> ReadSource<Cursor<Vec<u8>>> {
     ReadSource::new(Cursor::new(text), "log").chunk_bytes(CHUNK)
 }
 
-fn lines_of(source: impl Source<Bytes> + 'static) -> Pipeline<Bytes> {
+fn lines_of(source: impl Source<Bytes> + 'static) -> Pipeline<'static, Bytes> {
     pipeline(source)
         .high_water_mark(HighWaterMark::bytes(HIGH))
         .through_with(lines::lines(), lines::mark(HIGH))

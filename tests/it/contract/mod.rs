@@ -3,6 +3,9 @@
 //! Each test names the rules that it holds the streams to. Nothing here sleeps: threads are
 //! ordered by gates, or seen to be parked. Whatever moves data also says how much may be held.
 
+mod borrows;
+#[cfg(target_os = "linux")]
+mod borrows_ends;
 #[cfg(unix)]
 mod bottlenecks;
 mod bounds;

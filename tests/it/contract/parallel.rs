@@ -9,7 +9,7 @@ use highwater::{CancelToken, Error, ErrorKind, HighWaterMark, Pipeline, Readable
 
 use crate::support::{Census, Counted, Gate, alone, in_time, own_threads, task, until};
 
-fn numbers(end: usize) -> Pipeline<usize> {
+fn numbers(end: usize) -> Pipeline<'static, usize> {
     let mark = HighWaterMark::<InItems>::items(4);
     pipeline_of(Readable::from_iter(0..end, mark), mark)
 }

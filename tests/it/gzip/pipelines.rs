@@ -38,7 +38,7 @@ impl Kind {
         Self::Decompress,
     ];
 
-    fn through(self, begun: Pipeline<Bytes>) -> Pipeline<Bytes> {
+    fn through(self, begun: Pipeline<'_, Bytes>) -> Pipeline<'_, Bytes> {
         match self {
             Self::Compress => begun.through(gzip::compress(1)),
             Self::Flushing => begun.through(gzip::compress(1).flush_each_chunk()),
@@ -101,7 +101,7 @@ fn source(bytes: Vec<u8>, last: Step) -> ReadSource<Input> {
     ReadSource::new(Input { bytes, at: 0, last }, "input").chunk_bytes(CHUNK)
 }
 
-fn begin(source: impl Source<Bytes> + 'static) -> Pipeline<Bytes> {
+fn begin(source: impl Source<Bytes> + 'static) -> Pipeline<'static, Bytes> {
     pipeline(source).high_water_mark(HighWaterMark::bytes(HIGH))
 }
 
@@ -124,7 +124,7 @@ fn assert_bounded(report: &Report) {
 
 #[track_caller]
 fn fails<K: Sink<Bytes>>(
-    ready: ReadyPipeline<Bytes, K>,
+    ready: ReadyPipeline<'_, Bytes, K>,
     kind: ErrorKind,
     stage: &str,
 ) -> (Report, Error) {

@@ -19,7 +19,7 @@ fn one_to(last: u32) -> Readable<u32> {
 }
 
 /// The same out of a pipeline, which holds no more than its mark.
-fn collected<T: Send + 'static>(pipeline: Pipeline<T>) -> Vec<T> {
+fn collected<T: Send + 'static>(pipeline: Pipeline<'_, T>) -> Vec<T> {
     let (report, all) = pipeline.to(Collect::at_most(100)).run_into().unwrap();
     for buffer in report.stages().iter().filter_map(|stage| stage.buffer) {
         assert!(buffer.peak <= buffer.high_water_mark.max(1), "{buffer:?}");
@@ -27,7 +27,7 @@ fn collected<T: Send + 'static>(pipeline: Pipeline<T>) -> Vec<T> {
     all.into_vec()
 }
 
-fn pipe(last: u32) -> Pipeline<u32> {
+fn pipe(last: u32) -> Pipeline<'static, u32> {
     pipeline_of(one_to(last), MARK)
 }
 

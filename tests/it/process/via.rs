@@ -13,7 +13,7 @@ use crate::process::kin::{code, reaped, sh};
 use crate::support::{bounded, pattern, watched};
 
 /// A pipeline through a child, and the number of that.
-fn via(before: Pipeline<Bytes>, command: Command) -> (Pipeline<Bytes>, u32) {
+fn via(before: Pipeline<'static, Bytes>, command: Command) -> (Pipeline<'static, Bytes>, u32) {
     let Halves { sink, source } = process::stage(command).unwrap();
     let id = sink.id();
     let mark = HighWaterMark::bytes(64 << 10);

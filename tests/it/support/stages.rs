@@ -38,7 +38,7 @@ pub(crate) fn source(end: usize, script: impl Into<Vec<Step>>) -> ReadSource<Pat
     ReadSource::new(Pattern::new(end, script), "pattern")
 }
 
-pub(crate) fn through(mut pipeline: Pipeline<Bytes>, stages: usize) -> Pipeline<Bytes> {
+pub(crate) fn through(mut pipeline: Pipeline<'_, Bytes>, stages: usize) -> Pipeline<'_, Bytes> {
     pipeline = pipeline.high_water_mark(HighWaterMark::bytes(HIGH));
     for _ in 0..stages {
         pipeline = pipeline.through(same(At::Never));
