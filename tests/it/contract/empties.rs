@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use crate::contract::traffic::{Item, Numbered, Traffic, traffic};
 use crate::support::stages::{At, same};
-use crate::support::{Census, Counted, Gate, in_time, task, until_still};
+use crate::support::{Census, Counted, Gate, cases, in_time, task, until_still};
 
 /// What a stage makes of a pipeline, and what it would make of a list.
 struct Kind<T, U> {
@@ -160,7 +160,7 @@ fn every_kind<T: Item>(traffic: &Traffic) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_time: 20_000, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(ProptestConfig { max_shrink_time: 20_000, ..cases(10) })]
 
     // One sequence of items for all types: what differs is which of them are empty.
     #[test]

@@ -26,14 +26,14 @@ fn uneven(n: usize) -> Result<usize, Error> {
 fn results_come_in_order_and_none_is_lost() {
     in_time(|| {
         for threads in [0, 1, 2, 5] {
-            let ready = numbers(3_000)
+            let ready = numbers(1_000)
                 .par_map(threads, uneven)
-                .to(Collect::at_most(3_000));
-            let expected: Vec<_> = (0..3_000).map(|n| n * 2).collect();
+                .to(Collect::at_most(1_000));
+            let expected: Vec<_> = (0..1_000).map(|n| n * 2).collect();
             assert_eq!(ready.run_into().unwrap().1.into_vec(), expected);
-            let mut read: Vec<_> = Readable::from_iter(0..3_000, HighWaterMark::items(4))
+            let mut read: Vec<_> = Readable::from_iter(0..1_000, HighWaterMark::items(4))
                 .par_map_unordered(threads, uneven)
-                .to_vec(3_000)
+                .to_vec(1_000)
                 .unwrap();
             read.sort_unstable();
             assert_eq!(read, expected);

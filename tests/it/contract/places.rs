@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::contract::failing::{Before, Half, Reads, before, failing, sinks, work};
 use crate::contract::traffic::{Numbered, Traffic, traffic};
-use crate::support::{in_time, task};
+use crate::support::{cases, in_time, task};
 
 /// What lies before the item that fails, of a list of those that a stage takes.
 fn place(list: &[Numbered], fails_at: usize, by_bytes: bool) -> Option<u64> {
@@ -192,7 +192,7 @@ fn every_source<U: Unit<Numbered> + Copy + Send + Sync + 'static>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_time: 20_000, ..ProptestConfig::with_cases(12) })]
+    #![proptest_config(ProptestConfig { max_shrink_time: 20_000, ..cases(6) })]
 
     #[test]
     fn an_error_of_a_stage_is_where_a_list_has_it(traffic in traffic(1), at in any::<prop::sample::Index>()) {

@@ -1,7 +1,5 @@
 //! However the input is cut, and whatever it is, the same comes of it.
 
-use std::env;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -9,15 +7,7 @@ use crate::properties::gzip::{
     Format, agrees_with_flate2, any_cutting_decompresses_alike, any_cutting_round_trips, done,
     threads_do_not_show, whole,
 };
-
-/// So many cases, unless `PROPTEST_CASES` says otherwise.
-fn config(cases: u32) -> ProptestConfig {
-    let cases = env::var("PROPTEST_CASES").map_or(cases, |cases| cases.parse().unwrap_or(1));
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
-}
+use crate::support::cases;
 
 /// Text that can be compressed, noise, or both.
 fn data(most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -57,7 +47,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn any_cutting_of_any_data_round_trips(data in data(20_000), sizes in sizes(), level in 0..10_u32) {
@@ -78,7 +68,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(12))]
+    #![proptest_config(cases(8))]
 
     #[test]
     fn any_number_of_threads_makes_the_same(

@@ -16,7 +16,7 @@ pub(crate) fn config() -> ProptestConfig {
         ..ProptestConfig::default()
     };
     if env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 2_000;
+        config.cases = 1_000;
     }
     config
 }

@@ -215,12 +215,22 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(sent.expect("sh runs").success());
 }
 
+/// It runs a program of its own.
+fn is_itself(pid: u32) -> bool {
+    let program = |process: &str| fs::read_link(format!("/proc/{process}/exe")).ok();
+    program(&pid.to_string()) != program("self")
+}
+
 /// Looks at a child now and then, until it has ended or has taken too long.
 fn watch_over(pid: u32, ended: &Receiver<()>) -> Watched {
     let began = Instant::now();
     let mut resident = 0;
     loop {
-        resident = resident.max(resident_max(pid).unwrap_or(0));
+        // A spawn may return a moment before the child has memory of its own: until then it shares that
+        // of the program that started it.
+        if is_itself(pid) {
+            resident = resident.max(resident_max(pid).unwrap_or(0));
+        }
         match ended.recv_timeout(Duration::from_millis(2)) {
             Err(RecvTimeoutError::Timeout) if began.elapsed() < PATIENCE => {}
             outcome => {

@@ -40,11 +40,31 @@ pub(crate) use program::{Running, Tool, call, example, have, skip};
 pub(crate) use wait::{PATIENCE, interrupted, watched};
 pub(crate) use wait::{Task, in_time, task, until, until_still};
 
+use std::env;
+
+use proptest::prelude::ProptestConfig;
+
+/// So many cases of a property, unless `PROPTEST_CASES` says otherwise.
+pub(crate) fn cases(default: u32) -> ProptestConfig {
+    let cases =
+        env::var("PROPTEST_CASES").map_or(default, |cases| cases.parse().expect("a number"));
+    ProptestConfig {
+        // What is found belongs in a test of its own, not in a list of seeds.
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    }
+}
+
 /// Bytes in which a lost, doubled or moved piece shows.
 #[cfg(target_os = "linux")]
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    let words = (0_u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
-    let mut bytes: Vec<u8> = words.take(len / 8 + 1).flatten().collect();
+    // Eight at a time: without optimisation a step for each byte would cost more than the tests.
+    let mut bytes = Vec::with_capacity(len + 8);
+    let mut word = 0_u64;
+    while bytes.len() < len {
+        bytes.extend_from_slice(&word.to_be_bytes());
+        word = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    }
     bytes.truncate(len);
     bytes
 }
