@@ -28,24 +28,23 @@ mod broadcast;
 mod budget;
 mod close;
 mod consume;
+mod finish;
+mod flag;
 mod inline;
 pub(crate) mod mark;
 mod probe;
 mod read;
 mod read_side;
+mod stats;
 mod write;
 mod write_side;
 
-use std::hint;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::state::{Batching, ReadableState, WritableState};
-use crate::threads::sync::{
-    AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
-};
+use crate::threads::sync::{Condvar, Mutex, MutexGuard, Padded, TryMutex, TryMutexGuard};
 use crate::threads::waits::{For, Waiting};
 use mark::Strategy;
 
@@ -53,11 +52,12 @@ use backoff::Backoff;
 pub(crate) use broadcast::{BranchEnd, Fanout};
 pub use budget::Budget;
 use budget::Charge;
+use flag::{Flag, READER_PAUSES, WRITER_PAUSES};
 pub(crate) use inline::{NoSink, Ran, RunInline};
 pub(crate) use probe::{Probe, Sample};
 pub(crate) use read::ReadAmount;
 use read_side::ReadSide;
-pub(crate) use write_side::ChannelStats;
+pub(crate) use stats::ChannelStats;
 use write_side::{Consumer, EndCause, Reader, WriteSide};
 
 /// For how long a call may block.
@@ -341,80 +341,3 @@ impl<T> Channel<T> {
         read(&write_side.state, &write_side.stats)
     }
 }
-
-/// What a thread spins on before it parks: a hint, beside the lock and not under it.
-///
-/// A thread that finds nothing lowers it under the lock. A thread that has changed that raises it
-/// after the unlock. So a raise may come late and for nothing, which costs one check; but after the
-/// last change it is up. No thread parks because of it: the state under the lock decides.
-struct Flag(Padded<AtomicBool>);
-
-impl Flag {
-    fn new() -> Self {
-        Self(Padded(AtomicBool::new(true)))
-    }
-
-    #[inline]
-    fn raise(&self) {
-        // Pairs with the `Acquire` of `is_up`: what happened before the raise is visible to a
-        // thread that sees it.
-        self.0.0.store(true, Ordering::Release);
-    }
-
-    #[inline]
-    fn lower(&self) {
-        // It publishes nothing. The lock that is held orders it against changes of the state: a
-        // raise for a later change comes after a later unlock, and so after this store.
-        self.0.0.store(false, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn is_up(&self) -> bool {
-        // Pairs with the `Release` of `raise`. The state itself is read under the lock.
-        self.0.0.load(Ordering::Acquire)
-    }
-
-    /// Spins until the flag is up, or for a microsecond or two. Returns for how long it has yielded
-    /// the processor, which counts as a wait.
-    ///
-    /// The pause between two checks doubles, up to `pauses`. Then it yields the processor a few
-    /// times, in case the other thread waits for it. A longer spin gains nothing when the other
-    /// thread has a processor of its own, and when it has none each check delays it.
-    fn spin(&self, pauses: u32) -> Duration {
-        const PAUSES: u32 = 79;
-        const YIELDS: u32 = 4;
-        if cfg!(loom) {
-            // The model explores the parks, so there is no spin.
-            return Duration::ZERO;
-        }
-        let (mut spent, mut next) = (0, 1);
-        while spent < PAUSES {
-            if self.is_up() {
-                return Duration::ZERO;
-            }
-            for _ in 0..next {
-                hint::spin_loop();
-            }
-            spent += next;
-            next = (2 * next).min(pauses);
-        }
-        if self.is_up() {
-            return Duration::ZERO;
-        }
-        let began = Instant::now();
-        for _ in 0..YIELDS {
-            thread::yield_now();
-            if self.is_up() {
-                break;
-            }
-        }
-        began.elapsed()
-    }
-}
-
-/// A writer checks often: it should go on as soon as the buffer is drained.
-const WRITER_PAUSES: u32 = 4;
-
-/// A reader checks less often: between two checks a writer that is ahead puts in several chunks,
-/// and the reader takes them together.
-const READER_PAUSES: u32 = 16;

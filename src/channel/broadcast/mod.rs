@@ -34,6 +34,7 @@
 mod close;
 mod cuts;
 mod read;
+mod slots;
 mod unread;
 mod write;
 
@@ -43,12 +44,12 @@ use std::thread::{self, ThreadId};
 
 use super::mark::{HighWaterMark, Strategy, Unit};
 use super::{Backoff, Flag, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
-use crate::cancel::CancelToken;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::state::batch::{Batch, Load};
 use crate::state::{BranchId, BranchPolicy, Event, Events, FanoutState};
 use crate::threads::sync::{Condvar, Mutex, MutexGuard, Padded, TryMutex, TryMutexGuard};
 use crate::threads::waits::{For, Waiting};
+use slots::{BranchSlot, Core};
 
 /// See the module's docs.
 pub(crate) struct Fanout<T> {
@@ -62,39 +63,6 @@ pub(crate) struct Fanout<T> {
     drained_flag: Flag,
     is_rendezvous: bool,
     strategy: Strategy<T>,
-}
-
-/// What the core's lock guards. Nothing here waits.
-struct Core<T> {
-    state: FanoutState<T, Error>,
-    slots: Vec<BranchSlot<T>>,
-    /// A token's `stop` has ended the stream.
-    stopped: bool,
-    /// The writer is the sink of a stream that is torn down: it does not wait any more.
-    interrupted: bool,
-    writer_parked: bool,
-    parked_readers: usize,
-    /// How many branches have found nothing, and were not signalled since.
-    hungry: usize,
-    /// The process had another thread when a thread was going to park.
-    may_park: bool,
-    /// The branch that nothing reads has been reported.
-    reported_unread: bool,
-    /// What an abort has taken from the branches.
-    undelivered: Batch<T>,
-    /// The most that any branch had to read.
-    peak: usize,
-}
-
-/// What the core keeps of a branch.
-struct BranchSlot<T> {
-    branch: Arc<BranchEnd<T>>,
-    /// The branch is the source of a stream that is torn down: it does not wait any more.
-    interrupted: bool,
-    /// It has found nothing, and was not signalled since.
-    is_hungry: bool,
-    /// The stream that it is read for, to be aborted when the branch is torn down.
-    read_for: Option<CancelToken>,
 }
 
 /// A branch's own end.
@@ -143,80 +111,6 @@ impl<T> BranchEnd<T> {
 
     fn pending(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
         self.pending.0.lock()
-    }
-}
-
-impl<T> Core<T> {
-    /// Returns whether a write is to be made now.
-    fn admits(&self) -> bool {
-        self.state.admits() && !self.interrupted
-    }
-
-    /// Returns whether a write would be taken now or later.
-    fn is_writable(&self) -> bool {
-        self.state.is_writable() && !self.interrupted
-    }
-
-    fn branches(&self) -> Vec<Arc<BranchEnd<T>>> {
-        let slots = self.slots.iter();
-        slots.map(|slot| Arc::clone(&slot.branch)).collect()
-    }
-
-    fn is_interrupted(&self, id: BranchId) -> bool {
-        let slot = self.slots.iter().find(|slot| slot.branch.id == id);
-        slot.is_some_and(|slot| slot.interrupted)
-    }
-
-    /// Returns whether a branch's wait is over: because of a chunk, or the end, or an interrupt.
-    fn is_filled(&self, id: BranchId) -> bool {
-        self.state.is_filled(id) || self.is_interrupted(id)
-    }
-
-    /// A branch has found nothing. Called under the lock, before the branch spins or parks, so a
-    /// writer that adds a chunk after this finds `hungry` above 0.
-    fn found_nothing(&mut self, branch: &BranchEnd<T>) {
-        let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
-        if let Some(slot) = slot {
-            if !std::mem::replace(&mut slot.is_hungry, true) {
-                branch.filled_flag.lower();
-                self.hungry += 1;
-            }
-        }
-    }
-
-    fn remove(&mut self, branch: &BranchEnd<T>) {
-        let place = self
-            .slots
-            .iter()
-            .position(|slot| slot.branch.id == branch.id);
-        if let Some(place) = place {
-            let slot = self.slots.remove(place);
-            self.hungry -= usize::from(slot.is_hungry);
-        }
-    }
-
-    /// Signals every branch that has found nothing.
-    fn signal(&mut self) {
-        if self.hungry > 0 {
-            self.hungry = 0;
-            for slot in &mut self.slots {
-                if std::mem::take(&mut slot.is_hungry) {
-                    slot.branch.filled_flag.raise();
-                }
-            }
-        }
-    }
-
-    /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
-    fn cause(&self) -> Option<Error> {
-        if let Some(cause) = self.state.errored() {
-            return Some(cause.clone());
-        }
-        if self.interrupted {
-            return Some(Error::interrupted());
-        }
-        self.stopped
-            .then(|| Error::new(ErrorKind::Cancelled, "stopped"))
     }
 }
 

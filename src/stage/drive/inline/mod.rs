@@ -13,21 +13,24 @@
 //!   own thread.
 //! - Invariant: one request runs at a time, on the thread that took it out of the channel.
 
+mod attempt;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::sink::stands_still;
-use super::{Downstream, DriveEnd, ToSink, break_off, handle, have_enough, run};
+use super::{Downstream, DriveEnd, ToSink, handle, have_enough, run};
 use crate::cancel::Cancel;
 use crate::channel::mark::Strategy;
 use crate::channel::{Channel, Ran, RunInline, Wait};
 use crate::error::{Error, WriteError};
-use crate::stage::sink::{Attempt, Sink};
-use crate::state::batch::{Batch, Load};
+use crate::stage::sink::Sink;
+use crate::state::batch::Batch;
 use crate::state::{Pressure, SinkRequest};
 use crate::threads::sync::{Mutex, MutexGuard};
 use crate::threads::worker::{Worker, guard};
+
+use attempt::Attempted;
 
 /// How long the thread of a nonblocking sink waits for another request that would block.
 const QUIET: Duration = Duration::from_secs(1);
@@ -175,83 +178,6 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             }
         }
     }
-
-    /// Runs one request without blocking. Returns how the stream has ended, if it has; or a request
-    /// that would block.
-    fn attempt(&self, sink: &mut K, request: SinkRequest<T>) -> Attempted<T> {
-        let mut unseen = |_| {};
-        let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
-        match request {
-            SinkRequest::Write(batch) => self.attempt_write(&mut downstream, batch),
-            SinkRequest::Final => match downstream.try_finish() {
-                Ok(Attempt::Done) => {
-                    Attempted::Over(self.channel.finished().map(|()| DriveEnd::AtTheEnd))
-                }
-                Ok(Attempt::WouldBlock) => Attempted::WouldBlock(SinkRequest::Final),
-                Err(error) => {
-                    let error = break_off(&self.channel, &mut downstream, error, Batch::new());
-                    Attempted::Over(Err(error))
-                }
-            },
-            // Dropping a sink does not block.
-            SinkRequest::Release => {
-                match handle(&self.channel, &mut downstream, SinkRequest::Release) {
-                    Some(ended) => Attempted::Over(ended),
-                    None => Attempted::Done(Pressure::Below),
-                }
-            }
-        }
-    }
-
-    fn attempt_write(
-        &self,
-        downstream: &mut ToSink<'_, T, K>,
-        mut batch: Batch<T>,
-    ) -> Attempted<T> {
-        let channel = &self.channel;
-        loop {
-            if downstream.is_done() {
-                return Attempted::Over(have_enough(channel, downstream));
-            }
-            let (part, outcome) = downstream.try_write(&mut batch);
-            let error = match outcome {
-                Ok(Attempt::WouldBlock) => {
-                    return Attempted::WouldBlock(SinkRequest::Write(batch));
-                }
-                Ok(Attempt::Done) if batch.is_empty() => {
-                    return match channel.complete_inline(batch) {
-                        Ok(next) => Attempted::Next(next),
-                        Err(pressure) => Attempted::Done(pressure),
-                    };
-                }
-                // A teardown is checked for between two calls.
-                Ok(Attempt::Done) => match channel.settle(part) {
-                    Some(_) => continue,
-                    None => Error::interrupted(),
-                },
-                Err(error) => {
-                    channel.settle(part);
-                    error
-                }
-            };
-            if error.is_enough() || channel.is_satisfied() {
-                return Attempted::Over(have_enough(channel, downstream));
-            }
-            return Attempted::Over(Err(break_off(channel, downstream, error, batch)));
-        }
-    }
-}
-
-/// What came of a request that was run without blocking.
-enum Attempted<T> {
-    /// It is done, and nothing is due. The pressure is that of the next write.
-    Done(Pressure),
-    /// It is done, and this is due next.
-    Next(SinkRequest<T>),
-    /// This is left of it.
-    WouldBlock(SinkRequest<T>),
-    /// The stream is over.
-    Over(Result<DriveEnd, Error>),
 }
 
 /// Keeps a sink that was finished, and drops any other. Not under the lock: its `Drop` is user
@@ -421,27 +347,5 @@ where
 
     fn was_stopped(&self) -> bool {
         self.channel.was_stopped()
-    }
-}
-
-impl<T, K: Sink<T>> ToSink<'_, T, K> {
-    fn try_write(&mut self, batch: &mut Batch<T>) -> (Load, Result<Attempt, Error>) {
-        self.write_part(batch, |sink, batch, begun| {
-            let Some(sink) = sink.direct() else {
-                return Ok(Attempt::WouldBlock);
-            };
-            let attempt = sink.try_write(batch)?;
-            if attempt == Attempt::Done {
-                stands_still(batch, begun)?;
-            }
-            Ok(attempt)
-        })
-    }
-
-    fn try_finish(&mut self) -> Result<Attempt, Error> {
-        self.call("finish", |sink| {
-            sink.direct()
-                .map_or(Ok(Attempt::WouldBlock), |sink| sink.try_finish())
-        })
     }
 }
