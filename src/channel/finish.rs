@@ -21,6 +21,9 @@ impl<T> Channel<T> {
         write_side.producers -= 1;
         if write_side.producers == 0 {
             write_side.state.end();
+            // After the end, and under the same hold: a reader that was woken before it would find
+            // nothing and park again. Writers need no wake: none is left that waits for room, and
+            // the close is reported by the reader.
             self.wake_reader(write_side);
         }
     }
@@ -33,12 +36,15 @@ impl<T> Channel<T> {
             let Some(cause) = write_side.cause() else {
                 return error;
             };
+            // Without the lock: what an error owns is user code, and may be dropped here.
             drop(write_side);
             cause.attach(error);
             return cause;
         }
         write_side.end = EndCause::Failed(error.clone());
         write_side.state.end();
+        // Not the reader alone: other producers may be parked for room that no longer admits
+        // anything.
         self.wake_all(write_side);
         error
     }
@@ -47,6 +53,8 @@ impl<T> Channel<T> {
     /// stopped, or its reader needs no more.
     pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
         let write_side = self.write_side();
+        // Read under one hold, as is the cause: a stop and a failure may come at the same time, and
+        // then the failure is the outcome.
         let stopped = matches!(write_side.end, EndCause::Stopped);
         if (stopped || write_side.is_satisfied()) && write_side.state.errored().is_none() {
             Ok(())
@@ -70,7 +78,9 @@ impl<T> Channel<T> {
 
     /// Waits until everything that was written before has left the buffer, and was flushed.
     pub(crate) fn wait_written(&self, wait: Wait, sink: &impl RunInline<T>) -> Result<(), Error> {
+        // Corked chunks would never arrive, so the wait would not end.
         let write_side = self.lift_corks(self.write_side(), sink);
+        // Up to here: what other producers write from now on does not prolong the wait.
         let written = write_side.stats.written();
         let met = |write_side: &WriteSide<T>| {
             write_side.has_flushed(written) || write_side.state.is_destroyed()
@@ -79,6 +89,7 @@ impl<T> Channel<T> {
             Ok(write_side) => write_side,
             Err(unmet) => return Err(unmet.into_error("the sink")),
         };
+        // Before the cause: a stream that was torn down may have flushed this much before.
         if write_side.has_flushed(written) {
             return Ok(());
         }

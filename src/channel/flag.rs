@@ -19,6 +19,7 @@ pub(super) struct Flag(Padded<AtomicBool>);
 
 impl Flag {
     pub(super) fn new() -> Self {
+        // Up at first: the first call goes straight to the lock, which decides.
         Self(Padded(AtomicBool::new(true)))
     }
 
@@ -55,6 +56,8 @@ impl Flag {
             // The model explores the parks, so there is no spin.
             return Duration::ZERO;
         }
+        // No lock is held here, and none is taken: a spin on the lock would delay the thread that
+        // is waited for.
         let (mut spent, mut next) = (0, 1);
         while spent < PAUSES {
             if self.is_up() {

@@ -41,10 +41,13 @@ pub(super) enum Reader {
 impl Reader {
     /// Returns whether it has to be notified.
     pub(super) const fn is_asleep(self) -> bool {
+        // `Resting` too: it sleeps on the same condvar, and an end or a cancel has to reach it.
         matches!(self, Self::Parked | Self::Resting)
     }
 
     const fn wants_a_chunk(self) -> bool {
+        // Not `Resting`: at a mark of 0 its chunk would be taken from a writer and then not be
+        // read.
         matches!(self, Self::Waiting | Self::Parked)
     }
 }
@@ -82,6 +85,8 @@ impl Consumer {
         match self {
             Self::Handle | Self::Thread => false,
             Self::Blocking { has_thread } | Self::Nonblocking { has_thread } => {
+                // No change means that the thread is there: it is to be woken, and no second one
+                // started.
                 std::mem::replace(has_thread, there) != there
             }
         }
@@ -110,19 +115,23 @@ impl Consumer {
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
     pub(super) end: EndCause,
+    // Changed only under the lock under which the reader checks what it waits for.
     pub(super) reader: Reader,
     /// `pause` was called and `resume` was not: every writer waits, even if there is room.
     pub(super) paused: bool,
     /// The reader is to return and check whether it needs more, though no request is due.
     pub(super) recheck: bool,
     /// How many writers are parked.
+    // A count: a flag would be cleared by the first of them that wakes.
     pub(super) parked_writers: usize,
     /// Another thread may end a wait. In a channel between threads that is checked at the first
     /// wait.
     pub(super) may_park: bool,
     /// How many writers wait for any progress of the reader, even for less than a drain.
+    // A count too: several producers may flush, or wait for a budget, at the same time.
     pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
+    // A count: each clone of a writer ends by itself, and only the last end is that of the stream.
     pub(super) producers: usize,
     pub(super) consumer: Consumer,
     /// A request that was tried on a writer's thread, would have blocked, and waits for the sink's
@@ -197,11 +206,15 @@ impl<T> WriteSide<T> {
     /// Returns whether a write would be taken now.
     #[inline]
     pub(super) fn admits(&self) -> bool {
+        // At a mark of 0 there is no buffer: a chunk is admitted only while something takes it at
+        // once, and one at a time.
         let room = if self.state.marks().high() == 0 {
             (self.reader.wants_a_chunk() || self.is_idle()) && self.state.is_queue_empty()
         } else {
             !self.state.needs_drain()
         };
+        // The pause is a part of the condition, so a writer that waits already is held by it as
+        // well; `resume` wakes it.
         room && !self.paused && self.state.is_writable()
     }
 
@@ -209,6 +222,8 @@ impl<T> WriteSide<T> {
     /// the stream. A destroy leaves no request, so to wait for a request alone would not be enough.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
+        // All that ends a wait, or a reader that was woken for it would park again. A deferred
+        // request is listed apart: it is the running one, and while one runs none is due.
         self.state.is_request_due()
             || self.state.is_closed()
             || self.recheck
@@ -243,6 +258,8 @@ impl<T> WriteSide<T> {
     /// Takes a chunk, or gives it back if the stream takes none.
     #[inline]
     pub(super) fn put(&mut self, weighed: Weighed<T>) -> Result<Pressure, T> {
+        // As a difference: the queue counts less than the weight of a chunk where the sum would
+        // overflow.
         let before = self.state.load();
         match self.state.write_weighed(weighed) {
             Ok(pressure) => {
@@ -268,6 +285,8 @@ impl<T> WriteSide<T> {
     /// Takes what is due for the sink, or the reader. In a stream that was failed after its data,
     /// the release comes in place of the end.
     pub(super) fn take(&mut self) -> Option<SinkRequest<T>> {
+        // First: it is the request that runs, and the state gives out no other one until it is
+        // completed.
         if self.deferred.is_some() {
             return self.deferred.take();
         }
@@ -283,6 +302,8 @@ impl<T> WriteSide<T> {
     /// Counts a part of the running batch as delivered.
     #[inline]
     pub(super) fn progress(&mut self, part: Load) -> Events {
+        // Only what the state really takes off: if a teardown has ended the request meanwhile,
+        // nothing of it is in hand, and none of it may count as delivered.
         let before = self.state.in_hand();
         let events = self.state.progress(part);
         self.stats.confirm(before.without(self.state.in_hand()));
@@ -292,7 +313,8 @@ impl<T> WriteSide<T> {
     /// The running request is done.
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
-        // Not the change of the length, which includes what a destroy has given back meanwhile.
+        // Not the change of the length, which includes what a destroy has given back meanwhile. And
+        // before the state completes the request, which leaves nothing in hand.
         self.stats.confirm(self.state.in_hand());
         let events = self.state.complete();
         self.completed = self.confirmed();
@@ -311,6 +333,8 @@ impl<T> WriteSide<T> {
         } else {
             self.confirmed()
         };
+        // Both, because a chunk that weighs nothing does not show in a weight, and is to arrive as
+        // well.
         weight >= written.0 && weightless >= written.1
     }
 
@@ -324,6 +348,8 @@ impl<T> WriteSide<T> {
 
     /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
     pub(super) fn cause(&self) -> Option<Error> {
+        // The state first: it has the outcome. Until a failure has arrived behind its data, only
+        // `end` has it.
         if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
         }

@@ -74,6 +74,7 @@ pub(crate) struct BranchEnd<T> {
     /// nothing would lower it for the others too.
     filled_flag: Flag,
     /// A chunk was requested from it at some time.
+    // std's, and not the one that a model watches: only a warning depends on it.
     asked: AtomicBool,
     /// The thread that added it.
     made_by: ThreadId,
@@ -159,6 +160,7 @@ impl<T> Fanout<T> {
             asked: AtomicBool::new(false),
             made_by: thread::current().id(),
         });
+        // No wake: one more branch gives neither the writer nor a branch anything to go on with.
         core.slots.push(BranchSlot {
             branch: Arc::clone(&branch),
             interrupted: false,
@@ -180,9 +182,13 @@ impl<T> Fanout<T> {
     /// ([`wait_filled`](Self::wait_filled)).
     #[inline]
     fn wake_readers(&self, mut core: MutexGuard<'_, Core<T>>) {
+        // A branch that waits, or is about to, has counted itself under this lock: nothing is
+        // missed.
         if core.hungry == 0 {
             return;
         }
+        // Before the unlock, because `is_hungry` is data of the lock. Afterwards a branch may have
+        // found nothing again, and that is for the next chunk.
         core.signal();
         let parked = core.parked_readers > 0;
         drop(core);
@@ -198,8 +204,12 @@ impl<T> Fanout<T> {
     /// is lost.
     #[inline]
     fn wake_writer(&self, core: MutexGuard<'_, Core<T>>, events: Events) {
+        // A flag is enough: there is one writer, and each of its calls that wait needs it for
+        // itself (`&mut`).
         let parked = core.writer_parked;
         drop(core);
+        // Without an event nothing has changed that a writer waits for. So a caller that drops an
+        // event of the state loses a wake.
         if events.is_empty() {
             return;
         }
@@ -212,6 +222,9 @@ impl<T> Fanout<T> {
     /// Makes the writer and all branches check again, because something has ended. It notifies
     /// without checking whether threads are parked: it is rare.
     fn wake_all(&self, mut core: MutexGuard<'_, Core<T>>) {
+        // A branch that is not parked yet, or a writer, checks under the lock first, and finds the
+        // end. A cut concerns both sides too: the branch gets its error, and the writer may have
+        // waited for that branch alone.
         core.signal();
         drop(core);
         self.drained_flag.raise();
@@ -240,23 +253,31 @@ impl<T> Fanout<T> {
                 drop(core);
                 self.drained_flag.spin(WRITER_PAUSES);
                 core = self.core();
+                // The lock was free during the spin: `met` is out of date.
                 continue;
             }
             let in_time;
             let _waiting = Waiting::begin(For::Outside);
             let is_bounded = core.state.patience().is_some();
+            // Where the time of a branch runs, the wait ends by itself: then there is no deadlock
+            // to look for.
             if !is_bounded {
                 backoff.check(&mut core.may_park)?;
                 if matches!(wait, Wait::Forever) && core.waits_for_unread() {
                     core = self.park_for_unread(core)?;
+                    // It returns at the latest after a second, with or without a wake.
                     continue;
                 }
             }
+            // Under the hold in which `met` was false, up to the park: `wake_writer` and
+            // `wait_filled` notify no writer that is not marked.
             core.writer_parked = true;
             if !is_bounded {
                 in_time = backoff.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
+                // It clears `writer_parked` itself, before it gives the lock up to cut branches
+                // off.
                 (core, in_time) = self.park_and_count(core, wait);
             }
             // The state decides, not the clock: what came in time counts.
@@ -280,6 +301,8 @@ impl<T> Fanout<T> {
         let mut backoff = Backoff::new(wait)?;
         let id = branch.id;
         // With a mark of 0, the writer waits for just this, and may be parked already.
+        // The other side is `wait_drained`: there `admits` asks for every branch that paces to
+        // wait. The last of them to come wakes the writer, or both would wait.
         if core.state.begin_wait(id).contains(Event::Drain) {
             self.drained_flag.raise();
             if core.writer_parked {
@@ -299,7 +322,10 @@ impl<T> Fanout<T> {
                 outcome = Err(deadlock);
                 break;
             }
+            // Again: a wake during the spin has signalled every branch, also one that it has
+            // brought nothing. Not counted, this one would be passed over by `wake_readers`.
             core.found_nothing(branch);
+            // A count, because all branches park on one condvar.
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
             let in_time = backoff.park(&self.filled, &mut core);
@@ -310,6 +336,8 @@ impl<T> Fanout<T> {
                 break;
             }
         }
+        // On every way out: at a mark of 0 no chunk may be written for a branch that has stopped
+        // waiting.
         core.state.end_wait(id);
         outcome.map(|()| core)
     }

@@ -21,9 +21,11 @@ pub(super) struct Core<T> {
     pub(super) stopped: bool,
     /// The writer is the sink of a stream that is torn down: it does not wait any more.
     pub(super) interrupted: bool,
+    // A flag: a broadcast has one writer.
     pub(super) writer_parked: bool,
     pub(super) parked_readers: usize,
     /// How many branches have found nothing, and were not signalled since.
+    // The sum of the slots with `is_hungry`: a write reads one number instead of every slot.
     pub(super) hungry: usize,
     /// The process had another thread when a thread was going to park.
     pub(super) may_park: bool,
@@ -49,6 +51,8 @@ pub(super) struct BranchSlot<T> {
 impl<T> Core<T> {
     /// Returns whether a write is to be made now.
     pub(super) fn admits(&self) -> bool {
+        // The interrupt is a part of each condition that the writer waits for. One that was woken
+        // for it and did not find it there would park again.
         self.state.admits() && !self.interrupted
     }
 
@@ -69,6 +73,7 @@ impl<T> Core<T> {
 
     /// Returns whether a branch's wait is over: because of a chunk, or the end, or an interrupt.
     pub(super) fn is_filled(&self, id: BranchId) -> bool {
+        // The same for a branch.
         self.state.is_filled(id) || self.is_interrupted(id)
     }
 
@@ -77,6 +82,8 @@ impl<T> Core<T> {
     pub(super) fn found_nothing(&mut self, branch: &BranchEnd<T>) {
         let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
         if let Some(slot) = slot {
+            // Counted once until it is signalled, however often it finds nothing. The flag is
+            // lowered under the lock: a write after this raises it again.
             if !std::mem::replace(&mut slot.is_hungry, true) {
                 branch.filled_flag.lower();
                 self.hungry += 1;
@@ -91,6 +98,7 @@ impl<T> Core<T> {
             .position(|slot| slot.branch.id == branch.id);
         if let Some(place) = place {
             let slot = self.slots.remove(place);
+            // It waits no more, and `hungry` must not stay above the number of those that do.
             self.hungry -= usize::from(slot.is_hungry);
         }
     }
@@ -98,6 +106,7 @@ impl<T> Core<T> {
     /// Signals every branch that has found nothing.
     pub(super) fn signal(&mut self) {
         if self.hungry > 0 {
+            // All at once: a branch that still finds nothing counts itself again before it parks.
             self.hungry = 0;
             for slot in &mut self.slots {
                 if std::mem::take(&mut slot.is_hungry) {

@@ -60,6 +60,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     ) -> Attempted<T> {
         let channel = &self.channel;
         loop {
+            // Before each call: a sink that needs no more is not called again.
             if downstream.is_done() {
                 return Attempted::Over(have_enough(channel, downstream));
             }
@@ -70,6 +71,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                 }
                 Ok(Attempt::Done) if batch.is_empty() => {
                     return match channel.complete_inline(batch) {
+                        // What came while this ran is for this thread too: see `complete_inline`.
                         Ok(next) => Attempted::Next(next),
                         Err(pressure) => Attempted::Done(pressure),
                     };
@@ -79,6 +81,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
                     Some(_) => continue,
                     None => Error::interrupted(),
                 },
+                // What was written before the failure is confirmed all the same.
                 Err(error) => {
                     channel.settle(part);
                     error

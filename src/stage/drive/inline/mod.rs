@@ -78,6 +78,7 @@ pub(crate) struct SinkDriver<T, K, S> {
     sink: Mutex<SinkSlot<K>>,
     into_inner: fn(K) -> S,
     /// For the thread, which keeps the driver alive while it runs.
+    // Weak: the driver would otherwise keep itself, and its sink, open for ever.
     own: Weak<Self>,
 }
 
@@ -117,10 +118,12 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
         if !self.channel.defer(rest) {
             return Ran::Deferred;
         }
+        // Without the lock of the sink: `start` takes that of the thread first.
         let Err(error) = self.start() else {
             return Ran::Deferred;
         };
         let error = error.during("start the thread of", "writable");
+        // No thread will take it: what is left of it goes back to the writers.
         let deferred = self.channel.take_deferred();
         let first = self.channel.abandoned(error, deferred);
         let mut slot = self.sink.lock();
@@ -134,7 +137,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     fn start(&self) -> Result<(), Error> {
         let driver = self.own.upgrade().ok_or_else(Error::closed)?;
         let mut thread = self.thread.lock();
-        // The channel does not rely on the previous thread any more: it has ended, or ends soon.
+        // The channel does not rely on the previous thread any more (`take_within`): it has ended,
+        // or ends soon. That thread takes the lock of the sink, but never this one.
         thread.join()?;
         let name = match &*self.sink.lock() {
             SinkSlot::Open(sink) => format!("highwater-write {}", sink.name()),
@@ -149,6 +153,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     /// What the sink's thread does.
     fn run_thread(&self) {
         if !self.nonblocking {
+            // For as long as the thread lives: no other one calls a sink that may block.
             let mut slot = self.sink.lock();
             if let SinkSlot::Open(sink) = &mut *slot {
                 let mut unseen = |_| {};
@@ -206,8 +211,11 @@ where
 {
     fn run_inline(&self, mut request: SinkRequest<T>) -> Ran {
         if !self.nonblocking {
+            // Such a sink is never called by a writer: `try_write` would wait for it.
             return self.defer(request);
         }
+        // The request that this thread has taken is the only one, so no other write is in the sink.
+        // A flush may be.
         let mut slot = self.sink.lock();
         loop {
             let SinkSlot::Open(sink) = &mut *slot else {
@@ -217,6 +225,8 @@ where
                 Attempted::Next(next) => request = next,
                 Attempted::Done(pressure) => return Ran::Done(pressure),
                 Attempted::WouldBlock(rest) => {
+                    // Before the thread is started or woken: `start` takes the two locks in the
+                    // other order, and the thread needs this one for the request.
                     drop(slot);
                     // A part of it may be gone, and with it the pressure.
                     return match self.defer(rest) {
@@ -240,6 +250,7 @@ where
     S: 'static,
 {
     fn run_due(&self) {
+        // It ends: each request is run, or deferred, and while one is deferred none is due.
         while let Some(request) = self.channel.take_due() {
             if self.run_inline(request) == Ran::Over {
                 return;
@@ -272,6 +283,7 @@ where
         if !self.nonblocking {
             return Ok(());
         }
+        // Everything was given to the sink; what it holds back itself is flushed here.
         let mut slot = self.sink.lock();
         let SinkSlot::Open(sink) = &mut *slot else {
             return Ok(());
@@ -288,6 +300,8 @@ where
     }
 
     fn release(&self) {
+        // A thread that serves the sink releases it: decided under the lock of the channel, under
+        // which `defer` counts on a thread.
         let Some(request) = self.channel.take_release() else {
             return;
         };
@@ -304,6 +318,7 @@ where
     fn close(&self) -> Result<S, String> {
         // After a panic of the thread the sink has no owner, and is not given back.
         let _ = self.thread.lock().join();
+        // After the thread, which may have been inside a call of it.
         let slot = std::mem::replace(&mut *self.sink.lock(), SinkSlot::Gone);
         match slot {
             SinkSlot::Finished(sink) => Ok((self.into_inner)(sink)),
@@ -332,11 +347,13 @@ where
 {
     fn stop(&self) {
         self.channel.stop();
+        // The end is due now, by this thread. No writer comes any more that would run it.
         self.run_due();
     }
 
     fn abort(&self, cause: &Error) {
         self.channel.abort(cause);
+        // The same for the release.
         self.run_due();
     }
 
