@@ -213,8 +213,8 @@ impl<T> Channel<T> {
     #[cold]
     pub(super) fn outcome_of_inline_write(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
         let mut write_side = self.write_side();
-        // If there are more, other writers have queued too, and the chunk of this one cannot be
-        // told from theirs.
+        // If there are more, other writers have queued too, and their chunks cannot be
+        // distinguished from this one.
         let alone = write_side.state.is_destroyed() && write_side.undelivered.len() == 1;
         let Some(rest) = alone.then(|| write_side.undelivered.pop()).flatten() else {
             drop(write_side);

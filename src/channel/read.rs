@@ -89,6 +89,7 @@ impl<T> Channel<T> {
             // Nothing was there at the last check: spin before taking the writer's lock, which the
             // writer needs to add something.
             drop(read_side);
+            // At a mark of 0 nothing comes before `wait_filled` has marked the reader as waiting.
             let spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
             let waited = if spins {
                 self.filled_flag.spin(READER_PAUSES)

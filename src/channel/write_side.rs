@@ -211,6 +211,8 @@ impl<T> WriteSide<T> {
         let room = if self.state.marks().high() == 0 {
             (self.reader.wants_a_chunk() || self.is_idle()) && self.state.is_queue_empty()
         } else {
+            // Whatever the chunk weighs: a buffer holds at most its mark and one chunk, and one
+            // that is larger than the mark would otherwise never be admitted.
             !self.state.needs_drain()
         };
         // The pause is a part of the condition, so a writer that waits already is held by it as

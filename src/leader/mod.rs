@@ -173,7 +173,6 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     ///
     /// Those of the operating system: a limit on threads, or no memory.
     pub fn start_first(&self) -> std::io::Result<()> {
-        // Counted under the lock and started without it: a second call finds the thread counted.
         let first = self.rules.lock().roles.call_first();
         if first { self.start() } else { Ok(()) }
     }
@@ -188,7 +187,6 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
         };
         let entry = TaggedTask { task, tag };
         match entry.task.fd() {
-            // It has nothing to be polled, so it is due as soon as it enters.
             None => self.rules.lock().tasks.ready(key, false),
             Some(fd) => {
                 if let Err(error) = self.poller.add(fd, key) {

@@ -89,11 +89,12 @@ impl Poller for Poll {
                 return;
             };
             watched.is_armed = true;
+            // Read under the hold that has armed it; the other side is `armed`.
             table.is_polled
         };
         if is_polled {
-            // Without the lock, which the thread that wakes takes next. If the wait is over by now,
-            // the byte ends the next one, for nothing.
+            // Without the lock, which the thread that wakes takes next. If that wait is over by
+            // now, the byte ends the next one for nothing.
             self.wake();
         }
     }

@@ -187,9 +187,9 @@ impl Waker {
     fn look_until(&self, fd: PollFd<'_>, deadline: Option<Instant>) -> Result<bool, Error> {
         let mut fds = [fd];
         loop {
-            // Before each poll: in the worst case a wake comes right after this look, and waits for
-            // the next one. No descriptor is made here, so there is no second store to be ordered
-            // with.
+            // Before each poll: a wake right after this look is found by the next one, 20 ms later.
+            // No descriptor is made here, so there is no second store that this load has to be
+            // ordered with.
             if self.0.woken.load(Ordering::SeqCst) {
                 return Err(Error::interrupted());
             }

@@ -52,6 +52,7 @@ impl<T: Clone> Fanout<T> {
     }
 
     fn next_batch(&self, branch: &BranchEnd<T>, wait: Wait) -> Option<Result<T, Error>> {
+        // At a mark of 0 nothing is written before `begin_wait`, in `wait_filled`.
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
         // `Relaxed`: it publishes nothing. `waits_for_unread` reads it under the lock of the core,
         // which this thread takes next; a writer that misses it looks again within a second.
