@@ -18,12 +18,15 @@ pub(super) struct Backoff {
 impl Backoff {
     pub(super) fn new(wait: Wait) -> Result<Self, Unmet> {
         match wait {
+            // Before the caller has counted itself anywhere, so there is nothing to undo.
             Wait::No => Err(Unmet::Full),
             wait => Ok(Self { spun: false, wait }),
         }
     }
 
     pub(super) fn spins(&mut self) -> bool {
+        // Once in a wait: a thread whose spin was in vain waits for longer than a spin can cover,
+        // and would take the processor from the thread it waits for.
         !std::mem::replace(&mut self.spun, true)
     }
 
@@ -31,6 +34,8 @@ impl Backoff {
     /// before each park until there is one, and then `may_park` is true.
     #[inline]
     pub(super) fn check(&self, may_park: &mut bool) -> Result<(), Unmet> {
+        // A wait with a deadline ends by itself. And once there was another thread that stays the
+        // answer: the list of threads is a file, too slow to be read for each park.
         if !*may_park && matches!(self.wait, Wait::Forever) {
             *may_park = other_threads(|_| true);
             if !*may_park {
@@ -42,8 +47,11 @@ impl Backoff {
 
     /// Parks. Returns whether it was woken, even spuriously, before the deadline.
     pub(super) fn park<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
+        // The lock is given up only when this thread is in the queue of the condvar. So a
+        // notification after any later hold of the lock reaches it.
         match self.wait {
             Wait::Until(deadline) => !condvar.wait_until(guard, deadline).timed_out(),
+            // `new` has refused `Wait::No`.
             Wait::No | Wait::Forever => {
                 condvar.wait(guard);
                 true

@@ -56,6 +56,7 @@ struct Account {
     used: usize,
     peak: usize,
     /// The channels whose writers wait for a permit to be dropped.
+    // Weak: a budget that lives as long as its program does not keep the streams that once waited.
     waiting: Vec<Weak<dyn WakeWriters>>,
 }
 
@@ -66,6 +67,8 @@ pub(super) trait WakeWriters: Send + Sync {
 
 impl<T: Send> WakeWriters for Channel<T> {
     fn wake(&self) {
+        // All of them: they wait for different costs. It takes the lock of the write side, so it
+        // must not be called under that of the account, which writers take in the other order.
         self.wake_writers(self.write_side());
     }
 }
@@ -100,11 +103,14 @@ impl Budget {
 
     fn charge(&self, bytes: usize) -> Option<Permit> {
         let mut account = self.0.account.lock();
+        // It does not wrap: `used` is at most the capacity. Compared and added under one hold, so
+        // two channels never get the same room.
         if bytes > self.0.capacity - account.used {
             return None;
         }
         account.used += bytes;
         account.peak = account.peak.max(account.used);
+        // To be dropped only without this lock, which its drop takes.
         Some(Permit {
             budget: self.clone(),
             bytes,
@@ -119,6 +125,8 @@ impl Budget {
     fn has_room(&self, bytes: usize, waiter: &Weak<dyn WakeWriters>) -> bool {
         let mut account = self.0.account.lock();
         let room = bytes <= self.0.capacity - account.used;
+        // The other side is the drop of a `Permit`, which takes this list under the same hold that
+        // gives room back. Each channel is in it once, however often its writers check.
         if !room && !account.waiting.iter().any(|known| known.ptr_eq(waiter)) {
             account.waiting.push(waiter.clone());
         }
@@ -147,10 +155,13 @@ impl Drop for Permit {
         let waiting = {
             let mut account = self.budget.0.account.lock();
             account.used -= self.bytes;
+            // Emptied: a registration is good for one wake. A writer that is woken and finds no
+            // room is in the list again, because its condition calls `has_room`.
             std::mem::take(&mut account.waiting)
         };
         // After the unlock: each wake takes the lock of a channel, and writers take this one under
         // it. A waiter that registers after this finds the room that was given back.
+        // A channel that is gone has no writer left.
         for waiter in waiting.iter().filter_map(Weak::upgrade) {
             waiter.wake();
         }
@@ -188,6 +199,8 @@ impl<T: 'static> Charge<T> {
                 _permit: permit,
             })
         };
+        // For any type but `Bytes` the casts fail: such a chunk has no place for a permit, and is
+        // not charged.
         let (cost, permit): (&dyn Any, &dyn Any) = (&cost, &permit);
         Some(Self {
             budget: budget.clone(),

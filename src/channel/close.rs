@@ -28,6 +28,8 @@ impl<T> Channel<T> {
     /// Does what [`destroy`](Self::destroy) does. `keep` stores what was buffered while the lock is
     /// held: after the unlock the writer may ask for it at once.
     fn tear_down(&self, error: Error, keep: impl FnOnce(&mut WriteSide<T>, Batch<T>)) {
+        // Both locks, so that no chunk is on its way from the queue to the reader meanwhile: it
+        // would be in neither, and not be given back.
         let mut read_side = self.read_side();
         let mut write_side = self.write_side();
         if write_side.state.is_destroyed() {
@@ -48,13 +50,18 @@ impl<T> Channel<T> {
         };
         let mut given_back = Batch::new();
         let mut queued = write_side.state.destroy(Some(first.clone()));
+        // The thread of a sink has its batch outside of any lock, and gives back the rest itself,
+        // in `abandoned`.
         if !write_side.has_sink() {
             given_back = read_side.destroy(Some(first.clone()));
+            // Not `WriteSide::complete`, which would count as delivered what is given back.
             let _ = write_side.state.complete();
             write_side.release();
         }
         given_back.append(&mut queued);
         keep(&mut write_side, given_back);
+        // Before the wake: a reader that returns the error looks for it in `spread`, to do what
+        // this thread has not reached yet.
         write_side.torn = true;
         let interrupt = write_side.interrupt_source.clone();
         drop(read_side);
@@ -64,6 +71,8 @@ impl<T> Channel<T> {
         first.attach(error);
         self.spread();
         if let Some(interrupt) = interrupt {
+            // Last: a source that is woken before the state has changed would report the interrupt,
+            // and that would be the first cause.
             interrupt.wake();
         }
     }
@@ -107,6 +116,8 @@ impl<T> Channel<T> {
     /// reader of its own: where a sink of the channel's own reads, an interrupt does.
     pub(crate) fn aborts(&self, stream: &CancelToken) {
         let mut write_side = self.write_side();
+        // Looked at and set under one hold: a teardown before this is seen here, and one after it
+        // finds `read_for`.
         match write_side.state.errored() {
             Some(cause) if write_side.torn => {
                 let cause = cause.clone();
@@ -140,6 +151,8 @@ impl<T> Channel<T> {
         let interrupt = write_side.interrupt_source.clone();
         drop(read_side);
         self.wake_all(write_side);
+        // Chunks are dropped without a lock: that is user code, and a permit among them locks the
+        // channels that wait for its budget.
         drop((handed, queued));
         if let Some(interrupt) = interrupt {
             interrupt.wake();
@@ -170,6 +183,7 @@ impl<T> Channel<T> {
     pub(crate) fn hang_up(&self, error: Error) {
         let mut read_side = self.read_side();
         let mut write_side = self.write_side();
+        // Its stream has gone with it, and the teardown below must not abort that.
         write_side.read_for = None;
         if read_side.state.is_destroyed() {
             // The failure was reported by the reader. Other writers may be blocked in a source.
@@ -190,6 +204,8 @@ impl<T> Channel<T> {
             return;
         }
         if read_side.state.is_buffer_empty() && write_side.state.is_queue_empty() {
+            // All was read. If only the end is left, it is taken here in place of the reader, so
+            // that the writer has ended well.
             match write_side.take() {
                 Some(SinkRequest::Final) => read_side.put_end(),
                 Some(SinkRequest::Release) => {
@@ -204,6 +220,7 @@ impl<T> Channel<T> {
             let _ = write_side.complete();
             write_side.release();
             drop(read_side);
+            // A writer may wait for the close.
             self.wake_all(write_side);
             return;
         }
@@ -223,6 +240,7 @@ impl<T: Send> Cancel for Channel<T> {
         write_side.state.end();
         let interrupt = write_side.interrupt_source.clone();
         self.wake_all(write_side);
+        // A source that is blocked in a call does not look at the state before that returns.
         if let Some(interrupt) = interrupt {
             interrupt.wake();
         }

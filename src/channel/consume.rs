@@ -36,6 +36,7 @@ impl<T> Channel<T> {
     /// before.
     pub(crate) fn attach_source(&self, interrupt: Option<Interrupt>) {
         let mut write_side = self.write_side();
+        // Added, and not replaced: several sources may feed one channel, and each can block.
         let known = write_side.interrupt_source.take();
         write_side.interrupt_source = Interrupt::all(known.into_iter().chain(interrupt));
     }
@@ -47,15 +48,21 @@ impl<T> Channel<T> {
     pub(crate) fn take(&self) -> Option<SinkRequest<T>> {
         let mut write_side = self.write_side();
         loop {
+            // Cleared under the hold that finds it. It comes before a request, so that a thread
+            // that needs no more takes no more.
             if std::mem::take(&mut write_side.recheck) {
                 return None;
             }
             if let Some(request) = write_side.take() {
+                // Under the lock under which the queue was emptied: a write after this raises it
+                // again.
                 self.filled_flag.lower();
                 return Some(request);
             }
             write_side = match self.wait_filled(write_side, Wait::Forever) {
                 Ok(write_side) => write_side,
+                // A wait without a deadline fails only if there is no other thread. There is no
+                // caller here to get the error, so it looks again.
                 Err(_) => self.write_side(),
             };
         }
@@ -76,6 +83,9 @@ impl<T> Channel<T> {
     /// that would be written soon, or a writer waits for it.
     pub(crate) fn should_flush(&self) -> bool {
         let write_side = self.write_side();
+        // Without a flush here the queue is not empty. Then a writer that begins to wait right
+        // after this waits for a chunk of the queue as well, which comes with a later batch, and
+        // that finds `flushing` raised.
         write_side.flushing > 0 || write_side.state.is_queue_empty()
     }
 
@@ -84,6 +94,7 @@ impl<T> Channel<T> {
     pub(crate) fn settle(&self, part: Load) -> Option<usize> {
         let mut write_side = self.write_side();
         let events = write_side.progress(part);
+        // Of a stream that was torn down no more is written: the rest goes back to its writer.
         let wanted = (!write_side.state.is_destroyed()).then(|| write_side.report_at());
         self.after_progress(write_side, events);
         wanted
@@ -133,11 +144,13 @@ impl<T> Channel<T> {
     pub(crate) fn complete(&self, batch: Batch<T>) {
         let mut write_side = self.write_side();
         let events = write_side.complete();
+        // It is empty: no chunk is dropped under the lock.
         write_side.state.recycle(batch);
         self.after_progress(write_side, events);
     }
 
     pub(super) fn after_progress(&self, write_side: MutexGuard<'_, WriteSide<T>>, events: Events) {
+        // A drain is reported once, at the low mark. A flush and a budget wait for less.
         if events.contains(Event::Drain) || write_side.flushing > 0 {
             self.wake_writers(write_side);
         }
@@ -162,6 +175,7 @@ impl<T> Channel<T> {
         } else {
             Err(write_side.cause().unwrap_or_else(Error::closed))
         };
+        // After the outcome: `wait_closed` returns what it finds when it wakes.
         self.wake_all(write_side);
         outcome
     }
@@ -181,6 +195,8 @@ impl<T> Channel<T> {
         self.wake_all(write_side);
         first.attach(error);
         if let Some(interrupt) = interrupt {
+            // After the state has its error: the source would otherwise report the interrupt as the
+            // first cause.
             interrupt.wake();
         }
         first

@@ -93,10 +93,14 @@ impl<T> Channel<T> {
         mut write_side: MutexGuard<'_, WriteSide<T>>,
         sink: &impl RunInline<T>,
     ) -> Option<Ran> {
+        // If a request runs, its thread takes what is due after it, in `complete_inline`. If it was
+        // deferred, the thread of the sink is woken here.
         let Some(request) = write_side.take_inline() else {
             self.wake_reader(write_side);
             return None;
         };
+        // The request is marked as running, so it stays the only one without the lock. Other
+        // writers go on to queue while the sink writes.
         drop(write_side);
         Some(sink.run_inline(request))
     }
@@ -112,6 +116,8 @@ impl<T> Channel<T> {
         let mut write_side = self.write_side();
         let events = write_side.complete();
         write_side.state.recycle(batch);
+        // Under the hold of the completion. Writers that came while the batch ran have found it
+        // running and have left their chunks to this thread: nothing else would take them.
         if let Some(request) = write_side.take_inline() {
             self.after_progress(write_side, events);
             return Ok(request);
@@ -121,6 +127,7 @@ impl<T> Channel<T> {
         } else {
             Pressure::Reached
         };
+        // Nothing else reports this progress to the writers that are parked.
         self.after_progress(write_side, events);
         Err(pressure)
     }
@@ -132,9 +139,11 @@ impl<T> Channel<T> {
         // Under one hold of the lock: `take_within` gives the thread up under it, so either that
         // thread finds this request, or `is_new` is true here and the caller starts another one.
         let mut write_side = self.write_side();
+        // Not completed: the request still counts as running, so that nothing overtakes it.
         write_side.deferred = Some(rest);
         let is_new = write_side.consumer.set_thread(true);
         write_side.check();
+        // A new thread checks before it waits. One that is there may be parked in `take_within`.
         if !is_new {
             self.wake_reader(write_side);
         }
@@ -157,6 +166,7 @@ impl<T> Channel<T> {
         let mut deadline = None;
         loop {
             let mut write_side = self.write_side();
+            // Also one that was not deferred, if the thread that made it due has not taken it yet.
             if let Some(request) = write_side.take() {
                 self.filled_flag.lower();
                 return Some(request);
@@ -165,6 +175,8 @@ impl<T> Channel<T> {
                 // The thread that has ended the stream has run its last request.
                 return None;
             }
+            // Set once, so that wakes for nothing do not prolong the wait, and only when there is
+            // nothing to do, because it reads the clock.
             let until = *deadline.get_or_insert_with(|| Instant::now() + quiet);
             if self.wait_filled(write_side, Wait::Until(until)).is_err() {
                 let mut write_side = self.write_side();
@@ -181,6 +193,7 @@ impl<T> Channel<T> {
     /// Takes the request to release a sink that no thread serves, of a stream that was torn down.
     pub(crate) fn take_release(&self) -> Option<SinkRequest<T>> {
         let mut write_side = self.write_side();
+        // A thread that is there releases the sink itself: it may be inside a call of it now.
         (!write_side.consumer.has_thread() && write_side.state.is_destroyed())
             .then(|| write_side.take())
             .flatten()
@@ -200,6 +213,8 @@ impl<T> Channel<T> {
     #[cold]
     pub(super) fn outcome_of_inline_write(&self, weight: usize) -> Result<Pressure, WriteError<T>> {
         let mut write_side = self.write_side();
+        // If there are more, other writers have queued too, and their chunks cannot be
+        // distinguished from this one.
         let alone = write_side.state.is_destroyed() && write_side.undelivered.len() == 1;
         let Some(rest) = alone.then(|| write_side.undelivered.pop()).flatten() else {
             drop(write_side);

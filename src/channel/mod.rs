@@ -28,24 +28,23 @@ mod broadcast;
 mod budget;
 mod close;
 mod consume;
+mod finish;
+mod flag;
 mod inline;
 pub(crate) mod mark;
 mod probe;
 mod read;
 mod read_side;
+mod stats;
 mod write;
 mod write_side;
 
-use std::hint;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::state::{Batching, ReadableState, WritableState};
-use crate::threads::sync::{
-    AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Padded, TryMutex, TryMutexGuard,
-};
+use crate::threads::sync::{Condvar, Mutex, MutexGuard, Padded, TryMutex, TryMutexGuard};
 use crate::threads::waits::{For, Waiting};
 use mark::Strategy;
 
@@ -53,11 +52,12 @@ use backoff::Backoff;
 pub(crate) use broadcast::{BranchEnd, Fanout};
 pub use budget::Budget;
 use budget::Charge;
+use flag::{Flag, READER_PAUSES, WRITER_PAUSES};
 pub(crate) use inline::{NoSink, Ran, RunInline};
 pub(crate) use probe::{Probe, Sample};
 pub(crate) use read::ReadAmount;
 use read_side::ReadSide;
-pub(crate) use write_side::ChannelStats;
+pub(crate) use stats::ChannelStats;
 use write_side::{Consumer, EndCause, Reader, WriteSide};
 
 /// For how long a call may block.
@@ -93,12 +93,16 @@ enum Unmet {
 
 /// See the module's docs.
 pub(crate) struct Channel<T> {
+    // Apart, so that the reader works through its batch under a lock that no writer wants.
     read_side: Padded<TryMutex<ReadSide<T>>>,
     write_side: Padded<Mutex<WriteSide<T>>>,
     /// Signalled when `admits()`, `!needs_drain()`, `!is_writable()` or `is_closed()` of the write
     /// side may have become true, or more of it was confirmed.
+    // One condvar for all that a writer may wait for (room, a flush, the close), so it is always
+    // notified with `notify_all`.
     drained: Condvar,
     /// Signalled when `is_filled()` of the write side may have become true.
+    // One thread at most waits here: the one that reads, or that of a sink.
     filled: Condvar,
     /// Raised when `drained` was signalled, and no writer has found the buffer full since.
     drained_flag: Flag,
@@ -177,6 +181,8 @@ impl<T> Channel<T> {
             return;
         }
         let parked = write_side.reader.is_asleep();
+        // The flag is raised after the unlock: a reader that spins takes the lock as soon as it
+        // sees the flag, and would find it held.
         drop(write_side);
         self.filled_flag.raise();
         if parked {
@@ -196,6 +202,8 @@ impl<T> Channel<T> {
         drop(write_side);
         self.drained_flag.raise();
         if parked {
+            // Not `notify_one`: it might wake a writer that waits for more than this, and another
+            // one that could go on would stay parked.
             self.drained.notify_all();
         }
     }
@@ -204,6 +212,9 @@ impl<T> Channel<T> {
     ///
     /// It notifies without checking whether threads are parked, because it is rare.
     fn wake_all(&self, write_side: MutexGuard<'_, WriteSide<T>>) {
+        // No count is read: a thread that is not parked yet checks its condition under the lock
+        // first, and finds the end. Both condvars: writers wait for room or for the close, the
+        // reader for a chunk, and an end is the last event for each of them.
         drop(write_side);
         self.filled_flag.raise();
         self.drained_flag.raise();
@@ -228,6 +239,8 @@ impl<T> Channel<T> {
         met: impl Fn(&WriteSide<T>) -> bool,
     ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
         let mut backoff = Backoff::new(wait)?;
+        // In a loop: one notification wakes all writers, and the first of them to get the lock may
+        // take the room that the others were woken for.
         while !met(&write_side) {
             if backoff.spins() {
                 // Under the lock: a raise that follows a later change cannot be lowered here.
@@ -236,11 +249,17 @@ impl<T> Channel<T> {
                 let waited = self.drained_flag.spin(WRITER_PAUSES);
                 write_side = self.write_side();
                 write_side.blocked(waited);
+                // The lock was free during the spin, so what `met` has found before is out of date.
                 continue;
             }
+            // Before this thread counts itself: with an error there is nothing to take back.
             backoff.check(&mut write_side.may_park)?;
+            // A count and not a flag: the first writer to wake would clear a flag for those that
+            // are still parked, and `wake_writers` would pass over them.
             write_side.parked_writers += 1;
             write_side.stats.blocked.begin();
+            // It locks the meter of its stage, which comes after every other lock: nothing is
+            // called under it.
             let waiting = Waiting::begin(write_side.writers_for);
             let in_time = backoff.park(&self.drained, &mut write_side);
             drop(waiting);
@@ -264,10 +283,15 @@ impl<T> Channel<T> {
         mut write_side: MutexGuard<'a, WriteSide<T>>,
         wait: Wait,
     ) -> Result<MutexGuard<'a, WriteSide<T>>, Unmet> {
+        // A read that does not wait fails here, before a rendezvous takes it for a reader that
+        // waits.
         let mut backoff = Backoff::new(wait)?;
+        // For the whole wait, with its spin: at a mark of 0 a writer puts its chunk in at any
+        // moment of it, because `admits` checks for this under the lock.
         write_side.reader = Reader::Waiting;
-        // With a mark of 0, a writer waits for just this, and may be parked already. Notified under
-        // the lock, which `wait_filled` still needs.
+        // With a mark of 0, a writer waits for just this in `wait_drained`, and may be parked
+        // already: nothing else would wake it, and both would wait. Notified under the lock, which
+        // this wait still needs; that happens only at a mark of 0.
         if write_side.state.marks().high() == 0 {
             self.drained_flag.raise();
             if write_side.parked_writers > 0 {
@@ -289,6 +313,8 @@ impl<T> Channel<T> {
                 outcome = Err(deadlock);
                 break;
             }
+            // Under the hold that has found nothing, and up to the park: `wake_reader` sends no
+            // notification to a reader that is not marked as asleep.
             write_side.reader = Reader::Parked;
             write_side.stats.starved.begin();
             let waiting = Waiting::begin(write_side.reader_for);
@@ -301,6 +327,8 @@ impl<T> Channel<T> {
                 break;
             }
         }
+        // On every way out, also after a failure: at a mark of 0 a writer must not give its chunk
+        // to a reader that has stopped waiting.
         write_side.reader = Reader::Away;
         outcome.map(|()| write_side)
     }
@@ -341,80 +369,3 @@ impl<T> Channel<T> {
         read(&write_side.state, &write_side.stats)
     }
 }
-
-/// What a thread spins on before it parks: a hint, beside the lock and not under it.
-///
-/// A thread that finds nothing lowers it under the lock. A thread that has changed that raises it
-/// after the unlock. So a raise may come late and for nothing, which costs one check; but after the
-/// last change it is up. No thread parks because of it: the state under the lock decides.
-struct Flag(Padded<AtomicBool>);
-
-impl Flag {
-    fn new() -> Self {
-        Self(Padded(AtomicBool::new(true)))
-    }
-
-    #[inline]
-    fn raise(&self) {
-        // Pairs with the `Acquire` of `is_up`: what happened before the raise is visible to a
-        // thread that sees it.
-        self.0.0.store(true, Ordering::Release);
-    }
-
-    #[inline]
-    fn lower(&self) {
-        // It publishes nothing. The lock that is held orders it against changes of the state: a
-        // raise for a later change comes after a later unlock, and so after this store.
-        self.0.0.store(false, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn is_up(&self) -> bool {
-        // Pairs with the `Release` of `raise`. The state itself is read under the lock.
-        self.0.0.load(Ordering::Acquire)
-    }
-
-    /// Spins until the flag is up, or for a microsecond or two. Returns for how long it has yielded
-    /// the processor, which counts as a wait.
-    ///
-    /// The pause between two checks doubles, up to `pauses`. Then it yields the processor a few
-    /// times, in case the other thread waits for it. A longer spin gains nothing when the other
-    /// thread has a processor of its own, and when it has none each check delays it.
-    fn spin(&self, pauses: u32) -> Duration {
-        const PAUSES: u32 = 79;
-        const YIELDS: u32 = 4;
-        if cfg!(loom) {
-            // The model explores the parks, so there is no spin.
-            return Duration::ZERO;
-        }
-        let (mut spent, mut next) = (0, 1);
-        while spent < PAUSES {
-            if self.is_up() {
-                return Duration::ZERO;
-            }
-            for _ in 0..next {
-                hint::spin_loop();
-            }
-            spent += next;
-            next = (2 * next).min(pauses);
-        }
-        if self.is_up() {
-            return Duration::ZERO;
-        }
-        let began = Instant::now();
-        for _ in 0..YIELDS {
-            thread::yield_now();
-            if self.is_up() {
-                break;
-            }
-        }
-        began.elapsed()
-    }
-}
-
-/// A writer checks often: it should go on as soon as the buffer is drained.
-const WRITER_PAUSES: u32 = 4;
-
-/// A reader checks less often: between two checks a writer that is ahead puts in several chunks,
-/// and the reader takes them together.
-const READER_PAUSES: u32 = 16;

@@ -38,8 +38,11 @@ impl<T> Channel<T> {
         mut read_side: TryMutexGuard<'a, ReadSide<T>>,
         wait: Wait,
     ) -> Option<Result<T, Error>> {
+        // Each round returns, or waits in `fill`. What is due there is a chunk or an end, or is
+        // taken by a teardown on another thread: the next round returns it.
         loop {
             if let Some(outcome) = read_side.outcome() {
+                // `spread` calls other streams, which may tear down this one: that takes this lock.
                 drop(read_side);
                 return self.announce(outcome).err().map(Err);
             }
@@ -86,6 +89,7 @@ impl<T> Channel<T> {
             // Nothing was there at the last check: spin before taking the writer's lock, which the
             // writer needs to add something.
             drop(read_side);
+            // At a mark of 0 nothing comes before `wait_filled` has marked the reader as waiting.
             let spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
             let waited = if spins {
                 self.filled_flag.spin(READER_PAUSES)
@@ -104,11 +108,13 @@ impl<T> Channel<T> {
                 Err(unmet) => return Err(unmet.into_error("a chunk")),
             };
         }
+        // Cleared under the hold that finds it: one `recheck` ends one wait.
         if std::mem::take(&mut write_side.recheck) {
             return Err(Error::new(ErrorKind::WouldBlock, "no chunk is buffered"));
         }
         // Against the lock order, so it is only tried: a destroy takes the read side first, and may
-        // hold it while it waits for the write side. Then the caller goes round again.
+        // hold it while it waits for the write side. Then the caller goes round again; this guard
+        // is dropped by the return, so the destroy goes on.
         match self.read_side.0.try_lock() {
             Some(read_side) => Ok(self.turn(read_side, write_side, first)),
             None => Ok(None),
@@ -121,6 +127,8 @@ impl<T> Channel<T> {
     pub(crate) fn rest_until(&self, deadline: Instant) {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();
+        // Not `is_filled`: chunks that come do not shorten the rest, though they may wake this
+        // thread.
         while !write_side.state.is_closed() && !write_side.recheck && Instant::now() < deadline {
             write_side.reader = Reader::Resting;
             self.filled.wait_until(&mut write_side, deadline);
@@ -134,6 +142,7 @@ impl<T> Channel<T> {
     fn hand_over(&self, mut read_side: TryMutexGuard<'_, ReadSide<T>>) {
         if read_side.is_used_up() || read_side.unsettled.charge() >= read_side.report_at {
             let mut write_side = self.write_side();
+            // Settled first: while the old request runs, the state gives out no new one to pull.
             let drained = Self::settle_front(&mut read_side, &mut write_side);
             let closed = self.pull(&mut read_side, &mut write_side);
             self.unlock(read_side, write_side, drained, closed);
@@ -148,6 +157,8 @@ impl<T> Channel<T> {
         first: impl FnOnce(&mut ReadSide<T>) -> Option<T>,
     ) -> Option<T> {
         let closed = self.pull(&mut read_side, &mut write_side);
+        // Taken before the report. A batch of one chunk is completed with it; otherwise a writer at
+        // a mark of 1 would wait until the reader comes back.
         let first = first(&mut read_side);
         let drained = Self::settle_front(&mut read_side, &mut write_side);
         self.unlock(read_side, write_side, drained, closed);
@@ -158,6 +169,8 @@ impl<T> Channel<T> {
     fn settle_front(read_side: &mut ReadSide<T>, write_side: &mut WriteSide<T>) -> bool {
         let unsettled = std::mem::take(&mut read_side.unsettled);
         let events = if read_side.is_used_up() {
+            // Completed, and not only reported: as long as the request runs, what is queued behind
+            // it is never given out.
             read_side.in_flight = false;
             write_side.complete()
         } else if unsettled != Load::NONE {
@@ -165,6 +178,7 @@ impl<T> Channel<T> {
         } else {
             Events::NONE
         };
+        // Anew at each report: since the last one a writer may have begun to wait for a drain.
         read_side.report_at = write_side.report_at();
         events.contains(Event::Drain)
     }
@@ -176,10 +190,15 @@ impl<T> Channel<T> {
         drained: bool,
         closed: bool,
     ) {
+        // Before the wake: a thread that is woken may tear the stream down, which begins with this
+        // lock.
         drop(read_side);
         if closed {
+            // The reader has taken the end, and `wait_closed` waits for that.
             self.wake_all(write_side);
         } else if drained || write_side.flushing > 0 {
+            // A drain is an event at the low mark, and there is one. A flush and a budget wait for
+            // less, which shows only in `flushing`.
             self.wake_writers(write_side);
         }
     }
@@ -226,6 +245,7 @@ impl<T> Channel<T> {
     pub(crate) fn resume(&self) {
         let mut write_side = self.write_side();
         write_side.paused = false;
+        // They wait although there is room, so no read would wake them.
         self.wake_writers(write_side);
     }
 }
@@ -281,6 +301,8 @@ impl<T: Divide> Channel<T> {
                 let mut write_side = self.write_side();
                 read_side.claim();
                 let _ = write_side.complete();
+                // Whatever the events are: room is one of the things that writers wait for here.
+                // This thread waits next, so without the wake both would.
                 self.wake_writers(write_side);
             }
             self.fill(read_side, wait, |_| None)?;

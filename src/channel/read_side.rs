@@ -47,6 +47,8 @@ impl<T> ReadSide<T> {
     /// Takes the oldest chunk.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
+        // A read of the empty state has effects: it asks for more, or takes the end. Those belong
+        // to `next_batch`, which can act on them.
         if self.state.is_buffer_empty() {
             return None;
         }
@@ -70,6 +72,8 @@ impl<T> ReadSide<T> {
     /// Counts what the reader has taken.
     #[inline]
     pub(super) fn took(&mut self, load: Load) {
+        // What is owned lies at the front, so it goes first. It has left the mark before, and must
+        // not be reported to the writer a second time.
         let own = load.within(self.owned);
         self.owned -= own;
         if self.in_flight {
@@ -111,6 +115,8 @@ impl<T> ReadSide<T> {
     /// Returns whether the state asks for more.
     #[inline]
     pub(super) fn wants_more(&mut self) -> bool {
+        // Kept until something is put in: the state gives out a pull once, and the queue may be
+        // empty then.
         self.pulling = self.pulling || self.state.next_pull() == Some(Pull::More);
         self.pulling
     }
@@ -133,6 +139,7 @@ impl<T> ReadSide<T> {
     /// back.
     pub(super) fn put_failure(&mut self, cause: Option<Error>) {
         self.pulling = false;
+        // Not `destroy` here: it would take along what is still buffered or put back.
         self.failure = Some(cause.unwrap_or_else(Error::closed));
     }
 
@@ -140,6 +147,7 @@ impl<T> ReadSide<T> {
     pub(super) fn destroy(&mut self, cause: Option<Error>) -> Batch<T> {
         self.pulling = false;
         self.in_flight = false;
+        // Reported by the caller, or of no more use.
         self.unsettled = Load::NONE;
         self.owned = Load::NONE;
         self.state.destroy(cause);
@@ -150,6 +158,8 @@ impl<T> ReadSide<T> {
     /// How the stream has ended: well, or with an error. `None` while there may be more to read.
     pub(super) fn outcome(&mut self) -> Option<Result<(), Error>> {
         if let Some(failure) = self.failure.clone() {
+            // If something is left, it was too short for the read that asked. A shorter read still
+            // gets it.
             if self.state.is_buffer_empty() {
                 drop(self.destroy(Some(failure.clone())));
             }

@@ -11,12 +11,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Permit;
-use super::{
-    Channel, Charge, EndCause, NoSink, Ran, RunInline, Unmet, WRITER_PAUSES, Wait, WriteSide,
-};
+use super::{Channel, Charge, NoSink, Ran, RunInline, Unmet, WRITER_PAUSES, Wait, WriteSide};
 use crate::error::{Error, WriteError};
 use crate::state::Pressure;
-use crate::state::batch::{Batch, Weighed};
+use crate::state::batch::Weighed;
 use crate::threads::sync::MutexGuard;
 use crate::threads::waits::{For, Waiting};
 
@@ -56,6 +54,8 @@ impl<T> Channel<T> {
             };
         }
         let mut chunk = chunk;
+        // After the room in the buffer: a permit held by a writer that still waits for that room
+        // would be missing in other streams.
         if let Some(charge_point) = &self.charge_point {
             let permit;
             (write_side, permit) =
@@ -67,14 +67,20 @@ impl<T> Channel<T> {
                 chunk = charge_point.permit(chunk, permit);
             }
         }
+        // Only the chunk that finds the queue empty wakes the reader. For those behind it the
+        // reader was woken, or checks before it waits: had it taken the queue since, that would be
+        // empty.
         let was_empty = write_side.state.is_queue_empty();
         match write_side.put(Weighed { chunk, weight }) {
             Ok(pressure) => {
                 if pressure.reached() {
+                    // Under the lock: the reader that drains this raises the flag after a later
+                    // hold.
                     self.drained_flag.lower();
                 }
                 if was_empty {
                     return match self.wake_or_run(write_side, sink) {
+                        // A sink that has run has changed the pressure since.
                         None | Some(Ran::Deferred) => Ok(pressure),
                         Some(Ran::Done(now)) => Ok(now),
                         Some(Ran::Over) => self.outcome_of_inline_write(weight),
@@ -83,6 +89,7 @@ impl<T> Channel<T> {
                 Ok(pressure)
             }
             Err(chunk) => {
+                // `refuse` takes the lock again.
                 drop(write_side);
                 Err(self.refuse(chunk, Unmet::NotWritable))
             }
@@ -111,10 +118,14 @@ impl<T> Channel<T> {
                 return Ok((write_side, permit));
             }
             // Another producer may have taken the room in the buffer meanwhile.
+            // Not `wait_drained` alone: a buffer that was below its mark becomes empty without a
+            // drain, and the reader would not wake this thread. `flushing` makes it do so at each
+            // report.
             write_side = self.wait_progress(write_side, wait, |write_side| {
                 let paid = write_side.state.len() == 0 || charge_point.has_room(cost);
                 paid && write_side.admits() || !write_side.state.is_writable()
             })?;
+            // The wait also ends with the stream.
             if !write_side.state.is_writable() {
                 return Err(Unmet::NotWritable);
             }
@@ -135,6 +146,7 @@ impl<T> Channel<T> {
     ) -> Result<Pressure, Error> {
         while !chunks.is_empty() {
             if self.charge_point.is_some() {
+                // One by one: each may have to wait for its own permit.
                 self.write_first(chunks, sink)?;
                 continue;
             }
@@ -145,17 +157,21 @@ impl<T> Channel<T> {
                     Err(unmet) => return Err(self.refuse((), unmet).into()),
                 };
             }
+            // As many as fit under one hold, and one wake for all of them after it.
             while write_side.admits() {
                 let Some(chunk) = chunks.pop_front() else {
                     break;
                 };
                 let weight = self.weigh(&chunk);
                 if let Err(chunk) = write_side.put(Weighed { chunk, weight }) {
+                    // The next round finds out why, in `wait_for_room`.
                     chunks.push_front(chunk);
                 }
             }
             self.wake_or_run(write_side, sink);
         }
+        // A sink that ran on this thread may have failed with the last of them, and no write comes
+        // that would report it.
         self.survived()?;
         Ok(self.pressure())
     }
@@ -196,6 +212,8 @@ impl<T> Channel<T> {
                 write_side.admits() && self.may_charge(write_side)
                     || !write_side.state.is_writable()
             };
+            // With a budget an empty buffer ends the wait too, and that need not be a drain: see
+            // `charge`.
             write_side = if self.charge_point.is_none() {
                 self.wait_drained(write_side, wait, met)?
             } else {
@@ -214,7 +232,7 @@ impl<T> Channel<T> {
     ///
     /// It is raised under the lock under which `met` is checked first, so no report falls between
     /// the two.
-    fn wait_progress<'a>(
+    pub(super) fn wait_progress<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
         wait: Wait,
@@ -225,6 +243,9 @@ impl<T> Channel<T> {
         let mut write_side = match waited {
             Ok(write_side) => write_side,
             Err(unmet) => {
+                // Under a later hold, because the error has dropped the guard. Until then the
+                // reader may wake writers for nothing, which is harmless; to lower it before the
+                // wait ends would not be.
                 self.write_side().flushing -= 1;
                 return Err(unmet);
             }
@@ -241,7 +262,7 @@ impl<T> Channel<T> {
     }
 
     /// Removes all corks: a writer that waits for what it has corked would wait for ever.
-    fn lift_corks<'a>(
+    pub(super) fn lift_corks<'a>(
         &'a self,
         mut write_side: MutexGuard<'a, WriteSide<T>>,
         sink: &impl RunInline<T>,
@@ -252,7 +273,11 @@ impl<T> Channel<T> {
         while write_side.state.corked() > 0 {
             write_side.state.uncork();
         }
+        // What was held back becomes due here, and the reader has found nothing due when it was
+        // written. Without this the writer would wait for its own chunks.
         self.wake_or_run(write_side, sink);
+        // The wake has given up the lock; the wait that follows checks its condition from the
+        // start.
         self.write_side()
     }
 
@@ -297,89 +322,16 @@ impl<T> Channel<T> {
     pub(crate) fn uncork(&self) {
         let mut write_side = self.write_side();
         write_side.state.uncork();
+        // The writes under the cork have woken a reader that found nothing due. Now it has to be
+        // woken for them.
         if write_side.state.is_request_due() {
             self.wake_reader(write_side);
-        }
-    }
-
-    /// One more handle writes.
-    pub(crate) fn add_producer(&self) {
-        self.write_side().producers += 1;
-    }
-
-    /// A handle will write no more. The last one ends the stream.
-    pub(crate) fn end_producer(&self) {
-        let mut write_side = self.write_side();
-        write_side.producers -= 1;
-        if write_side.producers == 0 {
-            write_side.state.end();
-            self.wake_reader(write_side);
-        }
-    }
-
-    /// Ends the stream with an error, behind its data. The first cause comes back, to which
-    /// `error` is attached if it is another one.
-    pub(crate) fn fail(&self, error: Error) -> Error {
-        let mut write_side = self.write_side();
-        if !write_side.state.is_writable() {
-            let Some(cause) = write_side.cause() else {
-                return error;
-            };
-            drop(write_side);
-            cause.attach(error);
-            return cause;
-        }
-        write_side.end = EndCause::Failed(error.clone());
-        write_side.state.end();
-        self.wake_all(write_side);
-        error
-    }
-
-    /// How the stream has ended for a writer whose call has failed with `error`: well, if it was
-    /// stopped, or its reader needs no more.
-    pub(crate) fn outcome(&self, error: Error) -> Result<(), Error> {
-        let write_side = self.write_side();
-        let stopped = matches!(write_side.end, EndCause::Stopped);
-        if (stopped || write_side.is_satisfied()) && write_side.state.errored().is_none() {
-            Ok(())
-        } else {
-            Err(error)
         }
     }
 
     /// What a chunk counts for.
     pub(crate) fn weigh(&self, chunk: &T) -> usize {
         self.strategy.weigh(chunk)
-    }
-
-    /// Waits until the stream is closed: all was written and finished, or it has failed.
-    pub(crate) fn wait_closed(&self, wait: Wait) -> Result<(), Error> {
-        let closed = |write_side: &WriteSide<T>| write_side.state.is_closed();
-        let write_side = match self.wait_drained(self.write_side(), wait, closed) {
-            Ok(write_side) => write_side,
-            Err(unmet) => return Err(unmet.into_error("the end of the stream")),
-        };
-        if write_side.state.is_finished() || write_side.is_satisfied() {
-            return Ok(());
-        }
-        Err(write_side.cause().unwrap_or_else(Error::closed))
-    }
-
-    /// Waits until everything that was written before has left the buffer, and was flushed.
-    pub(crate) fn wait_written(&self, wait: Wait, sink: &impl RunInline<T>) -> Result<(), Error> {
-        let write_side = self.lift_corks(self.write_side(), sink);
-        let written = write_side.stats.written();
-        let met = |write_side: &WriteSide<T>| {
-            write_side.has_flushed(written) || write_side.state.is_destroyed()
-        };
-        let write_side = match self.wait_progress(write_side, wait, met) {
-            Ok(write_side) => write_side,
-            Err(unmet) => return Err(unmet.into_error("the sink")),
-        };
-        if write_side.has_flushed(written) {
-            return Ok(());
-        }
-        Err(write_side.cause().unwrap_or_else(Error::closed))
     }
 
     /// Waits until `deadline`, or until the stream takes no more. Returns whether it still takes
@@ -390,23 +342,12 @@ impl<T> Channel<T> {
     pub(crate) fn sleep_until(&self, deadline: Instant) -> bool {
         let _waiting = Waiting::begin(For::Limit);
         let mut write_side = self.write_side();
+        // In a loop: each drain wakes this thread too, on the condvar that all writers share.
         while write_side.state.is_writable() && Instant::now() < deadline {
             write_side.parked_writers += 1;
             self.drained.wait_until(&mut write_side, deadline);
             write_side.parked_writers -= 1;
         }
         write_side.state.is_writable()
-    }
-
-    /// Keeps a chunk that was taken from the writer and cannot be written any more.
-    pub(crate) fn give_back(&self, chunk: T) {
-        let weight = self.weigh(&chunk);
-        let mut write_side = self.write_side();
-        write_side.undelivered.push(chunk, weight);
-    }
-
-    /// Takes what was written and did not reach the sink.
-    pub(crate) fn take_undelivered(&self) -> Batch<T> {
-        std::mem::take(&mut self.write_side().undelivered)
     }
 }

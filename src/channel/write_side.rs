@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
+use super::stats::{Arrived, ChannelStats};
 use crate::cancel::{CancelToken, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::state::batch::{Batch, Load, Weighed};
 use crate::state::{Events, Pressure, Refused, SinkRequest, WritableState};
-use crate::threads::waits::{For, WaitTime, waited_for};
+use crate::threads::waits::{For, waited_for};
 
 /// Why no more will be written, until the state has the outcome of the stream.
 #[derive(Clone, Debug)]
@@ -40,10 +41,13 @@ pub(super) enum Reader {
 impl Reader {
     /// Returns whether it has to be notified.
     pub(super) const fn is_asleep(self) -> bool {
+        // `Resting` too: it sleeps on the same condvar, and an end or a cancel has to reach it.
         matches!(self, Self::Parked | Self::Resting)
     }
 
     const fn wants_a_chunk(self) -> bool {
+        // Not `Resting`: at a mark of 0 its chunk would be taken from a writer and then not be
+        // read.
         matches!(self, Self::Waiting | Self::Parked)
     }
 }
@@ -81,6 +85,8 @@ impl Consumer {
         match self {
             Self::Handle | Self::Thread => false,
             Self::Blocking { has_thread } | Self::Nonblocking { has_thread } => {
+                // No change means that the thread is there: it is to be woken, and no second one
+                // started.
                 std::mem::replace(has_thread, there) != there
             }
         }
@@ -109,19 +115,23 @@ impl Consumer {
 pub(super) struct WriteSide<T> {
     pub(super) state: WritableState<T, Error>,
     pub(super) end: EndCause,
+    // Changed only under the lock under which the reader checks what it waits for.
     pub(super) reader: Reader,
     /// `pause` was called and `resume` was not: every writer waits, even if there is room.
     pub(super) paused: bool,
     /// The reader is to return and check whether it needs more, though no request is due.
     pub(super) recheck: bool,
     /// How many writers are parked.
+    // A count: a flag would be cleared by the first of them that wakes.
     pub(super) parked_writers: usize,
     /// Another thread may end a wait. In a channel between threads that is checked at the first
     /// wait.
     pub(super) may_park: bool,
     /// How many writers wait for any progress of the reader, even for less than a drain.
+    // A count too: several producers may flush, or wait for a budget, at the same time.
     pub(super) flushing: usize,
     /// Writers that have not ended. The last one to end ends the stream.
+    // A count: each clone of a writer ends by itself, and only the last end is that of the stream.
     pub(super) producers: usize,
     pub(super) consumer: Consumer,
     /// A request that was tried on a writer's thread, would have blocked, and waits for the sink's
@@ -146,60 +156,6 @@ pub(super) struct WriteSide<T> {
     pub(super) writers_for: Option<For>,
     /// The same for the reader.
     pub(super) reader_for: Option<For>,
-}
-
-/// What a channel has counted so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ChannelStats {
-    /// Chunks that writers have written.
-    pub(crate) chunks: u64,
-    /// What those weighed.
-    pub(crate) weight: u64,
-    /// How many of them weighed nothing.
-    weightless: u64,
-    /// What of that weight the reader has taken, or the sink has written.
-    pub(crate) confirmed: u64,
-    /// How many of those that weighed nothing.
-    confirmed_weightless: u64,
-    /// The most that was queued and in flight at once.
-    pub(crate) peak: usize,
-    /// For how long writers were parked, waiting for room.
-    pub(crate) blocked: WaitTime,
-    /// For how long the reader was parked, waiting for a chunk.
-    pub(crate) starved: WaitTime,
-}
-
-/// How much has arrived, or has to arrive: its weight, and how many of its chunks weigh nothing.
-pub(super) type Arrived = (u64, u64);
-
-impl ChannelStats {
-    /// All that was written.
-    pub(super) const fn written(&self) -> Arrived {
-        (self.weight, self.weightless)
-    }
-
-    /// Counts one more written chunk, of this load.
-    #[inline]
-    pub(super) fn add(&mut self, load: Load) {
-        self.chunks += 1;
-        // A user's weigher may return any number: the sum must not overflow.
-        self.weight = self.weight.saturating_add(load.weight as u64);
-        self.weightless += load.weightless as u64;
-    }
-
-    /// Takes the last written chunk off the counts, or the part of it that was not written.
-    pub(super) fn take_back(&mut self, load: Load, whole: bool) {
-        self.chunks -= u64::from(whole);
-        self.weight -= load.weight as u64;
-        self.weightless -= load.weightless as u64;
-    }
-
-    /// Counts this much as arrived.
-    #[inline]
-    pub(super) fn confirm(&mut self, load: Load) {
-        self.confirmed = self.confirmed.saturating_add(load.weight as u64);
-        self.confirmed_weightless += load.weightless as u64;
-    }
 }
 
 impl<T> WriteSide<T> {
@@ -250,11 +206,17 @@ impl<T> WriteSide<T> {
     /// Returns whether a write would be taken now.
     #[inline]
     pub(super) fn admits(&self) -> bool {
+        // At a mark of 0 there is no buffer: a chunk is admitted only while something takes it at
+        // once, and one at a time.
         let room = if self.state.marks().high() == 0 {
             (self.reader.wants_a_chunk() || self.is_idle()) && self.state.is_queue_empty()
         } else {
+            // Whatever the chunk weighs: a buffer holds at most its mark and one chunk, and one
+            // that is larger than the mark would otherwise never be admitted.
             !self.state.needs_drain()
         };
+        // The pause is a part of the condition, so a writer that waits already is held by it as
+        // well; `resume` wakes it.
         room && !self.paused && self.state.is_writable()
     }
 
@@ -262,6 +224,8 @@ impl<T> WriteSide<T> {
     /// the stream. A destroy leaves no request, so to wait for a request alone would not be enough.
     #[inline]
     pub(super) fn is_filled(&self) -> bool {
+        // All that ends a wait, or a reader that was woken for it would park again. A deferred
+        // request is listed apart: it is the running one, and while one runs none is due.
         self.state.is_request_due()
             || self.state.is_closed()
             || self.recheck
@@ -296,6 +260,8 @@ impl<T> WriteSide<T> {
     /// Takes a chunk, or gives it back if the stream takes none.
     #[inline]
     pub(super) fn put(&mut self, weighed: Weighed<T>) -> Result<Pressure, T> {
+        // As a difference: the queue counts less than the weight of a chunk where the sum would
+        // overflow.
         let before = self.state.load();
         match self.state.write_weighed(weighed) {
             Ok(pressure) => {
@@ -321,6 +287,8 @@ impl<T> WriteSide<T> {
     /// Takes what is due for the sink, or the reader. In a stream that was failed after its data,
     /// the release comes in place of the end.
     pub(super) fn take(&mut self) -> Option<SinkRequest<T>> {
+        // First: it is the request that runs, and the state gives out no other one until it is
+        // completed.
         if self.deferred.is_some() {
             return self.deferred.take();
         }
@@ -336,6 +304,8 @@ impl<T> WriteSide<T> {
     /// Counts a part of the running batch as delivered.
     #[inline]
     pub(super) fn progress(&mut self, part: Load) -> Events {
+        // Only what the state really takes off: if a teardown has ended the request meanwhile,
+        // nothing of it is in hand, and none of it may count as delivered.
         let before = self.state.in_hand();
         let events = self.state.progress(part);
         self.stats.confirm(before.without(self.state.in_hand()));
@@ -345,7 +315,8 @@ impl<T> WriteSide<T> {
     /// The running request is done.
     #[inline]
     pub(super) fn complete(&mut self) -> Events {
-        // Not the change of the length, which includes what a destroy has given back meanwhile.
+        // Not the change of the length, which includes what a destroy has given back meanwhile. And
+        // before the state completes the request, which leaves nothing in hand.
         self.stats.confirm(self.state.in_hand());
         let events = self.state.complete();
         self.completed = self.confirmed();
@@ -364,6 +335,8 @@ impl<T> WriteSide<T> {
         } else {
             self.confirmed()
         };
+        // Both, because a chunk that weighs nothing does not show in a weight, and is to arrive as
+        // well.
         weight >= written.0 && weightless >= written.1
     }
 
@@ -377,6 +350,8 @@ impl<T> WriteSide<T> {
 
     /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
     pub(super) fn cause(&self) -> Option<Error> {
+        // The state first: it has the outcome. Until a failure has arrived behind its data, only
+        // `end` has it.
         if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
         }

@@ -35,6 +35,8 @@ impl Epoll {
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // Edge-triggered, or a wake that is never read would end every wait from then on. An edge
+        // that comes before a wait stays until one reports it.
         let edge = EventFlags::IN | EventFlags::ET;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), edge)?;
         Ok(Self { epoll, wake })
@@ -66,6 +68,7 @@ impl Poller for Epoll {
         let mut events = [nothing; READY_MAX];
         // It fails only when it is interrupted.
         let count = epoll::wait(&self.epoll, &mut events, timeout.as_ref()).unwrap_or(0);
+        // What does not fit is reported by the next wait: the kernel keeps it in its list.
         for event in &events[..count] {
             let Event { flags, data } = *event;
             if data.u64() != WAKE {

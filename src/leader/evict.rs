@@ -31,6 +31,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                 Evictable::From(time) => time <= now,
             };
             let mut rules = self.rules.lock();
+            // Chosen and taken under one hold: a task that is chosen is idle, and no other thread
+            // may run it before it is taken.
             let first = rules
                 .tasks
                 .take_first(|entry| entry.task.evictable(), is_due);
@@ -39,6 +41,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                 Err(Some(Evictable::From(time))) => return Eviction::At(time),
                 Err(_) => return Eviction::None,
             };
+            // `evict` and the drop are code of the task.
             drop(rules);
             // One that panics is dropped as well.
             if guard(|| Ok(entry.task.evict())).unwrap_or(true) {

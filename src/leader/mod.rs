@@ -116,10 +116,13 @@ struct TaggedTask<T> {
 pub struct LeaderFollowers<P: Poller, O: Owner> {
     rules: Mutex<Rules<Box<TaggedTask<O::Tag>>>>,
     /// Waited on by one thread at most, the follower.
+    // Apart from `idle_threads`: a call is for one of the two, and `notify_one` must not wake the
+    // other.
     follower: Condvar,
     /// Waited on by idle threads.
     idle_threads: Condvar,
     /// Notified when the last thread may have left.
+    // Apart too: each thread that leaves notifies it, which must not wake idle ones.
     all_left: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
     poller: P,
@@ -128,6 +131,7 @@ pub struct LeaderFollowers<P: Poller, O: Owner> {
     /// For how long a thread that is not needed stays.
     quiet: Duration,
     stack_bytes: usize,
+    // Weak: the pool would otherwise keep itself. Its threads keep it while they run.
     own: Weak<Self>,
     #[cfg(loom)]
     ticks: Mutex<usize>,
@@ -175,6 +179,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
 
     /// Admits a task. Whatever happens, its end is reported to the owner. Does not wait.
     pub fn admit(&self, task: Box<dyn Task>, tag: O::Tag) {
+        // A slot before the poller has the key: what comes from then on is counted in the slot, and
+        // `enter` finds it there.
         let Some(key) = self.rules.lock().tasks.reserve() else {
             drop(task);
             return self.owner.task_ended(tag, Err(Error::interrupted()));
@@ -198,16 +204,22 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     fn enter(&self, key: Key, entry: Box<TaggedTask<O::Tag>>) {
         let until = entry.task.until().map(|until| self.millis(until));
         let mut rules = self.rules.lock();
+        // An abort came after the slot was reserved. It has not seen this task, so the task ends
+        // here.
         if let Admitted::Dismissed(entry) = rules.tasks.enter(key, entry, until) {
             drop(rules);
             self.end_task(key, *entry, Err(Error::interrupted()));
             return self.forget(key);
         }
+        // Decided under the lock, and counted as coming, so that no second thread is called for the
+        // same task. Carried out after it, because the thread that is called takes this lock first.
         let call = self.missing_thread(&mut rules);
         let must_wake = rules.must_wake_leader();
         drop(rules);
         self.carry_out(call);
         if must_wake {
+            // The leader was seen polling, or about to: `Poller::wake` ends that wait also if it
+            // has not begun.
             self.poller.wake();
         }
     }
@@ -218,6 +230,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
         self.join_ended();
         let mut rules = self.rules.lock();
         let has_tasks = rules.tasks.len() > 0;
+        // With no thread there is no round that would call one. So a thread that could not be
+        // started is tried again here.
         let call = has_tasks.then(|| self.missing_thread(&mut rules)).flatten();
         drop(rules);
         self.carry_out(call);
@@ -226,6 +240,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     /// Runs all tasks with [`RunReason::Stopping`]. Does not wait.
     pub fn stop(&self) {
         let mut rules = self.rules.lock();
+        // It queues the idle tasks. Those that run find the stop in their slot when they are given
+        // back.
         rules.tasks.stop();
         let call = self.missing_thread(&mut rules);
         let must_wake = rules.must_wake_leader();
@@ -238,6 +254,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
 
     /// Ends all tasks now; those that run end when they return. Does not wait for them.
     pub fn abort(&self) {
+        // Taken under the lock, so no thread runs them any more. They end without it, because that
+        // is code of the tasks and of the owner. `forget` wakes the leader if none is left.
         let taken = self.rules.lock().tasks.abort();
         for (key, entry) in taken {
             self.end_task(key, *entry, Err(Error::interrupted()));
@@ -250,15 +268,21 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     pub fn join(&self) {
         let mut rules = self.rules.lock();
         // Closed under the lock, and notified after that: a thread that checks before finds a
-        // notification, and one that checks after finds the pool closed.
+        // notification, and one that checks after finds the pool closed. Each of the three waits
+        // has its own: the follower, the idle threads, and the leader in the poller. Still under
+        // the lock, which the wait below needs.
         rules.roles.close();
         self.follower.notify_all();
         self.idle_threads.notify_all();
         self.poller.wake();
+        // A thread leaves under this lock and notifies after it (`thread_main`), so it leaves
+        // before this check, or finds this wait. In a loop, because each of them notifies.
         while rules.roles.threads() > 0 {
             self.all_left.wait(&mut rules);
         }
         drop(rules);
+        // Taken out before the joins: `start` holds this lock until the handle is in the list, so
+        // none is missed.
         let threads: Vec<_> = self.threads.lock().drain(..).collect();
         for thread in threads {
             // It has caught the panics of the tasks.
@@ -284,6 +308,8 @@ impl<P: Poller, O: Owner> PromoteFollower for Promoter<P, O> {
     fn promote_follower(&self, round: u64) {
         let Some(pool) = self.0.upgrade() else { return };
         let mut rules = pool.rules.lock();
+        // Only the thread that leads has a lead to give up. It was replaced before this if its
+        // round was long, and then a thread leads already.
         if rules.roles.promote_follower(round) {
             let call = pool.missing_thread(&mut rules);
             drop(rules);

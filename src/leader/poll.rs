@@ -60,6 +60,8 @@ impl Poll {
     /// Takes what is polled from now on.
     fn armed(&self) -> Vec<(u64, Arc<OwnedFd>)> {
         let mut table = self.table.lock();
+        // Under the hold that collects what is polled. The other side is `arm` and `remove`: a
+        // change before this is in the list, and one after it finds the flag and wakes the poll.
         table.is_polled = true;
         let armed = table.tasks.iter().filter(|(_, watched)| watched.is_armed);
         armed
@@ -74,6 +76,7 @@ impl Poller for Poll {
             fd: Arc::new(fd.try_clone_to_owned()?),
             is_armed: false,
         };
+        // Not armed by this line: `arm` also ends a wait that goes on without it.
         self.table.lock().tasks.insert(key.number(), watched);
         self.arm(key);
         Ok(())
@@ -86,9 +89,12 @@ impl Poller for Poll {
                 return;
             };
             watched.is_armed = true;
+            // Read under the hold that has armed it; the other side is `armed`.
             table.is_polled
         };
         if is_polled {
+            // Without the lock, which the thread that wakes takes next. If that wait is over by
+            // now, the byte ends the next one for nothing.
             self.wake();
         }
     }
@@ -113,6 +119,7 @@ impl Poller for Poll {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         // What it fails for is gone when it is tried again: memory, or a signal.
         let polled = poll(&mut fds, timeout.as_ref());
+        // Not held during the poll, or `arm` could not end it.
         let mut table = self.table.lock();
         table.is_polled = false;
         if polled.is_err() {
@@ -124,7 +131,9 @@ impl Poller for Poll {
         }
         let come = armed.iter().zip(&fds[1..]);
         let come = come.filter(|(_, fd)| !fd.revents().is_empty());
+        // The rest stays armed, and the next wait reports it at once.
         for ((number, _), _) in come.take(READY_MAX) {
+            // A task that was removed during the poll is not reported: it has ended.
             if let Some(watched) = table.tasks.get_mut(number) {
                 watched.is_armed = false;
                 // What is left after a run is reported again, so an end needs no run of its own.

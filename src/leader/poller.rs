@@ -39,6 +39,7 @@ pub trait Poller: Send + Sync + 'static {
 pub struct ReadyList(Vec<(Key, bool)>);
 
 /// How many tasks one wait reports at most.
+// As many as a wait can hold on its stack. What is left comes with the next one.
 pub(super) const READY_MAX: usize = 64;
 
 impl ReadyList {

@@ -38,6 +38,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     fn thread_main(&self) {
         self.run_or_fail();
         self.owner.thread_ended();
+        // After `rules` has counted the thread out: `join` checks that count under the lock from
+        // which it waits.
         self.all_left.notify_all();
     }
 
@@ -49,6 +51,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
             Ok(())
         });
         if let Err(error) = ran {
+            // It may have led, or have been called. So all others have to leave, and each wait is
+            // ended as in `join`.
             self.rules.lock().roles.lose();
             self.follower.notify_all();
             self.idle_threads.notify_all();
@@ -86,6 +90,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     /// Polls, and runs the tasks that are ready, until another thread leads or no task is left.
     fn lead<'a>(&'a self, mut rules: Locked<'a, O>, state: &mut ThreadState) -> AfterRole<'a, O> {
         loop {
+            // Checked in each round: a close wakes the poller, and after that nothing else would.
             if rules.roles.is_closed() {
                 // Back to `assign`, which has the thread leave.
                 rules.roles.give_up();
@@ -101,6 +106,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
             }
             let plan = rules.plan(|| self.now());
             let timeout = match plan {
+                // The deadlines were looked at, and what is due is in the queue.
                 LeaderPlan::Run => continue,
                 LeaderPlan::Poll(deadline) => deadline.map(Deadline::wait),
                 LeaderPlan::PollEmpty => Some(self.quiet),
@@ -142,6 +148,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
         mut round: Round<Box<TaggedTask<O::Tag>>>,
     ) -> (Locked<'a, O>, bool) {
         loop {
+            // Before the task, which may block: from here on a follower checks this thread.
             let call = self.missing_thread(&mut rules);
             drop(rules);
             self.carry_out(call);
@@ -151,6 +158,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                 is_timed,
             } = round;
             let (key, mut entry) = (claimed.key, claimed.task);
+            // From here on a clone of an earlier turn promotes nothing: that round is over.
             state.turn.begin(number);
             let began = is_timed.then(Instant::now);
             let next = guard(|| Ok(entry.task.run(&state.turn, claimed.reason)));
@@ -160,6 +168,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
             let until = match next.unwrap_or_else(|error| Next::Done(Err(error))) {
                 Next::Idle { until } => until.map(|until| self.millis(until)),
                 Next::Done(outcome) => {
+                    // Before the slot is forgotten, which frees the key for another task.
                     self.end_task(key, *entry, outcome);
                     rules = self.rules.lock();
                     let leads = rules.end(key, number, was_long);
@@ -167,14 +176,19 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                 }
             };
             rules = self.rules.lock();
+            // While this thread owns the task.
             let is_evictable = rules.tasks.wants_evictable() && entry.task.evictable().is_some();
             match rules.settle(key, entry, until, number, was_long) {
                 Settled::Done { leads } => {
+                    // After `settle`: what is reported from here on finds an idle task. The lock of
+                    // the poller comes after this one.
                     self.poller.arm(key);
                     if is_evictable {
                         rules.tasks.evictable_came();
                         self.owner.may_evict();
                     }
+                    // The leader planned its wait without the deadline of this task, which may come
+                    // first. A thread that still leads plans anew.
                     if !leads && rules.must_wake_leader() {
                         self.poller.wake();
                     }
@@ -205,6 +219,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                     self.wait_for_tick(&mut rules);
                     false
                 }
+                // A thread that begins a round finds the follower parked, and wakes it:
+                // `Roles::is_short`.
                 Check::Park => wait(&self.follower, &mut rules, self.quiet),
                 Check::Leave => {
                     self.leave(rules);
@@ -255,6 +271,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     /// not wake the leader, which would cost a server of short tasks a wake each; this does, for the
     /// thread that ran the task follows or is idle after that, and comes here in the end.
     fn leave(&self, rules: Locked<'_, O>) {
+        // Under the lock, after this thread or task was counted out.
         let polls_in_vain = rules.polls_in_vain();
         drop(rules);
         if polls_in_vain {
@@ -265,6 +282,7 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     /// Forgets a task that has ended on a thread which is not of the pool.
     pub(super) fn forget(&self, key: Key) {
         let mut rules = self.rules.lock();
+        // Now, and not when the task was taken: until it has ended the leader must not leave.
         rules.tasks.forget(key);
         // As in `leave`; there may be no other thread that leaves.
         self.leave(rules);
@@ -274,6 +292,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
     pub(super) fn end_task(&self, key: Key, entry: TaggedTask<O::Tag>, outcome: Result<(), Error>) {
         let TaggedTask { task, tag } = entry;
         let dropped = guard(|| {
+            // Before the task is dropped, which closes it: the number may be that of another
+            // descriptor right after.
             if let Some(fd) = task.fd() {
                 self.poller.remove(fd, key);
             }
@@ -298,9 +318,11 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
         match call {
             None => {}
             Some(Call::WakeFollower) => {
+                // There is one. If it does not wait yet, it finds the change under the lock.
                 self.follower.notify_one();
             }
             Some(Call::WakeIdle) => {
+                // Any of them: the call is a count, and the first to look takes it.
                 self.idle_threads.notify_one();
             }
             Some(Call::Start) => {
@@ -318,6 +340,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
             return Ok(());
         };
         self.join_ended();
+        // Held until the handle is in the list. The new thread may have left by then, and `join`
+        // then waits here for its handle.
         let mut threads = self.threads.lock();
         match start("highwater-pool", self.stack_bytes, move || {
             pool.thread_main()
@@ -327,6 +351,8 @@ impl<P: Poller, O: Owner> LeaderFollowers<P, O> {
                 Ok(())
             }
             Err(error) => {
+                // `rules` comes before `threads`. `join` needs no notification: this is the thread
+                // that joins, or a thread of the pool leaves after this, and notifies.
                 drop(threads);
                 self.owner.thread_ended();
                 self.rules.lock().roles.refused(self.now());

@@ -121,6 +121,9 @@ impl Waker {
     /// may be lost, so the thread looks at what a wake stands for after the call, and not before.
     #[cfg(feature = "net")]
     pub(crate) fn clear(&self) {
+        // The flag, then the descriptor. A wake between the two leaves the flag up and the
+        // descriptor empty; in the other order it would be the reverse. Hence the rule above, in
+        // any order.
         self.0.woken.store(false, Ordering::SeqCst);
         if let Some(fd) = self.0.fd.get() {
             // It fails only when there is nothing to be read, and then it is as it was.
@@ -133,9 +136,11 @@ impl Waker {
         if let Some(fd) = self.0.fd.get() {
             return Ok(fd.as_fd());
         }
+        // Two threads may make one each: `get_or_init` keeps the first, and the other is closed.
         let made = WakeFd::new()?;
         let fd = self.0.fd.get_or_init(|| made);
-        // The other side of the window in `Wake::wake`.
+        // The other side of the window in `Wake::wake`: the descriptor is stored, now the flag is
+        // looked at. A wake that has come before found no descriptor, and is made up for here.
         fence(Ordering::SeqCst);
         if self.0.woken.load(Ordering::SeqCst) {
             fd.wake();
@@ -166,6 +171,7 @@ impl Waker {
                 let wake = PollFd::from_borrowed_fd(wake, PollFlags::IN);
                 poll_until(&mut [fd, wake], deadline)?
             }
+            // No descriptor is left in the process. The connection is served all the same.
             Err(_) => self.look_until(fd, deadline)?,
         };
         if is_ready {
@@ -181,9 +187,14 @@ impl Waker {
     fn look_until(&self, fd: PollFd<'_>, deadline: Option<Instant>) -> Result<bool, Error> {
         let mut fds = [fd];
         loop {
+            // Before each poll: a wake right after this look is found by the next one, 20 ms later.
+            // No descriptor is made here, so there is no second store that this load has to be
+            // ordered with.
             if self.0.woken.load(Ordering::SeqCst) {
                 return Err(Error::interrupted());
             }
+            // Before the poll: when the deadline has passed there is one more look that does not
+            // wait.
             let now = Instant::now();
             let next = now.checked_add(LOOK).into_iter().chain(deadline).min();
             let is_ready = poll_once(&mut fds, next)?;
@@ -207,6 +218,7 @@ impl Waker {
         let mut polled: Vec<_> = fds_to_write
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT))
             .collect();
+        // Last, as `poll_until` expects it.
         polled.push(PollFd::from_borrowed_fd(self.fd()?, PollFlags::IN));
         poll_until(&mut polled, deadline)?;
         let ready = polled.iter().take(fds.len()).enumerate();
@@ -240,6 +252,8 @@ const LOOK: Duration = Duration::from_millis(20);
 fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Error> {
     let is_ready = poll_once(fds, deadline)?;
     if fds.last().is_some_and(|wake| !wake.revents().is_empty()) {
+        // A wake goes before what is ready: a peer that always has something must not outrun a
+        // cancel.
         return Err(Error::interrupted());
     }
     Ok(is_ready)
@@ -253,10 +267,12 @@ fn poll_once(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, 
     }
     let _waiting = Waiting::begin(For::Outside);
     loop {
+        // Anew in each round: a signal must not prolong the wait.
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // A time too long for the kernel is no limit.
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(fds, timeout.as_ref()) {
+            // A signal is no reason to return: it may be for any thread.
             Err(rustix::io::Errno::INTR) => {}
             polled => return Ok(polled.map_err(io::Error::from)? > 0),
         }
@@ -268,7 +284,9 @@ impl Wake {
         self.woken.store(true, Ordering::SeqCst);
         // A missed wake: this thread stores the flag and looks for the descriptor; the thread that
         // makes the descriptor (`Waker::fd`) stores it and looks for the flag. With a fence between
-        // the two steps on both sides, one of them sees what the other has stored.
+        // the two steps on both sides, one of them sees what the other has stored. `Release` and
+        // `Acquire` would let both loads pass the stores, and the wait would not end. The fence is
+        // needed beside the `SeqCst` of the flag, because a `OnceLock` is not `SeqCst`.
         fence(Ordering::SeqCst);
         if let Some(fd) = self.fd.get() {
             fd.wake();

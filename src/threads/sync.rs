@@ -3,6 +3,7 @@
 //! Built with `--cfg loom` the same names are loom's, and every interleaving of a small program
 //! over a [channel](crate::channel) can be run.
 
+// One type under two names: in a model, a lock that can be tried is another one.
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{
     Condvar, Mutex, Mutex as TryMutex, MutexGuard, MutexGuard as TryMutexGuard,
@@ -54,12 +55,14 @@ pub(crate) fn start(
 pub(crate) fn other_threads(counts: impl Fn(&str) -> bool) -> bool {
     let own = std::fs::read_link("/proc/thread-self");
     let (Ok(own), Ok(tasks)) = (own, std::fs::read_dir("/proc/self/task")) else {
+        // Better a wait than an error about a deadlock that is none.
         return true;
     };
     let others = tasks
         .flatten()
         .filter(|task| own.file_name() != Some(&task.file_name()));
     let mut names = others.map(|task| std::fs::read_to_string(task.path().join("comm")));
+    // A name that cannot be read counts, for the same reason.
     names.any(|name| name.map_or(true, |name| counts(name.trim_end())))
 }
 
@@ -87,6 +90,7 @@ pub(crate) fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()
     let (mut ended, mut at) = (Vec::new(), 0);
     while at < threads.len() {
         if has_ended(&threads[at]) {
+            // The last one is at this place now, so `at` stays.
             ended.push(threads.swap_remove(at));
         } else {
             at += 1;
@@ -144,6 +148,7 @@ pub(crate) mod model {
     }
 
     thread_local! {
+        // Read when a channel is made, and not later: so they are no part of what is explored.
         static HINTS: Cell<Hints> = const { Cell::new(Hints::Stored) };
         static DEADLINES: Cell<Deadlines> = const { Cell::new(Deadlines::Never) };
     }
@@ -152,6 +157,7 @@ pub(crate) mod model {
     pub(crate) struct AtomicBool {
         stored: loom::atomic::AtomicBool,
         hints: Hints,
+        // std's: one of loom's would be explored too.
         loads: AtomicU32,
     }
 
@@ -168,12 +174,15 @@ pub(crate) mod model {
             match self.hints {
                 Hints::Stored => self.stored.load(order),
                 Hints::Bits(bits) => {
+                    // `Relaxed`: which thread gets which answer does not matter, as long as every
+                    // list of answers is tried.
                     bits.rotate_right(self.loads.fetch_add(1, Ordering::Relaxed)) & 1 == 1
                 }
             }
         }
 
         pub(crate) fn store(&self, value: bool, order: Ordering) {
+            // Otherwise nothing reads it, and each store would multiply the interleavings.
             if matches!(self.hints, Hints::Stored) {
                 self.stored.store(value, order);
             }
@@ -242,6 +251,7 @@ pub(crate) mod model {
         }
 
         pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+            // loom's wait takes its guard by value, and parking_lot's by reference.
             let inner = guard.inner.take().expect("taken only inside a wait");
             guard.inner = Some(self.0.wait(inner).expect(NO_POISON));
         }
@@ -255,10 +265,14 @@ pub(crate) mod model {
             match self.1 {
                 Deadlines::Never => self.wait(guard),
                 Deadlines::AtOnce => {
+                    // Unlocked and locked again: other threads get their turn in between, as they
+                    // do when time runs out.
                     guard.inner = None;
                     guard.inner = Some(guard.mutex.0.lock().expect(NO_POISON));
                 }
             }
+            // Also after a wake: the caller checks its condition before it believes that the time
+            // was up.
             WaitTimeoutResult(self.1)
         }
 
@@ -310,7 +324,10 @@ pub(crate) mod model {
 
         pub(crate) fn lock(&self) -> TryMutexGuard<'_, T> {
             let mut gate = self.gate.lock().expect(NO_POISON);
+            // Another thread may pass between the notification and this lock.
             while gate.is_shut {
+                // Counted under the lock of the gate, which the wait gives up: a drop that reads 0
+                // need not notify.
                 gate.waiting += 1;
                 gate = self.opened.wait(gate).expect(NO_POISON);
                 gate.waiting -= 1;
@@ -331,6 +348,8 @@ pub(crate) mod model {
         fn enter(&self) -> TryMutexGuard<'_, T> {
             TryMutexGuard {
                 mutex: self,
+                // The gate lets one thread through, and a drop leaves the value before it opens the
+                // gate.
                 value: Some(self.value.try_lock().expect("the gate was open")),
             }
         }
@@ -338,12 +357,16 @@ pub(crate) mod model {
 
     impl<T> Drop for TryMutexGuard<'_, T> {
         fn drop(&mut self) {
+            // Before the gate opens: the next thread locks the value at once, and must find it
+            // free.
             self.value = None;
             let mut gate = self.mutex.gate.lock().expect(NO_POISON);
             gate.is_shut = false;
             let waited_for = gate.waiting > 0;
             drop(gate);
             if waited_for {
+                // One: only one can pass, and it notifies the next when it leaves. A thread that
+                // finds the gate open meanwhile does the same.
                 self.mutex.opened.notify_one();
             }
         }

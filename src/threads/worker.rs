@@ -54,6 +54,7 @@ impl<R> Worker<R> {
     ///
     /// On failure the body is dropped, and with it the source or the sink.
     pub(crate) fn start(&mut self) -> io::Result<()> {
+        // `Gone` while it starts, and for good if that fails: then there is nothing to join.
         match std::mem::replace(self, Self::Gone) {
             Self::Idle { name, body, spawn } => *self = Self::Running(spawn(name, body)?),
             started => *self = started,
@@ -69,7 +70,10 @@ impl<R> Worker<R> {
     ///
     /// The panic that the thread has ended with.
     pub(crate) fn join(&mut self) -> Result<Option<R>, Error> {
+        // Taken out first: a second call finds nothing, and does not wait.
         match std::mem::replace(self, Self::Gone) {
+            // Its work is still to be done: a sink that was given nothing is finished all the same.
+            // Guarded, as the join of a thread would be.
             Self::Idle { body, .. } => guard(|| Ok(Some(body()))),
             Self::Running(handle) => handle.join().map(Some).map_err(caught),
             Self::Gone => Ok(None),

@@ -21,6 +21,7 @@ impl<T> Fanout<T> {
     pub(crate) fn end(&self) {
         let mut core = self.core();
         let _ = core.state.end();
+        // Branches wait for the end as for a chunk, and it is no chunk that would wake them.
         self.wake_all(core);
     }
 
@@ -53,6 +54,8 @@ impl<T> Fanout<T> {
         error: &Error,
         keep: impl Fn(&mut Core<T>, Batch<T>) -> Batch<T>,
     ) -> Batch<T> {
+        // A round is in vain only if a branch was added during it, so this ends when no thread
+        // subscribes.
         loop {
             if let Some(given_back) = self.try_tear_down(error, &keep) {
                 return given_back;
@@ -77,6 +80,7 @@ impl<T> Fanout<T> {
             return None;
         }
         let first = core.state.errored().cloned();
+        // The first end stays: a second one only adds its error.
         if core.state.is_over() {
             drop((core, guards));
             if let Some(first) = first {
@@ -88,11 +92,15 @@ impl<T> Fanout<T> {
         let mut given_back = Self::ahead_of_queue(&branches, &mut guards, &core);
         given_back.append(&mut core.state.destroy(first.clone()));
         let all = guards.iter_mut();
+        // What branches still hold goes too: a read after this is to return the error and no chunk.
         let in_hand: Vec<_> = all.map(|pending| mem::take(&mut pending.batch)).collect();
         let let_go = core.state.take_let_go();
+        // Under the lock: a writer that is woken may call `take_undelivered` at once.
         let given_back = keep(&mut core, given_back);
         let aborts = core.take_aborts();
         drop(guards);
+        // After the change, under no lock but the one that the wake gives up. Tokens and `Drop`
+        // follow, because both may come back to this fan-out.
         self.wake_all(core);
         first.attach(error.clone());
         aborts.run();
@@ -155,12 +163,14 @@ impl<T> Fanout<T> {
     /// Removes a branch and drops what it has not read. Returns the error that the branch reports
     /// from now on: an earlier one, or `why`.
     pub(crate) fn leave(&self, branch: &BranchEnd<T>, why: Error) -> Error {
+        // One lock after the other: this is the call of its reader, so nothing is taken in between.
         let in_hand = mem::take(&mut branch.pending().batch);
         let mut core = self.core();
         let before = core.state.gone(branch.id);
         core.remove(branch);
         let events = core.state.leave(branch.id, why.clone());
         let let_go = core.state.take_let_go();
+        // The writer only: it may have waited for this branch, and no branch waits for another.
         self.wake_writer(core, events);
         drop((in_hand, let_go));
         before.unwrap_or(why)
@@ -175,6 +185,7 @@ impl<T> Fanout<T> {
         let let_go = core.state.take_let_go();
         let aborts = core.take_aborts();
         drop(pending);
+        // Both: the branch may be parked, and the writer may wait for that branch alone.
         self.wake_all(core);
         aborts.run();
         drop((in_hand, let_go));
@@ -187,6 +198,8 @@ impl<T: Clone> Fanout<T> {
         let mut core = self.core();
         let _ = core.state.stop(branch.id);
         let let_go = core.state.take_let_go();
+        // Both, as in `abort_branch`: a stopped branch has its end, and the writer waits for it no
+        // more.
         self.wake_all(core);
         drop(let_go);
     }
@@ -198,6 +211,7 @@ impl<T: Send> Cancel for Fanout<T> {
         if !core.state.is_writable() {
             return;
         }
+        // Both before the wake: the writer finds the end with its cause.
         core.stopped = true;
         let _ = core.state.end();
         self.wake_all(core);

@@ -46,6 +46,7 @@ impl<T> Fanout<T> {
         let mut core = self.core();
         let slot = (core.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
         if let Some(slot) = slot {
+            // Set under the hold that looks for a cut: a branch that is cut later finds it.
             slot.read_for = Some(stream.clone());
         }
         // It may be gone already.
@@ -64,6 +65,7 @@ impl<T> Fanout<T> {
         wait: Wait,
     ) -> (MutexGuard<'a, Core<T>>, bool) {
         let began = Instant::now();
+        // For this park only: a branch that catches up meanwhile gets all its time back.
         let patience = core.state.patience();
         let cut_at = patience.and_then(|left| began.checked_add(left));
         let own = match wait {
@@ -76,12 +78,17 @@ impl<T> Fanout<T> {
             }
             None => self.drained.wait(&mut core),
         }
+        // Under the same hold: from here on a wake would find no thread on the condvar.
         core.writer_parked = false;
         let waited = began.elapsed();
+        // By the clock, and not by what the condvar answers: the time that was up may have been
+        // that of a branch.
         let in_time = own.is_none_or(|deadline| Instant::now() < deadline);
+        // Asked again under the lock: the branch may have read at the last moment.
         if core.state.patience().is_some_and(|left| waited >= left) {
             core = self.cut_off(core, waited);
         } else {
+            // No event has to wake a writer: it is this thread, and it checks its condition next.
             let _ = core.state.waited(waited);
         }
         (core, in_time)
@@ -99,6 +106,8 @@ impl<T> Fanout<T> {
         waited: Duration,
     ) -> MutexGuard<'a, Core<T>> {
         let branches = core.branches();
+        // The pending batches come first in the order of locks. What changes in between is counted
+        // below.
         drop(core);
         // In the order in which they were added, as everywhere: two threads cannot deadlock.
         let mut guards: Vec<_> = branches.iter().map(|branch| branch.pending()).collect();

@@ -34,6 +34,7 @@
 mod close;
 mod cuts;
 mod read;
+mod slots;
 mod unread;
 mod write;
 
@@ -43,12 +44,12 @@ use std::thread::{self, ThreadId};
 
 use super::mark::{HighWaterMark, Strategy, Unit};
 use super::{Backoff, Flag, READER_PAUSES, Unmet, WRITER_PAUSES, Wait};
-use crate::cancel::CancelToken;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::state::batch::{Batch, Load};
 use crate::state::{BranchId, BranchPolicy, Event, Events, FanoutState};
 use crate::threads::sync::{Condvar, Mutex, MutexGuard, Padded, TryMutex, TryMutexGuard};
 use crate::threads::waits::{For, Waiting};
+use slots::{BranchSlot, Core};
 
 /// See the module's docs.
 pub(crate) struct Fanout<T> {
@@ -64,39 +65,6 @@ pub(crate) struct Fanout<T> {
     strategy: Strategy<T>,
 }
 
-/// What the core's lock guards. Nothing here waits.
-struct Core<T> {
-    state: FanoutState<T, Error>,
-    slots: Vec<BranchSlot<T>>,
-    /// A token's `stop` has ended the stream.
-    stopped: bool,
-    /// The writer is the sink of a stream that is torn down: it does not wait any more.
-    interrupted: bool,
-    writer_parked: bool,
-    parked_readers: usize,
-    /// How many branches have found nothing, and were not signalled since.
-    hungry: usize,
-    /// The process had another thread when a thread was going to park.
-    may_park: bool,
-    /// The branch that nothing reads has been reported.
-    reported_unread: bool,
-    /// What an abort has taken from the branches.
-    undelivered: Batch<T>,
-    /// The most that any branch had to read.
-    peak: usize,
-}
-
-/// What the core keeps of a branch.
-struct BranchSlot<T> {
-    branch: Arc<BranchEnd<T>>,
-    /// The branch is the source of a stream that is torn down: it does not wait any more.
-    interrupted: bool,
-    /// It has found nothing, and was not signalled since.
-    is_hungry: bool,
-    /// The stream that it is read for, to be aborted when the branch is torn down.
-    read_for: Option<CancelToken>,
-}
-
 /// A branch's own end.
 pub(crate) struct BranchEnd<T> {
     id: BranchId,
@@ -106,6 +74,7 @@ pub(crate) struct BranchEnd<T> {
     /// nothing would lower it for the others too.
     filled_flag: Flag,
     /// A chunk was requested from it at some time.
+    // std's, and not the one that a model watches: only a warning depends on it.
     asked: AtomicBool,
     /// The thread that added it.
     made_by: ThreadId,
@@ -143,80 +112,6 @@ impl<T> BranchEnd<T> {
 
     fn pending(&self) -> TryMutexGuard<'_, BranchBatch<T>> {
         self.pending.0.lock()
-    }
-}
-
-impl<T> Core<T> {
-    /// Returns whether a write is to be made now.
-    fn admits(&self) -> bool {
-        self.state.admits() && !self.interrupted
-    }
-
-    /// Returns whether a write would be taken now or later.
-    fn is_writable(&self) -> bool {
-        self.state.is_writable() && !self.interrupted
-    }
-
-    fn branches(&self) -> Vec<Arc<BranchEnd<T>>> {
-        let slots = self.slots.iter();
-        slots.map(|slot| Arc::clone(&slot.branch)).collect()
-    }
-
-    fn is_interrupted(&self, id: BranchId) -> bool {
-        let slot = self.slots.iter().find(|slot| slot.branch.id == id);
-        slot.is_some_and(|slot| slot.interrupted)
-    }
-
-    /// Returns whether a branch's wait is over: because of a chunk, or the end, or an interrupt.
-    fn is_filled(&self, id: BranchId) -> bool {
-        self.state.is_filled(id) || self.is_interrupted(id)
-    }
-
-    /// A branch has found nothing. Called under the lock, before the branch spins or parks, so a
-    /// writer that adds a chunk after this finds `hungry` above 0.
-    fn found_nothing(&mut self, branch: &BranchEnd<T>) {
-        let slot = (self.slots.iter_mut()).find(|slot| slot.branch.id == branch.id);
-        if let Some(slot) = slot {
-            if !std::mem::replace(&mut slot.is_hungry, true) {
-                branch.filled_flag.lower();
-                self.hungry += 1;
-            }
-        }
-    }
-
-    fn remove(&mut self, branch: &BranchEnd<T>) {
-        let place = self
-            .slots
-            .iter()
-            .position(|slot| slot.branch.id == branch.id);
-        if let Some(place) = place {
-            let slot = self.slots.remove(place);
-            self.hungry -= usize::from(slot.is_hungry);
-        }
-    }
-
-    /// Signals every branch that has found nothing.
-    fn signal(&mut self) {
-        if self.hungry > 0 {
-            self.hungry = 0;
-            for slot in &mut self.slots {
-                if std::mem::take(&mut slot.is_hungry) {
-                    slot.branch.filled_flag.raise();
-                }
-            }
-        }
-    }
-
-    /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
-    fn cause(&self) -> Option<Error> {
-        if let Some(cause) = self.state.errored() {
-            return Some(cause.clone());
-        }
-        if self.interrupted {
-            return Some(Error::interrupted());
-        }
-        self.stopped
-            .then(|| Error::new(ErrorKind::Cancelled, "stopped"))
     }
 }
 
@@ -265,6 +160,7 @@ impl<T> Fanout<T> {
             asked: AtomicBool::new(false),
             made_by: thread::current().id(),
         });
+        // No wake: one more branch gives neither the writer nor a branch anything to go on with.
         core.slots.push(BranchSlot {
             branch: Arc::clone(&branch),
             interrupted: false,
@@ -286,9 +182,13 @@ impl<T> Fanout<T> {
     /// ([`wait_filled`](Self::wait_filled)).
     #[inline]
     fn wake_readers(&self, mut core: MutexGuard<'_, Core<T>>) {
+        // A branch that waits, or is about to, has counted itself under this lock: nothing is
+        // missed.
         if core.hungry == 0 {
             return;
         }
+        // Before the unlock, because `is_hungry` is data of the lock. Afterwards a branch may have
+        // found nothing again, and that is for the next chunk.
         core.signal();
         let parked = core.parked_readers > 0;
         drop(core);
@@ -304,8 +204,12 @@ impl<T> Fanout<T> {
     /// is lost.
     #[inline]
     fn wake_writer(&self, core: MutexGuard<'_, Core<T>>, events: Events) {
+        // A flag is enough: there is one writer, and each of its calls that wait needs it for
+        // itself (`&mut`).
         let parked = core.writer_parked;
         drop(core);
+        // Without an event nothing has changed that a writer waits for. So a caller that drops an
+        // event of the state loses a wake.
         if events.is_empty() {
             return;
         }
@@ -318,6 +222,9 @@ impl<T> Fanout<T> {
     /// Makes the writer and all branches check again, because something has ended. It notifies
     /// without checking whether threads are parked: it is rare.
     fn wake_all(&self, mut core: MutexGuard<'_, Core<T>>) {
+        // A branch that is not parked yet, or a writer, checks under the lock first, and finds the
+        // end. A cut concerns both sides too: the branch gets its error, and the writer may have
+        // waited for that branch alone.
         core.signal();
         drop(core);
         self.drained_flag.raise();
@@ -346,23 +253,31 @@ impl<T> Fanout<T> {
                 drop(core);
                 self.drained_flag.spin(WRITER_PAUSES);
                 core = self.core();
+                // The lock was free during the spin: `met` is out of date.
                 continue;
             }
             let in_time;
             let _waiting = Waiting::begin(For::Outside);
             let is_bounded = core.state.patience().is_some();
+            // Where the time of a branch runs, the wait ends by itself: then there is no deadlock
+            // to look for.
             if !is_bounded {
                 backoff.check(&mut core.may_park)?;
                 if matches!(wait, Wait::Forever) && core.waits_for_unread() {
                     core = self.park_for_unread(core)?;
+                    // It returns at the latest after a second, with or without a wake.
                     continue;
                 }
             }
+            // Under the hold in which `met` was false, up to the park: `wake_writer` and
+            // `wait_filled` notify no writer that is not marked.
             core.writer_parked = true;
             if !is_bounded {
                 in_time = backoff.park(&self.drained, &mut core);
                 core.writer_parked = false;
             } else {
+                // It clears `writer_parked` itself, before it gives the lock up to cut branches
+                // off.
                 (core, in_time) = self.park_and_count(core, wait);
             }
             // The state decides, not the clock: what came in time counts.
@@ -386,6 +301,8 @@ impl<T> Fanout<T> {
         let mut backoff = Backoff::new(wait)?;
         let id = branch.id;
         // With a mark of 0, the writer waits for just this, and may be parked already.
+        // The other side is `wait_drained`: there `admits` asks for every branch that paces to
+        // wait. The last of them to come wakes the writer, or both would wait.
         if core.state.begin_wait(id).contains(Event::Drain) {
             self.drained_flag.raise();
             if core.writer_parked {
@@ -405,7 +322,10 @@ impl<T> Fanout<T> {
                 outcome = Err(deadlock);
                 break;
             }
+            // Again: a wake during the spin has signalled every branch, also one that it has
+            // brought nothing. Not counted, this one would be passed over by `wake_readers`.
             core.found_nothing(branch);
+            // A count, because all branches park on one condvar.
             core.parked_readers += 1;
             let waiting = Waiting::begin(For::Outside);
             let in_time = backoff.park(&self.filled, &mut core);
@@ -416,6 +336,8 @@ impl<T> Fanout<T> {
                 break;
             }
         }
+        // On every way out: at a mark of 0 no chunk may be written for a branch that has stopped
+        // waiting.
         core.state.end_wait(id);
         outcome.map(|()| core)
     }

@@ -46,12 +46,16 @@ impl<T: Clone> Fanout<T> {
             }
             pending.settle_at = core.state.settle_at(branch.id);
         }
+        // Before the core is given up and the writer woken: a teardown begins with this lock.
         drop(pending);
         self.wake_writer(core, events);
     }
 
     fn next_batch(&self, branch: &BranchEnd<T>, wait: Wait) -> Option<Result<T, Error>> {
+        // At a mark of 0 nothing is written before `begin_wait`, in `wait_filled`.
         let mut spins = !matches!(wait, Wait::No) && !self.is_rendezvous;
+        // `Relaxed`: it publishes nothing. `waits_for_unread` reads it under the lock of the core,
+        // which this thread takes next; a writer that misses it looks again within a second.
         branch.asked.store(true, Ordering::Relaxed);
         loop {
             // Nothing was there at the last check: spin before taking the core's lock, which the
@@ -61,6 +65,7 @@ impl<T: Clone> Fanout<T> {
             }
             let mut pending = branch.pending();
             let mut core = self.core();
+            // Before the take: what is taken now would be lost with the stream that reads here.
             if core.is_interrupted(branch.id) {
                 return Some(Err(Error::interrupted()));
             }
@@ -68,6 +73,8 @@ impl<T: Clone> Fanout<T> {
             let outcome = match answer {
                 Answer::Chunks => {
                     let first = pending.pop();
+                    // Reported with the take. A writer may wait for just this chunk, and the reader
+                    // need not come back for another one.
                     let settled = Self::settle(branch, &mut pending, &mut core);
                     if events.is_empty() {
                         events = settled;
@@ -87,6 +94,7 @@ impl<T: Clone> Fanout<T> {
                 }
             };
             drop(pending);
+            // After both locks: the writer takes the core as soon as it wakes.
             self.wake_writer(core, events);
             return outcome;
         }

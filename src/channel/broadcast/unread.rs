@@ -31,6 +31,8 @@ impl<T> Core<T> {
         let mut holding = holding
             .filter(|slot| self.state.waits_for(slot.branch.id))
             .peekable();
+        // `Relaxed`: the store pairs with nothing. One that is missed is made before its branch
+        // takes this lock, so the next look, a second later, sees it.
         holding.peek().is_some()
             && holding
                 .all(|slot| slot.read_for.is_none() && !slot.branch.asked.load(Ordering::Relaxed))
@@ -59,12 +61,14 @@ impl<T> Fanout<T> {
         if !other_threads(|name| !is_stage(name)) {
             return Err(Unmet::Deadlock);
         }
+        // A branch that reads now wakes this thread, as in any other wait.
         core.writer_parked = true;
         let look_again = Instant::now() + UNREAD;
         let timed_out = self.drained.wait_until(&mut core, look_again).timed_out();
         core.writer_parked = false;
         if timed_out && !core.reported_unread && core.waits_for_unread() && core.waits_for_own() {
             core.reported_unread = true;
+            // A hook of the program is called, and may use this broadcast.
             drop(core);
             report(&unread(), "it goes on when the branch is read");
             core = self.core();

@@ -34,6 +34,8 @@ impl<T> Fanout<T> {
                 Err(unmet) => return Err(self.refuse(chunk, unmet)),
             };
         }
+        // A number before and after: so that a usual write does not look through the branches for
+        // one that its chunk has cut off.
         let cut_off = core.state.cut_off();
         let written = core.state.write(chunk, weight);
         let let_go = core.state.take_let_go();
@@ -46,14 +48,19 @@ impl<T> Fanout<T> {
             Ok(pressure) => {
                 core.peak = core.peak.max(core.state.held());
                 if pressure.reached() {
+                    // Under the lock: the branch that drains this raises the flag after a later
+                    // hold.
                     self.drained_flag.lower();
                 }
                 self.wake_readers(core);
+                // User code, and locks of other streams: after the wake, under no lock.
                 drop(let_go);
                 aborts.run();
                 Ok(pressure)
             }
             Err(Refused::Ended(chunk) | Refused::Destroyed(chunk)) => {
+                // This chunk may have been too much for the last branch, and then the write has
+                // torn everything down.
                 self.wake_all(core);
                 drop(let_go);
                 aborts.run();
@@ -105,6 +112,7 @@ impl<T> Fanout<T> {
 
     /// Waits until every branch has read everything, or the stream has failed.
     pub(crate) fn wait_over(&self, wait: Wait) -> Result<(), Error> {
+        // With the interrupt, as in every condition of a writer.
         let over = |core: &Core<T>| core.state.is_over() || core.interrupted;
         let core = match self.wait_drained(self.core(), wait, over) {
             Ok(core) => core,

@@ -31,6 +31,8 @@ pub(crate) struct Rules<T> {
     pub(crate) tasks: Tasks<T>,
     pub(crate) roles: Roles,
     /// What the leader does since it last asked.
+    // Kept for the threads that bring something while it polls: by it they see whether its wait
+    // ends in time.
     plan: LeaderPlan,
 }
 
@@ -97,6 +99,7 @@ impl<T> Rules<T> {
     pub(crate) fn lead(&mut self) -> Option<Round<T>> {
         let claimed = self.tasks.take()?;
         let is_timed = self.roles.has_blocked_recently();
+        // After the take: what counts is whether others wait beside this one.
         let number = self.roles.begin(self.tasks.are_queued());
         Some(Round {
             claimed,
@@ -110,6 +113,7 @@ impl<T> Rules<T> {
         let claimed = self.tasks.take()?;
         Some(Round {
             claimed,
+            // No round has the number 0: this thread has no lead to keep.
             number: self.roles.begin_after(0),
             is_timed: true,
         })
@@ -131,6 +135,8 @@ impl<T> Rules<T> {
             Returned::Again(claimed) => Settled::Again(Round {
                 claimed,
                 is_timed: self.roles.has_blocked_recently(),
+                // A new number, so that the follower does not take two short runs for one long
+                // round. A thread that leads goes on to lead.
                 number: self.roles.begin_after(round),
             }),
             Returned::Dismissed(task) => Settled::Dismissed(task),
@@ -147,10 +153,13 @@ impl<T> Rules<T> {
     /// deadline.
     pub(crate) fn plan(&mut self, now: impl FnOnce() -> Millis) -> LeaderPlan {
         self.plan = match self.tasks.next_sweep() {
+            // With a limit: a pool that nothing is given to any more keeps no thread.
             None if self.tasks.len() == 0 => LeaderPlan::PollEmpty,
             None => LeaderPlan::Poll(None),
             Some(due) => {
                 let now = now();
+                // What is due is queued now. If nothing was, because `due` was that of a task that
+                // has run since, the next plan has a later one.
                 if due <= now {
                     self.tasks.sweep(now);
                     return LeaderPlan::Run;
@@ -166,9 +175,12 @@ impl<T> Rules<T> {
     pub(crate) fn must_wake_leader(&self) -> bool {
         let planned = match self.plan {
             LeaderPlan::Poll(deadline) => deadline.map(|deadline| deadline.due),
+            // Such a wait was planned without a deadline, so any is earlier.
             LeaderPlan::Run | LeaderPlan::PollEmpty => None,
         };
         let is_earlier = |due| planned.is_none_or(|planned| due < planned);
+        // A leader that runs a task plans anew after it. One that polls is seen here under the
+        // lock, and a wake reaches its wait even before that begins.
         self.roles.is_polling()
             && (self.tasks.are_queued() || self.tasks.next_sweep().is_some_and(is_earlier))
     }
@@ -176,6 +188,7 @@ impl<T> Rules<T> {
     /// Whether the leader polls for tasks of which none is left. Nothing ends that wait but a wake,
     /// and without it the leader would never leave.
     pub(crate) fn polls_in_vain(&self) -> bool {
+        // Not `PollEmpty`, which ends by itself.
         self.roles.is_polling() && self.tasks.len() == 0 && matches!(self.plan, LeaderPlan::Poll(_))
     }
 }

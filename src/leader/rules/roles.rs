@@ -38,6 +38,7 @@ pub(crate) struct Roles {
     coming: usize,
     threads: usize,
     /// The number of the last round.
+    // No number is given out twice: a thread that comes back late is not taken for the leader.
     round: u64,
     /// For how many more rounds others are expected to block.
     blocking: u8,
@@ -141,9 +142,11 @@ impl Roles {
     /// Gives a role to a thread that has none.
     pub(crate) fn assign(&mut self, are_queued: bool) -> ThreadRole {
         if self.is_closed {
+            // Counted out under the lock, as on every way out: `join` waits for this count.
             self.threads -= 1;
             return ThreadRole::Leave;
         }
+        // Before the queue: without a leader nothing is polled.
         if self.leader == Leader::Vacant {
             self.leader = Leader::Polling;
             ThreadRole::Lead
@@ -161,6 +164,8 @@ impl Roles {
     /// Begins a round of the leader. It keeps the lead, unless rounds have been long and others wait.
     pub(crate) fn begin(&mut self, are_queued: bool) -> u64 {
         self.round += 1;
+        // Given up ahead of the round, where a takeover would cost the others a tick. With an empty
+        // queue there is no task that could be delayed.
         self.leader = if self.blocking > 0 && are_queued {
             Leader::Vacant
         } else {
@@ -172,6 +177,8 @@ impl Roles {
     /// Begins a round of a thread that may lead since the round `before`.
     pub(crate) fn begin_after(&mut self, before: u64) -> u64 {
         self.round += 1;
+        // By the number, and not because some thread leads: this one may have been replaced. A
+        // thread that never led passes 0, which no round has.
         if self.leader == Leader::Running(before) {
             self.leader = Leader::Running(self.round);
         }
@@ -190,6 +197,8 @@ impl Roles {
         } else {
             self.blocking.saturating_sub(1)
         };
+        // By the number: the follower may have taken over meanwhile, and with both of them as
+        // leaders two threads would poll.
         let keeps = self.leader == Leader::Running(round);
         if keeps {
             self.leader = Leader::Polling;
@@ -201,6 +210,8 @@ impl Roles {
     pub(crate) fn promote_follower(&mut self, round: u64) -> bool {
         let leads = self.leader == Leader::Running(round);
         if leads {
+            // Not handed to a thread: the next one that looks takes it, in `assign` or `check`, and
+            // the caller calls one.
             self.leader = Leader::Vacant;
         }
         leads
@@ -216,6 +227,7 @@ impl Roles {
     pub(crate) const fn lose(&mut self) {
         self.is_closed = true;
         self.leader = Leader::Vacant;
+        // It may have been counted out before it panicked.
         self.threads = self.threads.saturating_sub(1);
     }
 
@@ -234,10 +246,13 @@ impl Roles {
         match self.leader {
             _ if self.is_closed => self.follower_leaves(),
             Leader::Vacant => self.take_over(),
+            // Seen at the check before, a tick ago: that round is long. A round that has begun
+            // since has a higher number, and gets a whole tick.
             Leader::Running(round) if round <= seen => {
                 self.blocking = BLOCKING_ROUNDS;
                 self.take_over()
             }
+            // No round has begun for a while. `call` wakes this thread when one does.
             Leader::Polling if seen == self.round && quiet >= QUIET_CHECKS => {
                 self.follower = Follower::Parked;
                 Check::Park
@@ -254,6 +269,8 @@ impl Roles {
     fn check_parked(&mut self, is_late: bool, has_tasks: bool) -> Check {
         match self.leader {
             _ if self.is_closed => self.follower_leaves(),
+            // Before the time: a lead that was given up when the time ran out waits for this
+            // thread. Without a task there is nothing to lead for.
             Leader::Vacant if has_tasks => self.take_over(),
             _ if is_late => self.follower_leaves(),
             _ => Check::Park,
@@ -274,6 +291,7 @@ impl Roles {
 
     /// Takes a call to an idle thread. Returns whether there was one.
     pub(crate) const fn take_call(&mut self) -> bool {
+        // A count: which of the idle threads takes a call does not matter.
         let was_called = self.called > 0;
         if was_called {
             self.called -= 1;
@@ -292,6 +310,7 @@ impl Roles {
         match self.leader {
             Leader::Vacant => true,
             Leader::Polling => false,
+            // A parked follower does not count: it does not check the leader.
             Leader::Running(_) => !matches!(self.follower, Follower::Checking { .. }),
         }
     }
@@ -301,16 +320,21 @@ impl Roles {
         if self.is_closed || !self.is_short() {
             return None;
         }
+        // Before those that are coming: the follower is there already.
         if self.follower != Follower::None {
             if self.follower == Follower::Parked {
+                // Changed here, and not when it wakes: a round that begins until then would call it
+                // again.
                 self.follower = Follower::CHECKING;
             }
             return Some(Call::WakeFollower);
         }
+        // It takes the role that is missing when it arrives.
         if self.coming > 0 {
             return None;
         }
         if self.idle > 0 {
+            // Moved at once: the same thread is not called twice.
             self.idle -= 1;
             self.called += 1;
             self.coming += 1;
@@ -319,6 +343,7 @@ impl Roles {
         if now < self.refused_until {
             return None;
         }
+        // Counted before it is started: a `join` in between would find no thread and return.
         self.threads += 1;
         self.coming += 1;
         Some(Call::Start)
@@ -353,5 +378,6 @@ impl Roles {
 }
 
 impl Follower {
+    // Below every round, so that a first check finds none of them long.
     const CHECKING: Self = Self::Checking { seen: 0, quiet: 0 };
 }

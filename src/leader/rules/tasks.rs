@@ -52,6 +52,7 @@ pub(crate) struct Tasks<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     queue: VecDeque<u32>,
+    // With those that run and those that are being admitted: the leader leaves only at 0.
     len: usize,
     stage: PoolStage,
     due: Option<Millis>,
@@ -157,7 +158,9 @@ impl<T> Tasks<T> {
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[index as usize];
+        // As if it ran: what comes before `enter` is counted in the slot.
         slot.place = TaskPlace::Running;
+        // The stop itself has passed before, and will not come again.
         slot.stopping = self.stage == PoolStage::Stopping;
         let generation = slot.generation;
         Some(Key { index, generation })
@@ -166,6 +169,7 @@ impl<T> Tasks<T> {
     /// Admits a task whose slot is reserved. If something has come to it since, it is queued.
     pub(crate) fn enter(&mut self, key: Key, task: T, until: Option<Millis>) -> Admitted<T> {
         if self.stage == PoolStage::Aborted {
+            // The abort has passed over this slot, because it looked as if its task ran.
             return Admitted::Dismissed(task);
         }
         let slot = &mut self.slots[key.index as usize];
@@ -182,10 +186,13 @@ impl<T> Tasks<T> {
     /// Something has come to a task, if it is still there. `is_last` means that the end has come
     /// with it: one run may find only what came before, and no other readiness will follow.
     pub(crate) fn ready(&mut self, key: Key, is_last: bool) {
+        // The poller may report what it saw before a task ended: the generation tells it from the
+        // next task of the slot.
         let Some(slot) = self.slots.get_mut(key.index as usize) else {
             return;
         };
         if slot.generation == key.generation {
+            // Not a sum: one run reads all that is there, however often it was reported.
             slot.ready_runs = slot.ready_runs.max(1 + u8::from(is_last));
             self.enqueue(key.index);
         }
@@ -217,6 +224,8 @@ impl<T> Tasks<T> {
             _ => None,
         });
         let first = ranked.min();
+        // Also if one is not due yet: the owner waits then, and `run_task` reports the next one
+        // that can be evicted.
         self.wants_evictable = true;
         let Some((_, index)) = first.filter(|(rank, _)| is_due(*rank)) else {
             return Err(first.map(|(rank, _)| rank));
@@ -249,11 +258,14 @@ impl<T> Tasks<T> {
     /// Takes back a task that waits for what comes next.
     pub(crate) fn give_back(&mut self, key: Key, task: T, until: Option<Millis>) -> Returned<T> {
         if self.stage == PoolStage::Aborted {
+            // A task that ran during the abort was not taken by it.
             return Returned::Dismissed(task);
         }
         let slot = &mut self.slots[key.index as usize];
         if slot.ready_runs > 0 || slot.stopping {
-            // It came while the task ran, and may have come behind its last read.
+            // It came while the task ran, and may have come behind its last read: made idle now,
+            // the task would not be reported again. A stop too is only in the slot while the task
+            // runs.
             return Returned::Again(slot.hand_out(key.index, task));
         }
         slot.place = TaskPlace::Idle(task);
@@ -265,6 +277,8 @@ impl<T> Tasks<T> {
     fn expect_by(&mut self, key: Key, until: Option<Millis>) {
         self.slots[key.index as usize].until = until;
         if let Some(until) = until {
+            // A short deadline makes the sweeps frequent enough to be noticed within a quarter of
+            // it.
             let left = until.saturating_sub(self.swept);
             self.grain = self.grain.min((left / 4).max(1));
             self.due = Some(self.due.map_or(until, |due| due.min(until)));
@@ -275,6 +289,7 @@ impl<T> Tasks<T> {
     pub(crate) fn forget(&mut self, key: Key) {
         let slot = &mut self.slots[key.index as usize];
         *slot = Slot {
+            // What the poller has still to report for this key hits no later task.
             generation: slot.generation.wrapping_add(1),
             ..Slot::new()
         };
@@ -284,12 +299,15 @@ impl<T> Tasks<T> {
 
     /// When the deadlines have to be looked at next, if there is one.
     pub(crate) fn next_sweep(&self) -> Option<Millis> {
+        // Not at each deadline: a sweep looks at every slot, so those that are close are noticed
+        // together.
         Some(self.due?.max(self.swept.saturating_add(self.grain)))
     }
 
     /// Queues every idle task whose deadline has passed.
     pub(crate) fn sweep(&mut self, now: Millis) {
         self.swept = now;
+        // Found anew below. A task that is queued or runs sets its deadline when it is given back.
         self.due = None;
         for index in 0..self.slots.len() as u32 {
             let slot = &mut self.slots[index as usize];
@@ -307,6 +325,7 @@ impl<T> Tasks<T> {
 
     /// Asks all tasks to end; those that run are asked when they are given back.
     pub(crate) fn stop(&mut self) {
+        // Once: a task that goes on after its stop is not asked again.
         if self.stage == PoolStage::Open {
             self.stage = PoolStage::Stopping;
             for index in 0..self.slots.len() as u32 {
@@ -321,6 +340,7 @@ impl<T> Tasks<T> {
         self.queue.clear();
         let mut taken = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
+            // Those taken count as running until they have ended, and their slots stay in use.
             match std::mem::replace(&mut slot.place, TaskPlace::Running) {
                 TaskPlace::Idle(task) | TaskPlace::Queued(task) => {
                     let (index, generation) = (index as u32, slot.generation);
@@ -335,6 +355,7 @@ impl<T> Tasks<T> {
     fn stop_task(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         if !matches!(slot.place, TaskPlace::Vacant) {
+            // Also if it runs: `give_back` finds it.
             slot.stopping = true;
             self.enqueue(index);
         }
@@ -343,6 +364,8 @@ impl<T> Tasks<T> {
     /// Queues a task, if it is idle.
     fn enqueue(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
+        // One that is queued is there already, and one that runs is looked at when it is given
+        // back.
         match std::mem::replace(&mut slot.place, TaskPlace::Running) {
             TaskPlace::Idle(task) => {
                 slot.place = TaskPlace::Queued(task);

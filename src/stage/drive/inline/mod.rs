@@ -13,21 +13,24 @@
 //!   own thread.
 //! - Invariant: one request runs at a time, on the thread that took it out of the channel.
 
+mod attempt;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::sink::stands_still;
-use super::{Downstream, DriveEnd, ToSink, break_off, handle, have_enough, run};
+use super::{Downstream, DriveEnd, ToSink, handle, have_enough, run};
 use crate::cancel::Cancel;
 use crate::channel::mark::Strategy;
 use crate::channel::{Channel, Ran, RunInline, Wait};
 use crate::error::{Error, WriteError};
-use crate::stage::sink::{Attempt, Sink};
-use crate::state::batch::{Batch, Load};
+use crate::stage::sink::Sink;
+use crate::state::batch::Batch;
 use crate::state::{Pressure, SinkRequest};
 use crate::threads::sync::{Mutex, MutexGuard};
 use crate::threads::worker::{Worker, guard};
+
+use attempt::Attempted;
 
 /// How long the thread of a nonblocking sink waits for another request that would block.
 const QUIET: Duration = Duration::from_secs(1);
@@ -75,6 +78,7 @@ pub(crate) struct SinkDriver<T, K, S> {
     sink: Mutex<SinkSlot<K>>,
     into_inner: fn(K) -> S,
     /// For the thread, which keeps the driver alive while it runs.
+    // Weak: the driver would otherwise keep itself, and its sink, open for ever.
     own: Weak<Self>,
 }
 
@@ -114,10 +118,12 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
         if !self.channel.defer(rest) {
             return Ran::Deferred;
         }
+        // Without the lock of the sink: `start` takes that of the thread first.
         let Err(error) = self.start() else {
             return Ran::Deferred;
         };
         let error = error.during("start the thread of", "writable");
+        // No thread will take it: what is left of it goes back to the writers.
         let deferred = self.channel.take_deferred();
         let first = self.channel.abandoned(error, deferred);
         let mut slot = self.sink.lock();
@@ -131,7 +137,8 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     fn start(&self) -> Result<(), Error> {
         let driver = self.own.upgrade().ok_or_else(Error::closed)?;
         let mut thread = self.thread.lock();
-        // The channel does not rely on the previous thread any more: it has ended, or ends soon.
+        // The channel does not rely on the previous thread any more (`take_within`): it has ended,
+        // or ends soon. That thread takes the lock of the sink, but never this one.
         thread.join()?;
         let name = match &*self.sink.lock() {
             SinkSlot::Open(sink) => format!("highwater-write {}", sink.name()),
@@ -146,6 +153,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
     /// What the sink's thread does.
     fn run_thread(&self) {
         if !self.nonblocking {
+            // For as long as the thread lives: no other one calls a sink that may block.
             let mut slot = self.sink.lock();
             if let SinkSlot::Open(sink) = &mut *slot {
                 let mut unseen = |_| {};
@@ -175,83 +183,6 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             }
         }
     }
-
-    /// Runs one request without blocking. Returns how the stream has ended, if it has; or a request
-    /// that would block.
-    fn attempt(&self, sink: &mut K, request: SinkRequest<T>) -> Attempted<T> {
-        let mut unseen = |_| {};
-        let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
-        match request {
-            SinkRequest::Write(batch) => self.attempt_write(&mut downstream, batch),
-            SinkRequest::Final => match downstream.try_finish() {
-                Ok(Attempt::Done) => {
-                    Attempted::Over(self.channel.finished().map(|()| DriveEnd::AtTheEnd))
-                }
-                Ok(Attempt::WouldBlock) => Attempted::WouldBlock(SinkRequest::Final),
-                Err(error) => {
-                    let error = break_off(&self.channel, &mut downstream, error, Batch::new());
-                    Attempted::Over(Err(error))
-                }
-            },
-            // Dropping a sink does not block.
-            SinkRequest::Release => {
-                match handle(&self.channel, &mut downstream, SinkRequest::Release) {
-                    Some(ended) => Attempted::Over(ended),
-                    None => Attempted::Done(Pressure::Below),
-                }
-            }
-        }
-    }
-
-    fn attempt_write(
-        &self,
-        downstream: &mut ToSink<'_, T, K>,
-        mut batch: Batch<T>,
-    ) -> Attempted<T> {
-        let channel = &self.channel;
-        loop {
-            if downstream.is_done() {
-                return Attempted::Over(have_enough(channel, downstream));
-            }
-            let (part, outcome) = downstream.try_write(&mut batch);
-            let error = match outcome {
-                Ok(Attempt::WouldBlock) => {
-                    return Attempted::WouldBlock(SinkRequest::Write(batch));
-                }
-                Ok(Attempt::Done) if batch.is_empty() => {
-                    return match channel.complete_inline(batch) {
-                        Ok(next) => Attempted::Next(next),
-                        Err(pressure) => Attempted::Done(pressure),
-                    };
-                }
-                // A teardown is checked for between two calls.
-                Ok(Attempt::Done) => match channel.settle(part) {
-                    Some(_) => continue,
-                    None => Error::interrupted(),
-                },
-                Err(error) => {
-                    channel.settle(part);
-                    error
-                }
-            };
-            if error.is_enough() || channel.is_satisfied() {
-                return Attempted::Over(have_enough(channel, downstream));
-            }
-            return Attempted::Over(Err(break_off(channel, downstream, error, batch)));
-        }
-    }
-}
-
-/// What came of a request that was run without blocking.
-enum Attempted<T> {
-    /// It is done, and nothing is due. The pressure is that of the next write.
-    Done(Pressure),
-    /// It is done, and this is due next.
-    Next(SinkRequest<T>),
-    /// This is left of it.
-    WouldBlock(SinkRequest<T>),
-    /// The stream is over.
-    Over(Result<DriveEnd, Error>),
 }
 
 /// Keeps a sink that was finished, and drops any other. Not under the lock: its `Drop` is user
@@ -280,8 +211,11 @@ where
 {
     fn run_inline(&self, mut request: SinkRequest<T>) -> Ran {
         if !self.nonblocking {
+            // Such a sink is never called by a writer: `try_write` would wait for it.
             return self.defer(request);
         }
+        // The request that this thread has taken is the only one, so no other write is in the sink.
+        // A flush may be.
         let mut slot = self.sink.lock();
         loop {
             let SinkSlot::Open(sink) = &mut *slot else {
@@ -291,6 +225,8 @@ where
                 Attempted::Next(next) => request = next,
                 Attempted::Done(pressure) => return Ran::Done(pressure),
                 Attempted::WouldBlock(rest) => {
+                    // Before the thread is started or woken: `start` takes the two locks in the
+                    // other order, and the thread needs this one for the request.
                     drop(slot);
                     // A part of it may be gone, and with it the pressure.
                     return match self.defer(rest) {
@@ -314,6 +250,7 @@ where
     S: 'static,
 {
     fn run_due(&self) {
+        // It ends: each request is run, or deferred, and while one is deferred none is due.
         while let Some(request) = self.channel.take_due() {
             if self.run_inline(request) == Ran::Over {
                 return;
@@ -346,6 +283,7 @@ where
         if !self.nonblocking {
             return Ok(());
         }
+        // Everything was given to the sink; what it holds back itself is flushed here.
         let mut slot = self.sink.lock();
         let SinkSlot::Open(sink) = &mut *slot else {
             return Ok(());
@@ -362,6 +300,8 @@ where
     }
 
     fn release(&self) {
+        // A thread that serves the sink releases it: decided under the lock of the channel, under
+        // which `defer` counts on a thread.
         let Some(request) = self.channel.take_release() else {
             return;
         };
@@ -378,6 +318,7 @@ where
     fn close(&self) -> Result<S, String> {
         // After a panic of the thread the sink has no owner, and is not given back.
         let _ = self.thread.lock().join();
+        // After the thread, which may have been inside a call of it.
         let slot = std::mem::replace(&mut *self.sink.lock(), SinkSlot::Gone);
         match slot {
             SinkSlot::Finished(sink) => Ok((self.into_inner)(sink)),
@@ -406,11 +347,13 @@ where
 {
     fn stop(&self) {
         self.channel.stop();
+        // The end is due now, by this thread. No writer comes any more that would run it.
         self.run_due();
     }
 
     fn abort(&self, cause: &Error) {
         self.channel.abort(cause);
+        // The same for the release.
         self.run_due();
     }
 
@@ -421,27 +364,5 @@ where
 
     fn was_stopped(&self) -> bool {
         self.channel.was_stopped()
-    }
-}
-
-impl<T, K: Sink<T>> ToSink<'_, T, K> {
-    fn try_write(&mut self, batch: &mut Batch<T>) -> (Load, Result<Attempt, Error>) {
-        self.write_part(batch, |sink, batch, begun| {
-            let Some(sink) = sink.direct() else {
-                return Ok(Attempt::WouldBlock);
-            };
-            let attempt = sink.try_write(batch)?;
-            if attempt == Attempt::Done {
-                stands_still(batch, begun)?;
-            }
-            Ok(attempt)
-        })
-    }
-
-    fn try_finish(&mut self) -> Result<Attempt, Error> {
-        self.call("finish", |sink| {
-            sink.direct()
-                .map_or(Ok(Attempt::WouldBlock), |sink| sink.try_finish())
-        })
     }
 }
