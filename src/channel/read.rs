@@ -282,15 +282,21 @@ impl<T: Divide> Channel<T> {
                     }
                 }
                 read_side.took(taken.load());
-                if taken.weight() < wanted {
-                    // It was all of the stream, and the weightless chunks after it are part of it.
-                    read_side.pass_over_weightless();
-                }
+                // Less was all of the stream, and the weightless chunks after it are part of it.
+                let is_last = taken.weight() < wanted;
+                let passed_over = is_last.then(|| read_side.pass_over_weightless());
                 self.hand_over(read_side);
+                drop(passed_over);
                 return Ok(Some(taken));
             }
-            // Those that are here come before what this read waits for.
-            read_side.pass_over_weightless();
+            // Those that are here come before what this read waits for. Their drop is a user's code,
+            // which may call this stream, so it runs without the lock.
+            let passed_over = read_side.pass_over_weightless();
+            if !passed_over.is_empty() {
+                drop(read_side);
+                drop(passed_over);
+                continue;
+            }
             if let Some(outcome) = read_side.outcome() {
                 drop(read_side);
                 return self.announce(outcome).map(|()| None);

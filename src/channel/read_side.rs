@@ -82,12 +82,10 @@ impl<T> ReadSide<T> {
     }
 
     /// Drops the chunks that weigh nothing, as a read by the byte does.
-    pub(super) fn pass_over_weightless(&mut self) {
-        let weightless = self.state.pass_over_weightless();
-        self.took(Load {
-            weight: 0,
-            weightless,
-        });
+    pub(super) fn pass_over_weightless(&mut self) -> Batch<T> {
+        let passed_over = self.state.pass_over_weightless();
+        self.took(passed_over.load());
+        passed_over
     }
 
     /// Puts a chunk back, which is then the reader's own.

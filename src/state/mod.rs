@@ -223,6 +223,11 @@ impl Events {
         self.0 & event.bit() != 0
     }
 
+    /// Those of both.
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Reads them in order.
     pub fn iter(self) -> impl Iterator<Item = Event> {
         Event::IN_ORDER

@@ -181,6 +181,30 @@ fn a_branch_that_is_starved() {
 }
 
 #[test]
+fn a_branch_that_is_stopped_and_read_to_its_end() {
+    explore_waits(
+        "a stopped branch and a finish",
+        Bound::Preemptions(2),
+        || {
+            let (mut writer, mut branch) = start(4);
+            let token = CancelToken::new();
+            branch.cancel_with(&token);
+            write_each(&mut writer, 0..2);
+            // It holds both from here on, and what follows is set aside for it by the stop.
+            assert_eq!(branch.next().unwrap().unwrap(), 0);
+            write_each(&mut writer, 2..3);
+            token.stop();
+            let writing = thread::spawn(move || {
+                writer.wait_finish().expect("all is read");
+                assert!(writer.peak() <= 4);
+            });
+            read_each(&mut branch, 1..3);
+            writing.join().unwrap();
+        },
+    );
+}
+
+#[test]
 fn a_broadcast_that_is_torn_down() {
     explore_waits("a destroy and two branches", Bound::Preemptions(2), || {
         let (mut writer, mut branch) = start(2);

@@ -37,10 +37,12 @@ impl<T: Clone> Fanout<T> {
     /// Reports what the reader has taken, and takes the next batch when this one is used up.
     fn report(&self, branch: &BranchEnd<T>, mut pending: TryMutexGuard<'_, BranchBatch<T>>) {
         let mut core = self.core();
-        let events = Self::settle(branch, &mut pending, &mut core);
+        let mut events = Self::settle(branch, &mut pending, &mut core);
         if pending.batch.is_empty() {
             // Only chunks are handled here: an end or an error is for the call that finds no chunk.
-            let (answer, _) = core.state.take(branch.id, &mut pending.batch);
+            let (answer, taken) = core.state.take(branch.id, &mut pending.batch);
+            // The last chunk of a stopped branch may be what `wait_over` waits for.
+            events = events.union(taken);
             if matches!(answer, Answer::Nothing) {
                 core.found_nothing(branch);
             }
@@ -75,10 +77,7 @@ impl<T: Clone> Fanout<T> {
                     let first = pending.pop();
                     // Reported with the take. A writer may wait for just this chunk, and the reader
                     // need not come back for another one.
-                    let settled = Self::settle(branch, &mut pending, &mut core);
-                    if events.is_empty() {
-                        events = settled;
-                    }
+                    events = events.union(Self::settle(branch, &mut pending, &mut core));
                     first.map(Ok)
                 }
                 Answer::End => None,

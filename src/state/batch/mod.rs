@@ -153,13 +153,23 @@ impl<T> Batch<T> {
         self.chunks.drain(..)
     }
 
-    /// Takes out what weighs nothing, which is no chunk for a read by the byte. Returns how many
-    /// there were.
-    pub(crate) fn drop_weightless(&mut self) -> usize {
-        if self.load.weightless > 0 {
-            self.chunks.retain(|weighed| weighed.weight > 0);
+    /// Takes out what weighs nothing, which is no chunk for a read by the byte.
+    pub(crate) fn take_weightless(&mut self) -> Self {
+        if self.load.weightless == 0 {
+            return Self::new();
         }
-        std::mem::take(&mut self.load.weightless)
+        let (weightless, rest) = std::mem::take(&mut self.chunks)
+            .into_iter()
+            .partition(|weighed| weighed.weight == 0);
+        self.chunks = rest;
+        Self {
+            chunks: weightless,
+            load: Load {
+                weight: 0,
+                weightless: std::mem::take(&mut self.load.weightless),
+            },
+            ..Self::new()
+        }
     }
 
     /// Notes where a sink begins to write.

@@ -199,7 +199,7 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
             }
             Phase::Open => {
                 if self.reads == Reads::Bytes && !self.keeps_weightless {
-                    batch.drop_weightless();
+                    drop(batch.take_weightless());
                 }
                 self.buffer.append(batch);
                 self.refill();
@@ -308,13 +308,12 @@ impl<T, E: Clone + From<Misuse>> ReadableState<T, E> {
         weight == 0 && self.reads == Reads::Bytes && !self.keeps_weightless
     }
 
-    /// Drops what is buffered and weighs nothing: one that reads by the byte passes over it.
-    /// Returns how many chunks that were.
-    pub(crate) fn pass_over_weightless(&mut self) -> usize {
-        let dropped = self.buffer.drop_weightless();
+    /// Takes out what is buffered and weighs nothing: one that reads by the byte passes over it.
+    pub(crate) fn pass_over_weightless(&mut self) -> Batch<T> {
+        let passed_over = self.buffer.take_weightless();
         self.full &= self.len() > self.low;
         self.check();
-        dropped
+        passed_over
     }
 
     fn pressure(&self) -> Pressure {

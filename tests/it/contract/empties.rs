@@ -10,8 +10,8 @@ use highwater::stage::operators::{PassThrough, compose, map};
 use highwater::stage::{Collect, CollectBytes};
 use highwater::stream::{BranchPolicy, ReceiverSource, SenderSink, concat, duplex_pair, merge};
 use highwater::{
-    Error, HighWaterMark, Out, Pipeline, Writable, WriteSink, broadcast, channel, lines, pipeline,
-    pipeline_of,
+    CancelToken, Error, HighWaterMark, Out, Pipeline, Readable, Writable, WriteSink, broadcast,
+    channel, lines, pipeline, pipeline_of,
 };
 use proptest::prelude::*;
 
@@ -273,9 +273,9 @@ fn every_join<U: Unit<Numbered> + Copy + Send + Sync + 'static>(
     tasks.into_iter().for_each(crate::support::Task::join);
 }
 
-type Fed<T> = (highwater::Readable<T>, crate::support::Task<()>);
+type Fed<T> = (Readable<T>, crate::support::Task<()>);
 
-fn apart<T>(fed: [Fed<T>; 2]) -> ([highwater::Readable<T>; 2], Vec<crate::support::Task<()>>) {
+fn apart<T>(fed: [Fed<T>; 2]) -> ([Readable<T>; 2], Vec<crate::support::Task<()>>) {
     let [(first, a), (second, b)] = fed;
     ([first, second], vec![a, b])
 }
@@ -296,7 +296,7 @@ fn every_line(traffic: &Traffic, cuts: &[usize]) {
             let cut = cuts.next()?.min(rest.len());
             (cut > 0).then(|| rest.split_to(cut))
         });
-        let source = highwater::Readable::from_iter(chunks, mark);
+        let source = Readable::from_iter(chunks, mark);
         pipeline(source).high_water_mark(mark)
     };
     type Add = fn(
@@ -341,7 +341,7 @@ fn an_endless_stream_of_empty_items_is_held_up_at_the_mark() {
         let (census, gate) = (Census::default(), Gate::new());
         let (made, passes) = (census.clone(), gate.clone());
         let blanks = (0..2_000).map(move |n| Blank(made.chunk(n)));
-        let source = highwater::Readable::from_iter(blanks, mark);
+        let source = Readable::from_iter(blanks, mark);
         let ready = pipeline_of(source, mark).buffered(mark).for_each(move |_| {
             passes.pass();
         });
@@ -387,14 +387,14 @@ fn a_sink_of_bytes_passes_over_empty_chunks() {
 
             let calls = Arc::new(AtomicUsize::new(0));
             let sink = WriteSink::new(Strict(Vec::new(), Arc::clone(&calls)), "strict");
-            let source = highwater::Readable::from_iter(chunks.clone(), mark);
+            let source = Readable::from_iter(chunks.clone(), mark);
             let (report, sink) = pipeline(source).to(sink).run_into().unwrap();
             assert_eq!(sink.into_inner().0, b"ab");
             assert!(calls.load(Ordering::SeqCst) <= 2);
             assert_eq!((report.bytes(), report.stages()[0].chunks), (2, count));
 
             // With and without a stage on its thread, and behind a writer's own.
-            let source = highwater::Readable::from_iter(chunks.clone(), mark);
+            let source = Readable::from_iter(chunks.clone(), mark);
             let fused = pipeline(source).map(|chunk| chunk);
             let (_, sink) = fused.to(CollectBytes::at_most(2)).run_into().unwrap();
             assert_eq!(sink.into_bytes(), "ab");
@@ -405,4 +405,49 @@ fn a_sink_of_bytes_passes_over_empty_chunks() {
             assert_eq!(out.finish().unwrap().0, b"ab");
         }
     });
+}
+
+/// The owner of an item, which ends the stream that the item is in when it is dropped.
+struct Ends(CancelToken, &'static [u8]);
+
+impl AsRef<[u8]> for Ends {
+    fn as_ref(&self) -> &[u8] {
+        self.1
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort("an item of it was dropped");
+    }
+}
+
+/// Rule 13, with rule 6: the drop of a chunk is a user's code, and runs under no lock.
+#[test]
+fn an_item_whose_drop_ends_its_own_stream_blocks_no_call() {
+    type Read = fn(&mut Readable<Bytes>);
+    let reads: [Read; 5] = [
+        |reader| drop(reader.read_n(2)),
+        |reader| drop(reader.read_at_least(2)),
+        |reader| drop(reader.read_n(1)),
+        |reader| drop(reader.next()),
+        |reader| drop(reader.destroy(Error::other("no more"))),
+    ];
+    for read in reads {
+        for content in [&b""[..], b"1"] {
+            in_time(move || {
+                let (mut writer, mut reader) = channel(HighWaterMark::bytes(16));
+                let token = CancelToken::new();
+                reader.cancel_with(&token);
+                let chunk = Bytes::from_owner(Ends(token.clone(), content));
+                writer.write(chunk).unwrap();
+                writer.write(Bytes::from_static(b"2")).unwrap();
+                writer.end();
+                read(&mut reader);
+                assert!(reader.len() <= 2);
+                drop(reader);
+                assert!(token.is_cancelled(), "the item was dropped");
+            });
+        }
+    }
 }
