@@ -13,7 +13,7 @@ use highwater::{
     pipeline_of,
 };
 
-use crate::support::{Alone, alone, in_time};
+use crate::support::{Alone, in_time};
 
 /// What no machine has, and what none can even name the memory of.
 const BOUNDS: [usize; 2] = [1 << 40, usize::MAX];
@@ -232,7 +232,7 @@ fn weights_that_no_number_holds_together_are_no_panic() {
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_that_share_work_start_when_there_is_work_for_them() {
-    use crate::support::{Gate, own_threads, until};
+    use crate::support::{Gate, alone, own_threads, until};
 
     alone(|| {
         in_time(|| {

@@ -10,9 +10,11 @@
 mod answers;
 mod any;
 mod bodies;
+#[cfg(target_os = "linux")]
 mod corpus;
 mod heads;
 mod limits;
+#[cfg(target_os = "linux")]
 mod node;
 mod table;
 mod targets;

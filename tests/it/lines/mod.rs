@@ -2,5 +2,5 @@
 
 mod limits;
 mod models;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod tool;

@@ -24,6 +24,7 @@ pub(crate) fn alone<F: FnOnce()>(body: F) -> Option<String> {
 }
 
 /// The same with these variables in the environment of the process.
+#[cfg(target_os = "linux")]
 pub(crate) fn alone_with<F: FnOnce()>(variables: &[(&str, &str)], body: F) {
     let mut alone = Alone::of::<F>();
     alone.command.envs(variables.iter().copied());

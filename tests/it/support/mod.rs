@@ -21,9 +21,9 @@ mod program;
 pub(crate) mod stages;
 mod wait;
 
-pub(crate) use alone::{Alone, alone, alone_with, own_threads};
+pub(crate) use alone::{Alone, alone, own_threads};
 #[cfg(target_os = "linux")]
-pub(crate) use alone::{alone_in_network, once_more};
+pub(crate) use alone::{alone_in_network, alone_with, once_more};
 #[cfg(target_os = "linux")]
 pub(crate) use bounds::{SLICE_BYTES, bounded};
 pub(crate) use census::{Census, Counted};
