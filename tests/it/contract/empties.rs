@@ -431,7 +431,7 @@ fn an_item_whose_drop_ends_its_own_stream_blocks_no_call() {
         |reader| drop(reader.read_at_least(2)),
         |reader| drop(reader.read_n(1)),
         |reader| drop(reader.next()),
-        |reader| drop(reader.destroy(Error::other("no more"))),
+        |reader| reader.destroy(Error::other("no more")),
     ];
     for read in reads {
         for content in [&b""[..], b"1"] {
