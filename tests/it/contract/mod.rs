@@ -19,6 +19,7 @@ mod conversions;
 mod cuts;
 mod direct;
 mod drains;
+mod drops;
 mod duplexes;
 mod empties;
 mod endpoints;
