@@ -95,9 +95,36 @@ where
     pipeline
 }
 
-/// A pipeline under construction: a source and any number of stages. Finish it with
-/// [`to`](Self::to), [`for_each`](Self::for_each), [`try_for_each`](Self::try_for_each) or
-/// [`readable`](Self::readable).
+/// A builder for a pipeline: a source and any number of stages.
+///
+/// It does nothing before it is run. [`to`](Self::to) and its siblings attach the sink and return a
+/// [`ReadyPipeline`], and [`run`](ReadyPipeline::run) runs it to its end.
+///
+/// # Which method for what
+///
+/// | To | use |
+/// |---|---|
+/// | change, leave out, or look at each chunk | [`map`](Self::map), [`try_map`](Self::try_map), [`filter`](Self::filter), [`flat_map`](Self::flat_map), [`inspect`](Self::inspect) |
+/// | take a part of it | [`take`](Self::take), [`skip`](Self::skip) |
+/// | compute on several threads | [`par_map`](Self::par_map), [`par_map_unordered`](Self::par_map_unordered) |
+/// | put in a [`Transform`] | [`through`](Self::through) if it passes on bytes, else [`through_with`](Self::through_with) and a mark |
+/// | go through a child process or a connection | [`via`](Self::via) |
+/// | give each chunk to a second sink as well | [`tee`](Self::tee) |
+/// | let what is before and what is behind run at the same time | [`buffered`](Self::buffered) |
+/// | bound the memory, or the rate | [`high_water_mark`](Self::high_water_mark), [`budget`](Self::budget), [`limit`](Self::limit) |
+/// | see how far it is | [`progress`](Self::progress), [`monitor`](Self::monitor), and the [`Report`](crate::Report) at the end |
+/// | end it from another thread | [`cancel_with`](Self::cancel_with) a token |
+/// | finish it with a sink, or a closure | [`to`](Self::to), [`for_each`](Self::for_each), [`try_for_each`](Self::try_for_each) |
+/// | read what comes out | [`readable`](Self::readable) |
+///
+/// # Threads
+///
+/// The source has a thread, and so has each stage that is not
+/// [light](Transform::is_light); the sink runs on the thread that calls `run`. Between two threads
+/// there is a buffer, which holds at most its mark and one chunk. A light stage, such as `map`, runs
+/// on the thread of what is behind it, with no buffer between. `run` starts the threads, and joins
+/// every one of them before it returns. If the kernel can copy from the source to the sink by itself,
+/// there is no thread but the caller's.
 ///
 /// # What a pipeline may borrow
 ///

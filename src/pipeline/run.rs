@@ -18,7 +18,11 @@ use crate::stage::sink::Sink;
 use crate::state::batch::Batch;
 use crate::threads::worker::guard;
 
-/// A pipeline from end to end.
+/// A pipeline with its sink: [`run`](Self::run) it, or [`run_into`](Self::run_into) if the sink is
+/// wanted back.
+///
+/// Made by [`Pipeline::to`], [`for_each`](Pipeline::for_each) and
+/// [`try_for_each`](Pipeline::try_for_each). It has no threads before it runs, and none after.
 #[must_use = "a pipeline does nothing before it is run"]
 pub struct ReadyPipeline<'a, T, K> {
     pipeline: Pipeline<'a, T>,
