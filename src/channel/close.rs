@@ -45,7 +45,7 @@ impl<T> Channel<T> {
             let _ = write_side.progress(std::mem::take(&mut read_side.unsettled));
         }
         let first = match &write_side.end {
-            EndCause::Failed(failure) => failure.clone(),
+            EndCause::Failed(failure) | EndCause::Unfinished(failure) => failure.clone(),
             EndCause::Open | EndCause::Stopped => error.clone(),
         };
         let mut given_back = Batch::new();

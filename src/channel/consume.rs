@@ -5,14 +5,12 @@
 //! - May block: `take`, in `wait_filled`; it ends with a request, a `recheck`, or the stream.
 //! - Invariant: each request that was taken is completed, or abandoned, once.
 
-use super::{Channel, Consumer, Wait};
+use super::{Channel, Consumer, EndCause, Wait, WriteSide};
 use crate::cancel::Interrupt;
 use crate::error::Error;
 use crate::state::batch::{Batch, Load};
 use crate::state::{Event, Events, SinkRequest};
 use crate::threads::sync::MutexGuard;
-
-use super::WriteSide;
 
 impl<T> Channel<T> {
     /// Notes that a sink's thread reads from here. `interrupt` wakes it when it is blocked in the
@@ -159,7 +157,7 @@ impl<T> Channel<T> {
     /// The sink needs no more, and was finished and released.
     pub(crate) fn let_go(&self) {
         let mut write_side = self.write_side();
-        let _ = write_side.complete();
+        write_side.complete_in_part();
         write_side.release();
         self.wake_all(write_side);
     }
@@ -184,7 +182,18 @@ impl<T> Channel<T> {
     /// given and did not write. Returns the first cause, to which `error` is attached.
     pub(crate) fn abandoned(&self, error: Error, mut remainder: Batch<T>) -> Error {
         let mut write_side = self.write_side();
-        let first = write_side.cause().unwrap_or_else(|| error.clone());
+        // A stop and a reader that needs no more end a stream well, so what fails after that is the
+        // first cause. An echo is none: it reports only that the stream is going down.
+        let first = if error.is_echo() {
+            write_side.cause()
+        } else {
+            write_side.failure()
+        };
+        let first = first.unwrap_or_else(|| error.clone());
+        if write_side.is_satisfied() && !first.is_echo() {
+            // The state has ended without an error, and takes none any more.
+            write_side.end = EndCause::Unfinished(first.clone());
+        }
         let mut queued = write_side.state.fail(first.clone());
         remainder.append(&mut queued);
         // In the order of the stream: what a cancel has given back was queued after this.

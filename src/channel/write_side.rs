@@ -23,6 +23,8 @@ pub(super) enum EndCause {
     Stopped,
     /// The writer has failed it, with an error that is delivered after the data.
     Failed(Error),
+    /// It needed no more, and the sink has failed to finish then.
+    Unfinished(Error),
 }
 
 /// Where the thread of the reading side is.
@@ -254,7 +256,10 @@ impl<T> WriteSide<T> {
     /// Returns whether the reading side needed no more, which is a good end too: nothing else tears
     /// a stream down without an error.
     pub(super) fn is_satisfied(&self) -> bool {
-        self.state.is_destroyed() && self.state.errored().is_none() && !self.state.is_finished()
+        self.state.is_destroyed()
+            && self.state.errored().is_none()
+            && !self.state.is_finished()
+            && !matches!(self.end, EndCause::Unfinished(_))
     }
 
     /// Takes a chunk, or gives it back if the stream takes none.
@@ -323,6 +328,12 @@ impl<T> WriteSide<T> {
         events
     }
 
+    /// The running request is over, and what is left of it is not delivered: no more is needed.
+    pub(super) fn complete_in_part(&mut self) {
+        let _ = self.state.complete();
+        self.completed = self.confirmed();
+    }
+
     const fn confirmed(&self) -> Arrived {
         (self.stats.confirmed, self.stats.confirmed_weightless)
     }
@@ -350,16 +361,24 @@ impl<T> WriteSide<T> {
 
     /// Why no more is taken. `None` if the writer has ended the stream, or nothing has.
     pub(super) fn cause(&self) -> Option<Error> {
+        self.failure().or_else(|| match &self.end {
+            _ if self.is_satisfied() => Some(Error::enough()),
+            EndCause::Stopped => Some(Error::new(ErrorKind::Cancelled, "stopped")),
+            EndCause::Open | EndCause::Failed(_) | EndCause::Unfinished(_) => None,
+        })
+    }
+
+    /// The failure of the stream. That it was stopped, or that no more is needed, is none: its end
+    /// may still fail.
+    pub(super) fn failure(&self) -> Option<Error> {
         // The state first: it has the outcome. Until a failure has arrived behind its data, only
         // `end` has it.
         if let Some(cause) = self.state.errored() {
             return Some(cause.clone());
         }
         match &self.end {
-            EndCause::Failed(failure) => Some(failure.clone()),
-            _ if self.is_satisfied() => Some(Error::enough()),
-            EndCause::Stopped => Some(Error::new(ErrorKind::Cancelled, "stopped")),
-            EndCause::Open => None,
+            EndCause::Failed(failure) | EndCause::Unfinished(failure) => Some(failure.clone()),
+            EndCause::Stopped | EndCause::Open => None,
         }
     }
 

@@ -82,7 +82,7 @@ pub trait Sink<T>: Send {
         let _ = cause;
     }
 
-    /// Returns whether it needs no more. Called before each batch: after `true` it is finished as
+    /// Returns whether it needs no more. Called before each write: after `true` it is finished as
     /// if the stream had ended. A [`write`](Self::write) can return [`Error::enough`] for the same.
     fn is_done(&self) -> bool {
         false

@@ -246,6 +246,9 @@ impl<T, K: Sink<T>> Downstream<T> for ToSink<'_, T, K> {
         settle: &mut dyn FnMut(Load) -> Option<usize>,
     ) -> Result<(), Error> {
         while !batch.is_empty() {
+            if self.sink.is_done() {
+                return Err(Error::enough());
+            }
             let (part, outcome) = self.write_part(batch, |sink, batch, begun| {
                 sink.write(batch)?;
                 stands_still(batch, begun)

@@ -30,6 +30,7 @@ mod flows;
 mod gather;
 #[cfg(unix)]
 mod idle;
+mod last_words;
 mod laws;
 #[cfg(unix)]
 mod limits;
