@@ -61,7 +61,7 @@
 //! `serve` returns what the server has done. To change the time:
 //!
 //! ```no_run
-//! # #[cfg(feature = "http")] {
+//! # #[cfg(all(unix, feature = "http"))] {
 //! use std::time::Duration;
 //! use highwater::http::{Request, Response, Server};
 //! use highwater::{CancelToken, net};

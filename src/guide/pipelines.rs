@@ -3,14 +3,14 @@
 #![doc = include_str!("pipeline.svg")]
 //!
 //! The source runs on a thread of its own, and so does each stage that works hard or may block. The sink
-//! runs on the caller's thread. Between two threads there is a buffer with marks. A *light* stage
-//! runs on the thread of the stage behind it, with no buffer between. Nothing
-//! runs before [`run`](crate::report::ReadyPipeline::run), and no thread is left after it.
+//! runs on the caller's thread. Between two threads there is a buffer with marks. A *light* stage runs on
+//! the thread of the stage behind it, with no buffer between. Nothing runs before
+//! [`run`](crate::report::ReadyPipeline::run), and no thread is left after it.
 //!
 //! These stages are light: the operators (`map`, `try_map`, `filter`, `flat_map`, `inspect`, `take`,
 //! `skip`, `chunks_of`), and in [`lines`](crate::lines) `lines`, `split`, `frames`, `append_end`,
 //! `prepend_len`, `utf8` and `utf8_lossy`. [`compose`](crate::stage::operators::compose) is light if both
-//! of its stages are. `gzip` and a transform of your own are not light, unless its
+//! of its stages are. `gzip` and a transform of your own are not light. A type of your own is light if its
 //! [`is_light`](crate::Transform::is_light) returns `true`.
 //!
 //! # Which method for what
