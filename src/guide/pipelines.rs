@@ -46,7 +46,8 @@
 //! [`Write`](std::io::Write) in [`WriteSink::new(writer, name)`](crate::WriteSink::new).
 //!
 //! A [`Writable`](crate::Writable) is not a sink. Write `pipeline.readable().pipe_to(writable)`. Do not wrap
-//! it in a `WriteSink`, which flushes it and does not finish it: the stream would be broken off.
+//! it in a `WriteSink`, which flushes it and does not finish it: the run would return
+//! `Ok`, and the stream would be broken off.
 //!
 //! # A value out of a pipeline
 //!

@@ -96,7 +96,8 @@ pub trait IntoSource<T> {
 /// [`WriteSink::new(writer, name)`](crate::WriteSink::new).
 ///
 /// A [`Writable`](crate::Writable) is not a sink. Write `pipeline.readable().pipe_to(writable)`. Do not wrap
-/// it in a `WriteSink`, which flushes it and does not finish it: the stream would be broken off.
+/// it in a `WriteSink`, which flushes it and does not finish it: the run would return
+/// `Ok`, and the stream would be broken off.
 ///
 /// # Examples
 ///

@@ -43,7 +43,8 @@ pub use parts::Cork;
 /// [`finish`](Self::finish).
 ///
 /// A writable is not a [`Sink`]. To end a pipeline in one, write `pipeline.readable().pipe_to(writable)`. Do
-/// not wrap it in a [`WriteSink`], which flushes it and does not finish it: the stream would be broken off.
+/// not wrap it in a [`WriteSink`], which flushes it and does not finish it: the run would return
+/// `Ok`, and the stream would be broken off.
 ///
 /// # Examples
 ///
