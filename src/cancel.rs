@@ -24,7 +24,66 @@ pub(crate) trait Cancel: Send + Sync {
 ///
 /// A [`Source`](crate::Source) or a [`Sink`](crate::Sink) that can block in the kernel gives one
 /// to its stream, which calls it, from another thread, when the call has to return early. It may be
-/// called more than once, and stays in force: a call that starts later must return early too.
+/// called more than once, and stays in force: a call that starts later must return early too. A call that
+/// returns early returns [`Error::interrupted`]. The error of the stream is the cause of the cancel.
+///
+/// # Examples
+///
+/// A queue with a condition variable, as a source:
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use std::sync::{Arc, Condvar, Mutex};
+/// use highwater::stage::{Interrupt, waiting};
+/// use highwater::{CancelToken, Error, HighWaterMark, Source, pipeline_of};
+///
+/// #[derive(Default)]
+/// struct Shared { state: Mutex<State>, changed: Condvar }
+///
+/// #[derive(Default)]
+/// struct State { jobs: VecDeque<u32>, interrupted: bool }
+///
+/// struct Jobs(Arc<Shared>);
+///
+/// impl Source<u32> for Jobs {
+///     fn read(&mut self) -> Result<Option<u32>, Error> {
+///         let mut state = self.0.state.lock().unwrap();
+///         loop {
+///             if state.interrupted {
+///                 return Err(Error::interrupted());
+///             }
+///             if let Some(job) = state.jobs.pop_front() {
+///                 return Ok(Some(job));
+///             }
+///             state = waiting(|| self.0.changed.wait(state)).unwrap();
+///         }
+///     }
+///
+///     fn interrupt(&self) -> Option<Interrupt> {
+///         let shared = Arc::clone(&self.0);
+///         Some(Interrupt::new(move || {
+///             shared.state.lock().unwrap().interrupted = true; // and it stays so
+///             shared.changed.notify_all();
+///         }))
+///     }
+/// }
+///
+/// let shared = Arc::<Shared>::default();
+/// shared.state.lock().unwrap().jobs.extend([1, 2]); // and no end
+/// let (token, mut done) = (CancelToken::new(), Vec::new());
+/// let report = pipeline_of(Jobs(shared), HighWaterMark::items(4))
+///     .cancel_with(&token)
+///     .for_each(|job| {
+///         done.push(job);
+///         if job == 2 {
+///             token.stop(); // wakes the source, which waits for a third job
+///         }
+///     })
+///     .run()?;
+/// assert!(report.was_stopped());
+/// assert_eq!(done, [1, 2]);
+/// # Ok::<(), highwater::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Interrupt(Arc<dyn Fn() + Send + Sync>);
 

@@ -28,7 +28,7 @@
 //!
 //! let log = &b"GET /\nPOST /form\nGET /style.css\n"[..]; // or fs::read("access.log")?
 //! let (report, out) = pipeline(log)
-//!     .through_with(lines::lines(), lines::mark(64 * 1024))
+//!     .through(lines::lines())
 //!     .filter(|line| line.starts_with(b"GET"))
 //!     .through(lines::append_end("\n"))
 //!     .to(Vec::new()) // or net::connect("127.0.0.1:9000").open()?

@@ -224,7 +224,8 @@ impl<T> HighWaterMark<InWeight<T>> {
 }
 
 impl<U> HighWaterMark<U> {
-    /// Sets the low-water mark. Needed for marks of 0 or 1, which have no half.
+    /// Sets the low-water mark. Without it the low mark is half of the high one, rounded down: 0 for a
+    /// mark of 0 or 1.
     ///
     /// # Errors
     ///

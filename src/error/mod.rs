@@ -296,14 +296,12 @@ impl Error {
         self.0.operation.as_deref()
     }
 
-    /// How many bytes, or items, the stage had done when it failed: what a list of what came in, or
-    /// of what was read, has before the one that it failed at. How the stream was handed over from
-    /// thread to thread makes no difference to it.
+    /// How many bytes or items the stage named by [`stage`](Self::stage) had processed when it failed.
     ///
-    /// It is counted in what the error itself names: for a source in what it has read, also where
-    /// others are read beside it or were before it; for a transform in what it has taken; for a
-    /// sink in what it has confirmed. A stage that counts otherwise, such as one that decodes,
-    /// documents it. There is none where it is not known, as for an error that two places share.
+    /// A source counts what it has read, also where others are read beside it or were before it; a
+    /// transform what it has taken; a sink what it has confirmed. A stage that counts otherwise, such
+    /// as one that decodes, documents it. `None` if it is not known, as for an error that two places
+    /// share.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset.as_ref().map(|(offset, _)| *offset)

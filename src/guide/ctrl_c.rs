@@ -53,7 +53,28 @@
 //!
 //! After an `abort` a pipeline returns a [`Failure`](crate::Failure): its report tells what the sink has
 //! confirmed, for a message such as "interrupted; 12 of 40 MB were written". By custom a program that
-//! ends on a signal exits with 128 and the number of the signal.
+//! ends on a signal exits with 128 plus the number of the signal.
+//!
+//! For a server give the token to `cancel_with`, of [`net::Server`](crate::net::Server::cancel_with) or
+//! [`http::Server`](crate::http::Server::cancel_with). A `stop` closes the listener and gives the open
+//! connections a grace time, 30 seconds by default; then it aborts them. An `abort` gives none. In both cases
+//! `serve` returns what the server has done. To change the time:
+//!
+//! ```no_run
+//! # #[cfg(all(unix, feature = "http"))] {
+//! use std::time::Duration;
+//! use highwater::http::{Request, Response, Server};
+//! use highwater::{CancelToken, net};
+//!
+//! let token = CancelToken::new(); // used by the thread that waits for signals
+//! let listening = net::Server::bind("127.0.0.1:8080")?.grace(Duration::from_secs(5));
+//! let counts = Server::on(listening)
+//!     .cancel_with(&token)
+//!     .serve(|_: Request, response: Response| response.send("hello\n"))?;
+//! println!("{} connections", counts.accepted);
+//! # }
+//! # Ok::<(), highwater::Error>(())
+//! ```
 //!
 //! A blocked read of the terminal, of a pipe or a socket is woken by the token, so no thread is left. A
 //! child process that runs in the same terminal gets Ctrl-C from the terminal as well; to end it in

@@ -61,8 +61,9 @@
 //! # What a pipeline returns when it fails
 //!
 //! A [`Failure`](crate::Failure) has the `error`, the `report` so far, and what was `undelivered`.
-//! [`report.bytes()`](crate::Report::bytes) is what the sink has **confirmed**: that much has arrived,
-//! and a program can go on from there. A `Failure` becomes an [`Error`](crate::Error) with `?`.
+//! [`report.bytes()`](crate::Report::bytes) is what the sink has **confirmed**. A file has these bytes. For
+//! a socket the kernel has them; the peer may have read fewer. To go on after a reset, ask the peer how much
+//! it has. A `Failure` becomes an [`Error`](crate::Error) with `?`.
 //!
 //! ```
 //! # #[cfg(target_os = "linux")] {
@@ -93,6 +94,27 @@
 //! assert!(Error::from(through_io).is_same(&error));
 //! ```
 //!
+//! # Out of `main`
+//!
+//! A `main` that returns the error prints its [`Debug`](std::fmt::Debug) form, with every field. To print the
+//! reasons as text, write `{error:#}` and return an exit code:
+//!
+//! ```
+//! use std::process::ExitCode;
+//! use highwater::{Error, pipeline};
+//!
+//! fn copy() -> Result<(), Error> {
+//!     pipeline(&b"some bytes"[..]).to(Vec::new()).run()?;
+//!     Ok(())
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     let Err(error) = copy() else { return ExitCode::SUCCESS };
+//!     eprintln!("{error:#}"); // failed to write to `out.bin` at byte 8192: no storage space
+//!     ExitCode::FAILURE
+//! }
+//! ```
+//!
 //! # Panics
 //!
 //! A panic in a closure, a source, a sink or a transform becomes the error of its stage, with the
@@ -101,7 +123,8 @@
 //! # Trying again
 //!
 //! [`Retry`](crate::stage::Retry) is a source of bytes that is opened again where it broke off: `open` gets
-//! the offset to go on from. For a sink, run the pipeline again from `report.bytes()`.
+//! the offset to go on from. For a sink, run the pipeline again from `report.bytes()`. That is a position in
+//! the source only if no stage changes the number of bytes, and only if the sink is a file.
 //!
 //! ```
 //! use std::io;

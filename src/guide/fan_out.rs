@@ -4,9 +4,9 @@
 //! | --- | --- | --- | --- |
 //! | give each chunk to two sinks | [`Pipeline::tee`](crate::Pipeline::tee) | one more | slows both down |
 //! | give each chunk to any number of readers, which come and go | [`broadcast`](fn@crate::broadcast) | none: each reader brings its own | as its [`BranchPolicy`](crate::stream::BranchPolicy) says |
-//! | read several sources as their chunks come | [`merge`](crate::stream::merge) | one a source | |
+//! | read several sources as their chunks come | [`merge`](crate::stream::merge) | one for each source | |
 //! | read several sources one after the other | [`concat`](fn@crate::stream::concat) | none | |
-//! | share the items among worker threads | [`par_map`](crate::Pipeline::par_map) | those | |
+//! | share the items among worker threads | [`par_map`](crate::Pipeline::par_map) | its worker threads | |
 //! | let several threads write one stream | `clone` of a [`Writable`](crate::Writable) | | |
 //!
 //! # Broadcast
@@ -24,7 +24,9 @@
 //! | [`DropNewest(n)`](crate::stream::BranchPolicy::DropNewest) | never waits for it | misses the newest chunks. For a sample |
 //!
 //! `n` is in the unit of the mark. A branch that is cut off aborts the pipeline that reads it, also
-//! while that is blocked in a write to a slow client.
+//! while that is blocked in a write to a slow client. What it has not read is dropped, and its next read is
+//! the error. When the last branch is gone, a write fails: see
+//! [`keep_open`](crate::Broadcast::keep_open).
 //!
 //! ```
 //! use std::thread;

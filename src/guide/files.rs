@@ -41,6 +41,10 @@
 //! A [`range`](crate::fs::FileSource::range) past the end of the file is an error of the call; Node
 //! reads what is there.
 //!
+//! [`fs::read`](crate::fs::read) ends at the end of the file. To follow a file that grows, write a
+//! [`Source`](crate::Source) that waits and reads again, or run `tail -F` with
+//! [`process::source`](crate::process::source).
+//!
 //! # A stream by hand
 //!
 //! ```

@@ -36,14 +36,14 @@
 //! | `finished` | [`wait_finish`](crate::Writable::wait_finish) | |
 //! | `compose` | [`operators::compose`](crate::stage::operators::compose) | |
 //! | `cork`, `uncork` | [`cork`](crate::Writable::cork) | a guard; a write that would wait lifts it |
-//! | `destroy(error)` | [`destroy`](crate::Writable::destroy) | gives back what was buffered; an error is a must |
+//! | `destroy(error)` | [`destroy`](crate::Writable::destroy) | gives back what was buffered; an error is required |
 //! | `AbortSignal`, `signal` | [`CancelToken`](crate::CancelToken) | `abort` as Node, and `stop`, which lets through what is buffered |
 //! | `map`, `filter`, `flatMap`, `take`, `forEach` | methods of [`Pipeline`](crate::Pipeline) and [`Flow`](crate::stream::Flow) | std's names; a flow is what [`Readable::flow`](crate::Readable::flow) makes |
 //! | `drop` | [`skip`](crate::stream::Flow::skip), of a [pipeline](crate::Pipeline::skip) too | |
 //! | `some`, `every`, `find` | [`any`](crate::stream::Flow::any), [`all`](crate::stream::Flow::all), [`find`](crate::stream::Flow::find) | |
 //! | `reduce` | [`fold`](crate::stream::Flow::fold), [`Fold`](crate::stage::Fold) behind a pipeline | begins with a value, always |
 //! | `map(f, { concurrency })` | [`par_map`](crate::Pipeline::par_map) | on threads |
-//! | `toArray`, `text`, `buffer` | `to_vec(limit)`, `to_bytes(limit)` | the limit is a must |
+//! | `toArray`, `text`, `buffer` | `to_vec(limit)`, `to_bytes(limit)` | the limit is required |
 //! | `setEncoding('utf8')` | [`lines::utf8_lossy`](crate::lines::utf8_lossy), [`lines::utf8`](crate::lines::utf8()) | chunks are bytes; text is a stage |
 //! | `Readable.from` | [`Readable::from_iter`](crate::Readable::from_iter) | runs on a thread of its own |
 //! | `writableLength`, `writableNeedDrain` | [`len`](crate::Writable::len), [`needs_drain`](crate::Writable::needs_drain) | |
@@ -101,7 +101,7 @@
 //!             out.wait_drain()?; // once('drain')
 //!         }
 //!     }
-//!     out.finish()?; // end(), and everything was sent
+//!     out.finish()?; // end(), and the kernel has everything
 //!     Ok(())
 //! })?;
 //!

@@ -68,7 +68,7 @@
 //!
 //! let log = &b"GET /\nPOST /form\nGET /style.css\n"[..];
 //! let (report, out) = pipeline(log)
-//!     .through_with(lines::lines(), lines::mark(64 * 1024))
+//!     .through(lines::lines())
 //!     .filter(|line| line.starts_with(b"GET"))
 //!     .through(lines::append_end("\n"))
 //!     .to(Vec::new())

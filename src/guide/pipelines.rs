@@ -3,28 +3,34 @@
 #![doc = include_str!("pipeline.svg")]
 //!
 //! The source runs on a thread of its own, and so does each stage that works hard or may block. The sink
-//! runs on the caller's thread. Between two threads there is a buffer with marks. A *light* stage (`map`,
-//! `filter`, `inspect`) runs on the thread of the stage behind it, with no buffer between. Nothing
-//! runs before [`run`](crate::report::ReadyPipeline::run), and no thread is left after it.
+//! runs on the caller's thread. Between two threads there is a buffer with marks. A *light* stage runs on
+//! the thread of the stage behind it, with no buffer between. Nothing runs before
+//! [`run`](crate::report::ReadyPipeline::run), and no thread is left after it.
+//!
+//! These stages are light: the operators (`map`, `try_map`, `filter`, `flat_map`, `inspect`, `take`,
+//! `skip`, `chunks_of`), and in [`lines`](crate::lines) `lines`, `split`, `frames`, `append_end`,
+//! `prepend_len`, `utf8` and `utf8_lossy`. [`compose`](crate::stage::operators::compose) is light if both
+//! of its stages are. `gzip` and a transform of your own are not light. A type of your own is light if its
+//! [`is_light`](crate::Transform::is_light) returns `true`.
 //!
 //! # Which method for what
 //!
-//! | to do this | call | a thread and a buffer more |
+//! | to do this | call | threads and buffers that it adds |
 //! | --- | --- | --- |
-//! | begin, with bytes | [`pipeline(source)`](fn@crate::pipeline) | the source's |
-//! | begin, with items | [`pipeline_of(source, mark)`](crate::pipeline_of) | the source's |
-//! | add a stage that passes bytes on | [`through`](crate::Pipeline::through) | yes, unless it is light |
-//! | add a stage that passes items on, with the mark of its buffer | [`through_with`](crate::Pipeline::through_with) | yes, unless it is light |
-//! | change, pick or look at single items | [`map`](crate::Pipeline::map), [`filter`](crate::Pipeline::filter), [`inspect`](crate::Pipeline::inspect), ... | no |
-//! | have what is before and behind run on two threads | [`buffered`](crate::Pipeline::buffered) | yes |
-//! | share work among threads | [`par_map`](crate::Pipeline::par_map) | those |
-//! | go through a child process or a connection | [`via`](crate::Pipeline::via) | one a half |
-//! | give each chunk to a second sink | [`tee`](crate::Pipeline::tee) | yes |
-//! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::report::ReadyPipeline::run), or [`run_into`](crate::report::ReadyPipeline::run_into) to get the sink back | your own |
-//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), or [`try_for_each`](crate::Pipeline::try_for_each) if it may fail, then `run` | your own |
-//! | **finish**: read the result here | [`readable`](crate::Pipeline::readable) | one |
+//! | begin, with bytes | [`pipeline(source)`](fn@crate::pipeline) | one, for the source |
+//! | begin, with items | [`pipeline_of(source, mark)`](crate::pipeline_of) | one, for the source |
+//! | add a stage that passes bytes on | [`through`](crate::Pipeline::through) | one; none if the stage is light |
+//! | add a stage that passes items on, with the mark of its buffer | [`through_with`](crate::Pipeline::through_with) | one; none if the stage is light |
+//! | change, pick or look at single items | [`map`](crate::Pipeline::map), [`filter`](crate::Pipeline::filter), [`inspect`](crate::Pipeline::inspect), ... | none |
+//! | have what is before and behind run on two threads | [`buffered`](crate::Pipeline::buffered) | one |
+//! | share work among threads | [`par_map`](crate::Pipeline::par_map) | its worker threads, and one that gives them work |
+//! | go through a child process or a connection | [`via`](crate::Pipeline::via) | one thread for each half |
+//! | give each chunk to a second sink | [`tee`](crate::Pipeline::tee) | one, for the second sink |
+//! | **finish**: write to a sink | [`to`](crate::Pipeline::to), then [`run`](crate::report::ReadyPipeline::run), or [`run_into`](crate::report::ReadyPipeline::run_into) to get the sink back | none: your thread runs the sink |
+//! | **finish**: call a closure with each item | [`for_each`](crate::Pipeline::for_each), or [`try_for_each`](crate::Pipeline::try_for_each) if it may fail, then `run` | none: your thread calls the closure |
+//! | **finish**: read the result here | [`readable`](crate::Pipeline::readable) | none; behind a light stage one |
 //!
-//! And for the whole, wherever in the chain it is called:
+//! These hold for the whole pipeline. Call them anywhere before `to`, `for_each` or `readable`:
 //! [`high_water_mark`](crate::Pipeline::high_water_mark) (of every buffer of bytes),
 //! [`budget`](crate::Pipeline::budget) (one number over many pipelines),
 //! [`limit`](crate::Pipeline::limit) (a rate), [`cancel_with`](crate::Pipeline::cancel_with),
@@ -38,6 +44,10 @@
 //! [`Sink`](crate::Sink), and what [converts](crate::IntoSink) into one: `Vec<u8>`, a `File`, a socket,
 //! `Stdout`, `Stderr`, the input of a child; wrap any other
 //! [`Write`](std::io::Write) in [`WriteSink::new(writer, name)`](crate::WriteSink::new).
+//!
+//! A [`Writable`](crate::Writable) is not a sink. Write `pipeline.readable().pipe_to(writable)`. Do not wrap
+//! it in a `WriteSink`, which flushes it and does not finish it: the run would return
+//! `Ok`, and the stream would be broken off.
 //!
 //! # A value out of a pipeline
 //!

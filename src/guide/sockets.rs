@@ -56,6 +56,10 @@
 //! early. In Node `destroy()` sends a `FIN`: an echo server that is ported line by line, without `finish`,
 //! resets its clients here.
 //!
+//! `Ok` of a run into a socket means that the kernel has taken everything and the end. It does not mean that
+//! the peer has read it. [`linger`](crate::net::SocketSink::linger) waits until the peer has ended, or has
+//! sent nothing for a time. A protocol that must know sends a response, or uses [`wire`](crate::wire).
+//!
 //! The two halves are independent: the end of the peer does not end what you write (Node's
 //! `allowHalfOpen: true`).
 //!

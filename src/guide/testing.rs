@@ -88,6 +88,36 @@
 //! # Ok::<(), highwater::Error>(())
 //! ```
 //!
+//! # A source of your own
+//!
+//! A [`Source`](crate::Source) may block in `read`. Wrap the wait in [`waiting`](crate::stage::waiting()), so
+//! that the report counts it as a wait and not as work. A cancel waits for the call, unless the source has an
+//! [`interrupt`](crate::Source::interrupt); [`Interrupt`](crate::stage::Interrupt) has an example.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use std::thread;
+//! use highwater::stage::waiting;
+//! use highwater::{Error, HighWaterMark, Source, pipeline_of};
+//!
+//! struct Jobs(mpsc::Receiver<u64>);
+//!
+//! impl Source<u64> for Jobs {
+//!     fn read(&mut self) -> Result<Option<u64>, Error> {
+//!         Ok(waiting(|| self.0.recv()).ok()) // the last sender is gone: the end
+//!     }
+//! }
+//!
+//! let (sender, jobs) = mpsc::sync_channel(1);
+//! let producer = thread::spawn(move || (1..=100).try_for_each(|job| sender.send(job)));
+//! let mut sum = 0;
+//! let report = pipeline_of(Jobs(jobs), HighWaterMark::items(4)).for_each(|job| sum += job).run()?;
+//! assert_eq!((sum, report.bytes()), (5050, 100)); // each once
+//! assert!(report.stages()[1].buffer.unwrap().peak <= 4 + 1); // and bounded
+//! producer.join().unwrap().unwrap();
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! # A sink of your own
 //!
 //! A [`Sink`](crate::Sink) takes chunks off the front of a [`Batch`](crate::Batch). What it leaves comes

@@ -86,7 +86,7 @@
 //! let log = &b"error: disk\nall well\nerror: net\n"[..];
 //! let mut number = 0;
 //! let errors = pipeline(log)
-//!     .through_with(lines::lines(), lines::mark(64 * 1024))
+//!     .through(lines::lines())
 //!     .map(move |line| {
 //!         number += 1;
 //!         (number, line)
@@ -131,5 +131,8 @@
 //! | [`gzip::compress_parallel`](crate::gzip::compress_parallel) | gzip on several threads |
 //! | [`operators`](crate::stage::operators) | the operators as stages; [`compose`](crate::stage::operators::compose) makes one stage of two |
 //! | [`Pipeline::via`](crate::Pipeline::via) | anything that is written and read: a child process, a connection |
+//!
+//! `compress` holds its output until a piece is full or the stream ends. For a log that is read while it
+//! grows, set [`flush_each_chunk`](crate::gzip::Compress::flush_each_chunk).
 //!
 //! Next: [fan-out](super::fan_out).

@@ -25,6 +25,9 @@
 //! [`Compress`] holds about 300 KiB and [`Decompress`] about 50 KiB, whatever the input is.
 //! [`ParallelCompress`] has a formula of its own.
 //!
+//! A compressing stage holds its output until a piece is full or the stream ends. For a log that is read
+//! while it grows, set [`flush_each_chunk`](Compress::flush_each_chunk).
+//!
 //! # Untrusted data
 //!
 //! Deflate expands a byte to 1032 bytes at most. Backpressure bounds how many bytes are held, not how many

@@ -1,7 +1,7 @@
 //! HTTP/1.1: the body of a request is read, and the body of a response is written, with backpressure.
 //!
 //! A [`Server`] calls a handler for each [`Request`], with the [`Response`] to send. A handler is plain
-//! blocking code. With the feature `http`.
+//! blocking code. It needs the feature `http`.
 //!
 //! ```
 //! use std::io::{Read, Write};

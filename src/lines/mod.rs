@@ -16,7 +16,7 @@
 //!
 //! let log = &b"error: disk\r\nall well\n\nerror: net"[..];
 //! let (_, sink) = pipeline(log)
-//!     .through_with(lines::lines(), lines::mark(64 * 1024))
+//!     .through(lines::lines())
 //!     .filter(|line| line.starts_with(b"error"))
 //!     .through(lines::append_end("\n"))
 //!     .to(Vec::new())
@@ -84,6 +84,8 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// The rules are those of [`BufRead::lines`](std::io::BufRead::lines): a last line without a line end is a
 /// line, behind a last line end there is none, and a `\r` without `\n` is a byte like others. The lines
 /// need not be text. To count byte offsets, [`split`] at `"\n"`, which removes one byte from each line.
+///
+/// The stage is light: see [`Transform::is_light`](crate::Transform::is_light).
 ///
 /// # Examples
 ///

@@ -249,6 +249,12 @@ impl<'a, T: Send + 'static> Pipeline<'a, T> {
     }
 
     /// Puts a transform behind what is there, with a mark for what it passes on.
+    ///
+    /// `mark` is that of the buffer behind the stage. A [light](Transform::is_light) stage has no such
+    /// buffer. Its `mark` is used where something behind it keeps what comes out of it: the buffer of
+    /// [`tee`](Self::tee) and of [`readable`](Self::readable), and the batches of
+    /// [`par_map`](Self::par_map). It stays in use behind `filter`, `inspect`, `take` and `skip`. With
+    /// none of those behind a light stage that passes bytes on, [`through`](Self::through) does the same.
     pub fn through_with<O, U>(
         self,
         stage: impl Transform<T, O> + 'a,

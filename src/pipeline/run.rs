@@ -42,8 +42,12 @@ impl<T, K> fmt::Debug for ReadyPipeline<'_, T, K> {
 }
 
 impl<T: Send + 'static, K: Sink<T>> ReadyPipeline<'_, T, K> {
-    /// Runs the pipeline, on this thread and as many more as there are stages before the sink,
-    /// until the sink has confirmed everything. Every thread is joined before it returns.
+    /// Runs the pipeline until the sink has confirmed everything: on this thread, and on one thread for
+    /// the source and one for each stage that is not [light](crate::Transform::is_light). Every thread is
+    /// joined before it returns.
+    ///
+    /// A file that has confirmed bytes has them. Of a socket the kernel has them, and the peer may have
+    /// read fewer.
     ///
     /// The wait ends at the end of the source, with the first error, or with a cancel.
     ///
@@ -162,7 +166,8 @@ pub struct Failure<T> {
     /// What every stage had done by then; the sink's bytes are those that it confirmed.
     pub report: Report,
     /// What was on its way to the sink and not written, in order, to the byte. What was buffered
-    /// before an earlier stage is not among it. In a box, for a failure is small.
+    /// before an earlier stage is not among it. It is in a box
+    /// to keep `Failure` small.
     pub undelivered: Box<Batch<T>>,
 }
 

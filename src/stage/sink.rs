@@ -49,11 +49,13 @@ use crate::state::batch::Batch;
 )]
 pub trait Sink<T>: Send {
     /// Writes chunks off the front of `batch`, at least a part of the first, and takes off what
-    /// was written, to the byte. It is called again for what it leaves.
+    /// was written, to the byte. It is called again for what it leaves. [`is_done`](Self::is_done) is
+    /// called before each batch.
     ///
     /// # Errors
     ///
-    /// Any error of the write ends the stream. What is still in `batch` counts as not written, and
+    /// A write that returns `Ok` and has taken nothing fails with
+    /// [`WriteZero`](io::ErrorKind::WriteZero). Any error of the write ends the stream. What is still in `batch` counts as not written, and
     /// so does the chunk that this call had [popped](Batch::pop) last, which is the one that it has
     /// failed at.
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), Error>;
@@ -96,7 +98,11 @@ pub trait Sink<T>: Send {
         None
     }
 
-    /// Wakes a [`write`](Self::write) that blocks in the kernel. `None` if nothing can.
+    /// How to wake a [`write`](Self::write) that blocks. Without one a cancel waits for the call.
+    ///
+    /// A `write` that was woken returns [`Error::interrupted`]. The interrupt stays in force: a `write`
+    /// that starts later returns that at once. [`CancelToken::stop`](crate::CancelToken::stop) does not
+    /// wake a sink, which still gets what is buffered. [`abort`](crate::CancelToken::abort) does.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }

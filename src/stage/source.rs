@@ -57,13 +57,20 @@ pub trait Source<T>: Send {
     /// Any error of the read ends the stream. What was read before is delivered first.
     fn read(&mut self) -> Result<Option<T>, Error>;
 
-    /// Called with the cause if it is not read any more, or if not everything that it brought was
-    /// taken, right before it is dropped: Node's `_destroy(error)`.
+    /// Called with the cause right before the drop, if the source was not read to its end, or if not
+    /// everything that it brought was taken: Node's `_destroy(error)`.
+    ///
+    /// That is also so in a run that succeeds: after a [`stop`](CancelToken::stop) with
+    /// [`Cancelled`](ErrorKind::Cancelled), and after [`take`](crate::Pipeline::take) with
+    /// [`Closed`](ErrorKind::Closed).
     fn fail(&mut self, cause: &Error) {
         let _ = cause;
     }
 
-    /// How to wake a [`read`](Self::read) that blocks in the kernel. None if it cannot.
+    /// How to wake a [`read`](Self::read) that blocks. Without one a cancel waits for the call.
+    ///
+    /// A `read` that was woken returns [`Error::interrupted`]. The interrupt stays in force: a `read` that
+    /// starts later returns that at once. [`Interrupt`] has an example.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }

@@ -29,6 +29,8 @@ use crate::threads::waits::{For, Waiting};
 /// | `TcpStream`, `UnixStream` | [`net::SocketSource`](crate::net::SocketSource) |
 /// | `Stdin` | [`ReadSource`](crate::ReadSource), which keeps what std has read ahead; [`fs::stdin`](crate::fs::stdin) can be interrupted |
 /// | `BufReader<R>` | [`ReadSource`](crate::ReadSource): what it has buffered, then its reader |
+/// | an iterator | write [`flow(items.map(Ok))`](crate::stream::flow()), without a further thread; [`Readable::from_iter(items, mark)`](crate::Readable::from_iter) reads ahead on a thread of its own |
+/// | a closure | write [`Readable::from_fn(next, mark)`](crate::Readable::from_fn) |
 ///
 /// Any other [`Read`](io::Read) becomes one by
 /// [`ReadSource::new(reader, name)`](crate::ReadSource::new).
@@ -70,7 +72,7 @@ use crate::threads::waits::{For, Waiting};
     message = "`{Self}` does not convert into a source of `{T}`",
     label = "not a `Source<{T}>`, and not a type that converts into one",
     note = "wrap a reader (`io::Read`): `ReadSource::new(reader, \"its name\")`",
-    note = "wrap an iterator: `Readable::from_iter(items, mark)`; a closure: `Readable::from_fn(next, mark)`; a crossbeam receiver: `ReceiverSource::new(receiver)`",
+    note = "wrap an iterator: `flow(items.map(Ok))`, or to read ahead on a thread `Readable::from_iter(items, mark)`; a closure: `Readable::from_fn(next, mark)`; a crossbeam receiver: `ReceiverSource::new(receiver)`",
     note = "a source of anything but `Bytes` begins a pipeline with `pipeline_of(source, mark)`"
 )]
 pub trait IntoSource<T> {
@@ -92,6 +94,10 @@ pub trait IntoSource<T> {
 ///
 /// Any other [`Write`](io::Write) becomes one by
 /// [`WriteSink::new(writer, name)`](crate::WriteSink::new).
+///
+/// A [`Writable`](crate::Writable) is not a sink. Write `pipeline.readable().pipe_to(writable)`. Do not wrap
+/// it in a `WriteSink`, which flushes it and does not finish it: the run would return
+/// `Ok`, and the stream would be broken off.
 ///
 /// # Examples
 ///
@@ -119,7 +125,8 @@ pub trait IntoSource<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not convert into a sink of `{T}`",
     label = "not a `Sink<{T}>`, and not a type that converts into one",
-    note = "wrap a writer (`io::Write`), which takes `Bytes`: `WriteSink::new(writer, \"its name\")`; a crossbeam sender: `SenderSink::new(sender)`",
+    note = "a `Writable` is not a sink: `pipeline.readable().pipe_to(writable)`; a `Connect` is opened first: `.open()?`",
+    note = "wrap another writer (`io::Write`), which takes `Bytes`: `WriteSink::new(writer, \"its name\")`; a crossbeam sender: `SenderSink::new(sender)`",
     note = "collect items: `Collect::at_most(n)`; call a closure: `.for_each(...)` or `.try_for_each(...)` in place of `.to(...)`"
 )]
 pub trait IntoSink<T> {

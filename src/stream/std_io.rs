@@ -152,7 +152,8 @@ impl<R: io::Read + Send> SourceHooks<Bytes> for ReadSource<R> {
 /// called and waited for.
 ///
 /// It is flushed, and not closed: to close it, and to get the operating system's error then, is up
-/// to the caller that gets it back.
+/// to the caller that gets it back. Do not wrap a [`Writable`](crate::Writable): it would be flushed and not
+/// finished, and its stream broken off. Write `pipeline.readable().pipe_to(writable)`.
 #[derive(Debug)]
 pub struct WriteSink<W> {
     inner: W,

@@ -154,7 +154,9 @@ impl Server {
     /// Serves, on the caller's thread and on others.
     ///
     /// Returns when the server was stopped, by a handle or a token, and every connection has ended: an idle
-    /// one at once, another one after its current response or at the end of the grace time.
+    /// one at once, another one after its current response or at the end of the grace time. After an abort,
+    /// which is a stop without grace time, it returns the counts too, and no error. The grace time is that of
+    /// the [`net::Server`] given to [`on`](Self::on).
     ///
     /// # Errors
     ///

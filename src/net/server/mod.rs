@@ -243,7 +243,8 @@ impl Server {
     ///
     /// Blocks until the server was stopped or aborted, by a handle or a token, and every handler has
     /// returned: see [what a stop waits for](Self#what-a-stop-waits-for). Returns what the server has
-    /// done in all.
+    /// done in all. An abort is no error of this call: it returns the counts too, and
+    /// [`aborted`](ServerCounts::aborted) is how many handlers failed by it.
     ///
     /// # Errors
     ///

@@ -19,7 +19,8 @@ pub enum BranchPolicy {
     #[default]
     Slowest,
     /// The writer never waits for it. If it would have more than this to read, it is cut off,
-    /// with [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
+    /// with [`LimitExceeded`](crate::ErrorKind::LimitExceeded). What it has not read is dropped, and its
+    /// next read is the error.
     Cap(usize),
     /// The writer never waits for it. It misses the oldest of what it has not read, so that it has
     /// no more than this to read: for a display, or a state.
@@ -28,7 +29,8 @@ pub enum BranchPolicy {
     /// a sample, or a log.
     DropNewest(usize),
     /// The writer waits for it as for [`Slowest`](Self::Slowest), but for no longer than this at a
-    /// time: then it is cut off, with [`TimedOut`](crate::ErrorKind::TimedOut).
+    /// time: then it is cut off, with [`TimedOut`](crate::ErrorKind::TimedOut). What it
+    /// has not read is dropped, and its next read is the error.
     ///
     /// Only time in which the writer really waits is counted. It starts again when the branch is
     /// down at the low-water mark.

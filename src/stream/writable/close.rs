@@ -30,14 +30,14 @@ impl<T, S> Writable<T, S> {
     /// Ends the stream and waits until everything has arrived: all was read; or written, flushed
     /// and closed, and then the sink comes back.
     ///
-    /// The wait ends when it has, with the end of the stream, or with a cancel. Where the handle
-    /// is needed again, [`wait_finish`](Self::wait_finish) waits for the same.
+    /// The wait ends when everything has arrived, with the end of the stream, or with a cancel. Where
+    /// the handle is needed again, [`wait_finish`](Self::wait_finish) waits for the same.
     ///
     /// # Errors
     ///
-    /// The first cause, if not everything has arrived. Its
-    /// [`offset`](Error::offset) is how much has, and [`wait_finish`](Self::wait_finish) before it
-    /// leaves the rest to [`take_undelivered`](Self::take_undelivered).
+    /// The first cause, if not everything has arrived. The [`offset`](Error::offset) of the error is
+    /// how much has arrived. To get the rest, call [`wait_finish`](Self::wait_finish) instead: it keeps
+    /// the handle, and [`take_undelivered`](Self::take_undelivered) returns what has not arrived.
     pub fn finish(mut self) -> Result<S, Error> {
         self.end();
         let closed = || self.channel.wait_closed(Wait::Forever);

@@ -39,8 +39,12 @@ pub use parts::Cork;
 /// drops what a sink has not taken, and waits for the call that the sink is in. A handle that is
 /// dropped after `end` keeps its promise: it waits until the sink has finished. What fails then,
 /// and what is lost without `end`, no call can return: it goes to
-/// [`set_error_hook`](crate::set_error_hook), by default a line on standard error. So
+/// [`set_error_hook`](crate::set_error_hook), by default a line on standard error. Call
 /// [`finish`](Self::finish).
+///
+/// A writable is not a [`Sink`]. To end a pipeline in one, write `pipeline.readable().pipe_to(writable)`. Do
+/// not wrap it in a [`WriteSink`], which flushes it and does not finish it: the run would return
+/// `Ok`, and the stream would be broken off.
 ///
 /// # Examples
 ///
@@ -368,7 +372,7 @@ impl<T, S> Writable<T, S> {
     /// Waits until all that was written before has left the buffer: the reader has taken it, or
     /// the sink has written and flushed it.
     ///
-    /// The wait ends when it has, with the end of the stream, or with a cancel.
+    /// The wait ends when all of it has, with the end of the stream, or with a cancel.
     ///
     /// # Errors
     ///
