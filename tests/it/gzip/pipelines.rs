@@ -365,7 +365,7 @@ fn the_threads_of_a_parallel_stage_are_gone_with_it() {
         assert!((1..=3).contains(&seen.load(Ordering::SeqCst)));
         assert_eq!(own_threads(), Vec::<String>::new());
 
-        // Also when there is work left that nobody wants.
+        // Also when work is left whose result is not needed.
         let failing = WriteSink::new(Scripted::until(5, Step::Panic), "broken");
         let begun = begin(source(pattern(2_000_000), Step::Move(0)));
         let ready = begun.through(gzip::compress_parallel(1, 3)).to(failing);

@@ -58,7 +58,7 @@ fn without_descriptors_it_waits_and_serves_again_when_there_are() {
         });
         let waited = began.elapsed();
         assert!(waited >= Duration::from_millis(5 + 10 + 20 + 40 + 80 + 160));
-        // Whoever is there is served all the while.
+        // The connections that are open are served meanwhile.
         ping(&mut early);
         let failures = server.counts().accept_failures;
         assert!(failures <= 12, "{failures} in {waited:?}");
@@ -131,7 +131,7 @@ fn without_threads_a_connection_waits_for_one_that_comes_free() {
             });
         let server = server.spawn(echo).unwrap();
         let next = || told.recv_timeout(Duration::from_secs(10)).unwrap();
-        // No room for another stack: the system says EAGAIN to whoever wants a thread.
+        // No room for another stack: the start of a thread fails with EAGAIN.
         let little = || limit(Resource::As, Some(vm_bytes() + STACK as u64 / 2));
 
         little();

@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, example};
+use crate::support::{PATIENCE, Transcript, example};
 
 pub(crate) use crate::support::outcome::Outcome;
 
@@ -57,8 +57,7 @@ pub(crate) fn run(command: Command) -> Outcome {
 pub(crate) struct Running {
     child: Owned,
     began: Instant,
-    lines: Receiver<String>,
-    said: String,
+    said: Transcript,
     watch: Sender<()>,
     watcher: JoinHandle<Watched>,
 }
@@ -103,19 +102,13 @@ impl Running {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stderr = child.stderr.take().expect("it was piped");
-        let (say, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let _ = say.send(String::from_utf8_lossy(&line).into_owned());
-            }
-        });
+        let said = Transcript::of(vec![Box::new(stderr)]);
         let (watch, ended) = channel();
         let pid = child.id();
         Self {
             child: Owned(child),
             began,
-            lines,
-            said: String::new(),
+            said,
             watch,
             watcher: thread::spawn(move || watch_over(pid, &ended)),
         }
@@ -136,16 +129,7 @@ impl Running {
     /// Waits for a line on standard error, and gives what stands behind `words` in it.
     #[track_caller]
     pub(crate) fn says(&mut self, words: &str) -> String {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("it did not say `{words}`, but:\n{}", self.said);
-            };
-            self.said.push_str(&line);
-            self.said.push('\n');
-            if let Some((_, rest)) = line.split_once(words) {
-                return rest.to_owned();
-            }
-        }
+        self.said.says(words)
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -194,15 +178,12 @@ impl Running {
         let took = self.began.elapsed();
         drop(self.watch);
         let watched = self.watcher.join().expect("the watcher does not panic");
-        for line in self.lines {
-            self.said.push_str(&line);
-            self.said.push('\n');
-        }
-        assert!(!watched.late, "it hung, after it said:\n{}", self.said);
+        let stderr = self.said.whole();
+        assert!(!watched.late, "it hung, after it said:\n{stderr}");
         Outcome {
             status,
             stdout,
-            stderr: self.said,
+            stderr,
             took,
             resident: watched.resident,
         }

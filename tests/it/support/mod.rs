@@ -19,6 +19,8 @@ mod process;
 #[cfg(target_os = "linux")]
 mod program;
 pub(crate) mod stages;
+#[cfg(target_os = "linux")]
+mod transcript;
 mod wait;
 
 pub(crate) use alone::{Alone, alone, own_threads};
@@ -36,6 +38,8 @@ pub(crate) use nginx::Nginx;
 pub(crate) use process::{held, listed, memory_kib, raise_descriptors};
 #[cfg(target_os = "linux")]
 pub(crate) use program::{Running, Tool, call, example, have, skip};
+#[cfg(target_os = "linux")]
+pub(crate) use transcript::Transcript;
 #[cfg(target_os = "linux")]
 pub(crate) use wait::{PATIENCE, interrupted, watched};
 pub(crate) use wait::{Task, in_time, task, until, until_still};

@@ -1,13 +1,13 @@
 //! A built example as a child, and the tools of others.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use super::PATIENCE;
+use super::child::signal;
+use super::{PATIENCE, Transcript};
 
 /// A built example, to be run.
 pub(crate) fn example(name: &str) -> Command {
@@ -32,8 +32,7 @@ pub(crate) fn call(tool: &str, args: &[&str]) -> (Option<i32>, String) {
 /// A child that says lines, and is gone with a test that fails.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    lines: Receiver<String>,
-    said: String,
+    said: Transcript,
 }
 
 impl Running {
@@ -43,39 +42,18 @@ impl Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let stderr = child.stderr.take().expect("it was piped");
-        let (say, lines) = channel();
-        let read = |from: Box<dyn io::Read + Send>| {
-            let say = say.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(from).lines().map_while(Result::ok) {
-                    let _ = say.send(line);
-                }
-            });
-        };
-        read(Box::new(stderr));
+        let mut streams: Vec<Box<dyn io::Read + Send>> = vec![Box::new(stderr)];
         if on_stdout {
-            read(Box::new(child.stdout.take().expect("it was piped")));
+            streams.push(Box::new(child.stdout.take().expect("it was piped")));
         }
-        Self {
-            child,
-            lines,
-            said: String::new(),
-        }
+        let said = Transcript::of(streams);
+        Self { child, said }
     }
 
     /// Waits for a line with `words` in it, and gives what stands behind them.
     #[track_caller]
     pub(crate) fn says(&mut self, words: &str) -> String {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("it did not say `{words}`, but:\n{}", self.said);
-            };
-            self.said.push_str(&line);
-            self.said.push('\n');
-            if let Some((_, rest)) = line.split_once(words) {
-                return rest.to_owned();
-            }
-        }
+        self.said.says(words)
     }
 
     /// Waits for its end: its status, and what it said.
@@ -84,13 +62,12 @@ impl Running {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                self.said.extend(self.lines.iter().map(|line| line + "\n"));
-                return (status.code(), std::mem::take(&mut self.said));
+                return (status.code(), self.said.whole());
             }
             assert!(
                 began.elapsed() < PATIENCE,
                 "it hangs, after:\n{}",
-                self.said
+                self.said.so_far()
             );
             thread::park_timeout(Duration::from_millis(1));
         }
@@ -134,9 +111,7 @@ impl Tool {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.running.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status();
-        assert!(sent.expect("sh runs").success());
+        signal(self.running.child.id(), name);
     }
 
     #[track_caller]
