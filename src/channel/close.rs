@@ -54,8 +54,7 @@ impl<T> Channel<T> {
         // in `abandoned`.
         if !write_side.has_sink() {
             given_back = read_side.destroy(Some(first.clone()));
-            // Not `WriteSide::complete`, which would count as delivered what is given back.
-            let _ = write_side.state.complete();
+            write_side.complete_in_part();
             write_side.release();
         }
         given_back.append(&mut queued);
@@ -145,7 +144,7 @@ impl<T> Channel<T> {
         let mut handed = Batch::new();
         if !write_side.has_sink() {
             handed = read_side.destroy(None);
-            let _ = write_side.state.complete();
+            write_side.complete_in_part();
             write_side.release();
         }
         let interrupt = write_side.interrupt_source.clone();

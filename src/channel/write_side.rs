@@ -328,7 +328,8 @@ impl<T> WriteSide<T> {
         events
     }
 
-    /// The running request is over, and what is left of it is not delivered: no more is needed.
+    /// The running request is over, and what is left of it is not delivered: it is given back, or no
+    /// more is needed. [`complete`](Self::complete) would count it.
     pub(super) fn complete_in_part(&mut self) {
         let _ = self.state.complete();
         self.completed = self.confirmed();

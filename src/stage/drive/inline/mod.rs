@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{Downstream, DriveEnd, ToSink, handle, have_enough, run};
+use super::{DriveEnd, ToSink, handle, run};
 use crate::cancel::Cancel;
 use crate::channel::mark::Strategy;
 use crate::channel::{Channel, Ran, RunInline, Wait};
@@ -172,12 +172,7 @@ impl<T: Send + 'static, K: Sink<T> + 'static, S: 'static> SinkDriver<T, K, S> {
             };
             let mut unseen = |_| {};
             let mut downstream = ToSink::uncounted(sink, self.strategy, &mut unseen);
-            let ended = if matches!(request, SinkRequest::Write(_)) && downstream.is_done() {
-                Some(have_enough(&self.channel, &mut downstream))
-            } else {
-                handle(&self.channel, &mut downstream, request)
-            };
-            if let Some(ended) = ended {
+            if let Some(ended) = handle(&self.channel, &mut downstream, request) {
                 put_away::<T, K>(slot, &ended);
                 return;
             }
